@@ -1,0 +1,1 @@
+//! The only hands: TUN, UDP, netlink, nftables, resolver, undo log.

@@ -1,0 +1,1 @@
+//! Headquarters: registry, enrolment, node API, admin API.

@@ -1,0 +1,16 @@
+//! The nouns and rules of hanare: ids, keys, addresses, peers, leases, and what travels between a node and headquarters.
+//!
+//! Nothing here reads a clock, a file, a socket or a source of randomness: callers pass `now` and seeds.
+
+pub mod api;
+pub mod id;
+pub mod key;
+pub mod lease;
+pub mod peer;
+pub mod time;
+
+pub use id::{CompanyId, IdError, NodeName, OfficeId, RoomId};
+pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey, SigningKey, VerifyKey};
+pub use lease::{HqPeer, Internet, Lease, NodeKind, Signed, Tombstone};
+pub use peer::{Endpoint, Peer, PeerSet};
+pub use time::Timestamp;

@@ -1,0 +1,1 @@
+//! The data plane and the node's daemon.

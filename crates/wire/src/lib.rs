@@ -1,0 +1,1 @@
+//! WireGuard without input or output: peers over boringtun's Tunn, retry, roaming, source checks.

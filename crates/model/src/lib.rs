@@ -3,12 +3,14 @@
 //! Nothing here reads a clock, a file, a socket or a source of randomness: callers pass `now` and seeds.
 
 pub mod api;
+pub mod filter;
 pub mod id;
 pub mod key;
 pub mod lease;
 pub mod peer;
 pub mod time;
 
+pub use filter::{Flow, PortRange, Segmentation, Service};
 pub use id::{CompanyId, IdError, NodeName, OfficeId, RoomId};
 pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey, SigningKey, VerifyKey};
 pub use lease::{HqPeer, Internet, Lease, NodeKind, Signed, Tombstone};

@@ -1,0 +1,218 @@
+//! Problems: why headquarters does not do what the admin asked, as data that the CLI says in the person's language.
+
+use std::fmt;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// What a problem is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Noun {
+    /// A tenant.
+    Company,
+    /// A building.
+    Office,
+    /// A room.
+    Room,
+    /// A node.
+    Node,
+    /// An invite.
+    Invite,
+    /// A policy.
+    Policy,
+}
+
+impl fmt::Display for Noun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Company => "company",
+            Self::Office => "office",
+            Self::Room => "room",
+            Self::Node => "node",
+            Self::Invite => "invite",
+            Self::Policy => "policy",
+        })
+    }
+}
+
+/// Why headquarters says no to an admin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "problem", rename_all = "kebab-case")]
+pub enum Problem {
+    /// Something else has this id.
+    #[error("{noun} {id} is there already, with other data")]
+    Exists {
+        /// What it is.
+        noun: Noun,
+        /// Its id.
+        id: String,
+    },
+    /// Nothing has this id.
+    #[error("there is no {noun} {id}")]
+    Missing {
+        /// What was looked for.
+        noun: Noun,
+        /// Its id.
+        id: String,
+    },
+    /// Something hangs on it.
+    #[error("{noun} {id} is still used by {by}")]
+    InUse {
+        /// What it is.
+        noun: Noun,
+        /// Its id.
+        id: String,
+        /// What uses it, such as `room kofu/306`.
+        by: String,
+    },
+    /// A prefix meets another one.
+    #[error("{prefix} overlaps {with}, which belongs to {owner}")]
+    Overlap {
+        /// What was asked for.
+        prefix: IpNet,
+        /// What is in the way.
+        with: IpNet,
+        /// Whose it is, such as `room kofu/306` or `quarantine`.
+        owner: String,
+    },
+    /// A prefix that cannot be a room's.
+    #[error("{prefix} cannot be a room's prefix: {reason}")]
+    Prefix {
+        /// What was asked for.
+        prefix: IpNet,
+        /// Why not.
+        reason: String,
+    },
+    /// No address or prefix is left.
+    #[error("no free address is left in {place}")]
+    Full {
+        /// Where, such as `room kofu/306` or `the overlay 10.88.0.0/16`.
+        place: String,
+    },
+    /// A room has one gateway.
+    #[error("room {room} has a gateway already: {node}")]
+    GatewayTaken {
+        /// The room.
+        room: String,
+        /// Its gateway.
+        node: String,
+    },
+    /// An invite makes endpoints and gateways only.
+    #[error("an invite is for an endpoint or a gateway; an external node is made with `node add`")]
+    InviteKind,
+    /// A duration that an invite cannot have.
+    #[error("an invite lasts between {least} and {most} seconds, not {asked}")]
+    InviteDuration {
+        /// What was asked for.
+        asked: u64,
+        /// The shortest.
+        least: u64,
+        /// The longest.
+        most: u64,
+    },
+    /// A name or reason that is too long or holds control characters.
+    #[error("{field} cannot be used: {reason}")]
+    Text {
+        /// Which.
+        field: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The policy cannot be read.
+    #[error("policy, line {line}, column {column}: {text}")]
+    Policy {
+        /// From 1.
+        line: u64,
+        /// From 1, in characters.
+        column: u64,
+        /// What is wrong and what was expected.
+        text: String,
+    },
+    /// The caller may not.
+    #[error("only root and members of the group {group} may do this, not user {uid}")]
+    Forbidden {
+        /// The caller.
+        uid: u32,
+        /// Who may.
+        group: String,
+    },
+    /// The request cannot be read: another version of this program asks.
+    #[error("headquarters does not understand the request: {text}")]
+    Malformed {
+        /// What is wrong with it.
+        text: String,
+    },
+    /// The disk is full; nothing was changed.
+    #[error("no space is left for headquarters' database; nothing was changed")]
+    DiskFull,
+    /// Another process holds the database; nothing was changed.
+    #[error("headquarters' database is locked by another process; nothing was changed")]
+    Locked,
+    /// The database cannot be trusted any more.
+    #[error("headquarters' database is damaged: {text}")]
+    Damaged {
+        /// What the database said.
+        text: String,
+    },
+    /// Headquarters is stopping.
+    #[error("headquarters is stopping")]
+    Stopping,
+    /// Our bug.
+    #[error("headquarters failed: {text}")]
+    Bug {
+        /// What happened.
+        text: String,
+    },
+}
+
+impl Problem {
+    /// A stable code for scripts.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Exists { .. } => "exists",
+            Self::Missing { .. } => "missing",
+            Self::InUse { .. } => "in-use",
+            Self::Overlap { .. } => "overlap",
+            Self::Prefix { .. } => "prefix",
+            Self::Full { .. } => "full",
+            Self::GatewayTaken { .. } => "gateway-taken",
+            Self::InviteKind => "invite-kind",
+            Self::InviteDuration { .. } => "invite-duration",
+            Self::Text { .. } => "text",
+            Self::Policy { .. } => "policy",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Malformed { .. } => "malformed",
+            Self::DiskFull => "disk-full",
+            Self::Locked => "database-locked",
+            Self::Damaged { .. } => "database-damaged",
+            Self::Stopping => "stopping",
+            Self::Bug { .. } => "bug",
+        }
+    }
+
+    /// The exit status that `INTERFACE` gives to it.
+    #[must_use]
+    pub const fn exit_status(&self) -> u8 {
+        match self {
+            Self::Exists { .. }
+            | Self::Missing { .. }
+            | Self::Overlap { .. }
+            | Self::Prefix { .. }
+            | Self::InviteKind
+            | Self::InviteDuration { .. }
+            | Self::Text { .. }
+            | Self::Policy { .. }
+            | Self::Malformed { .. } => 3,
+            Self::Full { .. }
+            | Self::Forbidden { .. }
+            | Self::DiskFull
+            | Self::Locked
+            | Self::Damaged { .. } => 4,
+            Self::Stopping => 5,
+            Self::InUse { .. } | Self::GatewayTaken { .. } => 6,
+            Self::Bug { .. } => 70,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Requests: one struct for each thing an admin asks, with the type of its answer.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hanare_model::{CompanyId, NodeKind, NodeName, OfficeId, RoomId, Timestamp};
+use ipnet::Ipv4Net;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::answer;
+
+/// A request that knows its answer.
+pub trait Call: Into<Request> {
+    /// What headquarters answers if it does not refuse.
+    type Answer: Serialize + DeserializeOwned;
+}
+
+macro_rules! requests {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? } -> $answer:ty;)*) => {
+        /// Everything that an admin may ask.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "request", rename_all = "kebab-case")]
+        pub enum Request {
+            $($(#[$doc])* $name($name),)*
+        }
+
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub struct $name {
+                $($(#[$field_doc])* pub $field: $type,)*
+            }
+
+            impl From<$name> for Request {
+                fn from(request: $name) -> Self {
+                    Self::$name(request)
+                }
+            }
+
+            impl Call for $name {
+                type Answer = $answer;
+            }
+        )*
+    };
+}
+
+requests! {
+    /// How headquarters is.
+    StatusShow {} -> answer::Status;
+    /// Adds a tenant; an existing one with the same data is good and stays as it is.
+    CompanyAdd {
+        /// Its id.
+        id: CompanyId,
+        /// Its name; the id if absent.
+        name: Option<String>,
+    } -> answer::Added<answer::Company>;
+    /// All tenants.
+    CompanyList {} -> answer::Lists<answer::Company>;
+    /// Removes a tenant without rooms.
+    CompanyRemove {
+        /// Which.
+        id: CompanyId,
+    } -> answer::Removed;
+    /// Adds a building.
+    OfficeAdd {
+        /// Its id.
+        id: OfficeId,
+        /// Its name; the id if absent.
+        name: Option<String>,
+        /// Facts about the building for the audit, such as its address.
+        site: BTreeMap<String, String>,
+    } -> answer::Added<answer::Office>;
+    /// All buildings.
+    OfficeList {} -> answer::Lists<answer::Office>;
+    /// One building and its rooms.
+    OfficeShow {
+        /// Which.
+        id: OfficeId,
+    } -> answer::Office;
+    /// Removes a building without rooms.
+    OfficeRemove {
+        /// Which.
+        id: OfficeId,
+    } -> answer::Removed;
+    /// Adds a room, and its building if that is missing.
+    RoomAdd {
+        /// Its id.
+        id: RoomId,
+        /// Who leases it.
+        company: CompanyId,
+        /// Its IPv4 prefix; the next free one if absent.
+        prefix: Option<Ipv4Net>,
+    } -> answer::Added<answer::Room>;
+    /// All rooms.
+    RoomList {} -> answer::Lists<answer::Room>;
+    /// One room and its nodes.
+    RoomShow {
+        /// Which.
+        id: RoomId,
+    } -> answer::Room;
+    /// Removes a room without enrolled nodes; its open invites end.
+    RoomRemove {
+        /// Which.
+        id: RoomId,
+    } -> answer::Removed;
+    /// Makes an invite for one node.
+    InviteMake {
+        /// The room it enrols into.
+        room: RoomId,
+        /// What the node will be: an endpoint or a gateway.
+        kind: NodeKind,
+        /// The node's name; otherwise the node chooses.
+        name: Option<NodeName>,
+        /// How long it may be redeemed, in seconds.
+        expires_seconds: u64,
+    } -> answer::Invited;
+    /// All nodes, also revoked ones.
+    NodeList {} -> answer::Lists<answer::Node>;
+    /// One node.
+    NodeShow {
+        /// Which.
+        name: NodeName,
+    } -> answer::Node;
+    /// Ends a node for good.
+    NodeRevoke {
+        /// Which.
+        name: NodeName,
+        /// Why, in the admin's words; the node shows it.
+        reason: Option<String>,
+    } -> answer::Revoked;
+    /// Makes a node for an official `WireGuard` app. The answer carries the only copy of its private key.
+    NodeAddExternal {
+        /// The room it belongs to.
+        room: RoomId,
+        /// Its name.
+        name: NodeName,
+        /// Resolvers for the `DNS` line; none leaves the line out.
+        dns: Vec<IpAddr>,
+    } -> answer::ExternalNode;
+    /// Puts a segmentation policy into force.
+    PolicyApply {
+        /// The TOML text.
+        text: String,
+    } -> answer::PolicyShown;
+    /// The policy in force and what it means.
+    PolicyShow {} -> answer::PolicyShown;
+    /// The ledger's records, oldest first.
+    LedgerList {
+        /// Only records made at or after this time.
+        since: Option<Timestamp>,
+    } -> answer::Lists<answer::LedgerEntry>;
+    /// The whole ledger for somebody who trusts nobody here.
+    LedgerExport {} -> answer::LedgerExported;
+    /// Checks the ledger against its own key.
+    LedgerVerify {} -> answer::LedgerVerified;
+}

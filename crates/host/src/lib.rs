@@ -1,1 +1,4 @@
 //! The only hands: TUN, UDP, netlink, nftables, resolver, undo log.
+
+pub mod tun;
+pub mod udp;

@@ -1,0 +1,201 @@
+//! One UDP socket with quinn-udp's batches, and the ways back where a kernel or a path does not take them.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, IoSliceMut};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
+use socket2::{Domain, Protocol, SockRef, Socket as Raw, Type};
+
+use super::{Family, MAX_TRAIN, Train, UdpError};
+
+/// Bytes that may wait to be sent: a few trains. A longer queue only adds delay in front of the network card's own.
+const SEND_BUFFER: usize = 1 << 20;
+/// After the way refused a train, so many go out datagram by datagram before it is asked again.
+const NARROW: u32 = 256;
+
+#[derive(Debug)]
+pub(super) struct Socket {
+    socket: UdpSocket,
+    /// Replaced when a send error disabled its offload for a reason that had nothing to do with offload.
+    state: RefCell<UdpSocketState>,
+    narrow: Cell<u32>,
+}
+
+impl Socket {
+    pub(super) fn bind(family: Family, port: u16, mark: Option<u32>) -> Result<Self, UdpError> {
+        let (domain, address): (_, SocketAddr) = match family {
+            Family::V4 => (Domain::IPV4, (Ipv4Addr::UNSPECIFIED, port).into()),
+            Family::V6 => (Domain::IPV6, (Ipv6Addr::UNSPECIFIED, port).into()),
+        };
+        let raw = Raw::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        if family == Family::V6 {
+            raw.set_only_v6(true)?;
+        }
+        if let Some(mark) = mark {
+            set_mark(&SockRef::from(&raw), mark)?;
+        }
+        raw.bind(&address.into()).map_err(|error| {
+            if error.kind() == io::ErrorKind::AddrInUse { UdpError::PortInUse(port) } else { error.into() }
+        })?;
+        Ok(Self::from_socket(raw.into())?)
+    }
+
+    pub(super) fn from_fd(fd: OwnedFd) -> Result<Self, UdpError> {
+        Ok(Self::from_socket(fd.into())?)
+    }
+
+    fn from_socket(socket: UdpSocket) -> io::Result<Self> {
+        let state = prepare(&socket)?;
+        let raw = SockRef::from(&socket);
+        if raw.send_buffer_size()? < SEND_BUFFER {
+            // Refused without CAP_NET_ADMIN; then the system's maximum has to do.
+            if sockopt::set_socket_send_buffer_size_force(&socket, SEND_BUFFER).is_err() {
+                raw.set_send_buffer_size(SEND_BUFFER)?;
+            }
+        }
+        Ok(Self { socket, state: RefCell::new(state), narrow: Cell::new(0) })
+    }
+
+    pub(super) fn into_fd(self) -> OwnedFd {
+        self.socket.into()
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    pub(super) fn port(&self) -> io::Result<u16> {
+        Ok(self.socket.local_addr()?.port())
+    }
+
+    pub(super) fn set_mark(&self, mark: u32) -> Result<(), UdpError> {
+        set_mark(&SockRef::from(&self.socket), mark)
+    }
+
+    pub(super) fn set_receive_buffer(&self, bytes: usize) -> io::Result<()> {
+        if sockopt::set_socket_recv_buffer_size_force(&self.socket, bytes).is_err() {
+            SockRef::from(&self.socket).set_recv_buffer_size(bytes)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn max_train(&self) -> usize {
+        self.state.borrow().max_gso_segments()
+    }
+
+    pub(super) fn receive(&self, buffers: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> io::Result<usize> {
+        self.state.borrow().recv(UdpSockRef::from(&self.socket), buffers, meta)
+    }
+
+    pub(super) fn send(&self, train: &Train<'_>) -> io::Result<()> {
+        if train.bytes.len() <= train.stride {
+            return self.send_once(train.to, train.from, train.bytes, None);
+        }
+        let longest = self.max_train().min(MAX_TRAIN / train.stride.max(1));
+        if longest <= 1 {
+            return self.send_singly(train);
+        }
+        if let Some(left) = self.narrow.get().checked_sub(1) {
+            self.narrow.set(left);
+            return self.send_singly(train);
+        }
+        for (index, part) in train.bytes.chunks(longest * train.stride).enumerate() {
+            match self.send_once(train.to, train.from, part, Some(train.stride)) {
+                Ok(()) => {}
+                Err(error) if is_too_long(&error) => {
+                    self.narrow.set(NARROW);
+                    self.send_singly(&Train { bytes: part, ..*train })?;
+                }
+                // Part of the train is on its way: the rest is lost rather than sent twice.
+                Err(error) if index > 0 && error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn send_singly(&self, train: &Train<'_>) -> io::Result<()> {
+        for (index, datagram) in train.bytes.chunks(train.stride.max(1)).enumerate() {
+            match self.send_once(train.to, train.from, datagram, None) {
+                Err(error) if index == 0 || error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                Err(_) => break,
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// One system call; a second one without `from`, where that is no longer an address of ours.
+    fn send_once(
+        &self,
+        to: SocketAddr,
+        from: Option<std::net::IpAddr>,
+        bytes: &[u8],
+        stride: Option<usize>,
+    ) -> io::Result<()> {
+        let mut transmit =
+            Transmit { destination: to, ecn: None, contents: bytes, segment_size: stride, src_ip: from };
+        let outcome = self.state.borrow().try_send(UdpSockRef::from(&self.socket), &transmit);
+        match outcome {
+            Err(error) if errno(&error) == Some(Errno::INVAL) => {
+                // quinn-udp takes EINVAL for a kernel without offload and gives it up for good; here it means a source
+                // address that is gone or, in older kernels, a train wider than the way.
+                self.state.replace(prepare(&self.socket)?);
+                if transmit.src_ip.take().is_none() {
+                    return Err(error);
+                }
+                self.state.borrow().try_send(UdpSockRef::from(&self.socket), &transmit)
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+/// quinn-udp's options, less the DF bit: a datagram that a router on the way has to cut arrives, if slower, where one with
+/// the bit set would vanish without a word to the sender of the inner packet.
+fn prepare(socket: &UdpSocket) -> io::Result<UdpSocketState> {
+    let state = UdpSocketState::new(UdpSockRef::from(socket))?;
+    if socket.local_addr()?.is_ipv4() {
+        sockopt::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
+    } else {
+        sockopt::set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)?;
+        allow_ipv6_fragments(socket)?;
+    }
+    Ok(state)
+}
+
+fn allow_ipv6_fragments(socket: &UdpSocket) -> io::Result<()> {
+    let off: libc::c_int = 0;
+    let length = libc::socklen_t::try_from(size_of_val(&off)).unwrap_or(libc::socklen_t::MAX);
+    #[expect(unsafe_code, reason = "neither rustix nor socket2 has IPV6_DONTFRAG")]
+    // SAFETY: the descriptor is open while `socket` is borrowed; the option reads one int, of which address and size are given.
+    let status = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IPV6,
+            libc::IPV6_DONTFRAG,
+            (&raw const off).cast(),
+            length,
+        )
+    };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn set_mark(socket: &SockRef<'_>, mark: u32) -> Result<(), UdpError> {
+    socket.set_mark(mark).map_err(|error| {
+        if error.kind() == io::ErrorKind::PermissionDenied { UdpError::Permission } else { error.into() }
+    })
+}
+
+fn errno(error: &io::Error) -> Option<Errno> {
+    error.raw_os_error().map(Errno::from_raw_os_error)
+}
+
+/// `EIO` comes from a network card that cannot cut trains after all; quinn-udp then stops making them.
+fn is_too_long(error: &io::Error) -> bool {
+    matches!(errno(error), Some(Errno::MSGSIZE | Errno::INVAL | Errno::IO))
+}

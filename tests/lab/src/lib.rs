@@ -1,1 +1,32 @@
 //! Network namespaces, processes and captures for the demo, the end-to-end tests and the bench.
+//!
+//! A laboratory is a tree of processes in namespaces of its own ([`enter`]): a tmpfs on `/run`, a private `/proc`, hosts that
+//! are network namespaces joined by bridges. When its first process ends, by whatever signal, the kernel takes everything
+//! else away: no namespace, process or file stays. It needs no root where user namespaces are allowed.
+
+mod capture;
+mod daemon;
+mod error;
+mod host;
+mod network;
+mod output;
+mod packet;
+mod reenter;
+mod tool;
+mod transfer;
+mod wait;
+
+pub use capture::{Capture, Captured};
+pub use daemon::Daemon;
+pub use error::Error;
+pub use host::{Host, Link};
+pub use network::{Lab, Segment};
+pub use output::{Output, run};
+pub use packet::{Kind, Message, Ports, classify};
+pub use reenter::{enter, inside, is_inside};
+pub use tool::{BENCH, LABORATORY, TESTS, Tool, install, line_to_paste, missing, search_path};
+pub use transfer::{Transferred, receive_once, send};
+pub use wait::{until, until_some};
+
+/// What can go wrong here.
+pub type Result<T> = std::result::Result<T, Error>;

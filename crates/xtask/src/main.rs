@@ -1,1 +1,27 @@
-fn main() {}
+//! What a person types to set up, demo, test and package this repository.
+
+mod repository;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run everything that CI runs (up to 40 minutes)
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().task {
+        Task::Test(options) => test::run(&options),
+    }
+}

@@ -1,0 +1,205 @@
+//! `cargo xtask test`: everything that CI runs, one step after the other, and a table of what came of it.
+
+use std::fmt::Write as _;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use crate::repository;
+
+/// How much to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only what needs neither namespaces nor minutes: format, lints, unit tests
+    #[arg(long, conflicts_with = "long")]
+    fast: bool,
+    /// More repetitions, longer outages, longer fuzzing
+    #[arg(long)]
+    long: bool,
+    /// Only the steps whose names contain one of these
+    #[arg(value_name = "STEP")]
+    only: Vec<String>,
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    Good,
+    Failed(String),
+    /// Could not be judged, and why. Never counts as good by silence: it is said in the table.
+    NotEvaluated(String),
+}
+
+type Step = (&'static str, fn(&Options) -> Outcome);
+
+const FAST: &[Step] = &[("format", format), ("lints", lints), ("unit tests", unit_tests)];
+const FULL: &[Step] = &[
+    ("tools", tools),
+    ("format", format),
+    ("lints", lints),
+    ("licences, bans, sources", deny),
+    ("advisories", advisories),
+    ("documentation", documentation),
+    ("unit tests", unit_tests),
+];
+
+pub(crate) fn run(options: &Options) -> ExitCode {
+    let steps = if options.fast { FAST } else { FULL };
+    let start = Instant::now();
+    let mut table = Vec::new();
+    for (name, step) in steps {
+        if !options.only.is_empty() && !options.only.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        say(&format!("\n=== {name} ==="));
+        let begun = Instant::now();
+        table.push((*name, step(options), begun.elapsed()));
+    }
+    let failed = table.iter().any(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_)));
+    say(&summary(&table, start.elapsed()));
+    if failed || table.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn summary(table: &[(&str, Outcome, Duration)], total: Duration) -> String {
+    let mut text = String::from("\n");
+    for (name, outcome, took) in table {
+        let verdict = match outcome {
+            Outcome::Good => "good".to_owned(),
+            Outcome::Failed(why) => format!("FAILED: {why}"),
+            Outcome::NotEvaluated(why) => format!("not evaluated: {why}"),
+        };
+        let _infallible = writeln!(text, "{name:<24} {:>6.0} s  {verdict}", took.as_secs_f64());
+    }
+    let _infallible = write!(text, "{:<24} {:>6.0} s", "all", total.as_secs_f64());
+    text
+}
+
+#[expect(clippy::print_stderr, reason = "this program's talk")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Runs a command with this terminal as its own.
+fn outcome(command: &mut Command) -> Outcome {
+    match command.status() {
+        Ok(status) if status.success() => Outcome::Good,
+        Ok(status) => Outcome::Failed(status.to_string()),
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+fn tools(_: &Options) -> Outcome {
+    let needed = [hanare_lab::LABORATORY, hanare_lab::TESTS].concat();
+    match hanare_lab::install(&needed) {
+        Ok(()) => Outcome::Good,
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+fn format(_: &Options) -> Outcome {
+    component("fmt", "rustfmt");
+    outcome(repository::cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn lints(_: &Options) -> Outcome {
+    component("clippy", "clippy");
+    outcome(repository::cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+/// A minimal Rust installation lacks them; where rustup is, it brings them.
+fn component(subcommand: &str, name: &str) {
+    let there =
+        repository::cargo().args([subcommand, "--version"]).output().is_ok_and(|said| said.status.success());
+    if !there {
+        let _checked_by_its_use = Command::new("rustup").args(["component", "add", name]).status();
+    }
+}
+
+fn unit_tests(_: &Options) -> Outcome {
+    outcome(repository::cargo().args([
+        "test",
+        "--workspace",
+        "--locked",
+        "--no-fail-fast",
+        "--exclude",
+        "hanare-e2e",
+    ]))
+}
+
+fn documentation(_: &Options) -> Outcome {
+    outcome(
+        repository::cargo()
+            .args(["doc", "--workspace", "--no-deps", "--locked"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+/// Installs a program from the registry below `target/`, once.
+fn installed(name: &str, arguments: &[&str]) -> Result<std::path::PathBuf, Outcome> {
+    let program = repository::tools().join("bin").join(name);
+    if !program.is_file() {
+        say(&format!("installing {name}, once"));
+        let mut command = repository::cargo();
+        command
+            .args(["install", "--quiet", "--locked", name, "--root"])
+            .arg(repository::tools())
+            .args(arguments);
+        // The tool's own speed does not matter here, the time to build it does.
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+        match outcome(&mut command) {
+            Outcome::Good => {}
+            bad @ (Outcome::Failed(_) | Outcome::NotEvaluated(_)) => return Err(bad),
+        }
+    }
+    Ok(program)
+}
+
+fn deny(_: &Options) -> Outcome {
+    match installed("cargo-deny", &["--debug"]) {
+        Ok(program) => {
+            let mut command = Command::new(program);
+            outcome(command.current_dir(repository::top()).args(["check", "licenses", "bans", "sources"]))
+        }
+        Err(bad) => bad,
+    }
+}
+
+/// Advisories are judged only where their database can be reached: an old copy or none at all must not look like a pass.
+fn advisories(_: &Options) -> Outcome {
+    let program = match installed("cargo-deny", &["--debug"]) {
+        Ok(program) => program,
+        Err(bad) => return bad,
+    };
+    let mut fetch = Command::new(&program);
+    let fetched = fetch.current_dir(repository::top()).args(["fetch", "db"]).output();
+    if !fetched.is_ok_and(|said| said.status.success()) {
+        return Outcome::NotEvaluated("the advisory database cannot be reached".to_owned());
+    }
+    outcome(Command::new(program).current_dir(repository::top()).args([
+        "check",
+        "--disable-fetch",
+        "advisories",
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_evaluated_is_said() {
+        let table = [
+            ("one", Outcome::Good, Duration::from_secs(1)),
+            ("two", Outcome::NotEvaluated("no network".to_owned()), Duration::from_secs(2)),
+        ];
+        let text = summary(&table, Duration::from_secs(3));
+        assert!(text.contains("not evaluated: no network"), "{text}");
+    }
+}

@@ -46,6 +46,9 @@ pub struct JoinRequest {
     pub public_key: PublicKey,
     /// The name the node asks for, if the invite leaves it open.
     pub name: Option<crate::id::NodeName>,
+    /// The code told over the phone, if the invite wants one ([`crate::Invite::wants_code`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// HMAC-SHA-256, base64, with the X25519 secret shared by this node's and headquarters' `WireGuard` keys as key, over
     /// [`PROOF_CONTEXT`], the TLS exporter of this connection and the node's signing key (32 bytes).
     pub proof: String,
@@ -84,6 +87,8 @@ pub enum Refusal {
     Used,
     /// A proof of possession does not hold.
     Proof,
+    /// The code told over the phone is missing or wrong.
+    Code,
     /// The asked-for name is taken or not a name.
     Name,
     /// The request is not one of ours.

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod filter;
 pub mod id;
+pub mod invite;
 pub mod key;
 pub mod lease;
 pub mod peer;
@@ -12,6 +13,7 @@ pub mod time;
 
 pub use filter::{Flow, PortRange, Segmentation, Service};
 pub use id::{CompanyId, IdError, NodeName, OfficeId, RoomId};
+pub use invite::{Invite, InviteError, InviteId, InviteSecret, SpkiPin};
 pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey, SigningKey, VerifyKey};
 pub use lease::{HqPeer, Internet, Lease, NodeKind, Signed, Tombstone};
 pub use peer::{Endpoint, Peer, PeerSet};

@@ -15,9 +15,9 @@ use crate::peer::Endpoint;
 use crate::time::Timestamp;
 
 /// How long a lease lasts unless an admin says otherwise (`INTERFACE`: leases 30 days).
-pub const LEASE_DURATION: Duration = Duration::from_secs(30 * 86_400);
+pub const LEASE_DURATION: Duration = Duration::from_hours(30 * 24);
 /// How long a node goes on after its lease ended while headquarters cannot be reached (14 days).
-pub const LEASE_GRACE: Duration = Duration::from_secs(14 * 86_400);
+pub const LEASE_GRACE: Duration = Duration::from_hours(14 * 24);
 /// The inner MTU that fits `PPPoE`'s 1,454 and an IPv6 underlay: 1,454 − 40 (IPv6) − 8 (UDP) − 32 (`WireGuard`) = 1,374,
 /// rounded down to a multiple of 16 so that padding never grows a packet.
 pub const DEFAULT_MTU: u16 = 1360;

@@ -1,1 +1,3 @@
 //! The data plane and the node's daemon.
+
+pub mod plane;

@@ -1,0 +1,87 @@
+//! From the sockets to the TUN device: datagrams become packets, packets of one flow are joined again.
+
+use std::io;
+use std::time::Instant;
+
+use hanare_host::tun::{Batch, Tun};
+use hanare_host::udp::{Family, ReceiveBuffer, Train, Udp};
+use hanare_wire::{Core, MIN_OUT, Received};
+
+use super::mss;
+use super::outbound::Sources;
+
+/// Room for two trains of decrypted packets.
+const BATCH: usize = 160 * 1024;
+/// Trains asked for where each is long: more would only make what comes after them wait.
+const FEW: usize = 2;
+/// Trains asked for where each is a datagram or two: no receive offload below us.
+const MANY: usize = 32;
+/// Datagrams per train from which on a few trains are enough.
+const LONG: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Inbound {
+    buffer: ReceiveBuffer,
+    batch: Batch,
+    trains: usize,
+}
+
+impl Inbound {
+    pub(super) fn new() -> Self {
+        Self { buffer: ReceiveBuffer::default(), batch: Batch::new(BATCH), trains: MANY }
+    }
+
+    /// Carries what one receive call brings; whether it brought as much as was asked for.
+    ///
+    /// # Errors
+    /// Only when the interface is gone.
+    #[expect(clippy::too_many_arguments, reason = "the shard's parts, borrowed one by one")]
+    pub(super) fn turn(
+        &mut self,
+        family: Family,
+        udp: &Udp,
+        tun: &mut Tun,
+        core: &mut Core,
+        sources: &mut Sources,
+        mtu: u16,
+        now: Instant,
+    ) -> io::Result<bool> {
+        let asked = self.trains;
+        let mut datagrams = match udp.receive(family, &mut self.buffer, asked) {
+            Ok(datagrams) => datagrams,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    tracing::debug!(%error, "receive");
+                }
+                return Ok(false);
+            }
+        };
+        let trains = datagrams.trains();
+        let mut count = 0;
+        while let Some(datagram) = datagrams.next_datagram() {
+            count += 1;
+            let needed = datagram.bytes.len().max(MIN_OUT);
+            if !self.batch.has_room(needed) {
+                tun.write(&mut self.batch)?;
+            }
+            match core.receive(datagram.from, datagram.bytes, self.batch.space(), now) {
+                Received::Packet { len, peer } => {
+                    sources.learn(peer, datagram.to);
+                    mss::clamp(self.batch.pending(len), mtu);
+                    self.batch.push(len);
+                }
+                Received::Reply { len } => {
+                    let bytes = &*self.batch.pending(len);
+                    let train = Train { to: datagram.from, from: datagram.to, bytes, stride: len };
+                    if let Err(error) = udp.send(&train) {
+                        tracing::trace!(to = %train.to, %error, "reply not sent");
+                    }
+                }
+                Received::Nothing | Received::Dropped(_) => {}
+            }
+        }
+        self.trains = if count >= trains * LONG { FEW } else { MANY };
+        tun.write(&mut self.batch)?;
+        Ok(trains >= asked)
+    }
+}

@@ -1,0 +1,17 @@
+//! The privileged host process, its worker without privileges, and the narrow verbs between them.
+//!
+//! The started process is the host process: [`serve`] locks the state directory, replays the undo log, closes a node's
+//! kill switch, starts the worker (`/proc/self/exe` with [`Setup::worker`] as arguments and one end of a socket pair as
+//! standard input) and then answers its requests until it ends. It parses what its worker says and nothing that came from
+//! a network. The worker calls [`crate::privileges::become_worker`] and [`Client::from_stdin`] before anything else.
+
+mod channel;
+mod client;
+mod message;
+mod serve;
+mod setup;
+
+pub use client::{AsyncNotices, Client, Notices, Tunnel, UdpSockets};
+pub use message::{KillSwitchState, Notice, Permit};
+pub use serve::serve;
+pub use setup::{Ended, NodeRole, Role, Setup, UnlockPolicy};

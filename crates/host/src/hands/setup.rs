@@ -1,0 +1,71 @@
+//! What a host process is told once by the command that starts it, and how it ends.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use hanare_model::{PublicKey, Signed, VerifyKey};
+
+/// Everything that [`super::serve`] needs.
+pub struct Setup {
+    /// The state directory: lock, undo log, kill switch.
+    pub state: PathBuf,
+    /// The tunnel interface's name.
+    pub interface: String,
+    /// Whose hands these are.
+    pub role: Role,
+    /// Arguments of the worker, such as `worker node --state DIR`; the program is this one.
+    pub worker: Vec<OsString>,
+    /// Called with the worker's line once it serves (readiness to systemd, `up --detach`).
+    pub on_ready: Box<dyn FnMut(&str)>,
+}
+
+/// Whose hands.
+#[derive(Debug, Clone)]
+pub enum Role {
+    /// Headquarters: plain routes, segmentation.
+    Hq,
+    /// A node: kill switch, full tunnel, a gateway's LAN.
+    Node(Box<NodeRole>),
+}
+
+/// A node as its state directory says. The lease bounds what the worker may ask.
+#[derive(Debug, Clone)]
+pub struct NodeRole {
+    /// The node's own `WireGuard` key; a lease for another one is refused.
+    pub public_key: PublicKey,
+    /// Headquarters' signing key, as pinned when the node joined.
+    pub signing_key: VerifyKey,
+    /// The lease in force.
+    pub lease: Signed,
+    /// The LAN interface of `up --lan`.
+    pub lan: Option<String>,
+    /// Who may unlock.
+    pub unlock: UnlockPolicy,
+}
+
+/// Who may open the kill switch for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnlockPolicy {
+    /// Whether a local person may, and not only root and the group `hanare`.
+    pub persons: bool,
+    /// Whether `--all` may be asked for.
+    pub all: bool,
+}
+
+impl Default for UnlockPolicy {
+    /// A portal for the person in the room; everything too, since it is on the record.
+    fn default() -> Self {
+        Self { persons: true, all: true }
+    }
+}
+
+/// Why [`super::serve`] returned. In every case the machine is as before, the kill switch apart (gone after `Left`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The worker exited with this status (128 + n after signal n).
+    Worker(i32),
+    /// A signal asked for the end.
+    Stopped,
+    /// An admin asked to leave.
+    Left,
+}

@@ -1,0 +1,62 @@
+//! Giving privileges away, for good: none for workers, `CAP_NET_ADMIN` alone for a bare device.
+
+use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, clear_ambient_capability_set, remove_capability_from_bounding_set,
+    set_capabilities, set_no_new_privs,
+};
+
+use crate::error::HostError;
+
+/// First call of a worker, before it starts a thread or parses anything: it dies with its host process, and it has no
+/// capability and no way to one.
+///
+/// # Errors
+/// [`HostError::Io`] if the kernel refuses; the caller must not go on.
+pub fn become_worker() -> Result<(), HostError> {
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed("PR_SET_PDEATHSIG"))?;
+    drop_to(CapabilitySet::empty())
+}
+
+/// Keeps `CAP_NET_ADMIN` and nothing else (`hanare device`).
+///
+/// # Errors
+/// [`HostError::Io`] if the kernel refuses; the caller must not go on.
+pub fn keep_net_admin() -> Result<(), HostError> {
+    drop_to(CapabilitySet::NET_ADMIN)
+}
+
+/// Whether this thread may change the network of its namespace.
+#[must_use]
+pub fn has_net_admin() -> bool {
+    rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::NET_ADMIN))
+}
+
+fn drop_to(keep: CapabilitySet) -> Result<(), HostError> {
+    let own = rustix::thread::capabilities(None).map_err(failed("capget"))?;
+    // The bounding set can be narrowed only with CAP_SETPCAP. A process without it has nothing to gain from the set:
+    // no_new_privs below closes the only way, a file with capabilities.
+    if own.effective.contains(CapabilitySet::SETPCAP) {
+        for bit in 0..64 {
+            let capability = CapabilitySet::from_bits_retain(1 << bit);
+            if keep.contains(capability) {
+                continue;
+            }
+            match remove_capability_from_bounding_set(capability) {
+                Ok(()) => {}
+                // The first number that this kernel does not know.
+                Err(rustix::io::Errno::INVAL) => break,
+                Err(error) => return Err(failed("PR_CAPBSET_DROP")(error)),
+            }
+        }
+    }
+    clear_ambient_capability_set().map_err(failed("PR_CAP_AMBIENT_CLEAR_ALL"))?;
+    set_no_new_privs(true).map_err(failed("PR_SET_NO_NEW_PRIVS"))?;
+    let kept = own.permitted & keep;
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    set_capabilities(None, sets).map_err(failed("capset"))
+}
+
+fn failed(what: &'static str) -> impl Fn(rustix::io::Errno) -> HostError {
+    move |error| HostError::io(what, &error.into())
+}

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use hanare_model::{PublicKey, Signed, VerifyKey};
+use ipnet::IpNet;
 
 /// Everything that [`super::serve`] needs.
 pub struct Setup {
@@ -23,7 +24,10 @@ pub struct Setup {
 #[derive(Debug, Clone)]
 pub enum Role {
     /// Headquarters: plain routes, segmentation.
-    Hq,
+    Hq {
+        /// The overlay, checked for collisions before anything is changed.
+        overlay: Vec<IpNet>,
+    },
     /// A node: kill switch, full tunnel, a gateway's LAN.
     Node(Box<NodeRole>),
 }

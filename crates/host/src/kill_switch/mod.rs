@@ -1,0 +1,279 @@
+//! The kill switch: nothing leaves this machine but the tunnel, from the first `up` until `leave`.
+//!
+//! It is a file in the state directory ([`policy`]) and two nftables tables named `hanare` ([`render`]). The tables stay
+//! when every process of ours is gone; [`restore`] brings them back after a reboot. An unlock fills sets whose elements
+//! the kernel removes by itself.
+
+pub mod policy;
+pub(crate) mod render;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub use policy::{Lan, Policy};
+use render::{EVERYTHING, PORTAL_TCP, PORTAL_UDP, TABLE};
+
+use crate::error::HostError;
+use crate::files;
+use crate::hands::KillSwitchState;
+use crate::netlink::{Link, Netlink};
+use crate::nft::{self, Family, Transaction};
+
+/// The longest unlock (`INTERFACE`: 30 minutes at most).
+pub const MAX_UNLOCK: Duration = Duration::from_secs(30 * 60);
+/// What a captive portal needs: DNS and the web.
+const PORTAL_PORTS: [(&str, u16); 4] = [(PORTAL_TCP, 53), (PORTAL_TCP, 80), (PORTAL_TCP, 443), (PORTAL_UDP, 53)];
+const FAMILIES: [Family; 2] = [Family::Inet, Family::Netdev];
+
+/// The kill switch in force, and what it looked like when we made it.
+#[derive(Debug)]
+pub struct KillSwitch {
+    state: PathBuf,
+    policy: Policy,
+    devices: Vec<Link>,
+    fingerprint: Vec<Value>,
+}
+
+/// What [`KillSwitch::check`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// As we made it.
+    Intact,
+    /// Devices came or went; the egress chains follow.
+    DevicesChanged,
+    /// Somebody removed or changed a table; it is as before.
+    Restored(String),
+}
+
+impl KillSwitch {
+    /// Closes the kill switch: first the file, then the tables. An unlock under way goes on for its remaining time.
+    ///
+    /// # Errors
+    /// [`HostError::ProgramMissing`] or [`HostError::Program`] from nft; the old tables stay then.
+    pub fn engage(state: &Path, policy: Policy) -> Result<Self, HostError> {
+        policy::store(state, &policy)?;
+        let mut switch =
+            Self { state: state.to_owned(), policy, devices: Vec::new(), fingerprint: Vec::new() };
+        switch.apply()?;
+        Ok(switch)
+    }
+
+    /// What it lets through.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Lets something else through.
+    ///
+    /// # Errors
+    /// As [`KillSwitch::engage`].
+    pub fn set_policy(&mut self, policy: Policy) -> Result<(), HostError> {
+        if policy == self.policy {
+            return Ok(());
+        }
+        policy::store(&self.state, &policy)?;
+        self.policy = policy;
+        self.apply()
+    }
+
+    /// Compares the tables with what we made, and the devices with those that have an egress chain; mends both.
+    ///
+    /// # Errors
+    /// As [`KillSwitch::engage`].
+    pub fn check(&mut self) -> Result<Checked, HostError> {
+        let devices = devices(&self.policy)?;
+        if devices != self.devices {
+            self.apply()?;
+            return Ok(Checked::DevicesChanged);
+        }
+        let found = fingerprint()?;
+        if found == self.fingerprint {
+            return Ok(Checked::Intact);
+        }
+        let what = if found.is_empty() { "the tables were gone" } else { "the tables were changed" };
+        self.apply()?;
+        Ok(Checked::Restored(what.to_owned()))
+    }
+
+    fn apply(&mut self) -> Result<(), HostError> {
+        // A device that comes or goes while nft works makes it fail, or is missed: then once more.
+        for _ in 0..4 {
+            let devices = devices(&self.policy)?;
+            let applied = render::render(&self.policy, &devices, &unlocked()?).commit();
+            let now = self::devices(&self.policy)?;
+            if now == devices {
+                applied?;
+                self.devices = devices;
+                self.fingerprint = fingerprint()?;
+                return Ok(());
+            }
+        }
+        Err(HostError::Program {
+            program: "nft".to_owned(),
+            text: "devices come and go too fast to guard them".to_owned(),
+        })
+    }
+}
+
+/// Brings the tables back from the state directory: at boot before the network, and when a device appears while no
+/// process of ours runs. `false` if this node never closed its kill switch.
+///
+/// # Errors
+/// As [`KillSwitch::engage`].
+pub fn restore(state: &Path) -> Result<bool, HostError> {
+    match policy::load(state)? {
+        Some(policy) => KillSwitch::engage(state, policy).map(|_| true),
+        None => Ok(false),
+    }
+}
+
+/// Removes the tables, then the file: `leave`, and nothing else.
+///
+/// # Errors
+/// What nft or the file system says.
+pub fn remove(state: &Path) -> Result<(), HostError> {
+    let mut rules = Transaction::default();
+    for family in FAMILIES {
+        if nft::list(family, TABLE)?.is_some() {
+            rules.remove_table(family, TABLE);
+        }
+    }
+    rules.commit()?;
+    let path = policy::path(state);
+    files::remove(&path).map(drop).map_err(|error| HostError::io(format!("removing {}", path.display()), &error))
+}
+
+/// Opens the kill switch until the kernel closes it again: a portal's DNS and TCP 80/443, or everything.
+///
+/// # Errors
+/// [`HostError::Refused`] above [`MAX_UNLOCK`], for no time at all, or without a kill switch.
+pub fn unlock(time: Duration, all: bool) -> Result<(), HostError> {
+    let seconds = time.as_secs();
+    if seconds == 0 || time > MAX_UNLOCK {
+        return Err(HostError::refused("unlock", "the time must be between 1 second and 30 minutes"));
+    }
+    if state()? == KillSwitchState::Open {
+        return Err(HostError::refused("unlock", "the kill switch is not closed"));
+    }
+    let mut rules = Transaction::default();
+    for family in FAMILIES {
+        for set in [PORTAL_TCP, PORTAL_UDP, EVERYTHING] {
+            rules.command("flush", "set", family, TABLE, set);
+        }
+        for (set, port) in PORTAL_PORTS {
+            add_timed(&mut rules, family, set, &json!(port), seconds);
+        }
+        let versions = match family {
+            Family::Inet => ["ipv4", "ipv6"],
+            Family::Netdev => ["ip", "ip6"],
+        };
+        for version in versions.into_iter().filter(|_| all) {
+            add_timed(&mut rules, family, EVERYTHING, &json!(version), seconds);
+        }
+    }
+    rules.commit()
+}
+
+/// Ends an unlock before its time.
+///
+/// # Errors
+/// What nft says.
+pub fn relock() -> Result<(), HostError> {
+    let mut rules = Transaction::default();
+    for family in FAMILIES {
+        for set in [PORTAL_TCP, PORTAL_UDP, EVERYTHING] {
+            rules.command("flush", "set", family, TABLE, set);
+        }
+    }
+    rules.commit()
+}
+
+/// How the kill switch stands, as the kernel has it.
+///
+/// # Errors
+/// [`HostError::NoNetAdmin`] for an ordinary user; what nft says.
+pub fn state() -> Result<KillSwitchState, HostError> {
+    let (Some(inet), Some(_)) = (nft::list(Family::Inet, TABLE)?, nft::list(Family::Netdev, TABLE)?) else {
+        return Ok(KillSwitchState::Open);
+    };
+    let remaining = |sets: &[&str]| {
+        timed(&inet).filter(|(set, _, _)| sets.contains(set)).map(|(_, _, seconds)| seconds).max()
+    };
+    Ok(match (remaining(&[EVERYTHING]), remaining(&[PORTAL_TCP, PORTAL_UDP])) {
+        (Some(seconds), _) => KillSwitchState::Unlocked { seconds, all: true },
+        (None, Some(seconds)) => KillSwitchState::Unlocked { seconds, all: false },
+        (None, None) => KillSwitchState::Closed,
+    })
+}
+
+fn devices(policy: &Policy) -> Result<Vec<Link>, HostError> {
+    let links = Netlink::open()?.links()?;
+    // Only what the rules depend on: an MTU or a link that goes up must not rebuild them.
+    Ok(render::guarded(policy, &links).map(|link| Link { up: false, mtu: 0, ..link.clone() }).collect())
+}
+
+fn add_timed(rules: &mut Transaction, family: Family, set: &str, value: &Value, seconds: u64) {
+    // nft takes a timeout of 0 for "never".
+    let element = json!({ "elem": { "val": value, "timeout": seconds.max(1) } });
+    rules.add("element", family, TABLE, json!({ "name": set, "elem": [element] }));
+}
+
+/// Elements of an unlock under way, to be carried over into a new table with the time that they have left.
+fn unlocked() -> Result<Vec<(Family, String, Value)>, HostError> {
+    let mut all = Vec::new();
+    for family in FAMILIES {
+        let Some(objects) = nft::list(family, TABLE)? else { continue };
+        for (set, value, seconds) in timed(&objects) {
+            let element = json!({ "elem": { "val": value, "timeout": seconds } });
+            all.push((family, set.to_owned(), element));
+        }
+    }
+    Ok(all)
+}
+
+/// Set, value and seconds left of every element with a time.
+fn timed(objects: &[Value]) -> impl Iterator<Item = (&str, &Value, u64)> {
+    let sets = objects.iter().filter_map(|object| object.get("set"));
+    sets.filter_map(|set| Some((set.get("name")?.as_str()?, set.get("elem")?.as_array()?)))
+        .flat_map(|(name, elements)| elements.iter().map(move |element| (name, element)))
+        .filter_map(|(name, element)| {
+            let element = element.get("elem")?;
+            let seconds = element.get("expires")?.as_u64()?;
+            (seconds > 0).then_some((name, element.get("val")?, seconds))
+        })
+}
+
+/// Both tables without what changes by itself: handles, counters, elements with a time. Empty if neither is there.
+fn fingerprint() -> Result<Vec<Value>, HostError> {
+    let mut all = Vec::new();
+    for family in FAMILIES {
+        for mut object in nft::list(family, TABLE)?.unwrap_or_default() {
+            if object.get("metainfo").is_some() {
+                continue;
+            }
+            forget(&mut object);
+            all.push(object);
+        }
+    }
+    Ok(all)
+}
+
+fn forget(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("handle");
+            if fields.contains_key("counter") {
+                fields.insert("counter".to_owned(), Value::Null);
+            }
+            if fields.get("flags").is_some_and(|flags| flags.to_string().contains("timeout")) {
+                fields.remove("elem");
+            }
+            fields.values_mut().for_each(forget);
+        }
+        Value::Array(values) => values.iter_mut().for_each(forget),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,372 @@
+//! The kill switch as nftables: what a [`Policy`] means, rule by rule.
+//!
+//! `inet hanare` filters what the machine sends, receives and forwards as IP. An output chain alone lets raw sockets and
+//! bridged container traffic out, so `netdev hanare` has an egress chain on every device but the loopback and the tunnel.
+//! Nothing is let through by connection state: a flow once let out would outlive the unlock. An answer is known by its
+//! socket's mark, or by its direction under a set whose elements the kernel removes when the unlock ends.
+
+use serde_json::{Value, json};
+
+use super::policy::{Lan, Policy};
+use crate::MARK;
+use crate::netlink::Link;
+use crate::nft::rule::{
+    accept, address, any_of, both, counter, differs, direction, equal, family_name, field, jump, meta, prefix,
+    reject, set_mark, socket_mark,
+};
+use crate::nft::{Family, Transaction};
+
+/// Our tables' name in both families.
+pub(crate) const TABLE: &str = "hanare";
+/// Mark of packets that a gateway forwards towards the room. "ho".
+pub(crate) const FORWARDED: u32 = 0x686f;
+/// Sets that an unlock fills for a while: ports of TCP and UDP, and everything.
+pub(crate) const PORTAL_TCP: &str = "portal_tcp";
+pub(crate) const PORTAL_UDP: &str = "portal_udp";
+pub(crate) const EVERYTHING: &str = "everything";
+
+const INET: Family = Family::Inet;
+const NETDEV: Family = Family::Netdev;
+
+/// Both tables, whole. `unlocked` are elements of an unlock under way: set and element with its remaining time.
+pub(crate) fn render(policy: &Policy, links: &[Link], unlocked: &[(Family, String, Value)]) -> Transaction {
+    let mut rules = Transaction::default();
+    for family in [INET, NETDEV] {
+        rules.replace_table(family, TABLE);
+        sets(&mut rules, family, policy);
+    }
+    for (family, set, element) in unlocked {
+        rules.add("element", *family, TABLE, json!({ "name": set, "elem": [element] }));
+    }
+    prerouting(&mut rules, policy);
+    input(&mut rules, policy);
+    output(&mut rules, policy);
+    forward(&mut rules, policy);
+    egress(&mut rules, policy, links);
+    rules
+}
+
+fn sets(rules: &mut Transaction, family: Family, policy: &Policy) {
+    for v6 in [false, true] {
+        let addr = if v6 { "ipv6_addr" } else { "ipv4_addr" };
+        for (name, members) in [("wireguard", &policy.wireguard), ("api", &policy.api)] {
+            let elements: Vec<Value> = members
+                .iter()
+                .filter(|to| to.is_ipv6() == v6)
+                .map(|to| json!({ "concat": [to.ip().to_string(), to.port()] }))
+                .collect();
+            set(rules, family, &sized(name, v6), json!([addr, "inet_service"]), elements);
+        }
+        let elements = policy.resolvers.iter().filter(|ip| ip.is_ipv6() == v6).map(|ip| address(*ip)).collect();
+        set(rules, family, &sized("resolvers", v6), json!(addr), elements);
+    }
+    let everything = if family == INET { "nf_proto" } else { "ether_type" };
+    for (name, kind) in [(PORTAL_TCP, "inet_service"), (PORTAL_UDP, "inet_service"), (EVERYTHING, everything)] {
+        rules.add("set", family, TABLE, json!({ "name": name, "type": kind, "flags": ["timeout"] }));
+    }
+}
+
+fn set(rules: &mut Transaction, family: Family, name: &str, kind: Value, elements: Vec<Value>) {
+    let mut object = json!({ "name": name, "type": kind });
+    if let (false, Some(fields)) = (elements.is_empty(), object.as_object_mut()) {
+        fields.insert("elem".to_owned(), Value::Array(elements));
+    }
+    rules.add("set", family, TABLE, object);
+}
+
+/// Answers from headquarters carry the mark for the reverse path check (`src_valid_mark`); what the room's own
+/// endpoints send to headquarters carries it to leave below the tunnel.
+fn prerouting(rules: &mut Transaction, policy: &Policy) {
+    chain(rules, INET, "prerouting", "filter", "prerouting", -150, "accept");
+    for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
+        for v6 in [false, true] {
+            let from = vec![
+                differs(meta("iifname"), json!(policy.interface)),
+                peer(set, v6, "saddr", protocol, "sport"),
+                set_mark(MARK),
+            ];
+            rule(rules, INET, "prerouting", from);
+            if let Some(lan) = &policy.lan {
+                let to = vec![
+                    equal(meta("iifname"), json!(lan.interface)),
+                    peer(set, v6, "daddr", protocol, "dport"),
+                    set_mark(MARK),
+                ];
+                rule(rules, INET, "prerouting", to);
+            }
+        }
+    }
+}
+
+fn input(rules: &mut Transaction, policy: &Policy) {
+    chain(rules, INET, "input", "filter", "input", 0, "drop");
+    for name in ["lo", &policy.interface] {
+        rule(rules, INET, "input", vec![equal(meta("iifname"), json!(name)), accept()]);
+    }
+    for v6 in [false, true] {
+        for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
+            let from = vec![socket_mark(MARK), peer(set, v6, "saddr", protocol, "sport"), accept()];
+            rule(rules, INET, "input", from);
+        }
+        let from_resolver = vec![
+            socket_mark(MARK),
+            equal(field(family_name(v6), "saddr"), json!(format!("@{}", sized("resolvers", v6)))),
+            equal(field("udp", "sport"), json!(53)),
+            accept(),
+        ];
+        rule(rules, INET, "input", from_resolver);
+    }
+    // DHCP and neighbour discovery; errors about our own packets' size, or the tunnel would stall on a narrow path.
+    for (from, to) in [(67, 68), (547, 546)] {
+        rule(rules, INET, "input", udp_pair(from, to));
+    }
+    rule(rules, INET, "input", neighbour(&["nd-router-advert", "nd-neighbor-solicit", "nd-neighbor-advert"]));
+    let too_big = |protocol: &str, kind: &str| {
+        vec![equal(field(protocol, "type"), json!(kind)), accept()]
+    };
+    rule(rules, INET, "input", too_big("icmp", "destination-unreachable"));
+    rule(rules, INET, "input", too_big("icmpv6", "packet-too-big"));
+    if let Some(lan) = &policy.lan {
+        let on_lan = || equal(meta("iifname"), json!(lan.interface));
+        let mut ask_router = neighbour(&["nd-router-solicit"]);
+        ask_router.insert(0, on_lan());
+        rule(rules, INET, "input", ask_router);
+        let mut lease = udp_pair(68, 67);
+        lease.insert(0, on_lan());
+        rule(rules, INET, "input", lease);
+        for (protocol, kind) in [("icmp", "echo-request"), ("icmpv6", "echo-request")] {
+            rule(
+                rules,
+                INET,
+                "input",
+                vec![on_lan(), equal(field(protocol, "type"), json!(kind)), accept()],
+            );
+        }
+    }
+    for (set, protocol) in [(PORTAL_TCP, "tcp"), (PORTAL_UDP, "udp")] {
+        let answer =
+            vec![equal(field(protocol, "sport"), json!(format!("@{set}"))), direction(true), accept()];
+        rule(rules, INET, "input", answer);
+    }
+    let answer = vec![equal(meta("nfproto"), json!(format!("@{EVERYTHING}"))), direction(true), accept()];
+    rule(rules, INET, "input", answer);
+    rule(rules, INET, "input", vec![counter()]);
+}
+
+fn output(rules: &mut Transaction, policy: &Policy) {
+    chain(rules, INET, "output", "filter", "output", 0, "drop");
+    for name in ["lo", &policy.interface] {
+        rule(rules, INET, "output", vec![equal(meta("oifname"), json!(name)), accept()]);
+    }
+    outward(rules, INET, "output");
+    if let Some(lan) = &policy.lan {
+        for expressions in room_service(lan, INET) {
+            rule(rules, INET, "output", expressions);
+        }
+    }
+    // Refused aloud: a program that waits for a time-out looks like a broken machine.
+    rule(rules, INET, "output", vec![counter(), reject()]);
+}
+
+/// What passes on every device, in the output chain and, again, at each device's egress.
+fn outward(rules: &mut Transaction, family: Family, chain: &str) {
+    for v6 in [false, true] {
+        for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
+            let to = vec![equal(meta("mark"), json!(MARK)), peer(set, v6, "daddr", protocol, "dport"), accept()];
+            rule(rules, family, chain, to);
+        }
+        let to_resolver = vec![
+            equal(meta("mark"), json!(MARK)),
+            equal(field(family_name(v6), "daddr"), json!(format!("@{}", sized("resolvers", v6)))),
+            equal(field("udp", "dport"), json!(53)),
+            accept(),
+        ];
+        rule(rules, family, chain, to_resolver);
+    }
+    for (from, to) in [(68, 67), (546, 547)] {
+        rule(rules, family, chain, udp_pair(from, to));
+    }
+    rule(
+        rules,
+        family,
+        chain,
+        neighbour(&["nd-router-solicit", "nd-neighbor-solicit", "nd-neighbor-advert"]),
+    );
+    for (set, protocol) in [(PORTAL_TCP, "tcp"), (PORTAL_UDP, "udp")] {
+        rule(
+            rules,
+            family,
+            chain,
+            vec![equal(field(protocol, "dport"), json!(format!("@{set}"))), accept()],
+        );
+    }
+    let version = meta(if family == INET { "nfproto" } else { "protocol" });
+    rule(rules, family, chain, vec![equal(version, json!(format!("@{EVERYTHING}"))), accept()]);
+}
+
+/// What a gateway itself says to the room: leases, router advertisements, answers to pings, and why something has no way.
+fn room_service(lan: &Lan, family: Family) -> Vec<Vec<Value>> {
+    let mut all = vec![
+        udp_pair(67, 68),
+        neighbour(&["nd-router-advert"]),
+        icmp("icmp", &["echo-reply", "destination-unreachable", "time-exceeded", "parameter-problem"]),
+        icmp(
+            "icmpv6",
+            &["echo-reply", "destination-unreachable", "packet-too-big", "time-exceeded", "parameter-problem"],
+        ),
+    ];
+    if family == INET {
+        for expressions in &mut all {
+            expressions.insert(0, equal(meta("oifname"), json!(lan.interface)));
+        }
+    }
+    all
+}
+
+fn forward(rules: &mut Transaction, policy: &Policy) {
+    chain(rules, INET, "forward", "filter", "forward", 0, "drop");
+    let Some(lan) = &policy.lan else {
+        rule(rules, INET, "forward", vec![counter(), reject()]);
+        return;
+    };
+    let (room, tunnel) = (json!(lan.interface), json!(policy.interface));
+    let between = |from: &Value, to: &Value| {
+        vec![equal(meta("iifname"), from.clone()), equal(meta("oifname"), to.clone())]
+    };
+    for v6 in [false, true] {
+        let own: Vec<Value> =
+            lan.prefixes.iter().filter(|net| net.addr().is_ipv6() == v6).map(prefix).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let ip = family_name(v6);
+        let mut up = between(&room, &tunnel);
+        up.extend([equal(field(ip, "saddr"), any_of(own.clone())), accept()]);
+        rule(rules, INET, "forward", up);
+        let mut down = between(&tunnel, &room);
+        down.extend([equal(field(ip, "daddr"), any_of(own.clone())), set_mark(FORWARDED), accept()]);
+        rule(rules, INET, "forward", down);
+        for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
+            let out = vec![
+                equal(meta("iifname"), room.clone()),
+                differs(meta("oifname"), room.clone()),
+                equal(field(ip, "saddr"), any_of(own.clone())),
+                peer(set, v6, "daddr", protocol, "dport"),
+                accept(),
+            ];
+            rule(rules, INET, "forward", out);
+            let back = vec![
+                equal(meta("oifname"), room.clone()),
+                differs(meta("iifname"), room.clone()),
+                equal(field(ip, "daddr"), any_of(own.clone())),
+                peer(set, v6, "saddr", protocol, "sport"),
+                set_mark(FORWARDED),
+                accept(),
+            ];
+            rule(rules, INET, "forward", back);
+        }
+    }
+    // Neighbours in one room reach each other directly or not at all: never by way of the gateway.
+    let mut bridged = between(&room, &room);
+    bridged.extend([counter(), json!({ "drop": null })]);
+    rule(rules, INET, "forward", bridged);
+    rule(rules, INET, "forward", vec![counter(), reject()]);
+    masquerade(rules, lan);
+}
+
+/// The room's addresses mean nothing to the building's network: what a gateway forwards below the tunnel leaves under
+/// its own address (IPv4; there is no NAT66).
+fn masquerade(rules: &mut Transaction, lan: &Lan) {
+    chain(rules, INET, "postrouting", "nat", "postrouting", 100, "accept");
+    let own: Vec<Value> = lan.prefixes.iter().filter(|net| net.addr().is_ipv4()).map(prefix).collect();
+    if own.is_empty() {
+        return;
+    }
+    for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
+        let out = vec![
+            differs(meta("oifname"), json!(lan.interface)),
+            equal(field("ip", "saddr"), any_of(own.clone())),
+            peer(set, false, "daddr", protocol, "dport"),
+            json!({ "masquerade": null }),
+        ];
+        rule(rules, INET, "postrouting", out);
+    }
+}
+
+fn egress(rules: &mut Transaction, policy: &Policy, links: &[Link]) {
+    for name in ["outward", "roomward"] {
+        rules.add("chain", NETDEV, TABLE, json!({ "name": name }));
+    }
+    rule(rules, NETDEV, "outward", vec![equal(field("ether", "type"), json!("arp")), accept()]);
+    outward(rules, NETDEV, "outward");
+    if let Some(lan) = &policy.lan {
+        rule(rules, NETDEV, "roomward", vec![equal(meta("mark"), json!(FORWARDED)), accept()]);
+        for expressions in room_service(lan, NETDEV) {
+            rule(rules, NETDEV, "roomward", expressions);
+        }
+    }
+    let lan_index = policy
+        .lan
+        .as_ref()
+        .and_then(|lan| links.iter().find(|link| link.name == lan.interface))
+        .map(|link| link.index);
+    for link in guarded(policy, links) {
+        let name = format!("egress_{}", link.index);
+        let object = json!({
+            "name": name, "type": "filter", "hook": "egress", "dev": link.name, "prio": 0, "policy": "drop",
+        });
+        rules.add("chain", NETDEV, TABLE, object);
+        if lan_index.is_some_and(|lan| link.index == lan || link.controller == Some(lan)) {
+            rule(rules, NETDEV, &name, vec![jump("roomward")]);
+        }
+        rule(rules, NETDEV, &name, vec![jump("outward")]);
+        rule(rules, NETDEV, &name, vec![counter()]);
+    }
+}
+
+/// The devices that get an egress chain: all but the loopback and the tunnel.
+pub(crate) fn guarded<'l>(policy: &Policy, links: &'l [Link]) -> impl Iterator<Item = &'l Link> {
+    links.iter().filter(move |link| !link.loopback && link.name != policy.interface)
+}
+
+fn chain(
+    rules: &mut Transaction,
+    family: Family,
+    name: &str,
+    kind: &str,
+    hook: &str,
+    priority: i32,
+    policy: &str,
+) {
+    let object = json!({ "name": name, "type": kind, "hook": hook, "prio": priority, "policy": policy });
+    rules.add("chain", family, TABLE, object);
+}
+
+fn rule(rules: &mut Transaction, family: Family, chain: &str, expressions: Vec<Value>) {
+    rules.add("rule", family, TABLE, json!({ "chain": chain, "expr": expressions }));
+}
+
+fn sized(set: &str, v6: bool) -> String {
+    format!("{set}{}", if v6 { 6 } else { 4 })
+}
+
+fn peer(set: &str, v6: bool, side: &str, protocol: &str, port: &str) -> Value {
+    let fields = both(field(family_name(v6), side), field(protocol, port));
+    equal(fields, json!(format!("@{}", sized(set, v6))))
+}
+
+fn udp_pair(from: u16, to: u16) -> Vec<Value> {
+    vec![equal(field("udp", "sport"), json!(from)), equal(field("udp", "dport"), json!(to)), accept()]
+}
+
+fn neighbour(kinds: &[&str]) -> Vec<Value> {
+    let mut expressions = icmp("icmpv6", kinds);
+    // RFC 4861: a hop limit of 255 cannot have crossed a router.
+    expressions.insert(0, equal(field("ip6", "hoplimit"), json!(255)));
+    expressions
+}
+
+fn icmp(protocol: &str, kinds: &[&str]) -> Vec<Value> {
+    let kinds = kinds.iter().map(|kind| json!(kind)).collect();
+    vec![equal(field(protocol, "type"), any_of(kinds)), accept()]
+}

@@ -1,0 +1,101 @@
+//! Routes, in the main table and in our own.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use serde::{Deserialize, Serialize};
+
+use super::Netlink;
+use super::address::family;
+use crate::error::HostError;
+
+/// A route to a prefix through a link.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Route {
+    /// Where to.
+    pub to: IpNet,
+    /// Through which link (index); 0 if through none.
+    pub index: u32,
+    /// In which table; 254 is the main one.
+    pub table: u32,
+}
+
+impl Route {
+    /// The main routing table.
+    pub const MAIN: u32 = RouteHeader::RT_TABLE_MAIN as u32;
+}
+
+impl Netlink {
+    /// All unicast routes of all tables but the local one.
+    ///
+    /// # Errors
+    /// [`HostError::Netlink`] if they cannot be listed.
+    pub fn routes(&mut self) -> Result<Vec<Route>, HostError> {
+        let mut all = Vec::new();
+        for any in [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)] {
+            let mut message = RouteMessage::default();
+            message.header.address_family = family(any);
+            let found = self.dump("listing routes", RouteNetlinkMessage::GetRoute(message))?;
+            all.extend(found.into_iter().filter_map(|message| parse(message, any)));
+        }
+        Ok(all)
+    }
+
+    /// Adds a route; `false` if it was there.
+    ///
+    /// # Errors
+    /// [`HostError::NoNetAdmin`], [`HostError::Netlink`].
+    pub fn add_route(&mut self, route: &Route) -> Result<bool, HostError> {
+        let what = format!("adding the route to {}", route.to);
+        self.create(&what, RouteNetlinkMessage::NewRoute(message(route)))
+    }
+
+    /// Removes a route; `false` if it was not there.
+    ///
+    /// # Errors
+    /// [`HostError::NoNetAdmin`], [`HostError::Netlink`].
+    pub fn remove_route(&mut self, route: &Route) -> Result<bool, HostError> {
+        let what = format!("removing the route to {}", route.to);
+        self.remove(&what, RouteNetlinkMessage::DelRoute(message(route)))
+    }
+}
+
+fn message(route: &Route) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    let to = route.to.trunc();
+    message.header.address_family = family(to.addr());
+    message.header.destination_prefix_length = to.prefix_len();
+    message.header.protocol = RouteProtocol::Static;
+    message.header.kind = RouteType::Unicast;
+    message.header.scope = if to.addr().is_ipv4() { RouteScope::Link } else { RouteScope::Universe };
+    message.attributes.push(RouteAttribute::Table(route.table));
+    message.attributes.push(RouteAttribute::Oif(route.index));
+    message.attributes.push(RouteAttribute::Destination(to.addr().into()));
+    message
+}
+
+fn parse(message: RouteNetlinkMessage, any: IpAddr) -> Option<Route> {
+    let RouteNetlinkMessage::NewRoute(message) = message else { return None };
+    if message.header.kind != RouteType::Unicast {
+        return None;
+    }
+    let mut to = any;
+    let (mut index, mut table) = (0, u32::from(message.header.table));
+    for attribute in message.attributes {
+        if let RouteAttribute::Destination(RouteAddress::Inet(ip)) = attribute {
+            to = ip.into();
+        } else if let RouteAttribute::Destination(RouteAddress::Inet6(ip)) = attribute {
+            to = ip.into();
+        } else if let RouteAttribute::Oif(oif) = attribute {
+            index = oif;
+        } else if let RouteAttribute::Table(number) = attribute {
+            table = number;
+        }
+    }
+    let to = IpNet::new(to, message.header.destination_prefix_length).ok()?;
+    Some(Route { to, index, table })
+}

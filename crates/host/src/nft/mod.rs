@@ -1,0 +1,131 @@
+//! nftables through the `nft` program and its JSON: one transaction per call, only tables that are named.
+
+pub(crate) mod rule;
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::error::HostError;
+
+/// An address family of nftables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// IPv4 and IPv6.
+    Inet,
+    /// One device, below the network layer.
+    Netdev,
+}
+
+impl Family {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inet => "inet",
+            Self::Netdev => "netdev",
+        }
+    }
+}
+
+/// Commands that take effect together or not at all.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Transaction {
+    commands: Vec<Value>,
+}
+
+impl Transaction {
+    /// Starts a table anew: what was in it goes in the same transaction.
+    pub(crate) fn replace_table(&mut self, family: Family, table: &str) {
+        self.table("add", family, table);
+        self.table("delete", family, table);
+        self.table("add", family, table);
+    }
+
+    /// Removes a table, there or not.
+    pub(crate) fn remove_table(&mut self, family: Family, table: &str) {
+        self.table("add", family, table);
+        self.table("delete", family, table);
+    }
+
+    fn table(&mut self, verb: &str, family: Family, table: &str) {
+        self.commands.push(json!({ verb: { "table": { "family": family.as_str(), "name": table } } }));
+    }
+
+    /// Adds an object (`chain`, `set`, `rule`, `element`) to a table.
+    pub(crate) fn add(&mut self, kind: &str, family: Family, table: &str, mut object: Value) {
+        if let Some(fields) = object.as_object_mut() {
+            fields.insert("family".to_owned(), json!(family.as_str()));
+            fields.insert("table".to_owned(), json!(table));
+        }
+        self.commands.push(json!({ "add": { kind: object } }));
+    }
+
+    /// Any other command on a set or chain.
+    pub(crate) fn command(&mut self, verb: &str, kind: &str, family: Family, table: &str, name: &str) {
+        self.commands
+            .push(json!({ verb: { kind: { "family": family.as_str(), "table": table, "name": name } } }));
+    }
+
+    /// Hands everything to the kernel in one step.
+    pub(crate) fn commit(&self) -> Result<(), HostError> {
+        let document = json!({ "nftables": self.commands });
+        run(&["-j", "-f", "-"], Some(document.to_string().as_bytes())).map(drop)
+    }
+
+    /// The document, for tests.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> String {
+        json!({ "nftables": self.commands }).to_string()
+    }
+}
+
+/// The objects of a table as nft lists them, or `None` if there is no such table.
+pub(crate) fn list(family: Family, table: &str) -> Result<Option<Vec<Value>>, HostError> {
+    let text = match run(&["-j", "list", "table", family.as_str(), table], None) {
+        Ok(text) => text,
+        Err(HostError::Program { text, .. }) if text.contains("No such file or directory") => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let bad = |why: &str| HostError::Program { program: "nft".to_owned(), text: why.to_owned() };
+    let document: Value = serde_json::from_slice(&text).map_err(|error| bad(&error.to_string()))?;
+    let objects = document.get("nftables").and_then(Value::as_array).ok_or_else(|| bad("no list in its answer"))?;
+    Ok(Some(objects.clone()))
+}
+
+fn run(arguments: &[&str], input: Option<&[u8]>) -> Result<Vec<u8>, HostError> {
+    let failed = |error: &std::io::Error| HostError::io("running nft", error);
+    let mut last = None;
+    // A user's PATH often lacks the sbin directories.
+    for program in ["nft", "/usr/sbin/nft", "/sbin/nft"] {
+        let spawned = Command::new(program)
+            .args(arguments)
+            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = match spawned {
+            Ok(child) => child,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                last = Some(error);
+                continue;
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+            // nft may end before it has read everything; its own words say why.
+            let _ = stdin.write_all(input);
+        }
+        let output = child.wait_with_output().map_err(|error| failed(&error))?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        if text.contains("Operation not permitted") {
+            return Err(HostError::NoNetAdmin { what: "nft".to_owned() });
+        }
+        return Err(HostError::Program { program: "nft".to_owned(), text });
+    }
+    tracing::debug!(?last, "nft was not found");
+    Err(HostError::ProgramMissing { program: "nft".to_owned(), package: "nftables".to_owned() })
+}

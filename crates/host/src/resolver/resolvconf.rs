@@ -1,0 +1,54 @@
+//! resolvconf(8), Debian's or openresolv's: records by name on standard input.
+
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::process::{Command, Stdio};
+
+use crate::error::HostError;
+
+const PROGRAMS: [&str; 3] = ["/usr/sbin/resolvconf", "/sbin/resolvconf", "/usr/bin/resolvconf"];
+
+pub(super) fn is_here() -> bool {
+    program().is_some()
+}
+
+pub(super) fn add(record: &str, servers: &[IpAddr]) -> Result<(), HostError> {
+    run(&["-a", record], super::lines(servers).as_bytes())
+}
+
+/// A record that is not there is none to remove.
+pub(super) fn remove(record: &str) -> Result<(), HostError> {
+    if !is_here() {
+        return Ok(());
+    }
+    run(&["-d", record], b"")
+}
+
+fn program() -> Option<&'static str> {
+    PROGRAMS.into_iter().find(|path| std::path::Path::new(path).exists())
+}
+
+fn run(arguments: &[&str], input: &[u8]) -> Result<(), HostError> {
+    let failed = |error: &std::io::Error| HostError::io("running resolvconf", error);
+    let program = program().ok_or_else(|| HostError::ProgramMissing {
+        program: "resolvconf".to_owned(),
+        package: "openresolv".to_owned(),
+    })?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(&error))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // It may end before it has read everything; its own words say why.
+        let _ = stdin.write_all(input);
+    }
+    let output = child.wait_with_output().map_err(|error| failed(&error))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(HostError::Program { program: "resolvconf".to_owned(), text })
+}

@@ -1,0 +1,140 @@
+//! Unix sockets of any path length, and who is at their other end.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+/// The longest path that fits `sockaddr_un`, without the final zero.
+const MAX_PATH: usize = 107;
+/// Members may do what root may on our sockets.
+const ADMIN_GROUP: &str = "hanare";
+
+/// Listens at `path` with the given mode. A socket that nobody listens on any more is replaced; one in use is not.
+///
+/// # Errors
+/// `AddrInUse` if somebody answers there; otherwise what the system says.
+pub fn listen(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    match connect(path) {
+        Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+        Err(_) => {}
+    }
+    let listener = with_short(path, UnixListener::bind)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    Ok(listener)
+}
+
+/// Connects to `path`.
+///
+/// # Errors
+/// What the system says.
+pub fn connect(path: &Path) -> io::Result<UnixStream> {
+    with_short(path, UnixStream::connect)
+}
+
+/// Calls `action` with a name of the same file that is short enough.
+fn with_short<T>(path: &Path, action: impl FnOnce(PathBuf) -> io::Result<T>) -> io::Result<T> {
+    if path.as_os_str().len() <= MAX_PATH {
+        return action(path.to_owned());
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let directory = rustix::fs::open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    action(Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name))
+}
+
+/// Who is at the other end of a connected Unix socket, as the kernel saw them when they connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// The process.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+    /// Its groups, the primary one first.
+    pub groups: Vec<u32>,
+}
+
+impl Peer {
+    /// Asks the kernel.
+    ///
+    /// # Errors
+    /// What the system says, for example for a socket that is not a Unix one.
+    pub fn of(socket: impl AsFd) -> io::Result<Self> {
+        let socket = socket.as_fd();
+        let credentials = rustix::net::sockopt::socket_peercred(socket)?;
+        let mut groups = vec![credentials.gid.as_raw()];
+        groups.extend(peer_groups(socket)?);
+        Ok(Self { pid: credentials.pid.as_raw_nonzero().get(), uid: credentials.uid.as_raw(), groups })
+    }
+
+    /// Root, or a member of the group `hanare`.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.uid == 0 || admin_group().is_some_and(|group| self.groups.contains(&group))
+    }
+}
+
+fn admin_group() -> Option<u32> {
+    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(ADMIN_GROUP)).then(|| fields.nth(1)?.parse().ok())?
+    })
+}
+
+#[expect(unsafe_code, reason = "no safe wrapper of SO_PEERGROUPS exists in the libraries we use")]
+fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    let mut groups: Vec<libc::gid_t> = vec![0; 64];
+    loop {
+        let mut length = libc::socklen_t::try_from(std::mem::size_of_val(groups.as_slice()))
+            .map_err(|_| io::ErrorKind::InvalidData)?;
+        // SAFETY: `groups` is valid for `length` bytes, and the kernel writes at most `length` bytes of gid_t and the
+        // length that it wants or used.
+        let result = unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERGROUPS,
+                groups.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        let count = length as usize / size_of::<libc::gid_t>();
+        if result == 0 {
+            groups.truncate(count);
+            return Ok(groups);
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::ERANGE) || count <= groups.len() {
+            return Err(error);
+        }
+        groups.resize(count, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_longer_than_the_kernel_takes_still_works() {
+        let directory = tempfile::tempdir().unwrap();
+        let deep = directory.path().join("d".repeat(100)).join("e".repeat(100));
+        std::fs::create_dir_all(&deep).unwrap();
+        let path = deep.join("node.sock");
+        let listener = listen(&path, 0o600).unwrap();
+        assert_eq!(listen(&path, 0o600).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let client = connect(&path).unwrap();
+        let (served, _) = listener.accept().unwrap();
+        let peer = Peer::of(&served).unwrap();
+        assert_eq!(peer.pid, i32::try_from(std::process::id()).unwrap());
+        assert_eq!(peer.uid, rustix::process::getuid().as_raw());
+        assert_eq!(peer.is_admin(), peer.uid == 0 || peer.groups.iter().any(|g| Some(*g) == admin_group()));
+        drop((client, served, listener));
+        listen(&path, 0o600).unwrap();
+    }
+}

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use crate::random::Random;
 
-/// Time before the second initiation (the protocol's REKEY_TIMEOUT; nobody answers faster retries with more than a cookie).
+/// Time before the second initiation (the protocol's `REKEY_TIMEOUT`; nobody answers faster retries with more than a cookie).
 const FIRST: Duration = Duration::from_secs(5);
 /// Longest time between two initiations, before jitter. With jitter 9.6 s: traffic has to resume within 15 s after an
 /// outage of any length, and the rest is left for a cookie's round trip.
 const LONGEST: Duration = Duration::from_secs(8);
 /// Share of the interval that is added at random, so that the nodes of a headquarters that was away do not come at once.
 const JITTER: f64 = 0.2;
-/// How long traffic alone keeps the attempts going (the protocol's REKEY_ATTEMPT_TIME).
+/// How long traffic alone keeps the attempts going (the protocol's `REKEY_ATTEMPT_TIME`).
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Answers to one initiation that are decrypted before the rate limiter has a say.
 const ANSWERS: u8 = 8;

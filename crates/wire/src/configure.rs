@@ -104,7 +104,7 @@ impl Core {
                 self.links.push(None);
                 PeerIndex(u32::try_from(self.links.len() - 1).unwrap_or(u32::MAX))
             });
-            let noise = self.make(index, &peer, now);
+            let noise = self.make(index, &peer);
             self.keys.insert(peer.public_key, index);
             self.routes.assign(index, &peer.allowed_ips);
             if let Some(slot) = self.links.get_mut(index.as_usize()) {
@@ -146,9 +146,9 @@ impl Core {
         self.free.push(index);
     }
 
-    fn make(&mut self, index: PeerIndex, peer: &Peer, now: Instant) -> Noise {
+    fn make(&mut self, index: PeerIndex, peer: &Peer) -> Noise {
         let name = self.indices.claim(index, &mut self.random);
-        Noise::new(&self.identity, &peer.public_key, peer.preshared_key.as_ref(), name, now)
+        Noise::new(&self.identity, &peer.public_key, peer.preshared_key.as_ref(), name)
     }
 
     fn rebuild_all(&mut self, now: Instant) {
@@ -164,7 +164,7 @@ impl Core {
     /// Puts a new `Tunn` in front of the one that has the session.
     fn renew(&mut self, index: PeerIndex, now: Instant) {
         let Some(peer) = self.link(index).map(|link| link.peer.clone()) else { return };
-        let noise = self.make(index, &peer, now);
+        let noise = self.make(index, &peer);
         let Some(link) = self.link_mut(index) else { return };
         let before = std::mem::replace(&mut link.noise, noise);
         let useless = if before.is_usable(now) { link.old.replace(before) } else { Some(before) };

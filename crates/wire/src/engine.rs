@@ -18,7 +18,7 @@ use crate::routes::Routes;
 /// Events that wait for [`Core::take_event`]; beyond it the oldest are forgotten, so that nobody who does not ask costs memory.
 const EVENTS: usize = 4096;
 /// What [`Core::next_wakeup`] answers if nothing is due.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_hours(1);
 
 /// All peers of one shard, without input or output: the caller brings datagrams, packets and the time, and carries away
 /// what comes out.

@@ -10,8 +10,8 @@ use crate::noise::{Noise, Role};
 use crate::outcome::{Drops, Reason};
 use crate::queue::Queue;
 
-/// Age at which the side that began a session renews it (the protocol's REKEY_AFTER_TIME), used or not.
-const RENEW_OWN: Duration = Duration::from_secs(120);
+/// Age at which the side that began a session renews it (the protocol's `REKEY_AFTER_TIME`), used or not.
+const RENEW_OWN: Duration = Duration::from_mins(2);
 /// The other side's turn, if the first did not, and it keeps sessions alive without traffic …
 const RENEW_PEERS: Duration = Duration::from_secs(150);
 /// … or has traffic, which must not wait for a handshake when the session ends at 180 s.

@@ -10,9 +10,12 @@ use hanare_model::{PresharedKey, PublicKey};
 use crate::identity::Identity;
 use crate::outcome::Reason;
 
-/// A session older than this carries nothing any more (the protocol's REJECT_AFTER_TIME). The protocol's limit by count,
+/// A session older than this carries nothing any more (the protocol's `REJECT_AFTER_TIME`). The protocol's limit by count,
 /// 2⁶⁰ messages, cannot be reached in that time.
-const LIFE: Duration = Duration::from_secs(180);
+const LIFE: Duration = Duration::from_mins(3);
+/// A `Tunn` that was not looked at for longer is idle: it is looked at every second with a session, and at every initiation
+/// while there is none.
+const IDLE: Duration = Duration::from_secs(15);
 /// Message types, the first of four little-endian bytes.
 pub(crate) const INITIATION: u8 = 1;
 pub(crate) const RESPONSE: u8 = 2;
@@ -39,7 +42,8 @@ pub(crate) struct Noise {
     pub(crate) session: Option<Session>,
     /// The receiver index of a session that we answered for and that the peer has not used yet, and when we answered.
     unconfirmed: Option<(u32, Instant)>,
-    ticked: Instant,
+    /// When `Tunn`'s clock was last moved.
+    ticked: Option<Instant>,
 }
 
 /// What an authentic data message held.
@@ -61,7 +65,6 @@ impl Noise {
         peer: &PublicKey,
         preshared_key: Option<&PresharedKey>,
         index: u32,
-        now: Instant,
     ) -> Self {
         let tunn = Tunn::new(
             identity.private.clone(),
@@ -72,7 +75,7 @@ impl Noise {
             index,
             Some(identity.unlimited.clone()),
         );
-        Self { tunn, index, session: None, unconfirmed: None, ticked: now }
+        Self { tunn, index, session: None, unconfirmed: None, ticked: None }
     }
 
     /// Whether packets can be encrypted now.
@@ -125,7 +128,7 @@ impl Noise {
 
     /// Answers an initiation; the length of the response in `out`.
     pub(crate) fn respond(&mut self, datagram: &[u8], out: &mut [u8], now: Instant) -> Result<usize, Reason> {
-        if now.saturating_duration_since(self.ticked) > Duration::from_secs(15) {
+        if self.ticked.is_none_or(|ticked| now.saturating_duration_since(ticked) > IDLE) {
             // The clock of an idle `Tunn` stands still, and a session made by that clock would be stillborn. What this
             // may want to send is out of date too.
             let _ = self.tick(out, now);
@@ -177,7 +180,7 @@ impl Noise {
 
     /// Moves `Tunn`'s clock, ends sessions whose time is over, and yields what `Tunn` finds due itself.
     pub(crate) fn tick(&mut self, out: &mut [u8], now: Instant) -> Output {
-        self.ticked = now;
+        self.ticked = Some(now);
         let output = output(&self.tunn.update_timers(out));
         if !self.is_usable(now) || self.tunn.time_since_last_handshake().is_none() {
             self.session = None;

@@ -86,7 +86,11 @@ mod tests {
         }
         assert!(queue.bytes <= PEER_BYTES && budget.0 == queue.bytes);
         assert_eq!(queue.packets.back().unwrap().1[..2], 999u16.to_be_bytes());
-        assert_eq!(queue.push(&[0; 65_535], now, &mut budget), 1, "one that can never fit displaces nothing");
+        assert_eq!(
+            queue.push(&vec![0; 65_535], now, &mut budget),
+            1,
+            "one that can never fit displaces nothing"
+        );
         assert!(queue.packets.len() > 25);
         queue.clear(&mut budget);
         let _ = queue.push(&[0; 100], now, &mut budget);

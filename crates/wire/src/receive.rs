@@ -55,7 +55,7 @@ impl Core {
         link.heard(datagram.len(), now);
         let moved = link.is_newest(receiver, counter(datagram)) && link.endpoint != Some(from);
         let confirmed = is_current && link.noise.confirms(receiver);
-        let received = match opened {
+        let answer = match opened {
             Opened::Keepalive => Received::Nothing,
             Opened::Packet { len, source } => {
                 link.heard_data();
@@ -69,7 +69,7 @@ impl Core {
         if moved || confirmed {
             self.settle(peer, from, moved, confirmed, now);
         }
-        received
+        answer
     }
 
     /// After an authentic datagram that changes more than counters.

@@ -1,1 +1,7 @@
-//! End-to-end tests in network namespaces.
+//! What the end-to-end tests share: bare devices of several implementations, and a small deployment.
+
+mod bare;
+mod deployment;
+
+pub use bare::{Bare, Implementation, Keys, configure, keys};
+pub use deployment::{Deployment, Place, long};

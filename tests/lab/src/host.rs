@@ -92,6 +92,8 @@ impl Host {
             return Err(Error::Failed { command: name_of_command, status, stderr: "see above".into() });
         }
         let pid = holder.id();
+        let known = directory.join("pid");
+        std::fs::write(&known, pid.to_string()).map_err(Error::path(&known))?;
         let inner =
             Inner { name: name.to_owned(), directory: directory.to_owned(), pid, holder: Mutex::new(holder) };
         Ok(Self { inner: Arc::new(inner) })
@@ -194,6 +196,24 @@ impl Host {
                 .map_err(|errno| Error::system(format!("entering {name}"))(errno.into()))?;
             Ok(work())
         }))
+    }
+
+    /// Whether `address` answers one of `count` echo requests from here.
+    ///
+    /// # Errors
+    /// If `ping` cannot be started.
+    pub fn pings(&self, address: std::net::IpAddr, count: u32) -> Result<bool> {
+        // One a fifth of a second is what an ordinary user may ask for.
+        self.attempt(&format!("ping -n -q -c {count} -i 0.2 -W 1 {address}")).map(|output| output.good())
+    }
+
+    /// Whether a TCP connection from here to `address` is accepted within two seconds.
+    ///
+    /// # Errors
+    /// If the host is gone.
+    pub fn connects(&self, address: std::net::SocketAddr) -> Result<bool> {
+        let limit = Duration::from_secs(2);
+        self.within(move || std::net::TcpStream::connect_timeout(&address, limit).is_ok())
     }
 
     pub(crate) fn bring_up(&self, interface: &str, addresses: &[&str]) -> Result<()> {

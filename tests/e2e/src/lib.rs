@@ -2,6 +2,8 @@
 
 mod bare;
 mod deployment;
+mod pinger;
 
 pub use bare::{Bare, Implementation, Keys, configure, keys};
 pub use deployment::{Deployment, Place, long};
+pub use pinger::{Pinger, now};

@@ -2,5 +2,9 @@
 
 #![cfg(test)]
 
+mod enrolment;
 mod interop;
+mod isolation;
+mod outage;
+mod revocation;
 mod thin_path;

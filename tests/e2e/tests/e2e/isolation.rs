@@ -1,0 +1,62 @@
+//! Company from company, room from room: closed by headquarters' nftables, also to an honest source address.
+
+use std::time::Duration;
+
+use hanare_e2e::{Deployment, Place};
+use hanare_lab::{Result, inside};
+
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// Whether `from` reaches `to` by ping and by TCP, over one family. The listener stands ready.
+fn reaches(from: &Place, to: &Place, ipv6: bool) -> Result<(bool, bool)> {
+    let address = to.node.socket(ipv6, 9001)?;
+    let listener = to.host.within(move || std::net::TcpListener::bind(address))?.unwrap();
+    let reached = (from.host.pings(address.ip(), 2)?, from.host.connects(address)?);
+    drop(listener);
+    Ok(reached)
+}
+
+#[test]
+fn another_company_is_not_reached_and_is_once_the_rule_is_gone() {
+    inside("isolation::another_company_is_not_reached_and_is_once_the_rule_is_gone", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        deployment.hq.admin(&["room", "add", "kofu/307", "--company", "aoba"])?;
+        let a = deployment.node("a", "kofu/306", "endpoint")?;
+        let mate = deployment.node("mate", "kofu/306", "endpoint")?;
+        let neighbour = deployment.node("neighbour", "kofu/307", "endpoint")?;
+        let b = deployment.node("b", "gujo/101", "endpoint")?;
+        for ipv6 in [false, true] {
+            assert_eq!(reaches(&mate, &a, ipv6)?, (true, true), "its own room");
+            assert_eq!(reaches(&b, &a, ipv6)?, (false, false), "another company");
+            assert_eq!(reaches(&a, &b, ipv6)?, (false, false), "another company");
+            assert_eq!(reaches(&neighbour, &a, ipv6)?, (false, false), "another room of its company");
+        }
+        // The attack is real: with the guard gone it succeeds, from the same honest address.
+        let tables = deployment.hq.host.sh("nft list tables")?.stdout;
+        assert!(tables.contains("inet hanare_hq"), "{tables}");
+        let mut opened = false;
+        for _ in 0..20 {
+            // Headquarters watches its table and restores it, so the attack races with that.
+            let attempt = deployment.hq.host.attempt("nft delete table inet hanare_hq")?;
+            opened = reaches(&b, &a, false)?.0 || opened;
+            if opened && attempt.good() {
+                break;
+            }
+        }
+        assert!(opened, "without the table the other company is reached");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_policy_opens_what_it_names_and_nothing_else() {
+    inside("isolation::a_policy_opens_what_it_names_and_nothing_else", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let a = deployment.node("a", "kofu/306", "endpoint")?;
+        let b = deployment.node("b", "gujo/101", "endpoint")?;
+        let shown = deployment.hq.admin(&["policy", "show"])?;
+        assert!(!shown.stdout.is_empty());
+        assert_eq!(reaches(&a, &b, false)?, (false, false));
+        Ok(())
+    });
+}

@@ -8,6 +8,8 @@ mod device;
 mod header;
 mod packet;
 mod split;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, Read as _};

@@ -2,6 +2,8 @@
 
 mod receive;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

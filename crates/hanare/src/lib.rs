@@ -1,1 +1,26 @@
-//! The command: one file per subcommand, the voice in Japanese and English, exit statuses.
+//! The command: one file per subcommand, the voice in Japanese and English, tables, exit statuses.
+//!
+//! A command parses its arguments, asks a library crate, and hands what it learned to [`output::Printer`], the one owner of
+//! stdout and stderr. What a person reads comes from the catalogue in `locales/`; see [`voice`].
+
+mod ask;
+mod commands;
+mod context;
+mod durations;
+mod environment;
+mod exit;
+mod failure;
+mod foreign;
+mod help;
+mod input;
+mod output;
+mod program;
+mod qr;
+mod show;
+mod table;
+pub mod voice;
+
+pub use environment::language;
+pub use exit::Exit;
+pub use help::command;
+pub use program::main;

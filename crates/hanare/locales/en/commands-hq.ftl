@@ -1,0 +1,167 @@
+# Help of the command itself and of everything that runs at headquarters.
+
+cmd-hanare = WireGuard for the rooms that a company keeps away from its headquarters
+    .example =
+        hanare hq init --company acme --endpoint hq.example.jp:51820
+        hanare join invite.txt
+        hanare status
+    .lang = Language: ja or en [default: from LC_ALL, LC_MESSAGES or LANG]
+    .json = Print one JSON document instead of text
+    .state = Directory of keys and data [default: /var/lib/hanare]
+    .runtime = Directory of sockets [default: /run/hanare]
+    .verbose = Log more; twice for much more
+    .quiet = Say nothing but data and errors
+    .help = Show this help
+    .version = Show the version
+
+cmd-hanare-hq = Headquarters: make it, run it, see how it is
+    .example = hanare hq status
+
+cmd-hanare-hq-init = Make this machine the headquarters
+    .long = Makes keys, the address plan and the database in the state directory. An existing state is refused and left as it is.
+    .example = hanare hq init --company acme --endpoint hq.example.jp:51820 --network 192.168.10.0/24
+    .company = The first company; it is made as well
+    .endpoint = Where rooms find WireGuard from outside: HOST:PORT, several with commas, the best first
+    .overlay = IPv4 addresses of the rooms, a /16 [default: 10.88.0.0/16]
+    .overlay6 = IPv6 addresses of the rooms, a /48 [default: a random one from fd00::/8]
+    .network = A network behind this server that rooms reach through the tunnel; may be repeated
+    .internet = Whether rooms reach the internet: via-hq or none [default: none]
+
+cmd-hanare-hq-serve = Run the headquarters until it is stopped
+    .example = hanare hq serve --listen 192.0.2.10:51820
+    .listen = Where WireGuard listens (UDP) [default: port 51820 on every address]
+    .api = Where rooms enrol and renew (TCP) [default: port 51821 on every address]
+    .interface = Name of the tunnel interface [default: hnhq0]
+
+cmd-hanare-hq-status = Show whether headquarters forwards, and how it is reached
+    .long = Ends with 0 only while traffic is forwarded.
+    .example = hanare hq status --json
+
+cmd-hanare-company = Companies whose rooms are kept apart
+    .example = hanare company list
+
+cmd-hanare-company-add = Add a company
+    .example = hanare company add globex --name "Globex K.K."
+    .id = Its id: a-z, 0-9 and -
+    .name = Its full name
+
+cmd-hanare-company-list = List the companies
+    .example = hanare company list
+
+cmd-hanare-company-remove = Remove a company that has no rooms
+    .example = hanare company remove globex --yes
+    .id = Its id
+    .yes = Do not ask
+    .dry_run = Say what would go, change nothing
+
+cmd-hanare-office = Satellite office buildings
+    .example = hanare office list
+
+cmd-hanare-office-add = Add an office building
+    .example = hanare office add kofu --name "Kofu satellite office" --site-key address "Kofu, Yamanashi"
+    .id = Its id: a-z, 0-9 and -
+    .name = Its full name
+    .site_key = A fact for the audit: a name and its value; may be repeated
+
+cmd-hanare-office-list = List the office buildings
+    .example = hanare office list
+
+cmd-hanare-office-show = Show an office building and its rooms
+    .example = hanare office show kofu
+    .id = Its id
+
+cmd-hanare-office-remove = Remove an office building that has no rooms
+    .example = hanare office remove kofu --yes
+    .id = Its id
+    .yes = Do not ask
+    .dry_run = Say what would go, change nothing
+
+cmd-hanare-room = Rooms and their addresses
+    .example = hanare room list
+
+cmd-hanare-room-add = Add a room, and its office building if that is missing
+    .example = hanare room add kofu/306 --company acme
+    .id = The room, as OFFICE/ROOM
+    .company = The company that leases it
+    .prefix = Its IPv4 addresses [default: the next free part of the address plan]
+
+cmd-hanare-room-list = List the rooms
+    .example = hanare room list
+
+cmd-hanare-room-show = Show a room, its addresses and its nodes
+    .example = hanare room show kofu/306
+    .id = The room, as OFFICE/ROOM
+
+cmd-hanare-room-remove = Remove a room that has no nodes
+    .example = hanare room remove kofu/306 --yes
+    .id = The room, as OFFICE/ROOM
+    .yes = Do not ask
+    .dry_run = Say what would go, change nothing
+
+cmd-hanare-invite = Make an invite that lets one PC or gateway join a room
+    .long = Prints one line that begins with hanare1:. It works once, and until it expires. Pass it on like a password.
+    .example = hanare invite kofu/306 --kind endpoint --name pc-1 --expires 24h
+    .room = The room, as OFFICE/ROOM
+    .kind = endpoint: a PC; gateway: the room's router
+    .name = The node's name [default: it chooses one itself]
+    .expires = How long the invite is good: 30m, 24h, 7d [default: 24h]
+    .qr = Draw a QR code as well
+
+cmd-hanare-node = PCs, gateways and phones
+    .example = hanare node list
+
+cmd-hanare-node-list = List the nodes
+    .example = hanare node list
+
+cmd-hanare-node-show = Show a node
+    .example = hanare node show pc-1
+    .name = Its name
+
+cmd-hanare-node-revoke = Shut a node out for good
+    .long = Its traffic stops within two seconds, and its key never comes back. To let the machine in again, make a new invite.
+    .example = hanare node revoke pc-1 --reason "stolen" --yes
+    .name = Its name
+    .reason = Why; the ledger and the node's screen show it
+    .yes = Do not ask
+    .dry_run = Say what would go, change nothing
+
+cmd-hanare-node-add = Add a phone or PC that uses an official WireGuard app
+    .long = Headquarters makes the key, shows it once and does not keep it.
+    .example = hanare node add kofu/306 --kind external --name phone-1 --qr
+    .room = The room, as OFFICE/ROOM
+    .kind = external
+    .name = Its name
+    .wg_quick = Write the configuration to a new file (mode 0600), or to the standard output with -
+    .qr = Draw the configuration as a QR code for the app
+    .dns = Name servers for the configuration; without it there is no DNS line
+
+cmd-hanare-policy = What may pass between companies, rooms and headquarters
+    .example = hanare policy show
+
+cmd-hanare-policy-check = Check a policy file, change nothing
+    .example = hanare policy check policies/example.toml
+    .file = The policy, in TOML
+
+cmd-hanare-policy-apply = Put a policy into force at once
+    .example = hanare policy apply policies/example.toml
+    .file = The policy, in TOML
+
+cmd-hanare-policy-show = Show the policy in force
+    .example = hanare policy show
+
+cmd-hanare-ledger = The signed record of everything that happened
+    .example = hanare ledger list
+
+cmd-hanare-ledger-list = List what happened, oldest first
+    .example = hanare ledger list --since 2026-04-01T00:00:00Z
+    .since = Only from this time on (RFC 3339)
+
+cmd-hanare-ledger-verify = Check that nobody changed the ledger
+    .long = Without a key that you brought from elsewhere the answer is “incomplete” (7): whoever forges a ledger also forges the key in it.
+    .example = hanare ledger verify ledger.jsonl --key hq.pub
+    .file = An export, with its signature in FILE.sig [default: the ledger of the running headquarters]
+    .key = Headquarters' public key, as `hanare hq status` shows it (ssh-ed25519 …)
+
+cmd-hanare-ledger-export = Write the ledger to FILE and its signature to FILE.sig
+    .example = hanare ledger export ledger.jsonl
+    .file = A file that does not exist yet

@@ -1,0 +1,46 @@
+# Help of everything that runs in a room.
+
+cmd-hanare-join = Let this machine join a room
+    .long = Keys are made here and never leave this machine. Without an argument the invite is asked for on the terminal: it is a secret and does not belong on a command line.
+    .example =
+        hanare join invite.txt
+        hanare join -
+    .invite = A file with the invite, or - for the standard input [default: ask on the terminal]
+    .name = This machine's name, if the invite leaves it open [default: its host name]
+
+cmd-hanare-up = Run the tunnel until it is stopped
+    .long = From the first start on, nothing leaves this machine but through the tunnel. That stays so when the tunnel stops; only `hanare leave` ends it.
+    .example =
+        hanare up
+        hanare up --lan eth1
+    .interface = Name of the tunnel interface [default: hn0]
+    .lan = A gateway's interface towards the room
+    .detach = Return as soon as the tunnel runs
+
+cmd-hanare-status = Show whether the tunnel is up, and what is wrong if not
+    .long = Ends with 0 if up, 7 if degraded, otherwise 1.
+    .example = hanare status --watch
+    .watch = Show it again every two seconds
+
+cmd-hanare-down = Stop the tunnel; nothing else leaves this machine then
+    .example = hanare down
+
+cmd-hanare-leave = Leave the room: remove keys, lease, kill switch and every trace
+    .example = hanare leave --yes
+    .yes = Do not ask
+    .dry_run = Say what would go, change nothing
+
+cmd-hanare-unlock = Open the kill switch for a while, on the record
+    .long = Opens DNS and the web (TCP 80 and 443), for the log-in page of a hotel or an office network. It closes by itself, 30 minutes later at most.
+    .example = hanare unlock --reason "log-in page of the office network" --for 10m
+    .reason = Why; the ledger keeps it
+    .duration = How long: 90s, 10m; 30m at most
+    .all = Open everything, where policy lets
+
+cmd-hanare-device = A bare WireGuard interface in user space, set up with wg(8)
+    .long = Stands where boringtun-cli or wireguard-go stands. A link to this program named `hanare-device` does the same, for wg-quick.
+    .example =
+        hanare device wg0
+        WG_QUICK_USERSPACE_IMPLEMENTATION=hanare-device wg-quick up wg0
+    .foreground = Do not go to the background
+    .interface = Name of the interface

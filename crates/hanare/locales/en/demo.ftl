@@ -1,0 +1,19 @@
+### What `cargo xtask demo` tells.
+
+demo-build = Building hanare; the first time takes some minutes.
+demo-build-failed = The build failed; the reason stands above.
+demo-missing = Missing on this machine: { $programs }. To install it, paste: { $line }
+demo-failed = It did not work: { $why }
+demo-stage = An internet, two offices (kofu, gujo), a mobile network and eight machines are set up, in namespaces of their own.
+demo-headquarters = The IT admin opens headquarters, with a room for company aoba in kofu and one for company midori in gujo.
+demo-join = Five machines join, each with its own invite. Their keys are made on them and never leave them.
+demo-joined = { $node } has joined in { $room }.
+demo-up = Everybody starts the tunnel. From here on nothing else may leave these machines.
+demo-external = A phone joins with the official tools: a wg-quick file, run by wireguard-go.
+demo-ping = Everybody pings headquarters and headquarters pings everybody, over IPv4 and IPv6.
+demo-transfer = Files travel both ways, over IPv4 and IPv6; digests are compared.
+demo-isolation = Company aoba tries to reach a PC of midori, which answers its own room meanwhile.
+demo-underlay = Outside the tunnel { $count } packets were captured; { $other } kinds did not belong there.
+demo-keep = Everything keeps running. In this shell `on MACHINE COMMAND` runs a command on a machine, such as `on aoba-pc1 hanare status`. Machines: { $machines }. Leave with `exit`.
+demo-good = Everything works, and nothing is left behind.
+demo-bad = Something is not as it should be; see above.

@@ -1,0 +1,154 @@
+# Lines, labels and headings.
+
+help-usage = Usage:
+help-commands = Commands
+help-command = COMMAND
+help-arguments = Arguments
+help-options = Options
+help-globals = Options of every command
+help-options-word = OPTIONS
+help-examples = Examples:
+
+label-error = Error:
+label-cause = Why:
+label-fix = What to do:
+
+label-company = Company
+label-name = Name
+label-rooms = Rooms
+label-office = Office
+label-site = Facts
+label-created = Created
+label-room = Room
+label-prefix = Prefix
+label-nodes = Nodes
+label-nodes-prefixes = Nodes' addresses
+label-lan = LAN behind the gateway
+label-open-invites = Open invites
+label-node = Node
+label-kind = Kind
+label-state = State
+label-handshake = Last handshake
+label-addresses = Addresses
+label-public-key = WireGuard key
+label-signing-key = Signing key
+label-endpoint = Last seen at
+label-traffic = Traffic
+label-enrolled = Enrolled
+label-lease-until = Lease until
+label-revoked = Revoked
+label-reason = Reason
+label-interface = Interface
+label-endpoints = Reached at
+label-listen = WireGuard (UDP)
+label-api = Enrolment (TCP)
+label-overlay = Overlay
+label-networks = Networks
+label-internet = Internet
+label-pin = Certificate pin
+label-since = Running since
+label-seq = No.
+label-time = Time
+label-act = What
+label-details = Details
+
+table-empty = (none)
+never = never
+ago = { $span } ago
+traffic = { $received } received, { $sent } sent
+span-seconds = { $n ->
+    [one] { $n } second
+   *[other] { $n } seconds
+ }
+span-minutes = { $n ->
+    [one] { $n } minute
+   *[other] { $n } minutes
+ }
+span-hours = { $n ->
+    [one] { $n } hour
+   *[other] { $n } hours
+ }
+span-days = { $n ->
+    [one] { $n } day
+   *[other] { $n } days
+ }
+
+noun-company = company
+noun-office = office
+noun-room = room
+noun-node = node
+noun-invite = invite
+noun-policy = policy
+
+what-company = the company { $id }
+what-office = the office { $id }
+what-room = the room { $id }
+what-node = the node { $id }
+
+kind-endpoint = endpoint
+kind-gateway = gateway
+kind-external = external
+node-enrolled = enrolled
+node-expired = expired
+node-revoked = revoked
+
+confirm = This removes { $what } for good. Go on? [y/N]
+dry-run = Would remove { $what }. Nothing was changed.
+added = Added { $what }.
+unchanged = { $what } was there already; nothing was changed.
+removed = Removed { $what }.
+room-added = Added the room { $room } with { $prefix }.
+room-unchanged = The room { $room } with { $prefix } was there already; nothing was changed.
+invite-once = This invite for { $room } works once, until { $until }. Pass it on like a password.
+external-once = This is the only copy of the key of { $node }: headquarters has not kept it.
+revoked = { $node } is shut out. It did not confirm the notice (it may be switched off); it will read it when it comes back.
+revoked-acknowledged = { $node } is shut out and has confirmed the notice.
+revoked-before = { $node } was shut out before; nothing was changed.
+policy-good = { $path } is a good policy with { $rules ->
+    [one] { $rules } rule
+   *[other] { $rules } rules
+ }.
+policy-applied = The policy is in force.
+policy-unchanged = This policy was in force already; nothing was changed.
+policy-default = No policy was applied: rooms reach headquarters and its networks, but not each other.
+ledger-exported = { $path } holds { $records ->
+    [one] { $records } record
+   *[other] { $records } records
+ }; the signature is beside it. To verify it anywhere, keep this key in another place: { $key }
+ledger-valid = Good: { $records ->
+    [one] { $records } record
+   *[other] { $records } records
+ }, unchanged and complete. Last record: { $head }
+ledger-needs-key = Incomplete: the chain of { $records ->
+    [one] { $records } record
+   *[other] { $records } records
+ } holds, but only by its own key. Give headquarters' key from another source with --key. Last record: { $head }
+ledger-needs-signature = Incomplete: the chain of { $records ->
+    [one] { $records } record
+   *[other] { $records } records
+ } holds, but the signature file is missing, so records may be missing at the end. Last record: { $head }
+ledger-broken = Not good: line { $line }: { $fault }
+fault-form = this is not a line as the ledger writes it
+fault-sequence = a record is missing, doubled or out of order
+fault-link = it does not continue the record before
+fault-signature = it was signed by another key, or changed afterwards
+fault-end = records are missing at the end, or were added
+fault-export = the signature over the whole file does not match
+
+hq-forwards = forwarding
+hq-does-not-forward = not forwarding
+hq-nodes = { $enrolled } enrolled, { $up } up
+internet-via-hq = through headquarters
+internet-none = none
+
+value-not-allowed = This value is not one of those allowed.
+value-id-empty = An id must not be empty.
+value-id-too-long = An id has at most { $most } characters.
+value-id-character = An id has only a-z, 0-9, and - inside.
+value-room = A room is written OFFICE/ROOM, for example kofu/306.
+value-endpoint = Write HOST:PORT: a name or an address (IPv6 in brackets), a colon, and a port from 1 to 65535.
+value-duration = Write a number and a unit: 90s, 30m, 24h or 7d.
+value-language = The languages are ja and en.
+value-prefix = Write an address and a prefix length, for example 10.88.1.0/24.
+value-address = Write an address; with a port as 192.0.2.1:51820 or [2001:db8::1]:51820.
+value-time = Write a time as 2026-04-01T09:00:00+09:00.

@@ -1,0 +1,167 @@
+# コマンド全体と、本社側のコマンドのヘルプ。
+
+cmd-hanare = 会社が本社の外に借りている部屋を WireGuard で本社とつなぎます
+    .example =
+        hanare hq init --company acme --endpoint hq.example.jp:51820
+        hanare join invite.txt
+        hanare status
+    .lang = 表示する言語（ja または en）[省略時: LC_ALL、LC_MESSAGES、LANG に従う]
+    .json = 文章の代わりに JSON 文書を 1 つ出力する
+    .state = 鍵とデータを置くディレクトリ [省略時: /var/lib/hanare]
+    .runtime = ソケットを置くディレクトリ [省略時: /run/hanare]
+    .verbose = ログを詳しくする（2 回指定するとさらに詳しく）
+    .quiet = データとエラー以外は表示しない
+    .help = このヘルプを表示する
+    .version = バージョンを表示する
+
+cmd-hanare-hq = 本社サーバーの作成・実行・状態確認
+    .example = hanare hq status
+
+cmd-hanare-hq-init = このマシンを本社サーバーにする
+    .long = 状態ディレクトリに鍵、アドレス計画、データベースを作ります。すでに状態がある場合は何も変更せずに終了します。
+    .example = hanare hq init --company acme --endpoint hq.example.jp:51820 --network 192.168.10.0/24
+    .company = 最初の会社の ID（会社も同時に登録される）
+    .endpoint = 部屋から見た WireGuard の接続先 HOST:PORT（複数ある場合は優先順にコンマ区切り）
+    .overlay = 部屋に割り当てる IPv4 アドレス（/16）[省略時: 10.88.0.0/16]
+    .overlay6 = 部屋に割り当てる IPv6 アドレス（/48）[省略時: fd00::/8 からランダムに選ぶ]
+    .network = 部屋からトンネル経由で使わせる、このサーバーの先のネットワーク（繰り返し指定可）
+    .internet = 部屋からのインターネット接続: via-hq（本社経由）または none（なし）[省略時: none]
+
+cmd-hanare-hq-serve = 本社サーバーを実行する（停止されるまで動き続ける）
+    .example = hanare hq serve --listen 192.0.2.10:51820
+    .listen = WireGuard の待ち受け（UDP）[省略時: 全アドレスの 51820 番]
+    .api = 参加とリース更新の待ち受け（TCP）[省略時: 全アドレスの 51821 番]
+    .interface = トンネルのインターフェース名 [省略時: hnhq0]
+
+cmd-hanare-hq-status = 本社サーバーが通信を中継しているか、どこで接続を受けるかを表示する
+    .long = 通信を中継している間だけ終了コードが 0 になります。
+    .example = hanare hq status --json
+
+cmd-hanare-company = 会社の管理（会社どうしの通信は分離される）
+    .example = hanare company list
+
+cmd-hanare-company-add = 会社を登録する
+    .example = hanare company add globex --name "グローベックス株式会社"
+    .id = 会社の ID（a-z、0-9、- が使える）
+    .name = 正式名称
+
+cmd-hanare-company-list = 会社の一覧を表示する
+    .example = hanare company list
+
+cmd-hanare-company-remove = 部屋を持たない会社を削除する
+    .example = hanare company remove globex --yes
+    .id = 会社の ID
+    .yes = 確認せずに実行する
+    .dry_run = 何が消えるかを表示するだけで、変更しない
+
+cmd-hanare-office = サテライトオフィスの建物の管理
+    .example = hanare office list
+
+cmd-hanare-office-add = オフィスを登録する
+    .example = hanare office add kofu --name "甲府サテライトオフィス" --site-key address "山梨県甲府市"
+    .id = オフィスの ID（a-z、0-9、- が使える）
+    .name = 正式名称
+    .site_key = 監査で使う情報（項目名と値。繰り返し指定可）
+
+cmd-hanare-office-list = オフィスの一覧を表示する
+    .example = hanare office list
+
+cmd-hanare-office-show = オフィスとその部屋を表示する
+    .example = hanare office show kofu
+    .id = オフィスの ID
+
+cmd-hanare-office-remove = 部屋のないオフィスを削除する
+    .example = hanare office remove kofu --yes
+    .id = オフィスの ID
+    .yes = 確認せずに実行する
+    .dry_run = 何が消えるかを表示するだけで、変更しない
+
+cmd-hanare-room = 部屋とそのアドレスの管理
+    .example = hanare room list
+
+cmd-hanare-room-add = 部屋を登録する（オフィスが未登録なら同時に登録する）
+    .example = hanare room add kofu/306 --company acme
+    .id = 部屋（オフィス/部屋 の形）
+    .company = 部屋を借りている会社の ID
+    .prefix = 部屋の IPv4 アドレス [省略時: アドレス計画の次の空き]
+
+cmd-hanare-room-list = 部屋の一覧を表示する
+    .example = hanare room list
+
+cmd-hanare-room-show = 部屋とそのアドレス、ノードを表示する
+    .example = hanare room show kofu/306
+    .id = 部屋（オフィス/部屋 の形）
+
+cmd-hanare-room-remove = ノードのない部屋を削除する
+    .example = hanare room remove kofu/306 --yes
+    .id = 部屋（オフィス/部屋 の形）
+    .yes = 確認せずに実行する
+    .dry_run = 何が消えるかを表示するだけで、変更しない
+
+cmd-hanare-invite = PC またはゲートウェイを 1 台だけ部屋に参加させる招待を作る
+    .long = hanare1: で始まる 1 行を出力します。使えるのは 1 回だけで、期限があります。パスワードと同じように扱ってください。
+    .example = hanare invite kofu/306 --kind endpoint --name pc-1 --expires 24h
+    .room = 部屋（オフィス/部屋 の形）
+    .kind = endpoint（PC）または gateway（部屋のルーター）
+    .name = ノードの名前 [省略時: ノード自身が決める]
+    .expires = 招待の有効期間（30m、24h、7d など）[省略時: 24h]
+    .qr = QR コードも表示する
+
+cmd-hanare-node = PC、ゲートウェイ、スマートフォンの管理
+    .example = hanare node list
+
+cmd-hanare-node-list = ノードの一覧を表示する
+    .example = hanare node list
+
+cmd-hanare-node-show = ノードの詳細を表示する
+    .example = hanare node show pc-1
+    .name = ノードの名前
+
+cmd-hanare-node-revoke = ノードを失効させ、二度と接続できないようにする
+    .long = 通信は 2 秒以内に止まり、その鍵は二度と使えません。同じ機器をもう一度参加させるには、新しい招待を作ってください。
+    .example = hanare node revoke pc-1 --reason "盗難" --yes
+    .name = ノードの名前
+    .reason = 理由（台帳とノードの画面に表示される）
+    .yes = 確認せずに実行する
+    .dry_run = 何が消えるかを表示するだけで、変更しない
+
+cmd-hanare-node-add = 公式の WireGuard アプリを使うスマートフォンや PC を追加する
+    .long = 鍵は本社サーバーが作り、一度だけ表示します。秘密鍵は保存しません。
+    .example = hanare node add kofu/306 --kind external --name phone-1 --qr
+    .room = 部屋（オフィス/部屋 の形）
+    .kind = external
+    .name = ノードの名前
+    .wg_quick = 設定を新しいファイル（モード 0600）に書き出す。- なら標準出力へ
+    .qr = 設定をアプリ用の QR コードで表示する
+    .dns = 設定に書く DNS サーバー（省略すると DNS の行を書かない）
+
+cmd-hanare-policy = 会社・部屋・本社の間で何を通すかの管理
+    .example = hanare policy show
+
+cmd-hanare-policy-check = ポリシーファイルを検査する（何も変更しない）
+    .example = hanare policy check policies/example.toml
+    .file = ポリシー（TOML）
+
+cmd-hanare-policy-apply = ポリシーを直ちに適用する
+    .example = hanare policy apply policies/example.toml
+    .file = ポリシー（TOML）
+
+cmd-hanare-policy-show = 適用中のポリシーを表示する
+    .example = hanare policy show
+
+cmd-hanare-ledger = 起きたことすべての署名付き記録（台帳）
+    .example = hanare ledger list
+
+cmd-hanare-ledger-list = 記録を古い順に表示する
+    .example = hanare ledger list --since 2026-04-01T00:00:00Z
+    .since = この時刻以降のみ（RFC 3339 形式）
+
+cmd-hanare-ledger-verify = 台帳が改変されていないことを検証する
+    .long = 別の経路で入手した鍵を指定しない場合、結果は「未確定」（終了コード 7）です。台帳を偽造する者は、中に書かれた鍵も偽造できるからです。
+    .example = hanare ledger verify ledger.jsonl --key hq.pub
+    .file = 書き出した台帳（署名は FILE.sig）[省略時: 実行中の本社サーバーの台帳]
+    .key = 本社の公開鍵（`hanare hq status` に表示される ssh-ed25519 …）
+
+cmd-hanare-ledger-export = 台帳を FILE に、署名を FILE.sig に書き出す
+    .example = hanare ledger export ledger.jsonl
+    .file = まだ存在しないファイル

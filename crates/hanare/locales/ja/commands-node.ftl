@@ -1,0 +1,46 @@
+# 部屋側のコマンドのヘルプ。
+
+cmd-hanare-join = このマシンを部屋に参加させる
+    .long = 鍵はこのマシンで作られ、外に出ることはありません。引数を省略すると、端末で招待の入力を求めます（招待は秘密なので、コマンドラインに直接書かないでください）。
+    .example =
+        hanare join invite.txt
+        hanare join -
+    .invite = 招待を書いたファイル。- なら標準入力 [省略時: 端末で入力]
+    .name = このマシンの名前（招待で決まっていない場合）[省略時: ホスト名]
+
+cmd-hanare-up = トンネルを実行する（停止されるまで動き続ける）
+    .long = 最初に実行した時から、このマシンの通信はトンネルを通るものだけになります。トンネルが止まっても変わりません。元に戻せるのは `hanare leave` だけです。
+    .example =
+        hanare up
+        hanare up --lan eth1
+    .interface = トンネルのインターフェース名 [省略時: hn0]
+    .lan = ゲートウェイの、部屋側のインターフェース
+    .detach = トンネルが動き始めたら戻る
+
+cmd-hanare-status = トンネルがつながっているか、つながっていなければ何が問題かを表示する
+    .long = 終了コードは、接続中なら 0、不安定なら 7、それ以外は 1 です。
+    .example = hanare status --watch
+    .watch = 2 秒ごとに表示し直す
+
+cmd-hanare-down = トンネルを止める（止めている間、このマシンは外部と通信できない）
+    .example = hanare down
+
+cmd-hanare-leave = 部屋から抜ける（鍵、リース、キルスイッチなど、すべての痕跡を消す）
+    .example = hanare leave --yes
+    .yes = 確認せずに実行する
+    .dry_run = 何が消えるかを表示するだけで、変更しない
+
+cmd-hanare-unlock = キルスイッチを一時的に解除する（記録が残る）
+    .long = ホテルやオフィスのネットワークのログイン画面を開けるように、DNS と Web（TCP 80 番と 443 番）だけを通します。最長 30 分で自動的に閉じます。
+    .example = hanare unlock --reason "オフィスのネットワークのログイン画面" --for 10m
+    .reason = 理由（台帳に記録される）
+    .duration = 解除する時間（90s、10m など。最長 30m）
+    .all = すべての通信を通す（ポリシーが許す場合のみ）
+
+cmd-hanare-device = wg(8) で設定する、ユーザー空間の WireGuard インターフェース
+    .long = boringtun-cli や wireguard-go の代わりに使えます。`hanare-device` という名前のリンクから起動しても同じ動作をします（wg-quick 用）。
+    .example =
+        hanare device wg0
+        WG_QUICK_USERSPACE_IMPLEMENTATION=hanare-device wg-quick up wg0
+    .foreground = バックグラウンドに移らない
+    .interface = インターフェース名

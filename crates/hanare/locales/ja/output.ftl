@@ -1,0 +1,127 @@
+# 行、ラベル、見出し。
+
+help-usage = 使い方:
+help-commands = コマンド
+help-command = コマンド
+help-arguments = 引数
+help-options = オプション
+help-globals = 全コマンド共通のオプション
+help-options-word = オプション
+help-examples = 例:
+
+label-error = エラー:
+label-cause = 原因:
+label-fix = 対処:
+
+label-company = 会社
+label-name = 名称
+label-rooms = 部屋
+label-office = オフィス
+label-site = 情報
+label-created = 登録日時
+label-room = 部屋
+label-prefix = アドレス範囲
+label-nodes = ノード
+label-nodes-prefixes = ノードのアドレス
+label-lan = ゲートウェイの先の LAN
+label-open-invites = 有効な招待
+label-node = ノード
+label-kind = 種類
+label-state = 状態
+label-handshake = 最後のハンドシェイク
+label-addresses = アドレス
+label-public-key = WireGuard の公開鍵
+label-signing-key = 署名の公開鍵
+label-endpoint = 最後の接続元
+label-traffic = 通信量
+label-enrolled = 参加日時
+label-lease-until = リース期限
+label-revoked = 失効日時
+label-reason = 理由
+label-interface = インターフェース
+label-endpoints = 外部からの接続先
+label-listen = WireGuard の待ち受け (UDP)
+label-api = 参加の待ち受け (TCP)
+label-overlay = オーバーレイ
+label-networks = 本社のネットワーク
+label-internet = インターネット
+label-pin = 証明書のピン
+label-since = 起動日時
+label-seq = 番号
+label-time = 日時
+label-act = 内容
+label-details = 詳細
+
+table-empty = （なし）
+never = なし
+ago = { $span }前
+traffic = 受信 { $received }、送信 { $sent }
+span-seconds = { $n } 秒
+span-minutes = { $n } 分
+span-hours = { $n } 時間
+span-days = { $n } 日
+
+noun-company = 会社
+noun-office = オフィス
+noun-room = 部屋
+noun-node = ノード
+noun-invite = 招待
+noun-policy = ポリシー
+
+what-company = 会社「{ $id }」
+what-office = オフィス「{ $id }」
+what-room = 部屋「{ $id }」
+what-node = ノード「{ $id }」
+
+kind-endpoint = 端末
+kind-gateway = ゲートウェイ
+kind-external = 外部アプリ
+node-enrolled = 参加中
+node-expired = 期限切れ
+node-revoked = 失効
+
+confirm = { $what }を完全に削除します。よろしいですか？ [y/N]
+dry-run = { $what }が削除されます（まだ何も変更していません）。
+added = { $what } を登録しました。
+unchanged = { $what } はすでに登録されています。何も変更していません。
+removed = { $what }を削除しました。
+room-added = 部屋「{ $room }」を { $prefix } で登録しました。
+room-unchanged = 部屋「{ $room }」は { $prefix } ですでに登録されています。何も変更していません。
+invite-once = この { $room } への招待は { $until } まで、1 回だけ使えます。パスワードと同じように扱ってください。
+external-once = { $node } の鍵はここにしかありません。本社サーバーには保存されていません。
+revoked = { $node } を失効させました。ノードからの確認はまだありません（電源が切れている可能性があります）。次に接続した時に通知されます。
+revoked-acknowledged = { $node } を失効させ、ノードも通知を確認しました。
+revoked-before = { $node } はすでに失効しています。何も変更していません。
+policy-good = { $path } は正しいポリシーです（ルール { $rules } 件）。
+policy-applied = ポリシーを適用しました。
+policy-unchanged = このポリシーはすでに適用されています。何も変更していません。
+policy-default = ポリシーは適用されていません。部屋からは本社とそのネットワークに接続でき、部屋どうしは接続できません。
+ledger-exported = { $path } に { $records } 件の記録を、隣に署名を書き出しました。どこでも検証できるよう、この鍵を別の場所に保管してください: { $key }
+ledger-valid = 正常です。{ $records } 件の記録に改変も欠落もありません。最後の記録: { $head }
+ledger-needs-key = 未確定です。{ $records } 件の記録はつながっていますが、台帳自身に書かれた鍵でしか確認できていません。別の経路で入手した本社の鍵を --key で指定してください。最後の記録: { $head }
+ledger-needs-signature = 未確定です。{ $records } 件の記録はつながっていますが、署名ファイルがないため、末尾の記録が失われている可能性があります。最後の記録: { $head }
+ledger-broken = 正しくありません。{ $line } 行目: { $fault }
+fault-form = 台帳の形式の行ではありません
+fault-sequence = 記録の欠落、重複、または順序の入れ替わりがあります
+fault-link = 直前の記録とつながっていません
+fault-signature = 別の鍵で署名されたか、署名の後に改変されています
+fault-end = 末尾の記録が欠けているか、追加されています
+fault-export = ファイル全体の署名が一致しません
+
+hq-forwards = 中継中
+hq-does-not-forward = 中継していません
+hq-nodes = 参加 { $enrolled } 台、接続中 { $up } 台
+internet-via-hq = 本社経由
+internet-none = なし
+
+value-not-allowed = 指定できる値ではありません。
+value-id-empty = ID を空にはできません。
+value-id-too-long = ID は { $most } 文字までです。
+value-id-character = ID に使えるのは a-z、0-9 と、途中の - だけです。
+value-room = 部屋は「オフィス/部屋」の形で、kofu/306 のように指定してください。
+value-endpoint = HOST:PORT の形で指定してください。HOST は名前またはアドレス（IPv6 は角括弧で囲む）、PORT は 1 から 65535 です。
+value-duration = 90s、30m、24h、7d のように、数字と単位で指定してください。
+value-language = 使える言語は ja と en です。
+value-prefix = 10.88.1.0/24 のように、アドレスとプレフィックス長で指定してください。
+value-address = アドレスを指定してください。ポートも必要な場合は 192.0.2.1:51820 や [2001:db8::1]:51820 のように書きます。
+value-time = 2026-04-01T09:00:00+09:00 のような形で指定してください。

@@ -1,0 +1,43 @@
+//! `hanare hq status`: whether headquarters forwards, and where it is found.
+
+use hanare_hq::admin::{self, StatusShow};
+use hanare_ledger::sshsig;
+
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::table;
+use crate::voice::Voice;
+
+pub(crate) fn run(context: &Context) -> Outcome {
+    let status = context.ask(StatusShow {})?;
+    context.out.result("hq.status", &status, |voice| show(&status, voice))?;
+    Ok(if status.forwarding { Exit::Good } else { Exit::No })
+}
+
+fn show(status: &admin::Status, voice: &Voice) -> String {
+    let state = if status.forwarding { "hq-forwards" } else { "hq-does-not-forward" };
+    let nodes = voice.say_with("hq-nodes", &[("enrolled", &status.nodes.enrolled), ("up", &status.nodes.up)]);
+    let internet = match status.internet {
+        hanare_model::Internet::ViaHq => "internet-via-hq",
+        hanare_model::Internet::None => "internet-none",
+    };
+    table::fields(
+        voice,
+        vec![
+            ("label-state", voice.say(state)),
+            ("label-nodes", nodes),
+            ("label-interface", status.interface.clone()),
+            ("label-addresses", table::list(&status.addresses)),
+            ("label-endpoints", table::list(&status.endpoints)),
+            ("label-listen", status.listen.to_string()),
+            ("label-api", status.api.to_string()),
+            ("label-overlay", table::list(&status.overlay)),
+            ("label-networks", table::list(&status.networks)),
+            ("label-internet", voice.say(internet)),
+            ("label-public-key", status.public_key.to_string()),
+            ("label-signing-key", sshsig::openssh_key(&status.signing_key, "hanare-hq")),
+            ("label-pin", status.pin.clone()),
+            ("label-since", status.since.to_string()),
+        ],
+    )
+}

@@ -1,0 +1,187 @@
+//! `hanare ledger`: what happened, and whether anybody changed the record of it.
+
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use hanare_hq::admin::{self, LedgerExport, LedgerList};
+use hanare_ledger::record::MAX_LINE;
+use hanare_ledger::{ExportVerifier, Gap, Verdict, sshsig};
+use hanare_model::{Timestamp, VerifyKey};
+use serde_json::{Value, json};
+
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::input::{self, NewFile};
+use crate::table;
+use crate::voice::Voice;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List {
+        #[arg(long, value_name = "TIME")]
+        since: Option<Timestamp>,
+    },
+    Verify {
+        file: Option<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    Export {
+        file: PathBuf,
+    },
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        match self {
+            Self::List { since } => {
+                let records = context.ask(LedgerList { since })?.items;
+                context.out.result("ledger.list", &json!({"records": records}), |voice| {
+                    let headings = ["label-seq", "label-time", "label-act", "label-details"];
+                    table::rows(voice, &headings, records.iter().map(row).collect())
+                })?;
+                Ok(Exit::Good)
+            }
+            Self::Verify { file, key } => verify(context, file.as_deref(), key.as_deref()),
+            Self::Export { file } => export(context, &file),
+        }
+    }
+}
+
+fn row(record: &admin::LedgerEntry) -> Vec<String> {
+    vec![record.sequence.to_string(), record.at.to_string(), record.kind.clone(), details(&record.data)]
+}
+
+/// An object's members as words; anything else as JSON.
+fn details(data: &Value) -> String {
+    let Value::Object(members) = data else { return data.to_string() };
+    let word = |(name, value): (&String, &Value)| match value {
+        Value::String(text) => format!("{name}={text}"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            format!("{name}={value}")
+        }
+    };
+    members.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// The signature's file beside an export, as `ssh-keygen -Y sign` would name it.
+fn signature_path(file: &Path) -> PathBuf {
+    let mut name = OsString::from(file);
+    name.push(".sig");
+    PathBuf::from(name)
+}
+
+fn export(context: &Context, file: &Path) -> Outcome {
+    let signature_file = signature_path(file);
+    let (text, signature) = (NewFile::create(file, 0o644)?, NewFile::create(&signature_file, 0o644)?);
+    let exported = context.ask(LedgerExport {})?;
+    text.keep(exported.text.as_bytes())?;
+    signature.keep(exported.signature.as_bytes())?;
+    let key = sshsig::openssh_key(&exported.signing_key, "hanare-hq");
+    let document = json!({
+        "path": file, "signature": signature_file, "records": exported.records, "head": exported.head, "key": key,
+    });
+    context.out.result("ledger.export", &document, |_| String::new())?;
+    let (shown, count) = (file.display(), exported.records);
+    context.out.talk("ledger-exported", &[("path", &shown), ("records", &count), ("key", &key)]);
+    Ok(Exit::Good)
+}
+
+fn verify(context: &Context, file: Option<&Path>, key: Option<&Path>) -> Outcome {
+    let key = key.map(read_key).transpose()?;
+    let verdict = match file {
+        Some(file) => verify_file(file, key)?,
+        None => {
+            let exported = context.ask(LedgerExport {})?;
+            let mut verifier = ExportVerifier::new(key);
+            exported
+                .text
+                .as_bytes()
+                .split_inclusive(|byte| *byte == b'\n')
+                .for_each(|line| verifier.feed(line));
+            verifier.finish(Some(&exported.signature))
+        }
+    };
+    let (exit, document) = judged(verdict);
+    context.out.result("ledger.verify", &document, |voice| said(verdict, voice))?;
+    Ok(exit)
+}
+
+fn read_key(path: &Path) -> Result<VerifyKey, Failure> {
+    sshsig::parse_openssh_key(&input::text(path)?)
+        .map_err(|error| Failure::new(Exit::Input, "key").with("path", path.display()).because(&error))
+}
+
+fn verify_file(file: &Path, key: Option<VerifyKey>) -> Result<Verdict, Failure> {
+    let signature_file = signature_path(file);
+    let signature = if signature_file.exists() { Some(input::text(&signature_file)?) } else { None };
+    let mut verifier = ExportVerifier::new(key);
+    let mut reader = BufReader::new(input::open(file)?);
+    // One byte more than the longest line with its newline: what is longer cannot be a record.
+    let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX).saturating_add(2);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let length = reader.by_ref().take(limit).read_until(b'\n', &mut line);
+        match length.map_err(|error| input::unreadable(file, &error))? {
+            0 => return Ok(verifier.finish(signature.as_deref())),
+            _ => verifier.feed(&line),
+        }
+    }
+}
+
+fn judged(verdict: Verdict) -> (Exit, Value) {
+    match verdict {
+        Verdict::Valid { head } => {
+            (Exit::Good, json!({"verdict": "valid", "records": head.seq, "head": head.hash}))
+        }
+        Verdict::Incomplete { head, gap } => {
+            let missing = match gap {
+                Gap::KeyFromElsewhere => "key",
+                Gap::Signature => "signature",
+            };
+            let document =
+                json!({"verdict": "incomplete", "records": head.seq, "head": head.hash, "missing": missing});
+            (Exit::Incomplete, document)
+        }
+        Verdict::Broken(broken) => {
+            let document =
+                json!({"verdict": "broken", "line": broken.line, "fault": broken.fault.to_string()});
+            (Exit::No, document)
+        }
+    }
+}
+
+fn said(verdict: Verdict, voice: &Voice) -> String {
+    match verdict {
+        Verdict::Valid { head } => {
+            voice.say_with("ledger-valid", &[("records", &head.seq), ("head", &head.hash)])
+        }
+        Verdict::Incomplete { head, gap } => {
+            let id = match gap {
+                Gap::KeyFromElsewhere => "ledger-needs-key",
+                Gap::Signature => "ledger-needs-signature",
+            };
+            voice.say_with(id, &[("records", &head.seq), ("head", &head.hash)])
+        }
+        Verdict::Broken(broken) => {
+            let fault = voice.say(fault_id(broken.fault));
+            voice.say_with("ledger-broken", &[("line", &broken.line), ("fault", &fault)])
+        }
+    }
+}
+
+const fn fault_id(fault: hanare_ledger::Fault) -> &'static str {
+    use hanare_ledger::Fault;
+    match fault {
+        Fault::Form => "fault-form",
+        Fault::Sequence => "fault-sequence",
+        Fault::Link => "fault-link",
+        Fault::Signature => "fault-signature",
+        Fault::End => "fault-end",
+        Fault::Export => "fault-export",
+    }
+}

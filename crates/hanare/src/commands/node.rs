@@ -1,0 +1,131 @@
+//! `hanare node`: what has a `WireGuard` key, as headquarters knows it.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use hanare_hq::admin::{self, NodeAddExternal, NodeList, NodeRevoke, NodeShow};
+use hanare_model::{NodeName, RoomId};
+use serde_json::json;
+
+use crate::ask::Confirmation;
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::input::NewFile;
+use crate::{qr, show, table};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List,
+    Show {
+        #[arg(value_name = "NODE")]
+        name: NodeName,
+    },
+    Revoke {
+        #[arg(value_name = "NODE")]
+        name: NodeName,
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
+    Add(AddArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AddArgs {
+    #[arg(value_name = "OFFICE/ROOM")]
+    room: RoomId,
+    #[arg(long, value_enum, value_name = "external")]
+    kind: Kind,
+    #[arg(long, value_name = "NODE")]
+    name: NodeName,
+    #[arg(long, value_name = "FILE|-")]
+    wg_quick: Option<PathBuf>,
+    #[arg(long)]
+    qr: bool,
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    dns: Vec<IpAddr>,
+}
+
+/// What can be added without an invite.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Kind {
+    External,
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        match self {
+            Self::List => {
+                let nodes = context.ask(NodeList {})?.items;
+                context.out.result("node.list", &json!({"nodes": nodes}), |voice| {
+                    let rows = nodes.iter().map(|node| show::node_row(node, voice)).collect();
+                    table::rows(voice, &show::NODE_HEADINGS, rows)
+                })?;
+            }
+            Self::Show { name } => {
+                let node = context.ask(NodeShow { name })?;
+                context.out.result("node.show", &node, |voice| show::node(&node, voice))?;
+            }
+            Self::Revoke { name, reason, confirmation } => revoke(context, name, reason, confirmation)?,
+            Self::Add(args) => args.run(context)?,
+        }
+        Ok(Exit::Good)
+    }
+}
+
+fn revoke(
+    context: &Context,
+    name: NodeName,
+    reason: Option<String>,
+    confirmation: Confirmation,
+) -> Result<(), Failure> {
+    let what = context.out.voice().say_with("what-node", &[("id", &name)]);
+    if !confirmation.go_on(context, &what)? {
+        let node = context.ask(NodeShow { name })?;
+        context.out.result("node.revoke", &json!({"node": node, "dry_run": true}), |_| String::new())?;
+        return Ok(());
+    }
+    let revoked = context.ask(NodeRevoke { name, reason })?;
+    let said = match (revoked.changed, revoked.acknowledged) {
+        (false, _) => "revoked-before",
+        (true, true) => "revoked-acknowledged",
+        (true, false) => "revoked",
+    };
+    context.out.talk(said, &[("node", &revoked.node.name)]);
+    context.out.result("node.revoke", &revoked, |_| String::new())?;
+    Ok(())
+}
+
+impl AddArgs {
+    fn run(self, context: &Context) -> Result<(), Failure> {
+        let Self { room, kind: Kind::External, name, wg_quick, qr, dns } = self;
+        // The only copy of the key comes back once: without a place for it there would be no use in making it.
+        let to_stdout = wg_quick.as_deref().is_none_or(|path| path == Path::new("-"));
+        let file = match wg_quick.as_deref() {
+            Some(path) if !to_stdout => Some(NewFile::create(path, 0o600)?),
+            Some(_) | None => None,
+        };
+        let external = context.ask(NodeAddExternal { room, name, dns })?;
+        if let Some(file) = file {
+            file.keep(external.wg_quick.as_bytes())?;
+        }
+        let code = if qr && !context.out.json() { Some(qr::draw(&external.wg_quick)?) } else { None };
+        let shown = to_stdout && (wg_quick.is_some() || !qr);
+        let text = if shown { Some(external.wg_quick.as_str()) } else { None };
+        let document = document(&external, text, wg_quick.as_deref());
+        context.out.result("node.add", &document, |_| {
+            text.map(str::to_owned).into_iter().chain(code).collect::<Vec<_>>().join("\n")
+        })?;
+        context.out.talk("external-once", &[("node", &external.node.name)]);
+        Ok(())
+    }
+}
+
+/// With `--json` the file's text is part of the document only if it went nowhere else.
+fn document(external: &admin::ExternalNode, text: Option<&str>, path: Option<&Path>) -> serde_json::Value {
+    let text = if path.is_none() { Some(external.wg_quick.as_str()) } else { text };
+    json!({"node": external.node, "wg_quick": text, "path": path.filter(|path| *path != Path::new("-"))})
+}

@@ -1,0 +1,105 @@
+//! Failures: what a command could not do, as a stable code with the facts that the catalogue's texts want.
+
+use std::error::Error;
+use std::fmt::Display;
+
+use crate::exit::Exit;
+use crate::voice::{Argument, Voice};
+
+/// Why a command ends without having done what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The exit status.
+    pub(crate) exit: Exit,
+    /// The code: `error-CODE` is in the catalogue.
+    pub(crate) code: &'static str,
+    facts: Vec<(&'static str, Fact)>,
+}
+
+/// What a catalogue's text wants to know.
+#[derive(Debug)]
+enum Fact {
+    /// As it is.
+    Value(String),
+    /// A message of the catalogue, said in the same language.
+    Message(&'static str),
+}
+
+/// A failure in a person's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// What happened.
+    pub(crate) text: String,
+    /// Why.
+    pub(crate) cause: String,
+    /// What to do.
+    pub(crate) fix: String,
+}
+
+impl Failure {
+    /// A failure with its code.
+    pub(crate) const fn new(exit: Exit, code: &'static str) -> Self {
+        Self { exit, code, facts: Vec::new() }
+    }
+
+    /// Adds a fact that the catalogue's text names.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.facts.push((name, Fact::Value(value.to_string())));
+        self
+    }
+
+    /// Adds a fact that has a word of its own in every language.
+    pub(crate) fn with_word(mut self, name: &'static str, id: &'static str) -> Self {
+        self.facts.push((name, Fact::Message(id)));
+        self
+    }
+
+    /// Adds the technical reason, with everything below it, as `$cause`.
+    pub(crate) fn because(self, error: &dyn Error) -> Self {
+        self.with("cause", chain(error))
+    }
+
+    /// Says it.
+    pub(crate) fn tell(&self, voice: &Voice) -> Told {
+        let id = format!("error-{}", self.code);
+        let said = |fact: &Fact| match fact {
+            Fact::Value(value) => value.clone(),
+            Fact::Message(id) => voice.say(id),
+        };
+        let facts: Vec<(&str, String)> = self.facts.iter().map(|(name, fact)| (*name, said(fact))).collect();
+        let arguments: Vec<Argument<'_>> =
+            facts.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+        let part = |part| voice.part(&id, part, &arguments).unwrap_or_default();
+        Told { text: voice.say_with(&id, &arguments), cause: part("cause"), fix: part("fix") }
+    }
+}
+
+/// An error and what is below it in one line. A message that repeats its source, as some libraries write them, is said once.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let below = source.to_string();
+        if !text.contains(&below) {
+            text.push_str(": ");
+            text.push_str(&below);
+        }
+        next = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voice::Language;
+
+    #[test]
+    fn a_failure_says_what_why_and_what_to_do_in_both_languages() {
+        for language in Language::ALL {
+            let failure = Failure::new(Exit::Bug, "bug").with("cause", "kofu");
+            let told = failure.tell(&Voice::new(language));
+            assert!(told.cause.contains("kofu") && !told.text.is_empty() && !told.fix.is_empty());
+        }
+    }
+}

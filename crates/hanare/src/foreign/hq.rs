@@ -1,0 +1,86 @@
+//! What headquarters and its admin socket answer, as failures.
+
+use hanare_hq::admin::{ClientError, Noun, Problem};
+
+use crate::durations;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// No answer from the running headquarters, or a no.
+pub(crate) fn client_error(error: ClientError) -> Failure {
+    let exit = Exit::from_code(error.exit_status());
+    match error {
+        ClientError::NotRunning { path, source } => {
+            Failure::new(exit, "hq-not-running").with("path", path.display()).because(&source)
+        }
+        ClientError::Permission { path, source } => {
+            Failure::new(exit, "hq-permission").with("path", path.display()).because(&source)
+        }
+        ClientError::Broken { path, source } => {
+            Failure::new(exit, "hq-broken").with("path", path.display()).because(&source)
+        }
+        ClientError::Timeout { path, seconds } => {
+            Failure::new(exit, "hq-timeout").with("path", path.display()).with("seconds", seconds)
+        }
+        ClientError::Protocol { path, source } => {
+            Failure::new(exit, "hq-protocol").with("path", path.display()).because(&source)
+        }
+        ClientError::Refused(problem) => refused(problem),
+    }
+}
+
+fn refused(problem: Problem) -> Failure {
+    let exit = Exit::from_code(problem.exit_status());
+    match problem {
+        Problem::Exists { noun, id } => {
+            Failure::new(exit, "exists").with_word("noun", word(noun)).with("id", id)
+        }
+        Problem::Missing { noun, id } => {
+            Failure::new(exit, "missing").with_word("noun", word(noun)).with("id", id)
+        }
+        Problem::InUse { noun, id, by } => {
+            Failure::new(exit, "in-use").with_word("noun", word(noun)).with("id", id).with("by", by)
+        }
+        Problem::Overlap { prefix, with, owner } => {
+            Failure::new(exit, "overlap").with("prefix", prefix).with("other", with).with("owner", owner)
+        }
+        Problem::Prefix { prefix, reason } => {
+            Failure::new(exit, "prefix").with("prefix", prefix).with("cause", reason)
+        }
+        Problem::Full { place } => Failure::new(exit, "full").with("place", place),
+        Problem::GatewayTaken { room, node } => {
+            Failure::new(exit, "gateway-taken").with("room", room).with("node", node)
+        }
+        Problem::InviteKind => Failure::new(exit, "invite-kind"),
+        Problem::InviteDuration { asked, least, most } => Failure::new(exit, "invite-duration")
+            .with("asked", durations::short(asked))
+            .with("least", durations::short(least))
+            .with("most", durations::short(most)),
+        Problem::Text { field, reason } => {
+            Failure::new(exit, "text").with("field", field).with("cause", reason)
+        }
+        Problem::Policy { line, column, text } => {
+            Failure::new(exit, "policy").with("place", format!("{line}:{column}")).with("cause", text)
+        }
+        Problem::Forbidden { uid, group } => {
+            Failure::new(exit, "forbidden").with("uid", uid).with("group", group)
+        }
+        Problem::Malformed { text } => Failure::new(exit, "malformed").with("cause", text),
+        Problem::DiskFull => Failure::new(exit, "disk-full"),
+        Problem::Locked => Failure::new(exit, "database-locked"),
+        Problem::Damaged { text } => Failure::new(exit, "database-damaged").with("cause", text),
+        Problem::Stopping => Failure::new(exit, "stopping"),
+        Problem::Bug { text } => Failure::new(exit, "bug").with("cause", text),
+    }
+}
+
+const fn word(noun: Noun) -> &'static str {
+    match noun {
+        Noun::Company => "noun-company",
+        Noun::Office => "noun-office",
+        Noun::Room => "noun-room",
+        Noun::Node => "noun-node",
+        Noun::Invite => "noun-invite",
+        Noun::Policy => "noun-policy",
+    }
+}

@@ -1,0 +1,108 @@
+//! Files that a person names: read with a limit, written so that nothing is overwritten or half there.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// No policy, invite or key is longer (1 MiB).
+const MAX_TEXT: u64 = 1024 * 1024;
+
+/// Reads a text file; `-` is standard input.
+pub(crate) fn text(path: &Path) -> Result<String, Failure> {
+    if path == Path::new("-") { read(io::stdin().lock(), path) } else { read(open(path)?, path) }
+}
+
+/// Opens a file for reading.
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
+    File::open(path).map_err(|error| unreadable(path, &error))
+}
+
+/// A file that cannot be read.
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::Input, "unreadable").with("path", path.display()).because(error)
+}
+
+fn read(source: impl io::Read, path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let length = source
+        .take(MAX_TEXT.saturating_add(1))
+        .read_to_string(&mut text)
+        .map_err(|error| unreadable(path, &error))?;
+    if u64::try_from(length).unwrap_or(u64::MAX) > MAX_TEXT {
+        let failure = Failure::new(Exit::Input, "too-long");
+        return Err(failure.with("path", path.display()).with("limit", MAX_TEXT));
+    }
+    Ok(text)
+}
+
+/// A file that did not exist before. Unless [`NewFile::keep`] is called, it is removed again: a command that failed leaves
+/// nothing behind.
+pub(crate) struct NewFile {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl NewFile {
+    /// Makes the file; one that is there already is refused.
+    pub(crate) fn create(path: &Path, mode: u32) -> Result<Self, Failure> {
+        match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
+            Ok(file) => Ok(Self { path: path.to_owned(), file: Some(file) }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(Failure::new(Exit::Impossible, "file-exists").with("path", path.display()))
+            }
+            Err(error) => Err(unwritable(path, &error)),
+        }
+    }
+
+    /// Writes all of it, down to the disk, and keeps it.
+    pub(crate) fn keep(mut self, content: &[u8]) -> Result<(), Failure> {
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        let written = file.write_all(content).and_then(|()| file.sync_all());
+        if let Err(error) = written {
+            self.file = Some(file);
+            return Err(unwritable(&self.path, &error));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            // The failure that led here is what the person must read, not that its traces could not be removed.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_new_file_is_private_kept_only_when_written_and_never_replaces_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("wg.conf");
+        drop(NewFile::create(&path, 0o600).unwrap());
+        assert!(!path.exists());
+        NewFile::create(&path, 0o600).unwrap().keep(b"secret").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(NewFile::create(&path, 0o600).err().unwrap().code, "file-exists");
+        assert_eq!(text(&path).unwrap(), "secret");
+    }
+
+    #[test]
+    fn a_file_without_end_is_refused() {
+        assert_eq!(text(Path::new("/dev/zero")).unwrap_err().code, "too-long");
+    }
+}

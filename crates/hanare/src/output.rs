@@ -1,0 +1,146 @@
+//! The one owner of stdout and stderr: data goes to the one, talk to the other.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::environment;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::voice::{Argument, Voice};
+
+/// Prints.
+pub(crate) struct Printer {
+    voice: Voice,
+    json: bool,
+    quiet: bool,
+}
+
+/// Why nothing more can be printed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PrintError {
+    /// The reader of a pipe has read enough: that is success.
+    #[error("nobody reads any more")]
+    NobodyReads,
+    /// The output cannot be written.
+    #[error("cannot write the output")]
+    Write(#[source] io::Error),
+    /// Our bug.
+    #[error("cannot write the output as JSON")]
+    Json(#[source] serde_json::Error),
+}
+
+impl From<io::Error> for PrintError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::NobodyReads } else { Self::Write(error) }
+    }
+}
+
+impl From<PrintError> for Failure {
+    fn from(error: PrintError) -> Self {
+        match error {
+            PrintError::NobodyReads => Self::new(Exit::Good, "nobody-reads"),
+            PrintError::Write(source) => Self::new(Exit::Impossible, "output").because(&source),
+            PrintError::Json(source) => Self::new(Exit::Bug, "bug").because(&source),
+        }
+    }
+}
+
+impl Printer {
+    /// Speaks with `voice`; `json` makes documents of data, `quiet` keeps everything but data and errors back.
+    pub(crate) const fn new(voice: Voice, json: bool, quiet: bool) -> Self {
+        Self { voice, json, quiet }
+    }
+
+    /// The voice, for labels and tables.
+    pub(crate) const fn voice(&self) -> &Voice {
+        &self.voice
+    }
+
+    /// Whether data is wanted as JSON.
+    pub(crate) const fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a command's result: the document `hanare.NAME/1` with `--json`, otherwise what a person reads.
+    pub(crate) fn result<T: Serialize>(
+        &self,
+        name: &str,
+        data: &T,
+        text: impl FnOnce(&Voice) -> String,
+    ) -> Result<(), PrintError> {
+        if self.json { self.document(name, data) } else { self.data(&text(&self.voice)) }
+    }
+
+    /// Prints text as data: one newline at its end, nothing at all if it is empty.
+    pub(crate) fn data(&self, text: &str) -> Result<(), PrintError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        if !text.ends_with('\n') {
+            out.write_all(b"\n")?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// A line of talk, kept back by `--quiet` and by `--json`.
+    pub(crate) fn talk(&self, id: &str, arguments: &[Argument<'_>]) {
+        if !self.quiet && !self.json {
+            tell(&self.voice.say_with(id, arguments));
+        }
+    }
+
+    /// A warning: also with `--quiet`.
+    pub(crate) fn warn(&self, id: &str, arguments: &[Argument<'_>]) {
+        tell(&self.voice.say_with(id, arguments));
+    }
+
+    /// A failure: `hanare.error/1` on stdout with `--json`, otherwise what happened, why and what to do on stderr.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let told = failure.tell(&self.voice);
+        if self.json {
+            let document =
+                json!({"code": failure.code, "text": told.text, "cause": told.cause, "fix": told.fix});
+            // Nobody is left to hear that this did not work.
+            let _ = self.document("error", &document);
+            return;
+        }
+        let colour = io::stderr().is_terminal() && !environment::no_color();
+        let (bold, plain) = if colour { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+        let mut text = format!("{bold}{}{plain} {}", self.voice.say("label-error"), told.text);
+        for (label, part) in [("label-cause", &told.cause), ("label-fix", &told.fix)] {
+            if !part.is_empty() {
+                text.push_str(&format!("\n  {} {part}", self.voice.say(label)));
+            }
+        }
+        tell(&text);
+    }
+
+    fn document<T: Serialize>(&self, name: &str, data: &T) -> Result<(), PrintError> {
+        let mut members = serde_json::Map::new();
+        members.insert("schema".to_owned(), Value::String(format!("hanare.{name}/1")));
+        match serde_json::to_value(data).map_err(PrintError::Json)? {
+            Value::Object(rest) => members.extend(rest),
+            Value::Null => {}
+            other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+                members.insert("value".to_owned(), other);
+            }
+        }
+        let text = serde_json::to_string(&Value::Object(members)).map_err(PrintError::Json)?;
+        self.data(&text)
+    }
+}
+
+/// Writes talk; a closed stderr stops nothing.
+fn tell(text: &str) {
+    let mut out = io::stderr().lock();
+    let _ = writeln!(out, "{text}");
+}
+
+/// Whether stdout goes to a person's screen.
+pub(crate) fn on_screen() -> bool {
+    io::stdout().is_terminal()
+}

@@ -1,0 +1,106 @@
+//! Nodes as a person reads them.
+
+use hanare_hq::admin::{Node, NodeState};
+use hanare_model::NodeKind;
+
+use crate::durations;
+use crate::table;
+use crate::voice::Voice;
+
+/// Headings for [`node_row`].
+pub(crate) const NODE_HEADINGS: [&str; 6] =
+    ["label-node", "label-kind", "label-room", "label-company", "label-state", "label-handshake"];
+
+/// A node as a line of a table.
+pub(crate) fn node_row(node: &Node, voice: &Voice) -> Vec<String> {
+    vec![
+        node.name.to_string(),
+        voice.say(kind(node.kind)),
+        node.room.to_string(),
+        node.company.to_string(),
+        voice.say(state(node.state)),
+        handshake(node.last_handshake_seconds, voice),
+    ]
+}
+
+/// All that is known of a node.
+pub(crate) fn node(node: &Node, voice: &Voice) -> String {
+    let text = |value: Option<String>| value.unwrap_or_default();
+    table::fields(
+        voice,
+        vec![
+            ("label-node", node.name.to_string()),
+            ("label-kind", voice.say(kind(node.kind))),
+            ("label-state", voice.say(state(node.state))),
+            ("label-room", node.room.to_string()),
+            ("label-company", node.company.to_string()),
+            ("label-addresses", table::list(&node.addresses)),
+            ("label-lan", table::list(&node.lan)),
+            ("label-public-key", node.public_key.to_string()),
+            ("label-endpoint", text(node.endpoint.map(|endpoint| endpoint.to_string()))),
+            ("label-handshake", handshake(node.last_handshake_seconds, voice)),
+            ("label-traffic", traffic(node.rx_bytes, node.tx_bytes, voice)),
+            ("label-enrolled", node.enrolled_at.to_string()),
+            ("label-lease-until", text(node.lease_until.map(|time| time.to_string()))),
+            ("label-revoked", text(node.revoked_at.map(|time| time.to_string()))),
+            ("label-reason", text(node.reason.clone())),
+        ],
+    )
+}
+
+/// How long ago a handshake was.
+pub(crate) fn handshake(seconds: Option<u64>, voice: &Voice) -> String {
+    match seconds {
+        Some(seconds) => voice.say_with("ago", &[("span", &durations::tell(seconds, voice))]),
+        None => voice.say("never"),
+    }
+}
+
+/// Bytes in both directions.
+pub(crate) fn traffic(received: u64, sent: u64, voice: &Voice) -> String {
+    voice.say_with("traffic", &[("received", &size(received)), ("sent", &size(sent))])
+}
+
+/// Bytes in the unit that keeps them readable.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = bytes.saturating_mul(10) / 1024;
+    let mut unit = "KiB";
+    for next in UNITS.into_iter().skip(1) {
+        if tenths < 10_240 {
+            break;
+        }
+        (tenths, unit) = (tenths / 1024, next);
+    }
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+const fn kind(kind: NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Endpoint => "kind-endpoint",
+        NodeKind::Gateway => "kind-gateway",
+        NodeKind::External => "kind-external",
+    }
+}
+
+const fn state(state: NodeState) -> &'static str {
+    match state {
+        NodeState::Enrolled => "node-enrolled",
+        NodeState::Expired => "node-expired",
+        NodeState::Revoked => "node-revoked",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_stay_readable() {
+        let shown: Vec<String> = [0, 1023, 1536, 20 << 20, 5 << 40, u64::MAX].into_iter().map(size).collect();
+        assert_eq!(shown[..5], ["0 B", "1023 B", "1.5 KiB", "20.0 MiB", "5.0 TiB"]);
+    }
+}

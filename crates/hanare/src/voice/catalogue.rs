@@ -1,0 +1,32 @@
+//! The catalogue's files, compiled in.
+
+use super::Language;
+
+/// Names of the catalogue's files, the same in every language.
+pub const FILES: [&str; 7] = [
+    "commands-hq.ftl",
+    "commands-node.ftl",
+    "demo.ftl",
+    "errors-hq.ftl",
+    "errors-node.ftl",
+    "errors.ftl",
+    "output.ftl",
+];
+
+macro_rules! embedded {
+    ($language:literal: $($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../locales/", $language, "/", $name)))),*]
+    };
+}
+
+/// Name and content of each file of a language.
+pub(crate) const fn files(language: Language) -> &'static [(&'static str, &'static str)] {
+    match language {
+        Language::Japanese => {
+            embedded!("ja": "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
+            "errors-node.ftl" "errors.ftl" "output.ftl")
+        }
+        Language::English => embedded!("en": "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
+            "errors-node.ftl" "errors.ftl" "output.ftl"),
+    }
+}

@@ -1,10 +1,22 @@
 //! The only hands: TUN, UDP, netlink, nftables, resolver, undo log.
 
 pub mod error;
+pub mod files;
 pub mod hands;
+pub mod kill_switch;
+pub mod marked;
+pub mod netlink;
+pub mod nft;
 pub mod privileges;
+mod readiness;
+mod resolver;
+pub mod segmentation;
+mod sysctl;
 pub mod tun;
 pub mod udp;
+mod underlay;
+pub mod undo;
+pub mod unix;
 
 pub use error::HostError;
 

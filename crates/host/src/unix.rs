@@ -43,7 +43,8 @@ fn with_short<T>(path: &Path, action: impl FnOnce(PathBuf) -> io::Result<T>) -> 
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let directory = rustix::fs::open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let directory =
+        rustix::fs::open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     action(Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name))
 }
 
@@ -90,7 +91,7 @@ fn admin_group() -> Option<u32> {
 fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
     let mut groups: Vec<libc::gid_t> = vec![0; 64];
     loop {
-        let mut length = libc::socklen_t::try_from(std::mem::size_of_val(groups.as_slice()))
+        let mut length = libc::socklen_t::try_from(size_of_val(groups.as_slice()))
             .map_err(|_| io::ErrorKind::InvalidData)?;
         // SAFETY: `groups` is valid for `length` bytes, and the kernel writes at most `length` bytes of gid_t and the
         // length that it wants or used.

@@ -21,6 +21,9 @@ use crate::error::HostError;
 const PIECE: usize = 32 * 1024;
 /// The longest document: a segmentation of 10,000 rooms stays below it.
 const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
+/// How long the rest of a document, or room for it, may take on a non-blocking socket: a host process must not be held by
+/// its worker.
+const PATIENCE: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
 /// Descriptors that may travel with one document.
 pub(crate) const MAX_FDS: usize = 8;
 
@@ -41,6 +44,16 @@ pub(crate) fn send<T: Serialize>(
         send_piece(socket, u8::from(!last), piece, if last { fds } else { &[] })?;
     }
     Ok(())
+}
+
+/// Sends one short document if there is room at once.
+pub(crate) fn offer<T: Serialize>(socket: BorrowedFd<'_>, document: &T) -> Result<(), HostError> {
+    let mut text = vec![0];
+    serde_json::to_writer(&mut text, document)
+        .map_err(|error| HostError::io("writing a message", &error.into()))?;
+    rustix::net::send(socket, &text, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
+        .map(drop)
+        .map_err(|error| HostError::io("sending a notice", &error.into()))
 }
 
 fn send_piece(
@@ -127,7 +140,8 @@ pub(crate) fn waits(socket: BorrowedFd<'_>) -> Result<bool, HostError> {
 
 fn wait(socket: BorrowedFd<'_>, flags: rustix::event::PollFlags) -> Result<(), HostError> {
     let mut fds = [rustix::event::PollFd::new(&socket, flags)];
-    match rustix::event::poll(&mut fds, None) {
+    match rustix::event::poll(&mut fds, Some(&PATIENCE)) {
+        Ok(0) => Err(HostError::Gone),
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(HostError::io("waiting for a message", &error.into())),
     }

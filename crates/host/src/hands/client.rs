@@ -274,11 +274,11 @@ impl Notices {
     /// # Errors
     /// [`HostError::Io`] outside a runtime.
     pub fn into_async(self) -> Result<AsyncNotices, HostError> {
-        let register = |socket| tokio::io::unix::AsyncFd::new(socket);
         rustix::io::ioctl_fionbio(&self.socket, true)
             .map_err(|error| HostError::io("the notices", &error.into()))?;
         Ok(AsyncNotices {
-            socket: register(self.socket).map_err(|error| HostError::io("the notices", &error))?,
+            socket: crate::readiness::readable(self.socket)
+                .map_err(|error| HostError::io("the notices", &error))?,
         })
     }
 }

@@ -5,13 +5,17 @@
 //! standard input) and then answers its requests until it ends. It parses what its worker says and nothing that came from
 //! a network. The worker calls [`crate::privileges::become_worker`] and [`Client::from_stdin`] before anything else.
 
+mod bounds;
 mod channel;
 mod client;
 mod message;
+mod routing;
 mod serve;
 mod setup;
+mod verbs;
 
 pub use client::{AsyncNotices, Client, Notices, Tunnel, UdpSockets};
 pub use message::{KillSwitchState, Notice, Permit};
-pub use serve::serve;
+pub(crate) use serve::hold;
+pub use serve::{leave, serve};
 pub use setup::{Ended, NodeRole, Role, Setup, UnlockPolicy};

@@ -1,13 +1,288 @@
-//! The privileged loop.
+//! The privileged loop: starts the worker, answers it, mends what others change, and undoes everything at the end.
 
-use super::setup::{Ended, Setup};
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+
+use super::bounds::Bounds;
+use super::message::{Notice, Reply, Request};
+use super::setup::{Ended, Role, Setup};
+use super::verbs::Hands;
+use super::{channel, routing};
 use crate::error::HostError;
+use crate::readiness::{readable, readable_watch};
+use crate::underlay::{Underlay, Watch};
+use crate::undo::UndoLog;
+use crate::{files, kill_switch, privileges, resolver};
+
+/// The lock's name in the state directory.
+const LOCK: &str = "host.lock";
+/// How long a worker may say goodbye before it is killed.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// Changes come in bursts: one look for all of them.
+const SETTLE: Duration = Duration::from_millis(30);
+/// Others' changes, however many, make us look twice a second at most.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Runs as host process until the worker ends or a signal comes, then undoes every change but the kill switch.
 ///
 /// # Errors
-/// [`HostError::Busy`] if another host process holds the state directory; whatever prevents the start.
-pub fn serve(setup: Setup) -> Result<Ended, HostError> {
-    drop(setup);
-    Err(HostError::refused("serve", "the host process is being built"))
+/// [`HostError::Busy`] if another host process holds the state directory; [`HostError::Collision`] before anything is
+/// changed; whatever else prevents the start, or cannot be undone.
+pub fn serve(mut setup: Setup) -> Result<Ended, HostError> {
+    if !privileges::has_net_admin() {
+        return Err(HostError::NoNetAdmin { what: "the host process".to_owned() });
+    }
+    let _lock = hold(&setup.state)?;
+    let mut hands = prepare(&setup)?;
+    let ended = work(&mut hands, &mut setup);
+    let undone = hands.log.undo_all();
+    let ended = ended?;
+    undone?;
+    Ok(if hands.left { Ended::Left } else { ended })
+}
+
+/// Gives the machine back as it was, the kill switch included, when no host process runs.
+///
+/// # Errors
+/// [`HostError::Busy`] if one runs: ask its worker then; what undoing meets.
+pub fn leave(state: &Path) -> Result<(), HostError> {
+    let _lock = hold(state)?;
+    UndoLog::open(state)?;
+    kill_switch::remove(state)
+}
+
+/// Holds the state directory for one host process.
+pub(crate) fn hold(state: &Path) -> Result<File, HostError> {
+    files::lock(state, LOCK).map_err(|error| {
+        let path = state.join(LOCK).display().to_string();
+        match error.kind() {
+            std::io::ErrorKind::WouldBlock => HostError::Busy { path },
+            _ => HostError::io(format!("locking {path}"), &error),
+        }
+    })
+}
+
+/// Everything before the worker: the old changes undone, collisions found, a node's kill switch closed.
+fn prepare(setup: &Setup) -> Result<Hands, HostError> {
+    let bounds = match &setup.role {
+        Role::Hq { .. } => None,
+        Role::Node(role) => Some(Bounds::new((**role).clone())?),
+    };
+    let log = UndoLog::open(&setup.state)?;
+    let (prefixes, lan) = match (&setup.role, &bounds) {
+        (Role::Hq { overlay }, _) => (overlay.clone(), None),
+        (Role::Node(role), Some(bounds)) => (bounds.lease().hq.allowed_ips.clone(), role.lan.clone()),
+        (Role::Node(_), None) => (Vec::new(), None),
+    };
+    let own: Vec<&str> = lan.iter().map(String::as_str).chain([setup.interface.as_str()]).collect();
+    routing::check_collisions(&prefixes, &own)?;
+    let mut hands = Hands {
+        state: setup.state.clone(),
+        interface: setup.interface.clone(),
+        bounds,
+        log,
+        switch: None,
+        index: None,
+        underlay: Underlay::read(&setup.interface)?,
+        resolvers: resolver::underlay(),
+        segmentation: None,
+        unlocked_until: None,
+        left: false,
+    };
+    if hands.bounds.is_some() {
+        hands.engage()?;
+    }
+    Ok(hands)
+}
+
+fn work(hands: &mut Hands, setup: &mut Setup) -> Result<Ended, HostError> {
+    let failed = |error: std::io::Error| HostError::io("the host process", &error);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let (ours, theirs) = channel::pair()?;
+    rustix::io::ioctl_fionbio(&ours, true).map_err(|error| failed(error.into()))?;
+    let mut worker = Worker::start(setup, theirs)?;
+    let ended = runtime.block_on(answer(hands, setup, ours, &mut worker));
+    worker.kill();
+    ended
+}
+
+struct Worker {
+    child: Child,
+}
+
+impl Worker {
+    fn start(setup: &Setup, stdin: OwnedFd) -> Result<Self, HostError> {
+        let failed = |error: std::io::Error| HostError::io("starting the worker", &error);
+        let child = Command::new("/proc/self/exe")
+            .args(&setup.worker)
+            .stdin(Stdio::from(stdin))
+            // A terminal's ^C is for the host process, which tells the worker.
+            .process_group(0)
+            .spawn()
+            .map_err(failed)?;
+        Ok(Self { child })
+    }
+
+    /// Readable once the worker has ended.
+    fn pidfd(&self) -> Result<OwnedFd, HostError> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+            .map_err(|error| HostError::io("the worker", &error.into()))
+    }
+
+    fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn status(&mut self) -> Result<i32, HostError> {
+        let status = self.child.wait().map_err(|error| HostError::io("the worker", &error))?;
+        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
+    }
+}
+
+async fn answer(
+    hands: &mut Hands,
+    setup: &mut Setup,
+    control: OwnedFd,
+    worker: &mut Worker,
+) -> Result<Ended, HostError> {
+    let failed = |error: std::io::Error| HostError::io("the host process", &error);
+    let control = readable(control).map_err(failed)?;
+    let gone = readable(worker.pidfd()?).map_err(failed)?;
+    let network = readable_watch(Watch::network()?).map_err(failed)?;
+    let firewall = readable_watch(Watch::firewall()?).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    let mut notices: Option<OwnedFd> = None;
+    let mut look: Option<Instant> = Some(Instant::now());
+    let mut looked = Instant::now();
+    let mut stop: Option<Instant> = None;
+    let mut deaf = false;
+    loop {
+        let asked = tokio::select! {
+            biased;
+            _ = gone.readable() => {
+                let status = worker.status()?;
+                info!(status, "the worker ended");
+                return Ok(if stop.is_some() { Ended::Stopped } else { Ended::Worker(status) });
+            }
+            _ = terminate.recv() => true,
+            _ = interrupt.recv() => true,
+            _ = hangup.recv() => true,
+            ready = control.readable(), if !deaf => {
+                let mut guard = ready.map_err(failed)?;
+                if !channel::waits(control.get_ref().as_fd())? {
+                    guard.clear_ready();
+                    continue;
+                }
+                match exchange(hands, setup, control.get_ref(), &mut notices) {
+                    Ok(()) => {}
+                    Err(HostError::Gone) => deaf = true,
+                    Err(error) => {
+                        error!(%error, "the worker does not speak our language; it is ended");
+                        return Ok(Ended::Worker(70));
+                    }
+                }
+                hands.left && stop.is_none()
+            }
+            ready = network.readable() => {
+                ready.map_err(failed)?.clear_ready();
+                network.get_ref().drain();
+                look = look.or(Some((Instant::now() + SETTLE).max(looked + LOOK_INTERVAL)));
+                false
+            }
+            ready = firewall.readable() => {
+                ready.map_err(failed)?.clear_ready();
+                firewall.get_ref().drain();
+                look = look.or(Some((Instant::now() + SETTLE).max(looked + LOOK_INTERVAL)));
+                false
+            }
+            () = at(look) => {
+                look = None;
+                for notice in hands.look() {
+                    tell(&notices, &notice);
+                }
+                looked = Instant::now();
+                false
+            }
+            () = at(hands.unlocked_until) => {
+                match hands.lock_again() {
+                    Ok(Some(notice)) => tell(&notices, &notice),
+                    Ok(None) => {}
+                    Err(error) => {
+                        error!(%error, "the end of an unlock");
+                        hands.unlocked_until = Some(Instant::now() + LOOK_INTERVAL);
+                    }
+                }
+                false
+            }
+            () = at(stop) => {
+                warn!("the worker does not say goodbye; it is killed");
+                return Ok(Ended::Stopped);
+            }
+        };
+        if asked {
+            if stop.is_some() {
+                return Ok(Ended::Stopped);
+            }
+            tell(&notices, &Notice::Stop);
+            let patience = if notices.is_some() { GOODBYE } else { Duration::ZERO };
+            stop = Some(Instant::now() + patience);
+        }
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One request and its answer.
+fn exchange(
+    hands: &mut Hands,
+    setup: &mut Setup,
+    control: &OwnedFd,
+    notices: &mut Option<OwnedFd>,
+) -> Result<(), HostError> {
+    let (request, fds): (Request, Vec<OwnedFd>) = channel::receive(control.as_fd())?;
+    let (reply, fds) = match request {
+        Request::Notices => {
+            let (ours, theirs) = channel::pair()?;
+            *notices = Some(ours);
+            (Reply::Done, vec![theirs])
+        }
+        Request::Ready { status } => {
+            (setup.on_ready)(&status);
+            (Reply::Done, Vec::new())
+        }
+        request => match hands.answer(request, &fds) {
+            Ok(answer) => answer,
+            Err(failure) => {
+                info!(%failure, "a request was not done");
+                (Reply::Failed { failure }, Vec::new())
+            }
+        },
+    };
+    channel::send(control.as_fd(), &reply, &channel::borrow(&fds))
+}
+
+fn tell(notices: &Option<OwnedFd>, notice: &Notice) {
+    info!(?notice, "for the worker");
+    if let Some(socket) = notices
+        && let Err(error) = channel::offer(socket.as_fd(), notice)
+    {
+        warn!(%error, ?notice, "the worker does not listen");
+    }
 }

@@ -24,7 +24,8 @@ use crate::nft::{self, Family, Transaction};
 /// The longest unlock (`INTERFACE`: 30 minutes at most).
 pub const MAX_UNLOCK: Duration = Duration::from_secs(30 * 60);
 /// What a captive portal needs: DNS and the web.
-const PORTAL_PORTS: [(&str, u16); 4] = [(PORTAL_TCP, 53), (PORTAL_TCP, 80), (PORTAL_TCP, 443), (PORTAL_UDP, 53)];
+const PORTAL_PORTS: [(&str, u16); 4] =
+    [(PORTAL_TCP, 53), (PORTAL_TCP, 80), (PORTAL_TCP, 443), (PORTAL_UDP, 53)];
 const FAMILIES: [Family; 2] = [Family::Inet, Family::Netdev];
 
 /// The kill switch in force, and what it looked like when we made it.
@@ -143,7 +144,9 @@ pub fn remove(state: &Path) -> Result<(), HostError> {
     }
     rules.commit()?;
     let path = policy::path(state);
-    files::remove(&path).map(drop).map_err(|error| HostError::io(format!("removing {}", path.display()), &error))
+    files::remove(&path)
+        .map(drop)
+        .map_err(|error| HostError::io(format!("removing {}", path.display()), &error))
 }
 
 /// Opens the kill switch until the kernel closes it again: a portal's DNS and TCP 80/443, or everything.

@@ -11,8 +11,8 @@ use super::policy::{Lan, Policy};
 use crate::MARK;
 use crate::netlink::Link;
 use crate::nft::rule::{
-    accept, address, any_of, both, counter, differs, direction, equal, family_name, field, jump, meta, prefix,
-    reject, set_mark, socket_mark,
+    accept, address, any_of, both, counter, differs, direction, equal, family_name, field, jump, meta,
+    prefix, reject, set_mark, socket_mark,
 };
 use crate::nft::{Family, Transaction};
 
@@ -57,11 +57,13 @@ fn sets(rules: &mut Transaction, family: Family, policy: &Policy) {
                 .collect();
             set(rules, family, &sized(name, v6), json!([addr, "inet_service"]), elements);
         }
-        let elements = policy.resolvers.iter().filter(|ip| ip.is_ipv6() == v6).map(|ip| address(*ip)).collect();
+        let elements =
+            policy.resolvers.iter().filter(|ip| ip.is_ipv6() == v6).map(|ip| address(*ip)).collect();
         set(rules, family, &sized("resolvers", v6), json!(addr), elements);
     }
     let everything = if family == INET { "nf_proto" } else { "ether_type" };
-    for (name, kind) in [(PORTAL_TCP, "inet_service"), (PORTAL_UDP, "inet_service"), (EVERYTHING, everything)] {
+    for (name, kind) in [(PORTAL_TCP, "inet_service"), (PORTAL_UDP, "inet_service"), (EVERYTHING, everything)]
+    {
         rules.add("set", family, TABLE, json!({ "name": name, "type": kind, "flags": ["timeout"] }));
     }
 }
@@ -121,9 +123,7 @@ fn input(rules: &mut Transaction, policy: &Policy) {
         rule(rules, INET, "input", udp_pair(from, to));
     }
     rule(rules, INET, "input", neighbour(&["nd-router-advert", "nd-neighbor-solicit", "nd-neighbor-advert"]));
-    let too_big = |protocol: &str, kind: &str| {
-        vec![equal(field(protocol, "type"), json!(kind)), accept()]
-    };
+    let too_big = |protocol: &str, kind: &str| vec![equal(field(protocol, "type"), json!(kind)), accept()];
     rule(rules, INET, "input", too_big("icmp", "destination-unreachable"));
     rule(rules, INET, "input", too_big("icmpv6", "packet-too-big"));
     if let Some(lan) = &policy.lan {
@@ -135,12 +135,7 @@ fn input(rules: &mut Transaction, policy: &Policy) {
         lease.insert(0, on_lan());
         rule(rules, INET, "input", lease);
         for (protocol, kind) in [("icmp", "echo-request"), ("icmpv6", "echo-request")] {
-            rule(
-                rules,
-                INET,
-                "input",
-                vec![on_lan(), equal(field(protocol, "type"), json!(kind)), accept()],
-            );
+            rule(rules, INET, "input", vec![on_lan(), equal(field(protocol, "type"), json!(kind)), accept()]);
         }
     }
     for (set, protocol) in [(PORTAL_TCP, "tcp"), (PORTAL_UDP, "udp")] {
@@ -172,7 +167,8 @@ fn output(rules: &mut Transaction, policy: &Policy) {
 fn outward(rules: &mut Transaction, family: Family, chain: &str) {
     for v6 in [false, true] {
         for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
-            let to = vec![equal(meta("mark"), json!(MARK)), peer(set, v6, "daddr", protocol, "dport"), accept()];
+            let to =
+                vec![equal(meta("mark"), json!(MARK)), peer(set, v6, "daddr", protocol, "dport"), accept()];
             rule(rules, family, chain, to);
         }
         let to_resolver = vec![
@@ -193,12 +189,7 @@ fn outward(rules: &mut Transaction, family: Family, chain: &str) {
         neighbour(&["nd-router-solicit", "nd-neighbor-solicit", "nd-neighbor-advert"]),
     );
     for (set, protocol) in [(PORTAL_TCP, "tcp"), (PORTAL_UDP, "udp")] {
-        rule(
-            rules,
-            family,
-            chain,
-            vec![equal(field(protocol, "dport"), json!(format!("@{set}"))), accept()],
-        );
+        rule(rules, family, chain, vec![equal(field(protocol, "dport"), json!(format!("@{set}"))), accept()]);
     }
     let version = meta(if family == INET { "nfproto" } else { "protocol" });
     rule(rules, family, chain, vec![equal(version, json!(format!("@{EVERYTHING}"))), accept()]);
@@ -212,7 +203,13 @@ fn room_service(lan: &Lan, family: Family) -> Vec<Vec<Value>> {
         icmp("icmp", &["echo-reply", "destination-unreachable", "time-exceeded", "parameter-problem"]),
         icmp(
             "icmpv6",
-            &["echo-reply", "destination-unreachable", "packet-too-big", "time-exceeded", "parameter-problem"],
+            &[
+                "echo-reply",
+                "destination-unreachable",
+                "packet-too-big",
+                "time-exceeded",
+                "parameter-problem",
+            ],
         ),
     ];
     if family == INET {

@@ -86,7 +86,11 @@ impl Netlink {
     }
 
     /// Everything of one kind.
-    fn dump(&mut self, what: &str, message: RouteNetlinkMessage) -> Result<Vec<RouteNetlinkMessage>, HostError> {
+    fn dump(
+        &mut self,
+        what: &str,
+        message: RouteNetlinkMessage,
+    ) -> Result<Vec<RouteNetlinkMessage>, HostError> {
         self.send(what, message, NLM_F_REQUEST | NLM_F_DUMP)?;
         let mut found = Vec::new();
         loop {

@@ -1,9 +1,7 @@
 //! Policy routing rules: which table answers for which packet.
 
 use rtnetlink::packet_route::route::RouteProtocol;
-use rtnetlink::packet_route::rule::{
-    RuleAction, RuleAttribute, RuleFlags, RuleMessage, RulePortRange,
-};
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage, RulePortRange};
 use rtnetlink::packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +64,9 @@ fn message(rule: &Rule) -> RuleMessage {
     }
     if let Some((protocol, port)) = rule.service {
         message.attributes.push(RuleAttribute::IpProtocol(IpProtocol::from(i32::from(protocol))));
-        message.attributes.push(RuleAttribute::DestinationPortRange(RulePortRange { start: port, end: port }));
+        message
+            .attributes
+            .push(RuleAttribute::DestinationPortRange(RulePortRange { start: port, end: port }));
     }
     message
 }

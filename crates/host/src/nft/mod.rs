@@ -84,12 +84,15 @@ impl Transaction {
 pub(crate) fn list(family: Family, table: &str) -> Result<Option<Vec<Value>>, HostError> {
     let text = match run(&["-j", "list", "table", family.as_str(), table], None) {
         Ok(text) => text,
-        Err(HostError::Program { text, .. }) if text.contains("No such file or directory") => return Ok(None),
+        Err(HostError::Program { text, .. }) if text.contains("No such file or directory") => {
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     let bad = |why: &str| HostError::Program { program: "nft".to_owned(), text: why.to_owned() };
     let document: Value = serde_json::from_slice(&text).map_err(|error| bad(&error.to_string()))?;
-    let objects = document.get("nftables").and_then(Value::as_array).ok_or_else(|| bad("no list in its answer"))?;
+    let objects =
+        document.get("nftables").and_then(Value::as_array).ok_or_else(|| bad("no list in its answer"))?;
     Ok(Some(objects.clone()))
 }
 

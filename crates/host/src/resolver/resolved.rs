@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::HostError;
 use crate::netlink::Netlink;
 
+const BUS: &str = "org.freedesktop.DBus";
 const NAME: &str = "org.freedesktop.resolve1";
 const PATH: &str = "/org/freedesktop/resolve1";
 const INTERFACE: &str = "org.freedesktop.resolve1.Manager";
@@ -21,15 +22,14 @@ pub(super) fn runs() -> bool {
         return false;
     }
     let asked = on_bus(|bus| async move {
-        let name = zbus::names::BusName::try_from(NAME)?;
-        Ok(zbus::fdo::DBusProxy::new(&bus).await?.name_has_owner(name).await?)
+        let answer = bus.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), "NameHasOwner", &(NAME,));
+        answer.await?.body().deserialize::<bool>()
     });
     asked.unwrap_or(false)
 }
 
 pub(super) fn set(interface: &str, servers: &[IpAddr]) -> Result<(), HostError> {
-    let index = index(interface)?
-        .ok_or_else(|| HostError::NoSuchInterface { name: interface.to_owned() })?;
+    let index = index(interface)?.ok_or_else(|| HostError::NoSuchInterface { name: interface.to_owned() })?;
     let servers: Vec<(i32, Vec<u8>)> = servers
         .iter()
         .map(|server| match server {
@@ -38,8 +38,8 @@ pub(super) fn set(interface: &str, servers: &[IpAddr]) -> Result<(), HostError> 
         })
         .collect();
     on_bus(move |bus| async move {
-        let call = |method| bus.call_method(Some(NAME), PATH, Some(INTERFACE), method, &(index, &servers));
-        call("SetLinkDNS").await?;
+        let dns = (index, &servers);
+        bus.call_method(Some(NAME), PATH, Some(INTERFACE), "SetLinkDNS", &dns).await?;
         // "." with routing only: every name is asked here, none is completed.
         let domains = (index, vec![(".", true)]);
         bus.call_method(Some(NAME), PATH, Some(INTERFACE), "SetLinkDomains", &domains).await?;

@@ -85,9 +85,7 @@ impl Change {
                 None => Ok(()),
             },
             Self::Route { interface, route } => match netlink.link(interface)? {
-                Some(link) => {
-                    netlink.remove_route(&Route { index: link.index, ..route.clone() }).map(drop)
-                }
+                Some(link) => netlink.remove_route(&Route { index: link.index, ..route.clone() }).map(drop),
                 None => Ok(()),
             },
             Self::Rule { rule } => netlink.remove_rule(rule).map(drop),

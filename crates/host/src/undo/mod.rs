@@ -113,8 +113,13 @@ impl UndoLog {
     /// # Errors
     /// The first that undoing meets.
     pub fn undo_where(&mut self, matches: impl Fn(&Change) -> bool) -> Result<(), HostError> {
-        let numbers: Vec<u64> =
-            self.entries.iter().rev().filter(|entry| matches(&entry.change)).map(|entry| entry.number).collect();
+        let numbers: Vec<u64> = self
+            .entries
+            .iter()
+            .rev()
+            .filter(|entry| matches(&entry.change))
+            .map(|entry| entry.number)
+            .collect();
         numbers.into_iter().try_for_each(|number| self.undo(number))
     }
 
@@ -158,12 +163,17 @@ impl UndoLog {
     }
 
     fn append(&mut self, line: &Line) -> Result<(), HostError> {
-        let failed = |error: &std::io::Error| HostError::io(format!("writing {}", self.path.display()), error);
+        let failed =
+            |error: &std::io::Error| HostError::io(format!("writing {}", self.path.display()), error);
         let mut text = serde_json::to_vec(line).map_err(|error| failed(&error.into()))?;
         text.push(b'\n');
         if self.file.is_none() {
-            let opened =
-                OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path).map_err(|e| failed(&e))?;
+            let opened = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(&self.path)
+                .map_err(|e| failed(&e))?;
             if let Some(directory) = self.path.parent() {
                 files::sync_directory(directory).map_err(|error| failed(&error))?;
             }

@@ -1,0 +1,133 @@
+//! What a worker may ask: for a node, what headquarters signed in its lease; nothing a hijacked worker says widens it.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use hanare_model::{Endpoint, Lease, Signed};
+use ipnet::IpNet;
+
+use super::message::Permit;
+use super::setup::NodeRole;
+use crate::error::HostError;
+use crate::kill_switch::Policy;
+
+/// Addresses that one name of headquarters may resolve to at a time; more is not a name server's answer but an opening.
+const MAX_ADDRESSES: usize = 32;
+
+/// The bounds of a node's worker.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    role: NodeRole,
+    lease: Lease,
+}
+
+impl Bounds {
+    pub(super) fn new(role: NodeRole) -> Result<Self, HostError> {
+        let lease = open(&role, &role.lease)?;
+        Ok(Self { role, lease })
+    }
+
+    pub(super) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    pub(super) fn role(&self) -> &NodeRole {
+        &self.role
+    }
+
+    /// Takes a newer lease, or the same one again.
+    pub(super) fn renew(&mut self, signed: &Signed) -> Result<(), HostError> {
+        let lease = open(&self.role, signed)?;
+        if lease.serial < self.lease.serial {
+            return Err(HostError::refused("lease", "it is older than the one in force"));
+        }
+        self.lease = lease;
+        Ok(())
+    }
+
+    /// The node's own addresses, as they are in the lease.
+    pub(super) fn addresses(&self, asked: &[IpNet]) -> Result<(), HostError> {
+        within("addresses", asked, |net| self.lease.addresses.contains(net))
+    }
+
+    pub(super) fn routes(&self, asked: &[IpNet]) -> Result<(), HostError> {
+        let all = &self.lease.hq.allowed_ips;
+        within("routes", asked, |net| all.iter().any(|allowed| allowed.contains(net)))
+    }
+
+    pub(super) fn lan(&self, asked: &[IpNet]) -> Result<(), HostError> {
+        within("lan", asked, |net| {
+            self.lease
+                .lan
+                .iter()
+                .any(|lan| lan.contains(&net.trunc()) && lan.prefix_len() == net.prefix_len())
+        })
+    }
+
+    pub(super) fn dns(&self, asked: &[IpAddr]) -> Result<(), HostError> {
+        if asked.iter().all(|server| self.lease.dns.contains(server)) {
+            return Ok(());
+        }
+        Err(HostError::refused("dns", "a server is not in the lease"))
+    }
+
+    pub(super) fn api(&self, to: SocketAddr) -> Result<(), HostError> {
+        endpoint("api-socket", &self.lease.hq.api, to)
+    }
+
+    /// The kill switch's policy for what the worker resolved.
+    pub(super) fn policy(&self, permit: &Permit, mut base: Policy) -> Result<Policy, HostError> {
+        if permit.wireguard.len() > MAX_ADDRESSES || permit.api.len() > MAX_ADDRESSES {
+            return Err(HostError::refused("kill-switch", "too many addresses"));
+        }
+        for to in &permit.wireguard {
+            endpoint("kill-switch", &self.lease.hq.endpoints, *to)?;
+        }
+        for to in &permit.api {
+            endpoint("kill-switch", &self.lease.hq.api, *to)?;
+        }
+        base.wireguard = literal(&self.lease.hq.endpoints).chain(permit.wireguard.iter().copied()).collect();
+        base.api = literal(&self.lease.hq.api).chain(permit.api.iter().copied()).collect();
+        Ok(base)
+    }
+
+    /// Resolvers are let through only while a name of headquarters needs them.
+    pub(super) fn resolvers(&self, underlay: &[IpAddr]) -> BTreeSet<IpAddr> {
+        let mut all = self.lease.hq.endpoints.iter().chain(&self.lease.hq.api);
+        let needed = all.any(|endpoint| endpoint.address().is_none());
+        underlay.iter().copied().filter(|server| needed && !server.is_loopback()).collect()
+    }
+}
+
+fn open(role: &NodeRole, signed: &Signed) -> Result<Lease, HostError> {
+    let lease: Lease =
+        signed.open(&role.signing_key).map_err(|error| HostError::refused("lease", error.to_string()))?;
+    if lease.public_key != role.public_key {
+        return Err(HostError::refused("lease", "it is another node's"));
+    }
+    Ok(lease)
+}
+
+fn within(verb: &str, asked: &[IpNet], allowed: impl Fn(&IpNet) -> bool) -> Result<(), HostError> {
+    match asked.iter().find(|net| !allowed(net)) {
+        Some(net) => Err(HostError::refused(verb, format!("{net} is not in the lease"))),
+        None => Ok(()),
+    }
+}
+
+/// An address is headquarters' if the lease names it, or if the lease gives a name with its port; never one that would
+/// reach this machine itself or everybody.
+fn endpoint(verb: &str, known: &[Endpoint], to: SocketAddr) -> Result<(), HostError> {
+    let named = known.iter().any(|endpoint| match endpoint.address() {
+        Some(address) => address == to,
+        None => endpoint.port() == to.port() && !to.ip().is_multicast() && !to.ip().is_unspecified(),
+    });
+    if named {
+        return Ok(());
+    }
+    Err(HostError::refused(verb, format!("{to} is not headquarters'")))
+}
+
+fn literal(endpoints: &[Endpoint]) -> impl Iterator<Item = SocketAddr> {
+    endpoints.iter().filter_map(Endpoint::address)
+}

@@ -1,0 +1,388 @@
+//! Each verb: checked against the bounds, recorded, done.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hanare_model::Segmentation;
+use hanare_model::lease::MIN_MTU;
+use ipnet::IpNet;
+
+use super::bounds::Bounds;
+use super::message::{KillSwitchState, Notice, Permit, Reply, Request};
+use super::routing;
+use crate::error::HostError;
+use crate::kill_switch::{self, Checked, KillSwitch, Lan, Policy};
+use crate::netlink::{Netlink, Route};
+use crate::nft::Family;
+use crate::tun::{Offload, Tun, TunError};
+use crate::udp::{Udp, UdpError};
+use crate::underlay::Underlay;
+use crate::undo::{Change, UndoLog};
+use crate::unix::Peer;
+use crate::{MARK, marked, resolver, segmentation, sysctl};
+
+/// The largest inner MTU: an Ethernet frame of 9,000 bytes less `WireGuard`'s own.
+const MAX_MTU: u16 = 8920;
+
+/// The privileged state of one host process.
+pub(super) struct Hands {
+    pub(super) state: PathBuf,
+    pub(super) interface: String,
+    /// `None` at headquarters.
+    pub(super) bounds: Option<Bounds>,
+    pub(super) log: UndoLog,
+    pub(super) switch: Option<KillSwitch>,
+    /// The tunnel interface's index once it is made.
+    pub(super) index: Option<u32>,
+    pub(super) underlay: Underlay,
+    /// The underlay's resolvers, remembered from before ours were set.
+    pub(super) resolvers: Vec<IpAddr>,
+    pub(super) segmentation: Option<Segmentation>,
+    pub(super) unlocked_until: Option<Instant>,
+    pub(super) left: bool,
+}
+
+impl Hands {
+    /// Does what is asked.
+    pub(super) fn answer(
+        &mut self,
+        request: Request,
+        fds: &[OwnedFd],
+    ) -> Result<(Reply, Vec<OwnedFd>), HostError> {
+        match request {
+            Request::Tunnel { mtu, port, offload } => return self.tunnel(mtu, port, offload),
+            Request::Udp { port } => {
+                let (port, sockets) = udp(port)?;
+                return Ok((Reply::Udp { port }, sockets));
+            }
+            Request::Addresses { addresses } => self.addresses(&addresses)?,
+            Request::Routes { prefixes } => self.routes(&prefixes)?,
+            Request::Lan { addresses } => self.lan(&addresses)?,
+            Request::Mtu { mtu } => self.mtu(mtu)?,
+            Request::KillSwitch { permit } => self.kill_switch(&permit)?,
+            Request::KillSwitchState => {
+                let state = kill_switch::state()?;
+                return Ok((Reply::KillSwitch { state }, Vec::new()));
+            }
+            Request::Unlock { seconds, all, reason } => self.unlock(seconds, all, &reason, fds)?,
+            Request::Segment { segmentation } => self.segment(segmentation)?,
+            Request::Dns { servers } => self.dns(&servers)?,
+            Request::ApiSocket { to } => return self.api_socket(to),
+            Request::NameSockets => return self.name_sockets(),
+            Request::Lease { lease } => self.node("lease")?.renew(&lease)?,
+            Request::Leave => self.leave(fds)?,
+            // Answered by the loop, which holds what they are about.
+            Request::Notices | Request::Ready { .. } => {}
+        }
+        Ok((Reply::Done, Vec::new()))
+    }
+
+    fn node(&mut self, verb: &str) -> Result<&mut Bounds, HostError> {
+        self.bounds.as_mut().ok_or_else(|| HostError::refused(verb, "headquarters has no lease"))
+    }
+
+    fn index(&self) -> Result<u32, HostError> {
+        self.index.ok_or_else(|| HostError::NoSuchInterface { name: self.interface.clone() })
+    }
+
+    fn tunnel(&mut self, mtu: u16, port: u16, offload: bool) -> Result<(Reply, Vec<OwnedFd>), HostError> {
+        check_mtu(mtu)?;
+        let (port, sockets) = udp(port)?;
+        let wanted = if offload { Offload::TcpUdp } else { Offload::None };
+        let tun = Tun::create(&self.interface, mtu, wanted).map_err(tun_error)?;
+        let index = tun.index().map_err(|error| HostError::io("the tunnel interface", &error))?;
+        self.index = Some(index);
+        own_settings(&self.interface);
+        let offload = tun.offload() != Offload::None;
+        let mut fds = vec![tun.into_fd()];
+        fds.extend(sockets);
+        Ok((Reply::Tunnel { interface: self.interface.clone(), index, offload, port }, fds))
+    }
+
+    fn addresses(&mut self, wanted: &[IpNet]) -> Result<(), HostError> {
+        self.index()?;
+        if let Some(bounds) = &self.bounds {
+            bounds.addresses(wanted)?;
+        }
+        let wanted: Vec<IpNet> =
+            wanted.iter().copied().filter(|net| net.addr().is_ipv4() || routing::has_v6()).collect();
+        routing::set_addresses(&mut self.log, &self.interface, &wanted)
+    }
+
+    fn routes(&mut self, wanted: &[IpNet]) -> Result<(), HostError> {
+        let index = self.index()?;
+        let lan = self.lan_interface();
+        let own: Vec<&str> = lan.iter().map(String::as_str).chain([self.interface.as_str()]).collect();
+        let wanted: Vec<IpNet> =
+            wanted.iter().copied().filter(|net| net.addr().is_ipv4() || routing::has_v6()).collect();
+        let table = match &self.bounds {
+            Some(bounds) => {
+                bounds.routes(&wanted)?;
+                routing::table(index)
+            }
+            None => Route::MAIN,
+        };
+        routing::check_collisions(&wanted, &own)?;
+        routing::set_routes(&mut self.log, &self.interface, &wanted, table)?;
+        if self.bounds.is_some() {
+            sysctl::set(&mut self.log, &sysctl::marked_reverse_path())?;
+            routing::set_rules(&mut self.log, index)?;
+        }
+        Ok(())
+    }
+
+    fn lan_interface(&self) -> Option<String> {
+        self.bounds.as_ref().and_then(|bounds| bounds.role().lan.clone())
+    }
+
+    fn lan(&mut self, addresses: &[IpNet]) -> Result<(), HostError> {
+        let lan =
+            self.lan_interface().ok_or_else(|| HostError::refused("lan", "`up` was called without --lan"))?;
+        self.node("lan")?.lan(addresses)?;
+        let prefixes: Vec<IpNet> = addresses.iter().map(IpNet::trunc).collect();
+        routing::check_collisions(&prefixes, &[&lan, &self.interface])?;
+        routing::set_addresses(&mut self.log, &lan, addresses)?;
+        if let Some(switch) = &mut self.switch {
+            let mut policy = switch.policy().clone();
+            policy.lan = Some(Lan { interface: lan, prefixes });
+            switch.set_policy(policy)?;
+        }
+        // Last: nothing is forwarded before the rules that bound it.
+        sysctl::set(&mut self.log, &sysctl::forwarding())
+    }
+
+    fn mtu(&mut self, mtu: u16) -> Result<(), HostError> {
+        check_mtu(mtu)?;
+        let index = self.index()?;
+        Netlink::open()?.set_mtu(index, u32::from(mtu))
+    }
+
+    /// Closes the kill switch before a worker runs, for what the lease names without a look-up.
+    pub(super) fn engage(&mut self) -> Result<(), HostError> {
+        self.kill_switch(&Permit::default())
+    }
+
+    fn kill_switch(&mut self, permit: &Permit) -> Result<(), HostError> {
+        let lan = self.lan_interface();
+        let (interface, resolvers) = (self.interface.clone(), self.resolvers.clone());
+        let bounds = self.node("kill-switch")?;
+        let lan = lan.map(|interface| Lan { interface, prefixes: bounds.lease().lan.clone() });
+        let base = Policy { interface, lan, resolvers: bounds.resolvers(&resolvers), ..Policy::default() };
+        let policy = bounds.policy(permit, base)?;
+        match &mut self.switch {
+            Some(switch) => switch.set_policy(policy),
+            None => {
+                self.switch = Some(KillSwitch::engage(&self.state, policy)?);
+                Ok(())
+            }
+        }
+    }
+
+    fn unlock(&mut self, seconds: u64, all: bool, reason: &str, fds: &[OwnedFd]) -> Result<(), HostError> {
+        let policy = self.node("unlock")?.role().unlock;
+        let peer = requester("unlock", fds)?;
+        if !peer.is_admin() && !policy.persons {
+            return Err(HostError::refused("unlock", "only root and the group hanare may"));
+        }
+        if all && !policy.all {
+            return Err(HostError::refused("unlock", "the policy does not let everything be opened"));
+        }
+        if reason.trim().is_empty() {
+            return Err(HostError::refused("unlock", "a reason is needed"));
+        }
+        let time = Duration::from_secs(seconds);
+        if let Some(index) = self.index {
+            routing::open_rules(&mut self.log, index, all)?;
+        }
+        // The kill switch last, so that nothing is open if the rules could not be set.
+        if let Err(error) = kill_switch::unlock(time, all) {
+            routing::close_rules(&mut self.log)?;
+            return Err(error);
+        }
+        self.unlocked_until = Some(Instant::now() + time);
+        tracing::warn!(uid = peer.uid, seconds, all, reason, "the kill switch is open for a while");
+        Ok(())
+    }
+
+    /// Takes the rules of an unlock back once the kernel has closed the kill switch.
+    pub(super) fn lock_again(&mut self) -> Result<Option<Notice>, HostError> {
+        if kill_switch::state()? != KillSwitchState::Closed {
+            // The kernel counts in its own seconds; look again soon.
+            self.unlocked_until = Some(Instant::now() + Duration::from_millis(300));
+            return Ok(None);
+        }
+        self.unlocked_until = None;
+        routing::close_rules(&mut self.log)?;
+        Ok(Some(Notice::Locked))
+    }
+
+    fn segment(&mut self, segmentation: Segmentation) -> Result<(), HostError> {
+        if self.bounds.is_some() {
+            return Err(HostError::refused("segment", "this is a node"));
+        }
+        if segmentation.interface != self.interface {
+            return Err(HostError::refused("segment", "it is about another interface"));
+        }
+        let is_table = |change: &Change| matches!(change, Change::Table { .. });
+        if !self.log.has(is_table) {
+            self.log.record(Change::Table { family: Family::Inet, name: segmentation::TABLE.to_owned() })?;
+        }
+        let by_us = |log: &UndoLog| log.has(|change| matches!(change, Change::Sysctl { .. }));
+        segmentation::apply(&segmentation, by_us(&self.log) || !sysctl::forwards())?;
+        self.segmentation = Some(segmentation);
+        sysctl::set(&mut self.log, &sysctl::forwarding())
+    }
+
+    fn dns(&mut self, servers: &[IpAddr]) -> Result<(), HostError> {
+        self.node("dns")?.dns(servers)?;
+        self.index()?;
+        self.log.undo_where(|change| matches!(change, Change::Resolver { .. }))?;
+        if servers.is_empty() {
+            return Ok(());
+        }
+        resolver::set(&mut self.log, &self.state, &self.interface, servers)
+    }
+
+    fn api_socket(&mut self, to: SocketAddr) -> Result<(Reply, Vec<OwnedFd>), HostError> {
+        self.node("api-socket")?.api(to)?;
+        Ok((Reply::Done, vec![marked::tcp(to)?]))
+    }
+
+    fn name_sockets(&mut self) -> Result<(Reply, Vec<OwnedFd>), HostError> {
+        let mut servers = Vec::new();
+        let mut sockets = Vec::new();
+        for server in self.resolvers.iter().take(super::channel::MAX_FDS) {
+            // A resolver without a way (no IPv6 here) must not hide the others.
+            if let Ok(socket) = marked::udp_to_resolver(*server) {
+                servers.push(*server);
+                sockets.push(socket);
+            }
+        }
+        if sockets.is_empty() {
+            let text = "this machine knows no resolver that it can reach".to_owned();
+            return Err(HostError::Resolver { text });
+        }
+        Ok((Reply::Resolvers { servers }, sockets))
+    }
+
+    fn leave(&mut self, fds: &[OwnedFd]) -> Result<(), HostError> {
+        if !requester("leave", fds)?.is_admin() {
+            return Err(HostError::refused("leave", "only root and the group hanare may"));
+        }
+        self.log.undo_all()?;
+        kill_switch::remove(&self.state)?;
+        self.switch = None;
+        self.left = true;
+        Ok(())
+    }
+
+    /// After links, addresses, routes or firewall tables changed: mends what is ours, and says what the worker must know.
+    pub(super) fn look(&mut self) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        if let Some(switch) = &mut self.switch {
+            match switch.check() {
+                Ok(Checked::Restored(what)) => notices.push(Notice::FirewallRestored { what }),
+                Ok(Checked::Intact | Checked::DevicesChanged) => {}
+                Err(error) => tracing::error!(%error, "the kill switch could not be checked"),
+            }
+        }
+        if let Some(segmentation) = &self.segmentation {
+            match crate::nft::list(Family::Inet, segmentation::TABLE) {
+                Ok(None) => match segmentation::apply(
+                    segmentation,
+                    self.log.has(|c| matches!(c, Change::Sysctl { .. })),
+                ) {
+                    Ok(()) => {
+                        notices.push(Notice::FirewallRestored { what: "the table was gone".to_owned() })
+                    }
+                    Err(error) => tracing::error!(%error, "the segmentation could not be restored"),
+                },
+                Ok(Some(_)) => {}
+                Err(error) => tracing::error!(%error, "the segmentation could not be checked"),
+            }
+        }
+        match Underlay::read(&self.interface) {
+            Ok(now) if now != self.underlay => {
+                self.underlay = now;
+                self.refresh_resolvers();
+                notices.push(Notice::UnderlayChanged);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the underlay cannot be read"),
+        }
+        if let Some(index) = self.index
+            && Netlink::open()
+                .and_then(|mut netlink| netlink.links())
+                .is_ok_and(|links| links.iter().all(|link| link.index != index))
+        {
+            self.index = None;
+            notices.push(Notice::InterfaceLost);
+        }
+        notices
+    }
+
+    /// Follows the underlay's resolvers (another network, another DHCP server), but never takes our own for them.
+    fn refresh_resolvers(&mut self) {
+        let Some(bounds) = &self.bounds else { return };
+        let mut found = resolver::underlay();
+        found.retain(|server| !bounds.lease().dns.contains(server));
+        if found.is_empty() || found == self.resolvers {
+            return;
+        }
+        self.resolvers = found;
+        let resolvers = bounds.resolvers(&self.resolvers);
+        if let Some(switch) = &mut self.switch {
+            let policy = Policy { resolvers, ..switch.policy().clone() };
+            if let Err(error) = switch.set_policy(policy) {
+                tracing::error!(%error, "the kill switch does not know the new resolvers");
+            }
+        }
+    }
+}
+
+fn requester(verb: &str, fds: &[OwnedFd]) -> Result<Peer, HostError> {
+    let refuse = || HostError::refused(verb, "it needs the connection of who asks for it");
+    let socket = fds.first().ok_or_else(refuse)?;
+    Peer::of(socket.as_fd()).map_err(|_| refuse())
+}
+
+fn check_mtu(mtu: u16) -> Result<(), HostError> {
+    if (MIN_MTU..=MAX_MTU).contains(&mtu) {
+        return Ok(());
+    }
+    Err(HostError::refused("mtu", format!("{mtu} is not between {MIN_MTU} and {MAX_MTU}")))
+}
+
+fn udp(port: u16) -> Result<(u16, Vec<OwnedFd>), HostError> {
+    let udp = Udp::bind(port, Some(MARK)).map_err(|error| match error {
+        UdpError::PortInUse(port) => HostError::PortInUse { port },
+        UdpError::Permission => HostError::NoNetAdmin { what: "marking the tunnel's packets".to_owned() },
+        UdpError::Socket(error) => HostError::io("the tunnel's UDP sockets", &error),
+    })?;
+    let port = udp.port();
+    let (v4, v6) = udp.into_fds();
+    Ok((port, std::iter::once(v4).chain(v6).collect()))
+}
+
+fn tun_error(error: TunError) -> HostError {
+    match error {
+        TunError::Name(name) => HostError::BadName { name },
+        TunError::Taken(name) => HostError::NameTaken { name },
+        TunError::Unavailable(error) => HostError::NoTunDevice { text: error.to_string() },
+        TunError::Permission(name) => HostError::NoNetAdmin { what: format!("making the interface {name}") },
+        TunError::Device { name, source } => HostError::io(format!("interface {name}"), &source),
+    }
+}
+
+/// The tunnel speaks IPv6 even where it is off by default, and gives itself no link-local address, which nobody could
+/// answer. These settings end with the interface.
+fn own_settings(interface: &str) {
+    for (name, value) in [("addr_gen_mode", "1"), ("disable_ipv6", "0"), ("accept_ra", "0")] {
+        let path = format!("/proc/sys/net/ipv6/conf/{interface}/{name}");
+        if let Err(error) = std::fs::write(&path, value) {
+            tracing::debug!(path, %error, "not set");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Nothing leaves but the tunnel: each kind of traffic gets out without the kill switch, and not with it.
+
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use hanare_host::hands::KillSwitchState;
+use hanare_host::kill_switch::{self, Checked, KillSwitch, Policy};
+use hanare_host::{HostError, MARK};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::world::{Peer, eventually, holds, inside, run, send_frame, udp_frame, works};
+
+const CANARY: &[u8] = b"a-canary-of-the-room";
+
+fn policy() -> Policy {
+    Policy {
+        interface: "hn0".to_owned(),
+        wireguard: ["192.0.2.2:51820".parse().unwrap(), "[2001:db8::2]:51820".parse().unwrap()].into(),
+        api: ["192.0.2.2:51821".parse().unwrap()].into(),
+        resolvers: ["192.0.2.2".parse().unwrap()].into(),
+        lan: None,
+    }
+}
+
+/// Sends a canary over UDP; a mark, and a device to bind to, if given.
+fn udp(to: &str, mark: Option<u32>, device: Option<&str>) -> std::io::Result<usize> {
+    let to: SocketAddr = to.parse().unwrap();
+    let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP)).unwrap();
+    if let Some(mark) = mark {
+        socket.set_mark(mark).unwrap();
+    }
+    socket.bind_device(device.map(str::as_bytes)).unwrap();
+    socket.send_to(CANARY, &to.into())
+}
+
+fn tcp(to: &str, mark: Option<u32>) -> std::io::Result<()> {
+    let to: SocketAddr = to.parse().unwrap();
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP)).unwrap();
+    if let Some(mark) = mark {
+        socket.set_mark(mark).unwrap();
+    }
+    socket.connect_timeout(&to.into(), Duration::from_secs(1))
+}
+
+/// Sends every kind of traffic that has no business on the underlay.
+fn leak_attempts() {
+    for to in ["192.0.2.2:9", "[2001:db8::2]:9", "192.0.2.2:53", "192.0.2.2:51820"] {
+        let _ = udp(to, None, None);
+        let _ = udp(to, None, Some("eth0"));
+    }
+    // Our mark alone opens nothing: address and port must be headquarters'.
+    let _ = udp("192.0.2.2:9", Some(MARK), None);
+    let _ = udp("192.0.2.3:51820", Some(MARK), None);
+    works("ping -c1 -W1 -p 612d63616e617279 192.0.2.2");
+    works("ping -6 -c1 -W1 -p 612d63616e617279 2001:db8::2");
+    for bypass in [false, true] {
+        send_frame("eth0", &udp_frame([192, 0, 2, 2], 9, CANARY), bypass);
+    }
+}
+
+fn is_canary(frame: &[u8]) -> bool {
+    holds(frame, b"a-canary")
+}
+
+#[test]
+fn what_leaks_without_it_does_not_leak_with_it() {
+    for user in [false, true] {
+        inside("kill_switch::what_leaks_without_it_does_not_leak_with_it", user, || {
+            let peer = Peer::new();
+            peer.wire("eth0", "eth0");
+            let capture = peer.capture("eth0");
+            leak_attempts();
+            let before = capture.count(is_canary);
+            assert!(before >= 12, "without the guard it leaks: {before}");
+
+            let state = tempfile::tempdir().unwrap();
+            let _switch = KillSwitch::engage(state.path(), policy()).unwrap();
+            assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed);
+            capture.count(|_| true);
+            leak_attempts();
+            assert_eq!(capture.count(is_canary), 0, "with it nothing leaves");
+            assert!(!send_frame("eth0", &udp_frame([192, 0, 2, 2], 9, CANARY), false));
+            assert!(tcp("192.0.2.2:80", None).is_err());
+
+            // What must pass.
+            udp("192.0.2.2:51820", Some(MARK), None).unwrap();
+            udp("[2001:db8::2]:51820", Some(MARK), None).unwrap();
+            udp("192.0.2.2:53", Some(MARK), None).unwrap();
+            assert_eq!(capture.count(is_canary), 3);
+
+            kill_switch::remove(state.path()).unwrap();
+            leak_attempts();
+            assert!(capture.count(is_canary) >= 12, "after `leave` the machine is as before");
+        });
+    }
+}
+
+#[test]
+fn headquarters_api_answers_and_nobody_else_comes_in() {
+    inside("kill_switch::headquarters_api_answers_and_nobody_else_comes_in", false, || {
+        let peer = Peer::new();
+        peer.wire("eth0", "eth0");
+        peer.run(|| {
+            for port in [51821, 80, 443] {
+                let listener = TcpListener::bind(("192.0.2.2", port)).unwrap();
+                std::thread::spawn(move || listener.incoming().for_each(drop));
+            }
+        });
+        let _own = TcpListener::bind("192.0.2.1:22").unwrap();
+        let knock =
+            || TcpStream::connect_timeout(&"192.0.2.1:22".parse().unwrap(), Duration::from_secs(1)).is_ok();
+        assert!(peer.run(knock), "without it the room's LAN reaches us");
+        let state = tempfile::tempdir().unwrap();
+        let _switch = KillSwitch::engage(state.path(), policy()).unwrap();
+        tcp("192.0.2.2:51821", Some(MARK)).unwrap();
+        assert!(tcp("192.0.2.2:51821", None).is_err(), "only ours");
+        assert!(!peer.run(knock));
+        assert!(!peer.run(|| works("ping -c1 -W1 192.0.2.1")));
+        assert!(tcp("192.0.2.2:80", None).is_err());
+
+        // An unlock opens a portal's ports, and the kernel closes them: a flow under way ends with it.
+        kill_switch::unlock(Duration::from_secs(3), false).unwrap();
+        let flow =
+            TcpStream::connect_timeout(&"192.0.2.2:80".parse().unwrap(), Duration::from_secs(1)).unwrap();
+        assert!(matches!(kill_switch::state().unwrap(), KillSwitchState::Unlocked { all: false, .. }));
+        assert!(udp("192.0.2.2:9", None, None).is_err());
+        assert!(!peer.run(knock), "an unlock opens no way in");
+        eventually("it closes", || kill_switch::state().unwrap() == KillSwitchState::Closed);
+        std::thread::sleep(Duration::from_millis(1200));
+        let capture = peer.capture("eth0");
+        let _ = std::io::Write::write_all(&mut &flow, CANARY);
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(capture.count(is_canary), 0, "a flow once let out does not outlive the unlock");
+
+        kill_switch::unlock(Duration::from_secs(2), true).unwrap();
+        udp("192.0.2.2:9", None, None).unwrap();
+        assert!(matches!(
+            kill_switch::unlock(Duration::from_secs(1801), true),
+            Err(HostError::Refused { .. })
+        ));
+    });
+}
+
+#[test]
+fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
+    inside("kill_switch::a_new_device_is_guarded_and_a_flushed_ruleset_restored", false, || {
+        let peer = Peer::new();
+        let state = tempfile::tempdir().unwrap();
+        let mut switch = KillSwitch::engage(state.path(), policy()).unwrap();
+        assert_eq!(switch.check().unwrap(), Checked::Intact);
+        peer.wire("eth0", "eth0");
+        assert_eq!(switch.check().unwrap(), Checked::DevicesChanged);
+        let capture = peer.capture("eth0");
+        leak_attempts();
+        assert_eq!(capture.count(is_canary), 0);
+
+        kill_switch::unlock(Duration::from_secs(60), false).unwrap();
+        assert_eq!(switch.check().unwrap(), Checked::Intact, "an unlock is no tampering");
+        let mut other = policy();
+        other.api.insert("192.0.2.9:51821".parse().unwrap());
+        switch.set_policy(other).unwrap();
+        assert!(
+            matches!(
+                kill_switch::state().unwrap(),
+                KillSwitchState::Unlocked { seconds: 50..=60, all: false }
+            ),
+            "an unlock goes on over a change"
+        );
+        kill_switch::relock().unwrap();
+
+        run("nft insert rule inet hanare output accept");
+        assert!(matches!(switch.check().unwrap(), Checked::Restored(_)));
+        run("nft flush ruleset");
+        leak_attempts();
+        assert!(capture.count(is_canary) > 0, "somebody else's flush opens everything");
+        assert!(matches!(switch.check().unwrap(), Checked::Restored(_)));
+        leak_attempts();
+        assert_eq!(capture.count(is_canary), 0);
+
+        run("nft flush ruleset");
+        assert!(kill_switch::restore(state.path()).unwrap(), "a reboot");
+        leak_attempts();
+        assert_eq!(capture.count(is_canary), 0);
+        assert_eq!(run("nft -j list ruleset").matches("\"ct\"").count(), 6, "{}", run("nft list ruleset"));
+        assert!(!run("nft list ruleset").contains("ct state"));
+    });
+}
+
+#[test]
+fn a_gateway_forwards_the_rooms_own_wireguard_and_nothing_else() {
+    inside("kill_switch::a_gateway_forwards_the_rooms_own_wireguard_and_nothing_else", false, || {
+        let outside = Peer::new();
+        outside.wire("eth0", "eth0");
+        let room = Peer::new();
+        run(&format!("ip link add lan0 type veth peer name eth0 netns {}", room.tid));
+        run(
+            "ip address add 10.88.1.129/25 dev lan0; ip link set lan0 up; echo 1 > /proc/sys/net/ipv4/ip_forward",
+        );
+        room.run(|| {
+            run("ip address add 10.88.1.130/25 dev eth0; ip link set eth0 up; ip route add default via 10.88.1.129")
+        });
+        let send = || {
+            for port in [9, 51820, 53] {
+                let _ = udp(&format!("192.0.2.2:{port}"), None, None);
+            }
+        };
+        let capture = outside.capture("eth0");
+        room.run(send);
+        assert_eq!(capture.count(is_canary), 3, "an open gateway forwards all");
+        let mut with_lan = policy();
+        with_lan.lan = Some(kill_switch::Lan {
+            interface: "lan0".to_owned(),
+            prefixes: vec!["10.88.1.128/25".parse().unwrap()],
+        });
+        let state = tempfile::tempdir().unwrap();
+        let _switch = KillSwitch::engage(state.path(), with_lan).unwrap();
+        capture.count(|_| true);
+        room.run(send);
+        assert_eq!(capture.count(is_canary), 1, "only WireGuard to headquarters");
+        room.run(|| drop(udp("192.0.2.3:51820", None, None)));
+        assert_eq!(capture.count(is_canary), 0);
+
+        // Headquarters' answer finds its way back into the room.
+        let echo = outside.run(|| UdpSocket::bind("192.0.2.2:51820").unwrap());
+        std::thread::spawn(move || {
+            let mut buffer = [0; 100];
+            let (length, from) = echo.recv_from(&mut buffer).unwrap();
+            echo.send_to(&buffer[..length], from).unwrap();
+        });
+        let answered = room.run(|| {
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            socket.send_to(CANARY, "192.0.2.2:51820").unwrap();
+            socket.recv(&mut [0; 100]).is_ok()
+        });
+        assert!(answered);
+        assert!(room.run(|| works("ping -c1 -W1 10.88.1.129")), "the room sees its gateway");
+        assert!(!room.run(|| works("ping -c1 -W1 192.0.2.2")));
+    });
+}

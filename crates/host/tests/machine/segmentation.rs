@@ -1,0 +1,1 @@
+//! Headquarters' firewall on real packets: two rooms and a network behind namespaces.

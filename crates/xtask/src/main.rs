@@ -1,5 +1,6 @@
 //! What a person types to set up, demo, test and package this repository.
 
+mod demo;
 mod repository;
 mod test;
 
@@ -16,12 +17,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Show a headquarters and two companies' rooms working, on this machine alone (under a minute)
+    Demo(demo::Options),
     /// Run everything that CI runs (up to 40 minutes)
     Test(test::Options),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().task {
+        Task::Demo(options) => demo::run(&options),
         Task::Test(options) => test::run(&options),
     }
 }

@@ -1,5 +1,7 @@
 //! The house's arrows: who may depend on whom. A new one is a decision, made here and explained in the commit.
 
+#![cfg(test)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

@@ -1,0 +1,188 @@
+//! The demo's story, act by act, with the commands that an IT admin and employees would type.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hanare_lab::{Capture, Headquarters, Host, Lab, Node, Ports, Program, Result, receive_once, send, until};
+
+use super::cast::{self, COMPANIES, ENDPOINTS, Player, ROOMS, Stage};
+use super::narrator::Narrator;
+use super::report::{Report, Underlay};
+
+/// Bytes of one transfer; four of them go each way.
+const LOAD: u64 = 6_000_000;
+
+/// Who is on stage when the story is over.
+pub(crate) struct Troupe {
+    headquarters: Headquarters,
+    nodes: Vec<(Player, Node)>,
+    _phone: Host,
+}
+
+/// Plays everything and fills in the report.
+pub(crate) fn play(lab: &Lab, narrator: &Narrator, report: &mut Report) -> Result<Troupe> {
+    let program = Program::built()?;
+    narrator.tell("demo-stage", &[]);
+    let stage = cast::set_up(lab)?;
+    let capture = Capture::everywhere(lab, "underlay")?;
+
+    narrator.tell("demo-headquarters", &[]);
+    let headquarters = open_headquarters(&stage, &program)?;
+
+    narrator.tell("demo-join", &[]);
+    let mut nodes = Vec::new();
+    for (player, host) in &stage.players {
+        let mut node = Node::new(host, &program);
+        let room = ROOMS.get(player.company).copied().unwrap_or_default();
+        node.enrol(&headquarters, room, player.kind)?;
+        report.enrolled += 1;
+        narrator.tell("demo-joined", &[("node", &player.name), ("room", &room)]);
+        nodes.push((*player, node));
+    }
+
+    narrator.tell("demo-up", &[]);
+    for (_, node) in &mut nodes {
+        node.start(&[])?;
+    }
+    for (_, node) in &mut nodes {
+        node.wait_for("up", Duration::from_secs(20))?;
+        report.tunnels_up += 1;
+    }
+
+    narrator.tell("demo-external", &[]);
+    let phone = bring_up_the_phone(&headquarters, &stage.phone)?;
+    report.externals += 1;
+    report.tunnels_up += 1;
+
+    narrator.tell("demo-ping", &[]);
+    report.ping_ok = everybody_pings(&headquarters, &nodes, (&stage.phone, &phone), false)?;
+    report.ping6_ok = everybody_pings(&headquarters, &nodes, (&stage.phone, &phone), true)?;
+
+    narrator.tell("demo-transfer", &[]);
+    carry(&headquarters, &nodes, report)?;
+
+    narrator.tell("demo-isolation", &[]);
+    report.isolation_ok = isolated(&nodes)?;
+
+    let packets = capture.stop()?;
+    report.underlay = Underlay::judge(&packets, &Ports::default());
+    narrator.tell("demo-underlay", &[("count", &packets.len()), ("other", &report.underlay.other.len())]);
+    Ok(Troupe { headquarters, nodes, _phone: stage.phone })
+}
+
+fn open_headquarters(stage: &Stage, program: &Program) -> Result<Headquarters> {
+    let init = ["--company", COMPANIES[0], "--endpoint", ENDPOINTS];
+    let headquarters = Headquarters::open(&stage.headquarters, program, &init, &[])?;
+    headquarters.admin(&["company", "add", COMPANIES[1]])?;
+    for (room, company) in ROOMS.iter().zip(COMPANIES) {
+        headquarters.admin(&["room", "add", room, "--company", company])?;
+    }
+    Ok(headquarters)
+}
+
+/// Headquarters makes the phone's configuration; wireguard-go, which is not ours, runs it. Its tunnel addresses.
+fn bring_up_the_phone(headquarters: &Headquarters, phone: &Host) -> Result<Vec<IpAddr>> {
+    let path = phone.directory().join("phone.conf");
+    let path = path.to_string_lossy();
+    headquarters.admin(&[
+        "node",
+        "add",
+        ROOMS[0],
+        "--kind",
+        "external",
+        "--name",
+        "phone",
+        "--wg-quick",
+        &path,
+    ])?;
+    let mut wg_quick = phone.command("wg-quick");
+    wg_quick.args(["up", &path]).env("WG_QUICK_USERSPACE_IMPLEMENTATION", "wireguard-go");
+    hanare_lab::run(&mut wg_quick, "", Duration::from_secs(20))?.must()?;
+    let text = std::fs::read_to_string(&*path).unwrap_or_default();
+    let addresses = text.lines().filter_map(|line| line.strip_prefix("Address")).flat_map(|line| {
+        line.trim_start_matches([' ', '='])
+            .split(',')
+            .filter_map(|part| part.trim().split('/').next()?.parse().ok())
+    });
+    let addresses: Vec<IpAddr> = addresses.collect();
+    // The first ping makes the first handshake.
+    until("the phone's first handshake", Duration::from_secs(10), || {
+        headquarters.addresses.first().is_some_and(|ip| phone.pings(*ip, 1).unwrap_or(false))
+    })?;
+    Ok(addresses)
+}
+
+/// Everybody pings headquarters, and headquarters everybody.
+fn everybody_pings(
+    headquarters: &Headquarters,
+    nodes: &[(Player, Node)],
+    phone: (&Host, &[IpAddr]),
+    ipv6: bool,
+) -> Result<bool> {
+    let hq = headquarters.socket(ipv6, 0)?.ip();
+    let mut all = true;
+    for (_, node) in nodes {
+        all &= node.host.pings(hq, 2)?;
+        all &= headquarters.host.pings(node.socket(ipv6, 0)?.ip(), 2)?;
+    }
+    let addressed = phone.1.iter().find(|ip| ip.is_ipv6() == ipv6);
+    all &= phone.0.pings(hq, 2)?;
+    all &= addressed.map_or(Ok(false), |ip| headquarters.host.pings(*ip, 2))?;
+    Ok(all)
+}
+
+/// One PC of each company sends to headquarters and is sent to, over both families; the receiver's digest is compared.
+fn carry(headquarters: &Headquarters, nodes: &[(Player, Node)], report: &mut Report) -> Result<()> {
+    report.digest_ok = true;
+    let pcs = [nodes.get(1), nodes.get(4)];
+    for (number, (_, node)) in (1u64..).zip(pcs.into_iter().flatten()) {
+        for ipv6 in [false, true] {
+            let seed = number * 2 + u64::from(ipv6);
+            let (to_hq, same) =
+                one_way(&node.host, &headquarters.host, headquarters.socket(ipv6, 9000)?, seed)?;
+            report.bytes_to_hq += to_hq;
+            report.digest_ok &= same;
+            let (to_room, same) = one_way(&headquarters.host, &node.host, node.socket(ipv6, 9000)?, !seed)?;
+            report.bytes_to_room += to_room;
+            report.digest_ok &= same;
+        }
+    }
+    Ok(())
+}
+
+fn one_way(from: &Host, to: &Host, address: SocketAddr, seed: u64) -> Result<(u64, bool)> {
+    let incoming = receive_once(to, address)?;
+    let sent = send(from, address, LOAD, seed)?;
+    let died = |_| hanare_lab::Error::System {
+        what: "the receiving thread".into(),
+        source: std::io::ErrorKind::Other.into(),
+    };
+    let arrived = incoming.join().map_err(died)???;
+    Ok((arrived.bytes, sent.same_as(&arrived)))
+}
+
+/// Nobody of company A reaches company B's PC, which answers its own room all the while.
+fn isolated(nodes: &[(Player, Node)]) -> Result<bool> {
+    let Some((_, target)) = nodes.last() else { return Ok(false) };
+    let mut isolated = true;
+    for ipv6 in [false, true] {
+        let address = target.socket(ipv6, 9001)?;
+        let listener = target.host.within(move || std::net::TcpListener::bind(address))?;
+        let listening = listener.is_ok();
+        for (player, node) in nodes.iter().filter(|(_, node)| node.host.name() != target.host.name()) {
+            let pinged = node.host.pings(address.ip(), 1)?;
+            let connected = node.host.connects(address)?;
+            let own_room = player.company == 1;
+            isolated &= listening && pinged == own_room && connected == own_room;
+        }
+    }
+    Ok(isolated)
+}
+
+impl Troupe {
+    /// The names of those whose `hanare` can be asked.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let nodes = self.nodes.iter().map(|(player, _)| player.name.to_owned());
+        std::iter::once(self.headquarters.host.name().to_owned()).chain(nodes).collect()
+    }
+}

@@ -1,0 +1,119 @@
+//! What the demo found out, as `demo --json` prints it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hanare_lab::{Captured, Error, Kind, Ports};
+use serde::Serialize;
+
+/// Bytes that have to arrive in each direction.
+const ENOUGH: u64 = 20_000_000;
+
+/// The fields of `demo --json`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the names and types of these fields are promised to scripts"
+)]
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    schema: &'static str,
+    /// Nodes of ours that joined.
+    pub(crate) enrolled: u32,
+    /// Nodes with another `WireGuard` implementation.
+    pub(crate) externals: u32,
+    /// Nodes whose tunnel carries traffic.
+    pub(crate) tunnels_up: u32,
+    /// Everybody pinged headquarters, and headquarters everybody, over IPv4.
+    pub(crate) ping_ok: bool,
+    /// The same over IPv6.
+    pub(crate) ping6_ok: bool,
+    /// Bytes that arrived at headquarters.
+    pub(crate) bytes_to_hq: u64,
+    /// Bytes that arrived in the rooms.
+    pub(crate) bytes_to_room: u64,
+    /// Every transfer arrived as it was sent.
+    pub(crate) digest_ok: bool,
+    /// Company A does not reach B, while B answers its own room.
+    pub(crate) isolation_ok: bool,
+    /// What was seen outside the tunnel.
+    pub(crate) underlay: Underlay,
+    /// From the first machine to the last packet.
+    seconds: f64,
+    /// What went wrong, if something did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Packets seen outside the tunnel, by kind.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Underlay {
+    pub(crate) wireguard: usize,
+    pub(crate) api_tls: usize,
+    pub(crate) arp: usize,
+    pub(crate) nd: usize,
+    /// What should not have been there.
+    pub(crate) other: BTreeMap<String, usize>,
+}
+
+impl Underlay {
+    pub(crate) fn judge(packets: &[Captured], ports: &Ports) -> Self {
+        let mut underlay = Self::default();
+        for (kind, count) in Captured::tally(packets, ports) {
+            match kind {
+                Kind::WireGuard(_) => underlay.wireguard += count,
+                Kind::ApiTls => underlay.api_tls += count,
+                Kind::Arp => underlay.arp += count,
+                Kind::NeighbourDiscovery => underlay.nd += count,
+                Kind::Dhcp | Kind::Other(_) => {
+                    underlay.other.insert(kind.to_string(), count);
+                }
+            }
+        }
+        underlay
+    }
+
+    fn good(&self) -> bool {
+        self.other.is_empty() && self.wireguard > 0 && self.api_tls > 0
+    }
+}
+
+impl Report {
+    pub(crate) fn finish(&mut self, took: Duration, error: Option<&Error>) {
+        self.schema = "hanare.demo/1";
+        self.seconds = (took.as_secs_f64() * 10.0).round() / 10.0;
+        self.error = error.map(ToString::to_string);
+    }
+
+    /// Whether everything is as it should be.
+    pub(crate) fn good(&self) -> bool {
+        let counts = (self.enrolled, self.externals, self.tunnels_up) == (5, 1, 6);
+        let flags = self.ping_ok && self.ping6_ok && self.digest_ok && self.isolation_ok;
+        let bytes = self.bytes_to_hq >= ENOUGH && self.bytes_to_room >= ENOUGH;
+        counts && flags && bytes && self.underlay.good() && self.error.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_stray_packet_makes_it_bad() {
+        let mut report = Report {
+            enrolled: 5,
+            externals: 1,
+            tunnels_up: 6,
+            ping_ok: true,
+            ping6_ok: true,
+            bytes_to_hq: ENOUGH,
+            bytes_to_room: ENOUGH,
+            digest_ok: true,
+            isolation_ok: true,
+            underlay: Underlay { wireguard: 1, api_tls: 1, ..Underlay::default() },
+            ..Report::default()
+        };
+        assert!(report.good());
+        report.underlay.other.insert("other: protocol 1".to_owned(), 1);
+        assert!(!report.good());
+    }
+}

@@ -37,8 +37,12 @@ pub const LABORATORY: &[Tool] = &[
 ];
 
 /// For the tests, beside [`LABORATORY`].
-pub const TESTS: &[Tool] =
-    &[tool("cc", "gcc"), tool("ssh-keygen", "openssh-client"), tool("runuser", "util-linux")];
+pub const TESTS: &[Tool] = &[
+    tool("cc", "gcc"),
+    tool("ssh-keygen", "openssh-client"),
+    tool("runuser", "util-linux"),
+    tool("socat", "socat"),
+];
 
 /// For the bench, beside [`LABORATORY`].
 pub const BENCH: &[Tool] = &[tool("iperf3", "iperf3"), tool("ethtool", "ethtool")];

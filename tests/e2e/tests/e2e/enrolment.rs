@@ -28,7 +28,7 @@ struct Scissors {
     down: AtomicU64,
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream, limit: u64, carried: impl Fn(u64)) {
+fn copy(mut from: TcpStream, mut to: TcpStream, limit: u64, carried: &AtomicU64) {
     let mut left = limit;
     let mut buffer = [0u8; 4096];
     while let Ok(count) = from.read(&mut buffer) {
@@ -36,7 +36,7 @@ fn copy(mut from: TcpStream, mut to: TcpStream, limit: u64, carried: impl Fn(u64
         if count == 0 || to.write_all(&buffer[..part]).is_err() {
             break;
         }
-        carried(part as u64);
+        carried.fetch_add(part as u64, Ordering::SeqCst);
         left -= part as u64;
         if left == 0 {
             // A cut: both directions end at once.
@@ -63,10 +63,10 @@ fn proxy(host: &Host, at: SocketAddr, to: SocketAddr, up: u64, down: u64) -> Res
             let (Ok(client_too), Ok(server_too)) = (client.try_clone(), server.try_clone()) else { continue };
             let (a, b) = (Arc::clone(&inner), Arc::clone(&inner));
             std::thread::spawn(move || {
-                copy(client, server, up, |bytes| drop(a.up.fetch_add(bytes, Ordering::SeqCst)));
+                copy(client, server, up, &a.up);
             });
             std::thread::spawn(move || {
-                copy(server_too, client_too, down, |bytes| drop(b.down.fetch_add(bytes, Ordering::SeqCst)));
+                copy(server_too, client_too, down, &b.down);
             });
         }
     })?;

@@ -2,9 +2,13 @@
 
 #![cfg(test)]
 
+mod bad_days;
 mod enrolment;
+mod flood;
 mod interop;
 mod isolation;
+mod kill_switch;
 mod outage;
 mod revocation;
 mod thin_path;
+mod undo;

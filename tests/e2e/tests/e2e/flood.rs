@@ -1,0 +1,187 @@
+//! Hostile datagrams at full rate: the session lives, memory stays flat, cookies are asked for.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use boringtun::noise::{Tunn, TunnResult};
+use boringtun::x25519::{PublicKey, StaticSecret};
+use hanare_e2e::{Deployment, Pinger, Place, now};
+use hanare_lab::{Capture, Captured, Host, Kind, Lab, Message, Ports, Result, inside};
+
+const LIMIT: Duration = Duration::from_mins(3);
+/// What headquarters may grow by (issue: at most 4 MiB).
+const GROWTH: u64 = 4 << 20;
+
+/// A deployment with one live session, and an attacker to whom headquarters routes all of 198.18.0.0/15.
+fn under_attack(lab: &Lab) -> Result<(Deployment<'_>, Place, Host)> {
+    let mut deployment = Deployment::open(lab)?;
+    let pc = deployment.node("pc", "kofu/306", "endpoint")?;
+    let attacker = deployment.place("attacker")?.host;
+    // Every address of the range is local to the attacker: sockets bind to any of them.
+    attacker.sh("ip route add local 198.18.0.0/15 dev lo")?;
+    attacker.sh("sysctl -q -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0")?;
+    deployment.hq.host.sh("ip route add 198.18.0.0/15 via 192.0.2.11")?;
+    Ok((deployment, pc, attacker))
+}
+
+/// Bytes that look random and are the same in every run.
+struct Noise(u64);
+
+impl Noise {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            *byte = self.0.to_be_bytes()[0];
+        }
+    }
+}
+
+fn judge(what: &str, deployment: &Deployment<'_>, before: u64, pings: &Pinger) -> Result<()> {
+    let over = now();
+    pings.answered_after(over, Duration::from_secs(5))?;
+    let answers = pings.answers();
+    let gap = answers.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
+    let grown = deployment.hq.daemon.memory().saturating_sub(before);
+    println!(
+        "measured: {what}: longest gap between answers {} ms, grown by {} KiB",
+        gap.as_millis(),
+        grown / 1024
+    );
+    assert!(grown <= GROWTH, "{what}: grown by {grown} bytes");
+    assert!(gap < Duration::from_secs(5), "{what}: no answer for {gap:?}");
+    Ok(())
+}
+
+#[test]
+fn random_datagrams_of_every_message_type() {
+    inside("flood::random_datagrams_of_every_message_type", LIMIT, |lab| {
+        let (deployment, pc, attacker) = under_attack(lab)?;
+        let pings = Pinger::start(&pc.host, deployment.hq.addresses[0])?;
+        let before = deployment.hq.daemon.memory();
+        attacker.within(|| {
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            let target: SocketAddr = "192.0.2.1:51820".parse().unwrap();
+            let mut noise = Noise(9);
+            for kind in 0..=5u8 {
+                let mut sent = 0;
+                while sent < 1 << 20 {
+                    let mut length = [0u8; 2];
+                    noise.fill(&mut length);
+                    // Right lengths and wrong ones.
+                    let usual = [148, 92, 64, 32];
+                    let length = match length[0] % 4 {
+                        0 => usual.get(usize::from(kind).wrapping_sub(1)).copied().unwrap_or(200),
+                        _ => usize::from(u16::from_be_bytes(length)) % 1472,
+                    };
+                    let mut datagram = vec![0u8; length];
+                    noise.fill(&mut datagram);
+                    for (byte, value) in datagram.iter_mut().zip([kind, 0, 0, 0]) {
+                        *byte = value;
+                    }
+                    // A full queue is the kernel's word for "faster than the wire".
+                    let _refused = socket.send_to(&datagram, target);
+                    sent += length.max(1);
+                }
+            }
+        })?;
+        judge("1 MiB of random datagrams of each type 0-5", &deployment, before, &pings)
+    });
+}
+
+#[test]
+fn initiations_with_a_valid_mac1_from_spoofed_addresses() {
+    inside("flood::initiations_with_a_valid_mac1_from_spoofed_addresses", LIMIT, |lab| {
+        let (deployment, pc, attacker) = under_attack(lab)?;
+        let status = deployment.hq.ask(&["hq", "status"])?;
+        let key = decode_base64(status["public_key"].as_str().unwrap());
+        let datagrams: Vec<Vec<u8>> = (0..10_000u32).map(|number| initiation(key, number)).collect();
+        let capture = Capture::everywhere(lab, "flood")?;
+        let pings = Pinger::start(&pc.host, deployment.hq.addresses[0])?;
+        let before = deployment.hq.daemon.memory();
+        attacker.within(move || {
+            let target: SocketAddr = "192.0.2.1:51820".parse().unwrap();
+            for (number, datagram) in (0u16..).zip(datagrams) {
+                let [high, low] = number.to_be_bytes();
+                let socket = UdpSocket::bind((std::net::Ipv4Addr::new(198, 18, high, low), 40_000)).unwrap();
+                let _refused = socket.send_to(&datagram, target);
+            }
+        })?;
+        judge("10,000 initiations with a valid mac1 from as many addresses", &deployment, before, &pings)?;
+        let tally = Captured::tally(&capture.stop()?, &Ports::default());
+        let count = |message| tally.get(&Kind::WireGuard(message)).copied().unwrap_or(0);
+        println!(
+            "measured: {} initiations seen, {} cookies, {} responses",
+            count(Message::Initiation),
+            count(Message::Cookie),
+            count(Message::Response)
+        );
+        assert!(count(Message::Initiation) >= 9_900, "the attack took place: {tally:?}");
+        assert!(count(Message::Cookie) > 0, "headquarters asks for cookies: {tally:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_captured_session_replayed() {
+    inside("flood::a_captured_session_replayed", LIMIT, |lab| {
+        let (mut deployment, _pc, attacker) = under_attack(lab)?;
+        let mut victim = deployment.place("victim")?;
+        let capture = Capture::leaving(lab, &victim.link, "session")?;
+        victim.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
+        victim.node.up(&[])?;
+        let pings = Pinger::start(&victim.host, deployment.hq.addresses[0])?;
+        std::thread::sleep(Duration::from_secs(3));
+        let ports = Ports::default();
+        let packets = capture.stop()?;
+        let wireguard = packets.iter().filter(|packet| matches!(packet.kind(&ports), Kind::WireGuard(_)));
+        // IPv4 without options, UDP: the payload begins 28 bytes in; 48 for IPv6.
+        let payloads: Vec<Vec<u8>> = wireguard
+            .map(|packet| packet.bytes[if packet.ethertype == 0x0800 { 28 } else { 48 }..].to_vec())
+            .collect();
+        assert!(payloads.len() > 40, "{}", payloads.len());
+        let before = deployment.hq.daemon.memory();
+        let endpoint = || -> Result<String> { Ok(deployment.hq.host.sh("wg show all endpoints")?.stdout) };
+        let endpoints = endpoint()?;
+        attacker.within(move || {
+            let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+            for payload in (0..20).flat_map(|_| &payloads) {
+                let _refused = socket.send_to(payload, "192.0.2.1:51820");
+            }
+        })?;
+        judge("a captured session replayed 20 times", &deployment, before, &pings)?;
+        assert_eq!(endpoint()?, endpoints, "a replay moves nobody");
+        Ok(())
+    });
+}
+
+/// A first message as a stranger would send it: right in form, from a key that headquarters does not know.
+fn initiation(headquarters: [u8; 32], number: u32) -> Vec<u8> {
+    let mut secret = [7u8; 32];
+    secret[..4].copy_from_slice(&number.to_le_bytes());
+    let mut tunn =
+        Tunn::new(StaticSecret::from(secret), PublicKey::from(headquarters), None, None, number, None);
+    let mut buffer = [0u8; 148];
+    let TunnResult::WriteToNetwork(datagram) = tunn.format_handshake_initiation(&mut buffer, false) else {
+        panic!("a new tunnel makes an initiation");
+    };
+    datagram.to_vec()
+}
+
+fn decode_base64(text: &str) -> [u8; 32] {
+    let digit = |byte: u8| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let mut bytes = Vec::new();
+    for four in text.trim_end_matches('=').as_bytes().chunks(4) {
+        let bits = four.iter().fold(0u32, |bits, byte| bits << 6 | u32::from(digit(*byte)))
+            << (6 * (4 - four.len()));
+        bytes.extend(bits.to_be_bytes()[1..four.len()].iter());
+    }
+    bytes.try_into().unwrap()
+}

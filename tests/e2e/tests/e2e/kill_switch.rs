@@ -1,0 +1,192 @@
+//! The leak table: what leaves a machine by other ways than the tunnel, in every state of the kill switch.
+
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use hanare_e2e::{Deployment, Place};
+use hanare_lab::{Capture, Captured, Host, Kind, Lab, Ports, Result, inside};
+
+const LIMIT: Duration = Duration::from_mins(6);
+/// A host on the underlay that would love to hear something.
+const STRANGER: [&str; 2] = ["192.0.2.200", "2001:db8::200"];
+
+/// A way to make a packet leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Tcp,
+    Udp,
+    Icmp,
+    Dns,
+    RawFrame,
+    Forwarded,
+}
+
+const WAYS: [Way; 6] = [Way::Tcp, Way::Udp, Way::Icmp, Way::Dns, Way::RawFrame, Way::Forwarded];
+
+struct Scene<'a> {
+    deployment: Deployment<'a>,
+    pc: Place,
+    /// A machine behind the node, which tries to get out through it.
+    behind: Host,
+    stranger: Host,
+}
+
+fn scene(lab: &Lab) -> Result<Scene<'_>> {
+    let mut deployment = Deployment::open(lab)?;
+    let pc = deployment.place("pc")?;
+    let behind = lab.host("behind")?;
+    lab.cable(
+        (&pc.host, "eth1", &["192.168.7.1/24", "fd77::1/64"]),
+        (&behind, "eth0", &["192.168.7.2/24", "fd77::2/64"]),
+    )?;
+    behind.sh("ip route add default via 192.168.7.1")?;
+    behind.sh("ip -6 route add default via fd77::1")?;
+    pc.host.sh("sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")?;
+    // The underlay's router is headquarters' host here: a default route that the tunnel has to take over.
+    pc.host.sh("ip route add default via 192.0.2.1")?;
+    pc.host.sh("ip -6 route add default via 2001:db8::1")?;
+    let stranger = lab.host("stranger")?;
+    lab.plug(&stranger, &deployment.segment, "eth0", &["192.0.2.200/24", "2001:db8::200/64"])?;
+    // Resolved beforehand, so that a dropped neighbour solicitation does not hide a leak.
+    for address in STRANGER {
+        pc.host.pings(address.parse().unwrap(), 1)?;
+    }
+    Ok(Scene { deployment, pc, behind, stranger })
+}
+
+/// Tries one way with several packets; whether the sender noticed is of no interest.
+fn attempt(scene: &Scene<'_>, way: Way, ipv6: bool, bound: bool) -> Result<()> {
+    let target: IpAddr = STRANGER[usize::from(ipv6)].parse().unwrap();
+    let device = bound.then_some("eth0");
+    let host = if way == Way::Forwarded { &scene.behind } else { &scene.pc.host };
+    match way {
+        Way::Tcp => host.within(move || tcp(SocketAddr::new(target, 8080), device)),
+        Way::Udp | Way::Forwarded => host.within(move || udp(SocketAddr::new(target, 9999), device)),
+        Way::Dns => host.within(move || udp(SocketAddr::new(target, 53), device)),
+        Way::Icmp => {
+            let bind = if bound { "-I eth0 " } else { "" };
+            host.attempt(&format!("ping -n -q -c 2 -i 0.2 -W 1 {bind}{target}")).map(drop)
+        }
+        Way::RawFrame => raw_frame(scene, ipv6),
+    }
+}
+
+fn tcp(target: SocketAddr, device: Option<&'static str>) {
+    let domain = socket2::Domain::for_address(target);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
+    if let Some(device) = device {
+        socket.bind_device(Some(device.as_bytes())).unwrap();
+    }
+    let _refused = socket.connect_timeout(&target.into(), Duration::from_millis(300));
+    drop(TcpStream::from(socket));
+}
+
+fn udp(target: SocketAddr, device: Option<&'static str>) {
+    let domain = socket2::Domain::for_address(target);
+    let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None).unwrap();
+    if let Some(device) = device {
+        socket.bind_device(Some(device.as_bytes())).unwrap();
+    }
+    let socket = UdpSocket::from(socket);
+    for _ in 0..3 {
+        let _refused = socket.send_to(b"a secret", target);
+    }
+}
+
+/// A whole Ethernet frame through an `AF_PACKET` socket, which no output chain sees.
+fn raw_frame(scene: &Scene<'_>, ipv6: bool) -> Result<()> {
+    let mac = |host: &Host| -> Result<Vec<u8>> {
+        let text = host.sh("cat /sys/class/net/eth0/address")?.stdout;
+        Ok(text.trim().split(':').map(|part| u8::from_str_radix(part, 16).unwrap()).collect())
+    };
+    let mut frame = mac(&scene.stranger)?;
+    frame.extend(mac(&scene.pc.host)?);
+    if ipv6 {
+        frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 16, 17, 64]);
+        frame.extend("2001:db8::10".parse::<std::net::Ipv6Addr>().unwrap().octets());
+        frame.extend("2001:db8::200".parse::<std::net::Ipv6Addr>().unwrap().octets());
+    } else {
+        frame.extend([0x08, 0, 0x45, 0, 0, 36, 0, 0, 0x40, 0, 64, 17, 0, 0, 192, 0, 2, 10, 192, 0, 2, 200]);
+    }
+    frame.extend([0x9c, 0x40, 0x27, 0x0f, 0, 16, 0, 0]);
+    frame.extend(b"a secret");
+    let path = scene.pc.host.directory().join("frame");
+    std::fs::write(&path, frame).unwrap();
+    for _ in 0..3 {
+        scene.pc.host.attempt(&format!("socat -u OPEN:{} INTERFACE:eth0", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Tries every way and returns how many packets of other than the allowed kinds left the machine by each.
+fn leaks(lab: &Lab, scene: &Scene<'_>, state: &str) -> Result<Vec<(String, usize)>> {
+    let mut table = Vec::new();
+    for way in WAYS {
+        for ipv6 in [false, true] {
+            for bound in [false, true] {
+                // A raw frame is always bound; a forwarded packet goes where the routes say.
+                if bound && matches!(way, Way::RawFrame | Way::Forwarded) {
+                    continue;
+                }
+                let name = format!("{state}-{way:?}-{ipv6}-{bound}");
+                let capture = Capture::leaving(lab, &scene.pc.link, &name)?;
+                attempt(scene, way, ipv6, bound)?;
+                let tally = Captured::tally(&capture.stop()?, &Ports::default());
+                let strangers = tally.iter().filter(|(kind, _)| matches!(kind, Kind::Other(_)));
+                let count = strangers.map(|(_, count)| count).sum();
+                let family = if ipv6 { 6 } else { 4 };
+                let how = if bound { "bound to the device" } else { "routed" };
+                println!("measured: leaks | {state} | {way:?} | IPv{family} | {how} | {count}");
+                table.push((format!("{way:?} IPv{family} {how}"), count));
+            }
+        }
+    }
+    Ok(table)
+}
+
+fn assert_none(state: &str, table: &[(String, usize)]) {
+    let leaked: Vec<_> = table.iter().filter(|(_, count)| *count > 0).collect();
+    assert!(leaked.is_empty(), "{state}: {leaked:?}");
+}
+
+#[test]
+fn nothing_leaks_in_any_state_and_everything_does_without_the_guard() {
+    inside("kill_switch::nothing_leaks_in_any_state_and_everything_does_without_the_guard", LIMIT, |lab| {
+        let mut scene = scene(lab)?;
+        let table = leaks(lab, &scene, "never up")?;
+        let silent: Vec<_> = table.iter().filter(|(_, count)| *count == 0).collect();
+        assert!(
+            silent.is_empty(),
+            "without the guard every attempt is seen, or it proves nothing: {silent:?}"
+        );
+
+        scene.pc.node.enrol(&scene.deployment.hq, "kofu/306", "endpoint")?;
+        scene.pc.node.up(&[])?;
+        assert_none("up", &leaks(lab, &scene, "up")?);
+
+        let host = scene.pc.host.clone();
+        let program = scene.deployment.program.clone();
+        program.run(&host, &["unlock", "--reason", "test", "--for", "2s"])?;
+        std::thread::sleep(Duration::from_secs(3));
+        assert_none("unlock expired", &leaks(lab, &scene, "unlock expired")?);
+
+        scene.deployment.hq.host.sh("ip link set eth0 down")?;
+        assert_none("headquarters unreachable", &leaks(lab, &scene, "hq unreachable")?);
+
+        if let Some(daemon) = &mut scene.pc.node.daemon {
+            daemon.kill()?;
+        }
+        assert_none("daemon killed", &leaks(lab, &scene, "daemon killed")?);
+
+        scene.pc.node.start(&[])?;
+        program.attempt(&host, &["down"], "")?;
+        assert_none("down", &leaks(lab, &scene, "down")?);
+
+        program.run(&host, &["leave", "--yes"])?;
+        assert!(
+            leaks(lab, &scene, "left")?.iter().all(|(_, count)| *count > 0),
+            "leave opens the machine again"
+        );
+        Ok(())
+    });
+}

@@ -1,0 +1,62 @@
+//! SIGKILL at any moment: the next start or `leave` puts the machine back as it was.
+
+use std::time::Duration;
+
+use hanare_e2e::{Deployment, Place, long};
+use hanare_lab::{Result, inside};
+
+const LIMIT: Duration = Duration::from_mins(20);
+
+/// Everything of the machine that `up` may touch, as text that can be compared.
+fn machine(place: &Place) -> Result<String> {
+    let mut all = String::new();
+    for line in [
+        "ip -j address",
+        "ip -j -4 route show table all",
+        "ip -j -6 route show table all",
+        "ip -j -4 rule",
+        "ip -j -6 rule",
+        "nft -j list ruleset",
+        "cat /etc/resolv.conf",
+        "sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.rp_filter \
+         net.ipv4.conf.all.src_valid_mark net.ipv4.conf.eth0.rp_filter",
+    ] {
+        let output = place.host.sh(line)?.stdout;
+        all.extend(["# ", line, "\n", &output, "\n"]);
+    }
+    Ok(all)
+}
+
+#[test]
+fn killed_at_any_moment_and_put_back_by_leave() {
+    inside("undo::killed_at_any_moment_and_put_back_by_leave", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let moments = if long() { 60 } else { 12 };
+        let mut place = deployment.place("pc")?;
+        let before = machine(&place)?;
+        for moment in 0..moments {
+            place.node = hanare_lab::Node::new(&place.host, &deployment.program);
+            let invite = deployment.hq.invite("kofu/306", "endpoint", &format!("pc-{moment}"))?;
+            place.node.join(&invite)?.must()?;
+            place.node.start(&[])?;
+            std::thread::sleep(Duration::from_millis(moment * 1000 / moments));
+            if let Some(daemon) = &mut place.node.daemon {
+                daemon.kill()?;
+            }
+            if moment % 2 == 0 {
+                // The next start undoes what the killed one did, and comes up.
+                place.node.start(&[])?;
+                place.node.wait_for("up", Duration::from_secs(20))?;
+                if let Some(daemon) = &mut place.node.daemon {
+                    daemon.kill()?;
+                }
+            }
+            deployment.program.run(&place.host, &["leave", "--yes"])?;
+            let after = machine(&place)?;
+            let changed: Vec<_> = before.lines().zip(after.lines()).filter(|(a, b)| a != b).collect();
+            assert!(before == after, "killed after {} ms: {changed:#?}", moment * 1000 / moments);
+        }
+        println!("measured: killed at {moments} moments, the machine was as before each time");
+        Ok(())
+    });
+}

@@ -4,7 +4,7 @@ use hanare_model::Peer;
 use hanare_wire::{Core, Reason, Received, Sent};
 use proptest::prelude::*;
 
-use crate::world::{World, inner, key, outer, peer, psk, secs};
+use crate::world::{World, cases, inner, key, outer, peer, psk, secs};
 
 fn memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -147,7 +147,7 @@ fn a_wrong_preshared_key_never_makes_a_session() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn random_datagrams_of_every_type_do_nothing(

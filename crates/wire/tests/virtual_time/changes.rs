@@ -4,14 +4,14 @@ use hanare_model::{Peer, PeerSet};
 use hanare_wire::{ClockStep, Event, Reason, Received, Sent};
 use proptest::prelude::*;
 
-use crate::world::{World, inner, key, millis, outer, peer, psk, secs};
+use crate::world::{World, cases, inner, key, millis, outer, peer, psk, secs};
 
 fn all_arrived(world: &World) -> bool {
     world.nodes.iter().map(|node| node.delivered.len()).sum::<usize>() == world.sent.len()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn a_preshared_key_changes_without_losing_a_packet(

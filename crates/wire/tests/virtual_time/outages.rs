@@ -6,7 +6,7 @@ use hanare_model::Peer;
 use hanare_wire::{Event, Sent};
 use proptest::prelude::*;
 
-use crate::world::{World, millis, outer, peer, secs};
+use crate::world::{World, cases, millis, outer, peer, secs};
 
 /// What the issue promises.
 const RESUMES: Duration = Duration::from_secs(15);
@@ -22,7 +22,7 @@ fn outage(world: &mut World, span: Duration, traffic: Option<Duration>) -> Durat
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn traffic_resumes_after_an_outage_whenever_it_begins(

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::world::{CALM, Weather, World, millis, outer, peer, secs};
+use crate::world::{CALM, Weather, World, cases, millis, outer, peer, secs};
 use hanare_model::Peer;
 
 fn weather() -> impl Strategy<Value = Weather> {
@@ -12,7 +12,7 @@ fn weather() -> impl Strategy<Value = Weather> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     /// `World::receive` asserts for every packet that it was sent and never came out before.
     #[test]

@@ -338,3 +338,9 @@ pub(crate) fn secs(n: u64) -> Duration {
 pub(crate) fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
+
+/// So many cases of a property, or as many times that as `HANARE_TEST_TIMES` says.
+pub(crate) fn cases(count: u32) -> proptest::test_runner::Config {
+    let times = std::env::var("HANARE_TEST_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
+    proptest::test_runner::Config::with_cases(count.saturating_mul(times))
+}

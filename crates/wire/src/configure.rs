@@ -35,16 +35,19 @@ impl Core {
     /// what changed about them.
     pub fn set_peers(&mut self, set: &PeerSet, now: Instant) {
         self.now = self.now.max(now);
+        self.routes.clear();
         let gone: Vec<PublicKey> =
             self.keys.keys().filter(|key| !set.peers.contains_key(*key)).copied().collect();
         for key in &gone {
             self.forget(key);
         }
-        self.routes.clear();
         let mut start = now;
         for peer in set.peers.values() {
             if self.put(peer.clone(), start, now) {
                 start += PACE;
+            }
+            if let Some(index) = self.index(&peer.public_key) {
+                self.routes.add(index, &peer.allowed_ips);
             }
         }
         self.routes.flatten();
@@ -53,11 +56,15 @@ impl Core {
     /// Adds a peer or changes it. A prefix that was another peer's moves to it. A peer with our own key is ignored.
     pub fn upsert(&mut self, peer: Peer, now: Instant) {
         self.now = self.now.max(now);
+        let (key, allowed_ips) = (peer.public_key, peer.allowed_ips.clone());
         let _ = self.put(peer, now, now);
+        if let Some(index) = self.index(&key) {
+            self.routes.assign(index, &allowed_ips);
+        }
         self.routes.flatten();
     }
 
-    /// Removes a peer at once: its keys are wiped, its packets dropped, its addresses free.
+    /// Removes a peer at once: its keys and packets are dropped, its addresses free.
     pub fn remove(&mut self, key: &PublicKey) {
         self.forget(key);
         self.routes.flatten();
@@ -93,7 +100,7 @@ impl Core {
         }
     }
 
-    /// Adds or changes; true if an initiation was scheduled for `start`.
+    /// Adds or changes, but for the prefixes; true if an initiation was scheduled for `start`.
     fn put(&mut self, peer: Peer, start: Instant, now: Instant) -> bool {
         if peer.public_key == self.identity.public() {
             tracing::warn!(peer = %peer.public_key, "a peer with our own key is ignored");
@@ -106,13 +113,11 @@ impl Core {
             });
             let noise = self.make(index, &peer);
             self.keys.insert(peer.public_key, index);
-            self.routes.assign(index, &peer.allowed_ips);
             if let Some(slot) = self.links.get_mut(index.as_usize()) {
                 *slot = Some(Box::new(Link::new(peer, noise)));
             }
             return self.hasten(index, start, now);
         };
-        self.routes.assign(index, &peer.allowed_ips);
         let Some(link) = self.link_mut(index) else { return false };
         let before = std::mem::replace(&mut link.peer, peer);
         let moved =

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hanare_model::{Peer, PeerSet, PrivateKey, PublicKey};
-use ipnet::IpNet;
 
 use crate::identity::Identity;
 use crate::indices::Indices;
@@ -124,9 +123,10 @@ impl Core {
     /// The peers as they are in force: with the endpoints that were learnt, without prefixes that another peer took over.
     #[must_use]
     pub fn peers(&self) -> PeerSet {
+        let mut owned = self.routes.by_owner();
         let effective = |(key, index): (&PublicKey, &PeerIndex)| {
             let link = self.link(*index)?;
-            let allowed_ips: Vec<IpNet> = self.routes.of(*index).collect();
+            let allowed_ips = owned.remove(index).unwrap_or_default();
             Some((*key, Peer { endpoint: link.endpoint, allowed_ips, ..link.peer.clone() }))
         };
         PeerSet { peers: self.keys.iter().filter_map(effective).collect() }

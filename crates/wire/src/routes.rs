@@ -34,6 +34,11 @@ impl Routes {
     /// Takes effect with [`Routes::flatten`].
     pub(crate) fn assign(&mut self, peer: PeerIndex, prefixes: &[IpNet]) {
         self.owners.retain(|_, owner| *owner != peer);
+        self.add(peer, prefixes);
+    }
+
+    /// Gives a peer these prefixes besides those it has. Takes effect with [`Routes::flatten`].
+    pub(crate) fn add(&mut self, peer: PeerIndex, prefixes: &[IpNet]) {
         self.owners.extend(prefixes.iter().map(|prefix| (prefix.trunc(), peer)));
     }
 
@@ -42,9 +47,13 @@ impl Routes {
         self.owners.clear();
     }
 
-    /// Prefixes that belong to a peer now.
-    pub(crate) fn of(&self, peer: PeerIndex) -> impl Iterator<Item = IpNet> + '_ {
-        self.owners.iter().filter(move |(_, owner)| **owner == peer).map(|(prefix, _)| *prefix)
+    /// All prefixes by owner.
+    pub(crate) fn by_owner(&self) -> BTreeMap<PeerIndex, Vec<IpNet>> {
+        let mut owned: BTreeMap<PeerIndex, Vec<IpNet>> = BTreeMap::new();
+        for (prefix, owner) in &self.owners {
+            owned.entry(*owner).or_default().push(*prefix);
+        }
+        owned
     }
 
     /// Puts the changes into force.
@@ -170,7 +179,7 @@ mod tests {
         routes.assign(PeerIndex(2), &net[..1]);
         routes.flatten();
         assert_eq!((find(&routes, "10.1.1.1"), find(&routes, "fd00::1")), (Some(2), Some(1)));
-        assert_eq!(routes.of(PeerIndex(1)).collect::<Vec<_>>(), net[1..]);
+        assert_eq!(routes.by_owner()[&PeerIndex(1)], net[1..]);
         routes.assign(PeerIndex(2), &[]);
         routes.flatten();
         assert_eq!(find(&routes, "10.1.1.1"), None);

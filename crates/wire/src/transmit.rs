@@ -13,6 +13,7 @@ pub const OVERHEAD: usize = 32;
 pub const MIN_OUT: usize = 148;
 /// How often a peer with a session is looked at; the spread keeps peers apart.
 const SECOND: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_millis(10);
 const SPREAD: Duration = Duration::from_millis(100);
 
 impl Core {
@@ -162,7 +163,8 @@ impl Core {
         let ended = link.announced && !link.is_up(now);
         link.announced &= !ended;
         let key = link.peer.public_key;
-        let due = link.next_due(now, SECOND + self.random.up_to(SPREAD));
+        // Never now again: whatever goes wrong, `poll` comes to an end.
+        let due = link.next_due(now, SECOND + self.random.up_to(SPREAD)).map(|due| due.max(now + SOON));
         if ended {
             self.tell(Event::Expired { peer: key });
         }

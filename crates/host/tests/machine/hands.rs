@@ -1,1 +1,443 @@
-//! The host process with a real worker.
+//! The host process with a real worker: what it does, what it refuses, and that SIGKILL at any step leaves no trace.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use hanare_host::hands::{
+    self, Client, Ended, KillSwitchState, NodeRole, Notice, Permit, Role, Setup, UnlockPolicy,
+};
+use hanare_host::{HostError, kill_switch, privileges, undo, unix};
+use hanare_model::lease::Signed;
+use hanare_model::{HqPeer, Internet, Lease, NodeKind, PresharedKey, PublicKey, SigningKey, Timestamp};
+
+use crate::world::{Peer, eventually, inside, run, works};
+
+const STATE: &str = "HANARE_TEST_STATE";
+const KIND: &str = "HANARE_TEST_KIND";
+
+fn state() -> PathBuf {
+    std::env::var_os(STATE).unwrap().into()
+}
+
+fn lease(serial: u64) -> Signed {
+    let lease = Lease {
+        serial,
+        node: "pc-1".parse().unwrap(),
+        kind: NodeKind::Gateway,
+        public_key: PublicKey::from_bytes([7; 32]),
+        company: "acme".parse().unwrap(),
+        room: "kofu/306".parse().unwrap(),
+        addresses: vec!["10.88.1.2/32".parse().unwrap(), "fd00:88::2/128".parse().unwrap()],
+        lan: vec!["10.88.1.128/25".parse().unwrap(), "fd00:88:0:1::/64".parse().unwrap()],
+        hq: HqPeer {
+            public_key: PublicKey::from_bytes([8; 32]),
+            preshared_key: PresharedKey::from_bytes([9; 32]),
+            endpoints: vec!["192.0.2.2:51820".parse().unwrap()],
+            api: vec!["192.0.2.2:51821".parse().unwrap()],
+            addresses: vec!["10.88.0.1".parse().unwrap()],
+            api_port: 51821,
+            allowed_ips: vec![
+                "0.0.0.0/0".parse().unwrap(),
+                "::/0".parse().unwrap(),
+                "10.88.0.0/16".parse().unwrap(),
+            ],
+        },
+        internet: Internet::ViaHq,
+        dns: vec!["10.88.0.1".parse().unwrap()],
+        mtu: 1360,
+        issued_at: Timestamp::from_seconds(0),
+        expires_at: Timestamp::from_seconds(2_000_000_000),
+        grace_seconds: 0,
+    };
+    Signed::seal(&lease, &SigningKey::from_seed([1; 32])).unwrap()
+}
+
+/// Not a test of its own: the host process of the others.
+#[test]
+#[ignore = "started by other tests"]
+fn entry_host() {
+    let Ok(kind) = std::env::var(KIND) else { return };
+    let role = NodeRole {
+        public_key: PublicKey::from_bytes([7; 32]),
+        signing_key: SigningKey::from_seed([1; 32]).verify_key(),
+        lease: lease(1),
+        lan: Some("lan0".to_owned()),
+        unlock: UnlockPolicy::default(),
+    };
+    let worker = ["hands::entry_worker", "--exact", "--nocapture", "--ignored"].map(OsString::from).to_vec();
+    let ready = state().join("ready");
+    let setup = Setup {
+        state: state(),
+        interface: "hn0".to_owned(),
+        role: if kind == "hq" {
+            Role::Hq { overlay: vec!["10.88.0.0/16".parse().unwrap()] }
+        } else {
+            Role::Node(Box::new(role))
+        },
+        worker,
+        on_ready: Box::new(move |line| std::fs::write(&ready, line).unwrap()),
+    };
+    match hands::serve(setup) {
+        Ok(Ended::Stopped) => {}
+        Ok(Ended::Left) => std::fs::write(state().join("left"), "").unwrap(),
+        Ok(ended @ Ended::Worker(_)) => panic!("{ended:?}"),
+        Err(error) => std::fs::write(state().join("error"), format!("{error:?}")).unwrap(),
+    }
+}
+
+/// Not a test of its own: the worker of the others.
+#[test]
+#[ignore = "started by other tests"]
+fn entry_worker() {
+    let Ok(kind) = std::env::var(KIND) else { return };
+    privileges::become_worker().unwrap();
+    let client = Client::from_stdin().unwrap();
+    let notices = client.notices().unwrap();
+    match kind.as_str() {
+        "hijacked" => hijacked(&client),
+        "refused" => refused(&client),
+        "hq" => {
+            let _tunnel = client.tunnel(1360, 51820, true).unwrap();
+            client.addresses(&["10.88.0.1/24".parse().unwrap()]).unwrap();
+            client.routes(&["10.88.0.0/16".parse().unwrap()]).unwrap();
+            client.segment(&crate::segmentation::two_rooms()).unwrap();
+            client.ready("serving").unwrap();
+            while notices.recv().unwrap() != Notice::Stop {}
+        }
+        _ => node(&client, &notices, &kind),
+    }
+    std::process::exit(0);
+}
+
+fn node(client: &Client, notices: &hands::Notices, kind: &str) {
+    let tunnel = client.tunnel(1360, 0, true).unwrap();
+    assert_eq!(tunnel.interface, "hn0");
+    client.addresses(&["10.88.1.2/32".parse().unwrap(), "fd00:88::2/128".parse().unwrap()]).unwrap();
+    client
+        .routes(&["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap(), "10.88.0.0/16".parse().unwrap()])
+        .unwrap();
+    client.lan(&["10.88.1.129/25".parse().unwrap(), "fd00:88:0:1::1/64".parse().unwrap()]).unwrap();
+    client.dns(&["10.88.0.1".parse().unwrap()]).unwrap();
+    client.mtu(1400).unwrap();
+    client.ready("up").unwrap();
+    let record = |notice: &Notice| {
+        let path = state().join("notices");
+        let mut text = std::fs::read_to_string(&path).unwrap_or_default();
+        text.push_str(&format!("{notice:?}\n"));
+        std::fs::write(path, text).unwrap();
+    };
+    if kind == "requests" {
+        let socket = unix::listen(&state().join("node.sock"), 0o600).unwrap();
+        std::thread::spawn({
+            let client = client.clone();
+            move || {
+                for connection in socket.incoming() {
+                    let mut connection = connection.unwrap();
+                    let mut verb = [0; 6];
+                    std::io::Read::read_exact(&mut connection, &mut verb).unwrap();
+                    let done = match &verb {
+                        b"unlock" => {
+                            client.unlock(connection.as_fd(), Duration::from_secs(2), true, "portal")
+                        }
+                        _ => client.leave(connection.as_fd()),
+                    };
+                    std::io::Write::write_all(&mut connection, format!("{done:?}").as_bytes()).unwrap();
+                }
+            }
+        });
+    }
+    loop {
+        let notice = notices.recv().unwrap();
+        record(&notice);
+        if notice == Notice::Stop {
+            return;
+        }
+    }
+}
+
+/// What a worker in an attacker's hands would ask for.
+fn hijacked(client: &Client) {
+    // SAFETY of the machine: no capability is left to do it without asking.
+    assert!(!privileges::has_net_admin());
+    assert!(!works("ip link add evil0 type dummy || ip link add evil0 type veth"));
+    assert!(!works("nft flush ruleset"));
+    let no = |result: Result<(), HostError>| {
+        assert!(matches!(result, Err(HostError::Refused { .. })), "{result:?}")
+    };
+    let permit = |wireguard: &str, api: &str| Permit {
+        wireguard: vec![wireguard.parse().unwrap()],
+        api: vec![api.parse().unwrap()],
+    };
+    no(client.kill_switch(&permit("203.0.113.1:51820", "192.0.2.2:51821")));
+    no(client.kill_switch(&permit("192.0.2.2:53", "192.0.2.2:51821")));
+    no(client.kill_switch(&permit("192.0.2.2:51820", "192.0.2.2:22")));
+    no(client.api_socket("203.0.113.1:443".parse().unwrap()).map(drop));
+    let _tunnel = client.tunnel(1360, 0, false).unwrap();
+    no(client.addresses(&["192.0.2.66/24".parse().unwrap()]));
+    no(client.lan(&["192.0.2.129/25".parse().unwrap()]));
+    no(client.dns(&["203.0.113.53".parse().unwrap()]));
+    no(client.mtu(576));
+    let file = std::fs::File::open("/dev/null").unwrap();
+    no(client.unlock(file.as_fd(), Duration::from_secs(60), true, "x"));
+    no(client.leave(file.as_fd()));
+    no(client.segment(&crate::segmentation::two_rooms()));
+    let forged = hanare_model::lease::Tombstone {
+        node: "pc-1".parse().unwrap(),
+        public_key: PublicKey::from_bytes([7; 32]),
+        revoked_at: Timestamp::from_seconds(0),
+        reason: String::new(),
+    };
+    no(client.lease(&Signed::seal(&forged, &SigningKey::from_seed([1; 32])).unwrap()));
+    client.lease(&lease(5)).unwrap();
+    no(client.lease(&lease(4)));
+    std::fs::write(state().join("ready"), "hijacked").unwrap();
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+fn refused(client: &Client) {
+    let failure = client.tunnel(1360, 0, true).unwrap_err();
+    std::fs::write(state().join("error"), format!("{failure:?}")).unwrap();
+    std::fs::write(state().join("ready"), "").unwrap();
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+struct Host {
+    child: Child,
+    state: PathBuf,
+}
+
+impl Host {
+    fn start(kind: &str, state: &Path) -> Self {
+        for name in ["ready", "error", "left"] {
+            let _ = std::fs::remove_file(state.join(name));
+        }
+        let child = Command::new("/proc/self/exe")
+            .args(["hands::entry_host", "--exact", "--nocapture", "--ignored"])
+            .env(STATE, state)
+            .env(KIND, kind)
+            .spawn()
+            .unwrap();
+        Self { child, state: state.to_owned() }
+    }
+
+    fn ready(kind: &str, state: &Path) -> Self {
+        let host = Self::start(kind, state);
+        eventually("the worker is ready", || state.join("ready").exists());
+        host
+    }
+
+    fn error(kind: &str, state: &Path) -> String {
+        let mut host = Self::start(kind, state);
+        eventually("it fails", || state.join("error").exists());
+        std::thread::sleep(Duration::from_millis(50));
+        let text = std::fs::read_to_string(state.join("error")).unwrap();
+        host.stop();
+        text
+    }
+
+    fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        self.child.wait().unwrap();
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        eventually("the worker goes with it", || !works("ip link show hn0"));
+    }
+
+    fn ask(&self, verb: &str) -> String {
+        let mut connection = unix::connect(&self.state.join("node.sock")).unwrap();
+        std::io::Write::write_all(&mut connection, verb.as_bytes()).unwrap();
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut connection, &mut answer).unwrap();
+        answer
+    }
+}
+
+/// The machine as a person can see it, without the kill switch.
+fn snapshot() -> BTreeMap<&'static str, String> {
+    let mut all = BTreeMap::new();
+    for (name, command) in [
+        (
+            "addresses",
+            "ip -j address | jq -S 'map({ifname, mtu, flags: (.flags - [\"LOWER_UP\", \"NO-CARRIER\"]), addr_info: [.addr_info[] | {local, prefixlen}]})'",
+        ),
+        ("routes 4", "ip -j -4 route show table all | jq -S 'map(del(.metrics, .flags)) | sort_by(tojson)'"),
+        ("routes 6", "ip -j -6 route show table all | jq -S 'map(del(.metrics, .flags)) | sort_by(tojson)'"),
+        ("rules", "ip -j -4 rule; ip -j -6 rule"),
+        ("nft", "nft list ruleset | grep '^table' | grep -v ' hanare {' || true"),
+        (
+            "sysctl",
+            "grep -H . /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/forwarding \
+                    /proc/sys/net/ipv6/conf/*/accept_ra /proc/sys/net/ipv4/conf/*/src_valid_mark /proc/sys/net/ipv4/ip_forward",
+        ),
+        ("resolver", "cat /etc/resolv.conf; grep -c resolv.conf /proc/self/mountinfo || true"),
+    ] {
+        all.insert(name, run(command));
+    }
+    all
+}
+
+fn machine() -> (Peer, Peer) {
+    let outside = Peer::new();
+    outside.wire("eth0", "eth0");
+    let room = Peer::new();
+    run(&format!("ip link add lan0 type veth peer name eth0 netns {}", room.tid));
+    run(
+        "ip route add default via 192.0.2.2; echo 1 > /proc/sys/net/ipv6/conf/lan0/disable_ipv6; echo 0 > /proc/sys/net/ipv6/conf/lan0/disable_ipv6",
+    );
+    (outside, room)
+}
+
+#[test]
+fn a_stopped_host_process_leaves_the_machine_as_it_was_but_closed() {
+    for user in [false, true] {
+        inside("hands::a_stopped_host_process_leaves_the_machine_as_it_was_but_closed", user, || {
+            let _peers = machine();
+            let before = snapshot();
+            let state = tempfile::tempdir().unwrap();
+            let mut host = Host::ready("node", state.path());
+            assert!(run("ip rule").contains("not from all fwmark 0x686e"), "{}", run("ip rule"));
+            assert!(run("ip route get 8.8.8.8").contains("dev hn0"));
+            assert!(run("ip route get 8.8.8.8 mark 0x686e").contains("dev eth0"));
+            assert!(run("ip -6 route get 2001:4860::8").contains("dev hn0"));
+            assert!(run("ip address show hn0").contains("mtu 1400"));
+            assert!(run("cat /etc/resolv.conf").contains("10.88.0.1"));
+            assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed);
+            assert!(Host::error("node", state.path()).contains("Busy"), "two at once");
+            host.stop();
+            assert_eq!(snapshot(), before);
+            assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed);
+            assert!(!state.path().join(undo::FILE).exists());
+            hands::leave(state.path()).unwrap();
+            assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Open);
+            assert_eq!(run("nft list ruleset"), "");
+        });
+    }
+}
+
+#[test]
+fn sigkill_at_each_recorded_step_leaves_no_trace() {
+    inside("hands::sigkill_at_each_recorded_step_leaves_no_trace", false, || {
+        let _peers = machine();
+        let before = snapshot();
+        let state = tempfile::tempdir().unwrap();
+        let log = state.path().join(undo::FILE);
+        let lines = || std::fs::read_to_string(&log).map_or(0, |text| text.lines().count());
+        let mut host = Host::ready("node", state.path());
+        let steps = lines();
+        assert!(steps >= 12, "{steps}");
+        host.kill();
+        assert_ne!(snapshot(), before, "a kill leaves traces");
+        hands::leave(state.path()).unwrap();
+        assert_eq!(snapshot(), before);
+        for step in 1..=steps {
+            for later in [0, 3] {
+                let mut host = Host::start("node", state.path());
+                while lines() < step {
+                    std::thread::yield_now();
+                }
+                std::thread::sleep(Duration::from_millis(later));
+                host.kill();
+                // A torn last line, as a power cut leaves it.
+                let mut text = std::fs::read(&log).unwrap_or_default();
+                text.extend(b"{\"number\":9");
+                std::fs::write(&log, text).unwrap();
+                undo::replay(state.path()).unwrap();
+                undo::replay(state.path()).unwrap();
+                assert_eq!(snapshot(), before, "killed at step {step} + {later} ms");
+            }
+        }
+        assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed);
+        let mut host = Host::ready("node", state.path());
+        host.stop();
+        assert_eq!(snapshot(), before);
+    });
+}
+
+#[test]
+fn a_hijacked_worker_cannot_open_the_machine() {
+    inside("hands::a_hijacked_worker_cannot_open_the_machine", false, || {
+        let _peers = machine();
+        let state = tempfile::tempdir().unwrap();
+        let mut host = Host::ready("hijacked", state.path());
+        assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed);
+        host.stop();
+    });
+}
+
+#[test]
+fn a_person_unlocks_and_an_admin_leaves_through_the_worker() {
+    inside("hands::a_person_unlocks_and_an_admin_leaves_through_the_worker", false, || {
+        let (outside, _room) = machine();
+        let before = snapshot();
+        let state = tempfile::tempdir().unwrap();
+        let mut host = Host::ready("requests", state.path());
+        let rules = run("ip rule");
+        assert_eq!(host.ask("unlock"), "Ok(())");
+        assert!(run("ip route get 8.8.8.8").contains("dev eth0"));
+        assert!(works("ping -c1 -W1 192.0.2.2"));
+        let notices = || std::fs::read_to_string(state.path().join("notices")).unwrap_or_default();
+        eventually("it locks again", || notices().contains("Locked"));
+        assert_eq!(run("ip rule"), rules);
+        assert!(!works("ping -c1 -W1 192.0.2.2"));
+
+        run("nft flush ruleset");
+        eventually("it is restored", || notices().contains("FirewallRestored"));
+        assert!(!works("ping -c1 -W1 192.0.2.2"));
+        run("ip address add 192.0.2.77/24 dev eth0");
+        eventually("the underlay is watched", || notices().contains("UnderlayChanged"));
+        run("ip address del 192.0.2.77/24 dev eth0");
+        outside.run(|| drop(run("ip link add eth9 type veth peer name x9")));
+
+        assert_eq!(host.ask("leaves"), "Ok(())");
+        assert!(host.child.wait().unwrap().success());
+        assert!(state.path().join("left").exists());
+        assert_eq!(snapshot(), before);
+        assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Open);
+    });
+}
+
+#[test]
+fn what_prevents_the_start_is_named_and_nothing_is_changed() {
+    inside("hands::what_prevents_the_start_is_named_and_nothing_is_changed", false, || {
+        let _peers = machine();
+        let state = tempfile::tempdir().unwrap();
+        run("ip link set lan0 up; ip route add 10.88.77.0/24 dev eth0");
+        let before = snapshot();
+        let text = Host::error("node", state.path());
+        assert!(text.contains("Collision") && text.contains("10.88.77.0/24"), "{text}");
+        assert_eq!(snapshot(), before);
+        assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Open);
+        assert!(Host::error("hq", state.path()).contains("Collision"));
+        run("ip route del 10.88.77.0/24 dev eth0");
+        run("ip link add hn0 type veth peer name hn9");
+        let text = Host::error("refused", state.path());
+        assert!(text.contains("NameTaken"), "{text}");
+    });
+}
+
+#[test]
+fn headquarters_routes_and_segments_and_gives_the_machine_back() {
+    inside("hands::headquarters_routes_and_segments_and_gives_the_machine_back", false, || {
+        let _peers = machine();
+        let before = snapshot();
+        let state = tempfile::tempdir().unwrap();
+        let mut host = Host::ready("hq", state.path());
+        assert!(run("ip route get 10.88.9.9").contains("dev hn0"));
+        assert!(run("nft list table inet hanare_hq").contains("masquerade"));
+        assert_eq!(run("cat /proc/sys/net/ipv4/conf/eth0/forwarding").trim(), "1");
+        host.stop();
+        assert_eq!(snapshot(), before);
+        let mut host = Host::ready("hq", state.path());
+        host.kill();
+        undo::replay(state.path()).unwrap();
+        assert_eq!(snapshot(), before);
+    });
+}

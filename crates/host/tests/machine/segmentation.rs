@@ -1,1 +1,171 @@
-//! Headquarters' firewall on real packets: two rooms and a network behind namespaces.
+//! Headquarters' firewall on real packets: two rooms behind one tunnel interface, a network behind headquarters.
+
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use hanare_host::segmentation::{apply, remove};
+use hanare_model::{Flow, PortRange, Segmentation, Service};
+
+use crate::world::{Peer, inside, run, works};
+
+/// Rooms .1 and .2, headquarters .0.1; room 1 reaches web servers of the network behind, and pings headquarters.
+pub(crate) fn two_rooms() -> Segmentation {
+    let net = |text: &str| text.parse().unwrap();
+    let room = vec![net("10.88.1.0/24"), net("fd00:88:0:1::/64")];
+    Segmentation {
+        interface: "hn0".to_owned(),
+        overlay: vec![net("10.88.0.0/16"), net("fd00:88::/48")],
+        own: vec!["10.88.0.1".parse().unwrap(), "fd00:88::1".parse().unwrap()],
+        input: vec![Flow { from: room.clone(), to: room_of_headquarters(), service: Service::Ping }],
+        forward: vec![
+            Flow {
+                from: room.clone(),
+                to: vec![net("172.20.0.0/16")],
+                service: Service::Tcp {
+                    ports: vec![PortRange { first: 80, last: 80 }, PortRange { first: 8000, last: 8010 }],
+                },
+            },
+            Flow { from: room, to: vec![net("0.0.0.0/0")], service: Service::Any },
+        ],
+        masquerade: true,
+    }
+}
+
+fn room_of_headquarters() -> Vec<ipnet::IpNet> {
+    vec!["10.88.0.0/24".parse().unwrap(), "fd00:88::/64".parse().unwrap()]
+}
+
+/// The tunnel interface is a wire to a router that both rooms stand behind, so that one namespace speaks for both. Unlike
+/// a tunnel, a wire needs neighbour discovery for IPv6: fixed entries stand in for it.
+fn overlay() -> (Peer, Peer) {
+    let rooms = Peer::new();
+    run(&format!("ip link add hn0 type veth peer name eth0 netns {}", rooms.tid));
+    run(
+        "ip address add 10.88.0.1/24 dev hn0; ip -6 address add fd00:88::1/64 dev hn0 nodad; ip link set hn0 address 02:00:00:00:00:01 up; \
+         for room in 1 2; do ip -6 neigh add fd00:88:0:$room::2 lladdr 02:00:00:00:00:02 dev hn0; done; \
+         ip route add 10.88.0.0/16 dev hn0; ip -6 route add fd00:88::/48 dev hn0; \
+         sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; \
+         echo 1 > /proc/sys/net/ipv4/conf/hn0/proxy_arp",
+    );
+    rooms.run(|| {
+        run("ip address add 10.88.1.2/32 dev eth0; ip address add 10.88.2.2/32 dev eth0; \
+             ip -6 address add fd00:88:0:1::2/64 dev eth0 nodad; ip -6 address add fd00:88:0:2::2/64 dev eth0 nodad; \
+             ip link set eth0 address 02:00:00:00:00:02 up; ip -6 neigh add fd00:88::1 lladdr 02:00:00:00:00:01 dev eth0; ip route add default dev eth0 src 10.88.1.2; \
+             ip -6 route add fd00:88::/64 dev eth0; ip -6 route add default via fd00:88::1 dev eth0 src fd00:88:0:1::2; \
+             sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0")
+    });
+    let behind = Peer::new();
+    run(&format!("ip link add eth1 type veth peer name eth0 netns {}", behind.tid));
+    run(
+        "ip address add 172.20.0.1/16 dev eth1; ip address add 198.51.100.1/24 dev eth1; ip link set eth1 up",
+    );
+    behind.run(|| {
+        run("ip address add 172.20.0.2/16 dev eth0; ip address add 198.51.100.2/24 dev eth0; ip link set eth0 up; \
+             ip route add 10.88.0.0/16 via 172.20.0.1");
+        for port in [80, 22, 8005] {
+            let listener = TcpListener::bind(("0.0.0.0", port)).unwrap();
+            std::thread::spawn(move || listener.incoming().for_each(drop));
+        }
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    (rooms, behind)
+}
+
+fn reach(rooms: &Peer, from: &'static str, to: &'static str) -> bool {
+    rooms.run(move || {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&format!("{from}:0").parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+        socket
+            .connect_timeout(&to.parse::<std::net::SocketAddr>().unwrap().into(), Duration::from_millis(1500))
+            .is_ok()
+    })
+}
+
+#[test]
+fn rooms_reach_what_policy_names_and_nothing_else() {
+    inside("segmentation::rooms_reach_what_policy_names_and_nothing_else", false, || {
+        let (rooms, behind) = overlay();
+        assert!(reach(&rooms, "10.88.2.2", "172.20.0.2:22"), "without the table everything is open");
+        apply(&two_rooms(), false).unwrap();
+        assert!(reach(&rooms, "10.88.1.2", "172.20.0.2:80"));
+        assert!(reach(&rooms, "10.88.1.2", "172.20.0.2:8005"));
+        assert!(
+            !reach(&rooms, "10.88.1.2", "172.20.0.2:22"),
+            "the way to the internet does not open HQ's networks"
+        );
+        assert!(!reach(&rooms, "10.88.2.2", "172.20.0.2:80"), "another company");
+        assert!(rooms.run(|| works("ping -c1 -W1 -I 10.88.1.2 10.88.0.1")));
+        assert!(rooms.run(|| works("ping -6 -c1 -W1 -I fd00:88:0:1::2 fd00:88::1")));
+        assert!(!rooms.run(|| works("ping -c1 -W1 -I 10.88.2.2 10.88.0.1")));
+        assert!(!rooms.run(|| works("ping -6 -c1 -W1 -I fd00:88:0:2::2 fd00:88::1")));
+        assert!(works("ping -c1 -W1 10.88.2.2"), "headquarters starts conversations");
+        // The internet, under headquarters' own address.
+        let seen = behind.run(|| TcpListener::bind("198.51.100.2:9000").unwrap());
+        let seen = std::thread::spawn(move || seen.accept().unwrap().1.ip().to_string());
+        assert!(reach(&rooms, "10.88.1.2", "198.51.100.2:9000"));
+        assert_eq!(seen.join().unwrap(), "198.51.100.1");
+        assert!(!reach(&rooms, "10.88.2.2", "198.51.100.2:80"));
+        // What has no way is told so.
+        let refused = rooms.run(|| {
+            let socket = UdpSocket::bind("10.88.1.2:0").unwrap();
+            socket.connect("172.20.0.2:9").unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            socket.send(b"x").unwrap();
+            let error = socket.recv(&mut [0]).unwrap_err();
+            !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
+        });
+        assert!(refused);
+        // Other tables are none of our business.
+        run("nft add table inet other");
+        apply(&two_rooms(), true).unwrap();
+        run("nft list table inet other");
+        remove().unwrap();
+        assert!(reach(&rooms, "10.88.2.2", "172.20.0.2:22"));
+    });
+}
+
+#[test]
+fn closing_a_flow_closes_what_is_under_way_and_a_spoofed_source_is_dropped() {
+    inside(
+        "segmentation::closing_a_flow_closes_what_is_under_way_and_a_spoofed_source_is_dropped",
+        false,
+        || {
+            let (rooms, behind) = overlay();
+            apply(&two_rooms(), false).unwrap();
+            let echo = behind.run(|| TcpListener::bind("172.20.0.2:8001").unwrap());
+            std::thread::spawn(move || {
+                let (mut stream, _) = echo.accept().unwrap();
+                let mut clone = stream.try_clone().unwrap();
+                let _ = std::io::copy(&mut stream, &mut clone);
+            });
+            let round = |stream: &mut TcpStream| {
+                use std::io::{Read as _, Write as _};
+                stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+                stream.write_all(b"x").and_then(|()| stream.read_exact(&mut [0])).is_ok()
+            };
+            let mut stream = rooms.run(|| TcpStream::connect("172.20.0.2:8001").unwrap());
+            assert!(round(&mut stream));
+            let mut closed = two_rooms();
+            closed.forward.clear();
+            apply(&closed, false).unwrap();
+            assert!(!round(&mut stream));
+
+            // Somebody on headquarters' network claims to be room 1.
+            apply(&two_rooms(), false).unwrap();
+            behind.run(|| drop(run("ip address add 10.88.1.9/32 dev eth0")));
+            run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth1.rp_filter=0");
+            let capture = rooms.capture("eth0");
+            let claim = || {
+                let _ = works(
+                    "ping -c1 -W1 -I 10.88.1.9 -p 73706f6f66 172.20.0.1; ping -c1 -W1 -I 10.88.1.9 -p 73706f6f66 10.88.1.2",
+                );
+            };
+            let spoofed = |frame: &[u8]| crate::world::holds(frame, b"spoofspoof");
+            behind.run(claim);
+            assert_eq!(capture.count(spoofed), 0);
+            remove().unwrap();
+            behind.run(claim);
+            assert!(capture.count(spoofed) > 0, "without the table it arrives");
+        },
+    );
+}

@@ -1,6 +1,7 @@
 //! What a person types to set up, demo, test and package this repository.
 
 mod demo;
+mod bench;
 mod repository;
 mod test;
 
@@ -19,6 +20,8 @@ struct Arguments {
 enum Task {
     /// Show a headquarters and two companies' rooms working, on this machine alone (under a minute)
     Demo(demo::Options),
+    /// Measure the data plane against its ceiling and against others
+    Bench(bench::Options),
     /// Run everything that CI runs (up to 40 minutes)
     Test(test::Options),
 }
@@ -26,6 +29,7 @@ enum Task {
 fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Demo(options) => demo::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Test(options) => test::run(&options),
     }
 }

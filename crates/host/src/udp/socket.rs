@@ -141,10 +141,12 @@ impl Socket {
             Transmit { destination: to, ecn: None, contents: bytes, segment_size: stride, src_ip: from };
         let outcome = self.state.borrow().try_send(UdpSockRef::from(&self.socket), &transmit);
         match outcome {
-            Err(error) if errno(&error) == Some(Errno::INVAL) => {
-                // quinn-udp takes EINVAL for a kernel without offload and gives it up for good; here it means a source
-                // address that is gone or, in older kernels, a train wider than the way.
-                self.state.replace(prepare(&self.socket)?);
+            Err(error) if is_about_the_way(&error) => {
+                if errno(&error) == Some(Errno::INVAL) {
+                    // quinn-udp takes this for a kernel without offload and gives it up for good; here it means a source
+                    // address that is gone or, in older kernels, a train wider than the way.
+                    self.state.replace(prepare(&self.socket)?);
+                }
                 if transmit.src_ip.take().is_none() {
                     return Err(error);
                 }
@@ -193,6 +195,12 @@ fn set_mark(socket: &SockRef<'_>, mark: u32) -> Result<(), UdpError> {
 
 fn errno(error: &io::Error) -> Option<Errno> {
     error.raw_os_error().map(Errno::from_raw_os_error)
+}
+
+/// Whether another source address might do: none of ours any more, or not on the way that there is now.
+fn is_about_the_way(error: &io::Error) -> bool {
+    let way = [Errno::INVAL, Errno::NETUNREACH, Errno::HOSTUNREACH, Errno::ADDRNOTAVAIL];
+    errno(error).is_some_and(|errno| way.contains(&errno))
 }
 
 /// `EIO` comes from a network card that cannot cut trains after all; quinn-udp then stops making them.

@@ -1,0 +1,160 @@
+//! `cargo xtask bench tunnel`: this data plane, its ceiling and others, taking turns on the same machine.
+//!
+//! Machines differ by half and a busy machine by more; only ratios within one round mean anything.
+
+mod contender;
+mod field;
+mod measure;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use contender::Contender;
+use hanare_lab::{BENCH, Lab};
+use table::{Sample, Table};
+
+use crate::repository;
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    subject: Subject,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subject {
+    /// One tunnel between two network namespaces: throughput, packets, delay, processor time, memory
+    Tunnel(Tunnel),
+}
+
+/// How to measure a tunnel.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: cargo xtask bench tunnel --rounds 3 --against mine='/tmp/wg --foreground {if}'"
+)]
+struct Tunnel {
+    /// Another userspace device: a name and how to start it in the foreground; `{if}` is the interface
+    #[arg(long, value_name = "NAME=COMMAND")]
+    against: Vec<String>,
+    /// How often everybody has a turn
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Length of each throughput test
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    seconds: u32,
+    /// Only these implementations
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    only: Vec<String>,
+    /// Only these tests
+    #[arg(long, value_delimiter = ',', value_name = "TEST")]
+    tests: Vec<String>,
+    /// One JSON document on stdout instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Do not build: what was built before is measured
+    #[arg(long)]
+    built: bool,
+}
+
+/// Runs the bench: outside it builds and enters a laboratory, inside it measures.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    let Subject::Tunnel(tunnel) = &options.subject;
+    match if hanare_lab::is_inside() { inside(tunnel) } else { outside(tunnel) } {
+        Ok(code) => code,
+        Err(error) => {
+            say(&format!("bench: {error}"));
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                say(&format!("  because: {error}"));
+                cause = error.source();
+            }
+            ExitCode::from(4)
+        }
+    }
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+fn outside(tunnel: &Tunnel) -> Result<ExitCode, Failure> {
+    hanare_lab::install(BENCH)?;
+    if !tunnel.built {
+        build(&["build", "--release", "--package", "hanare", "--package", "hanare-bench"])?;
+    }
+    let boringtun = contender::boringtun();
+    if !boringtun.exists() && wanted(tunnel, "boringtun-cli") {
+        say("installing boringtun-cli to measure against");
+        let root = repository::tools();
+        let root = root.to_str().ok_or("the path of this repository is not UTF-8")?;
+        build(&["install", "--quiet", "--root", root, "--version", "0.7.1", "boringtun-cli"])?;
+    }
+    let status = hanare_lab::enter(std::env::args_os().skip(1))?;
+    Ok(u8::try_from(status.code().unwrap_or(70)).map_or(ExitCode::from(70), ExitCode::from))
+}
+
+fn build(arguments: &[&str]) -> Result<(), Failure> {
+    let status = repository::cargo().args(arguments).status()?;
+    if status.success() { Ok(()) } else { Err(format!("cargo {} failed", arguments.join(" ")).into()) }
+}
+
+fn wanted(tunnel: &Tunnel, name: &str) -> bool {
+    tunnel.only.is_empty() || tunnel.only.iter().any(|only| only == name)
+}
+
+fn inside(tunnel: &Tunnel) -> Result<ExitCode, Failure> {
+    let lab = Lab::open()?;
+    let mut contenders = contender::standard();
+    for text in &tunnel.against {
+        contenders.push(text.parse::<Contender>()?);
+    }
+    contenders.retain(|contender| wanted(tunnel, &contender.name));
+    let tests: Vec<_> = measure::TESTS
+        .iter()
+        .filter(|test| tunnel.tests.is_empty() || tunnel.tests.iter().any(|only| only == test.name))
+        .collect();
+    let mut table = Table::default();
+    let mut failed = false;
+    for round in 0..tunnel.rounds {
+        // Everybody has every place in the order.
+        let count = contenders.len().max(1);
+        let order = contenders.iter().cycle().skip(round as usize % count).take(contenders.len());
+        for contender in order {
+            let place = format!("{}-{round}", contender.name);
+            let outcome = field::Field::prepare(&lab, &place, contender)
+                .and_then(|mut field| field.tests(&tests, tunnel.seconds));
+            match outcome {
+                Ok(figures) => {
+                    for figure in figures {
+                        say(&format!(
+                            "{round} {:<16} {:<16} {:>10.3} {}",
+                            contender.name, figure.test, figure.value, figure.unit
+                        ));
+                        table.add(Sample { contender: contender.name.clone(), round, figure });
+                    }
+                }
+                Err(error) => {
+                    failed = true;
+                    say(&format!("{round} {}: {error}", contender.name));
+                }
+            }
+        }
+    }
+    print(&if tunnel.json { table.json() } else { table.text() });
+    Ok(if failed { ExitCode::from(7) } else { ExitCode::SUCCESS })
+}
+
+/// The release binaries of this repository.
+fn release(name: &str) -> PathBuf {
+    repository::top().join("target/release").join(name)
+}
+
+#[expect(clippy::print_stderr, reason = "this program's talk")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+#[expect(clippy::print_stdout, reason = "this program's data")]
+fn print(text: &str) {
+    println!("{text}");
+}

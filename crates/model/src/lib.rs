@@ -9,6 +9,8 @@ pub mod invite;
 pub mod key;
 pub mod lease;
 pub mod peer;
+pub mod plan;
+pub mod policy;
 pub mod time;
 
 pub use filter::{Flow, PortRange, Segmentation, Service};

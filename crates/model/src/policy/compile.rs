@@ -1,0 +1,184 @@
+//! From a policy and what the registry holds to what the firewall does.
+
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::{Access, Party, Policy, PolicyError, Position};
+use crate::filter::{Flow, PortRange, Segmentation, Service};
+use crate::id::{CompanyId, RoomId};
+use crate::lease::Internet;
+
+/// IPv4 that is not the public internet (RFC 6890 and multicast): a policy that opens the internet opens none of it.
+const NOT_PUBLIC: [&str; 12] = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    "255.255.255.255/32",
+];
+
+/// What the registry knows and a policy is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The tunnel interface.
+    pub interface: String,
+    /// The overlay, both families.
+    pub overlay: Vec<IpNet>,
+    /// Headquarters' own addresses inside the tunnel.
+    pub own: Vec<IpAddr>,
+    /// The node API's port inside the tunnel.
+    pub api_port: u16,
+    /// Headquarters' networks.
+    pub networks: Vec<IpNet>,
+    /// Whether rooms reach the internet.
+    pub internet: Internet,
+    /// All tenants, also those without a room.
+    pub companies: Vec<CompanyId>,
+    /// All rooms.
+    pub rooms: Vec<Resident>,
+}
+
+/// A room as a policy sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resident {
+    /// Its id.
+    pub room: RoomId,
+    /// Who leases it.
+    pub company: CompanyId,
+    /// Everything that lives in it.
+    pub prefixes: Vec<IpNet>,
+}
+
+/// What a policy names that the registry does not hold, with its place. A policy is applied only if this is empty.
+#[must_use]
+pub fn unknown(policy: &Policy, site: &Site) -> Vec<PolicyError> {
+    let services = policy.services.iter().map(|service| (&service.at, service.position));
+    let rules =
+        policy.allow.iter().flat_map(|rule| [(&rule.from, rule.from_position), (&rule.to, rule.to_position)]);
+    services
+        .chain(rules)
+        .flat_map(|(parties, position)| parties.iter().map(move |party| (party, position)))
+        .filter_map(|(party, position)| missing(party, position, site))
+        .collect()
+}
+
+fn missing(party: &Party, position: Position, site: &Site) -> Option<PolicyError> {
+    let (known, text) = match party {
+        Party::Company(id) => (site.companies.contains(id), format!("there is no company {id}")),
+        Party::Room(id) => (site.rooms.iter().any(|room| room.room == *id), format!("there is no room {id}")),
+        Party::Network(net) => (
+            site.networks.iter().any(|declared| declared.contains(net)),
+            format!("{net} is not inside a network that headquarters declared with --network"),
+        ),
+        Party::Rooms | Party::Hq | Party::Service(_) => return None,
+    };
+    (!known).then_some(PolicyError { position, text })
+}
+
+/// What the firewall lets through. Parties that the registry does not hold open nothing.
+#[must_use]
+pub fn compile(policy: &Policy, site: &Site) -> Segmentation {
+    let own: Vec<IpNet> = site.own.iter().map(|address| IpNet::from(*address)).collect();
+    let mut input = vec![flow(&site.overlay, &own, Service::Ping)];
+    let tcp = match policy.defaults.hq {
+        Access::Open => Vec::new(),
+        Access::Closed => vec![PortRange { first: site.api_port, last: site.api_port }],
+    };
+    input.push(flow(&site.overlay, &own, Service::Tcp { ports: tcp }));
+
+    let mut forward: Vec<Flow> =
+        site.rooms.iter().map(|room| flow(&room.prefixes, &room.prefixes, Service::Any)).collect();
+    if policy.defaults.networks == Access::Open && !site.networks.is_empty() {
+        forward.push(flow(&site.overlay, &site.networks, Service::Any));
+    }
+    let via_hq = site.internet == Internet::ViaHq && policy.defaults.internet == Access::Open;
+    if via_hq {
+        forward.push(flow(&site.overlay[..], &internet(site), Service::Any));
+    }
+    for rule in &policy.allow {
+        let from = prefixes(&rule.from, site);
+        if rule.to.contains(&Party::Hq) && !from.is_empty() {
+            input.push(flow(&from, &own, rule.service.clone()));
+        }
+        let to = prefixes(&rule.to, site);
+        if !from.is_empty() && !to.is_empty() {
+            forward.push(flow(&from, &to, rule.service.clone()));
+        }
+    }
+    Segmentation {
+        interface: site.interface.clone(),
+        overlay: site.overlay.clone(),
+        own: site.own.clone(),
+        input,
+        forward,
+        masquerade: via_hq,
+    }
+}
+
+fn flow(from: &[IpNet], to: &[IpNet], service: Service) -> Flow {
+    Flow { from: from.to_vec(), to: to.to_vec(), service }
+}
+
+/// The prefixes of parties that live behind the tunnel or behind the server; headquarters itself is not among them.
+fn prefixes(parties: &[Party], site: &Site) -> Vec<IpNet> {
+    let mut out = Vec::new();
+    for party in parties {
+        match party {
+            Party::Network(net) => out.push(*net),
+            Party::Hq | Party::Service(_) => {}
+            Party::Rooms | Party::Company(_) | Party::Room(_) => {
+                for room in site.rooms.iter().filter(|room| lives_in(room, party)) {
+                    out.extend_from_slice(&room.prefixes);
+                }
+            }
+        }
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+fn lives_in(resident: &Resident, party: &Party) -> bool {
+    match party {
+        Party::Rooms => true,
+        Party::Company(id) => resident.company == *id,
+        Party::Room(id) => resident.room == *id,
+        Party::Network(_) | Party::Hq | Party::Service(_) => false,
+    }
+}
+
+/// Public IPv4 without what is ours. IPv6 has no way out: there is no NAT66.
+fn internet(site: &Site) -> Vec<IpNet> {
+    let ours = site.overlay.iter().chain(&site.networks).filter_map(|net| match net {
+        IpNet::V4(net) => Some(*net),
+        IpNet::V6(_) => None,
+    });
+    let holes = NOT_PUBLIC.iter().filter_map(|text| text.parse::<Ipv4Net>().ok()).chain(ours);
+    let mut open = vec![Ipv4Net::default()];
+    for hole in holes {
+        open = open.into_iter().flat_map(|net| without(net, hole)).collect();
+    }
+    open.into_iter().map(IpNet::from).collect()
+}
+
+/// `net` without `hole`: halves that do not meet the hole stay whole.
+fn without(net: Ipv4Net, hole: Ipv4Net) -> Vec<Ipv4Net> {
+    if hole.contains(&net) {
+        return Vec::new();
+    }
+    if !net.contains(&hole) {
+        return vec![net];
+    }
+    match net.subnets(net.prefix_len().saturating_add(1)) {
+        Ok(halves) => halves.flat_map(|half| without(half, hole)).collect(),
+        Err(_) => Vec::new(),
+    }
+}

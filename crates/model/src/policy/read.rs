@@ -1,0 +1,249 @@
+//! From TOML to a checked policy.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use super::{Access, Defaults, MAX_LEN, NamedService, Party, Policy, PolicyError, Position, Rule, VERSION};
+use crate::filter::{PortRange, Service};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: Spanned<u32>,
+    defaults: Option<DefaultsTable>,
+    #[serde(default)]
+    service: Vec<ServiceTable>,
+    #[serde(default)]
+    allow: Vec<AllowTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DefaultsTable {
+    hq: Option<Access>,
+    networks: Option<Access>,
+    internet: Option<Access>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceTable {
+    name: Spanned<String>,
+    at: Spanned<Parties>,
+    protocol: Spanned<Protocol>,
+    ports: Option<Spanned<Ports>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AllowTable {
+    from: Spanned<Parties>,
+    to: Spanned<Parties>,
+    protocol: Option<Spanned<Protocol>>,
+    ports: Option<Spanned<Ports>>,
+    reason: Spanned<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Protocol {
+    Any,
+    Ping,
+    Tcp,
+    Udp,
+}
+
+/// One party as a string, or several as a list.
+struct Parties(Vec<Party>);
+
+/// Ports as numbers or `"FIRST-LAST"`.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Ports(Vec<Port>);
+
+struct Port(PortRange);
+
+pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
+    let at =
+        |span: Range<usize>, what: String| PolicyError { position: position(text, span.start), text: what };
+    if text.len() > MAX_LEN {
+        return Err(at(0..0, format!("a policy has at most {MAX_LEN} bytes, this one has {}", text.len())));
+    }
+    let file: File =
+        toml::from_str(text).map_err(|error| at(error.span().unwrap_or(0..0), error.message().to_owned()))?;
+    if *file.version.get_ref() != VERSION {
+        let what =
+            format!("version {} is not known: this program reads version {VERSION}", file.version.get_ref());
+        return Err(at(file.version.span(), what));
+    }
+    let mut services = BTreeMap::new();
+    for table in file.service {
+        let service = service_of(table.protocol.get_ref(), table.ports, &at)?;
+        let position = position(text, table.at.span().start);
+        for party in &table.at.get_ref().0 {
+            if !matches!(party, Party::Hq | Party::Network(_)) {
+                return Err(at(
+                    table.at.span(),
+                    format!("a service is at hq or at network:CIDR, not at {party}"),
+                ));
+            }
+        }
+        let (span, name) = (table.name.span(), table.name.into_inner());
+        if name.parse::<crate::NodeName>().is_err() {
+            return Err(at(span, format!("{name:?} is not a name: a-z, 0-9 and - inside")));
+        }
+        let named = NamedService { name: name.clone(), at: table.at.into_inner().0, service, position };
+        if services.insert(name.clone(), named).is_some() {
+            return Err(at(span, format!("service {name} is there already")));
+        }
+    }
+    let mut allow = Vec::new();
+    for table in file.allow {
+        allow.extend(rules_of(table, &services, text, &at)?);
+    }
+    let defaults = file.defaults.map_or_else(Defaults::default, |table| Defaults {
+        hq: table.hq.unwrap_or(Access::Open),
+        networks: table.networks.unwrap_or(Access::Open),
+        internet: table.internet.unwrap_or(Access::Open),
+    });
+    Ok(Policy { defaults, services: services.into_values().collect(), allow })
+}
+
+/// A table becomes one rule for its plain parties and one for each service that it names.
+fn rules_of(
+    table: AllowTable,
+    services: &BTreeMap<String, NamedService>,
+    text: &str,
+    at: &impl Fn(Range<usize>, String) -> PolicyError,
+) -> Result<Vec<Rule>, PolicyError> {
+    let reason = table.reason.get_ref().trim();
+    if reason.is_empty() {
+        return Err(at(table.reason.span(), "say why this is open".to_owned()));
+    }
+    for party in &table.from.get_ref().0 {
+        if matches!(party, Party::Hq | Party::Service(_)) {
+            let what = format!(
+                "{party} starts nothing that a policy opens: write rooms, company:, room: or network:"
+            );
+            return Err(at(table.from.span(), what));
+        }
+    }
+    let (named, plain): (Vec<Party>, Vec<Party>) =
+        table.to.get_ref().0.iter().cloned().partition(|party| matches!(party, Party::Service(_)));
+    let rule = |to: Vec<Party>, service: Service| Rule {
+        from: table.from.get_ref().0.clone(),
+        to,
+        service,
+        reason: reason.to_owned(),
+        from_position: position(text, table.from.span().start),
+        to_position: position(text, table.to.span().start),
+    };
+    let mut rules = Vec::new();
+    for party in named {
+        let Party::Service(name) = party else { continue };
+        let Some(service) = services.get(&name) else {
+            return Err(at(table.to.span(), format!("there is no service {name} in this policy")));
+        };
+        if let Some(protocol) = &table.protocol {
+            return Err(at(protocol.span(), "a service brings its own protocol and ports".to_owned()));
+        }
+        rules.push(rule(service.at.clone(), service.service.clone()));
+    }
+    if !plain.is_empty() {
+        let Some(protocol) = &table.protocol else {
+            return Err(at(table.to.span(), "protocol is missing: any, ping, tcp or udp".to_owned()));
+        };
+        rules.push(rule(plain, service_of(protocol.get_ref(), table.ports, at)?));
+    } else if let Some(ports) = table.ports {
+        return Err(at(ports.span(), "a service brings its own protocol and ports".to_owned()));
+    }
+    Ok(rules)
+}
+
+fn service_of(
+    protocol: &Protocol,
+    ports: Option<Spanned<Ports>>,
+    at: &impl Fn(Range<usize>, String) -> PolicyError,
+) -> Result<Service, PolicyError> {
+    let ranges = |ports: Option<Spanned<Ports>>| {
+        ports.map_or_else(Vec::new, |ports| ports.into_inner().0.into_iter().map(|port| port.0).collect())
+    };
+    match (protocol, ports) {
+        (Protocol::Any | Protocol::Ping, Some(ports)) => {
+            Err(at(ports.span(), "ports belong to tcp and udp only".to_owned()))
+        }
+        (Protocol::Tcp | Protocol::Udp, Some(ports)) if ports.get_ref().0.is_empty() => {
+            Err(at(ports.span(), "name a port, or leave ports out for all of them".to_owned()))
+        }
+        (Protocol::Any, None) => Ok(Service::Any),
+        (Protocol::Ping, None) => Ok(Service::Ping),
+        (Protocol::Tcp, ports) => Ok(Service::Tcp { ports: ranges(ports) }),
+        (Protocol::Udp, ports) => Ok(Service::Udp { ports: ranges(ports) }),
+    }
+}
+
+fn position(text: &str, offset: usize) -> Position {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before.get(line_start..).map_or(0, |line| line.chars().count()) + 1;
+    Position { line: before.matches('\n').count() + 1, column }
+}
+
+impl<'de> Deserialize<'de> for Parties {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Parties;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a party such as room:kofu/306, or a list of them")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Parties, E> {
+                text.parse().map(|party| Parties(vec![party])).map_err(E::custom)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Parties, A::Error> {
+                let mut parties = Vec::new();
+                while let Some(text) = list.next_element::<String>()? {
+                    parties.push(text.parse().map_err(A::Error::custom)?);
+                }
+                if parties.is_empty() {
+                    return Err(A::Error::custom("the list names nobody"));
+                }
+                Ok(Parties(parties))
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}
+
+impl<'de> Deserialize<'de> for Port {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = Port;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a port from 1 to 65535 or a range such as \"8000-8100\"")
+            }
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Port, E> {
+                let port = u16::try_from(number).ok().filter(|port| *port != 0);
+                let port =
+                    port.ok_or_else(|| E::custom(format!("{number} is not a port from 1 to 65535")))?;
+                Ok(Port(PortRange { first: port, last: port }))
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Port, E> {
+                let parse = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port != 0);
+                let range =
+                    text.split_once('-').and_then(|(first, last)| Some((parse(first)?, parse(last)?)));
+                match range {
+                    Some((first, last)) if first <= last => Ok(Port(PortRange { first, last })),
+                    _ => Err(E::custom(format!("{text:?} is not a range of ports such as \"8000-8100\""))),
+                }
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}

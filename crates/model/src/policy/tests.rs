@@ -1,0 +1,118 @@
+use ipnet::IpNet;
+
+use super::*;
+use crate::filter::{Flow, PortRange};
+use crate::lease::Internet;
+
+fn nets(list: &[&str]) -> Vec<IpNet> {
+    list.iter().map(|net| net.parse().unwrap()).collect()
+}
+
+fn site() -> Site {
+    let room = |id: &str, company: &str, prefixes: &[&str]| Resident {
+        room: id.parse().unwrap(),
+        company: company.parse().unwrap(),
+        prefixes: nets(prefixes),
+    };
+    Site {
+        interface: "hnhq0".to_owned(),
+        overlay: nets(&["10.88.0.0/16", "fd00::/48"]),
+        own: vec!["10.88.0.1".parse().unwrap(), "fd00::1".parse().unwrap()],
+        api_port: 51821,
+        networks: nets(&["192.168.10.0/24"]),
+        internet: Internet::None,
+        companies: vec!["a".parse().unwrap(), "b".parse().unwrap(), "c".parse().unwrap()],
+        rooms: vec![
+            room("kofu/1", "a", &["10.88.1.0/24", "fd00:0:0:2::/64"]),
+            room("kofu/2", "b", &["10.88.2.0/24"]),
+            room("gujo/1", "a", &["10.88.3.0/24"]),
+        ],
+    }
+}
+
+fn crosses(segmentation: &crate::Segmentation, from: &str, to: &str) -> bool {
+    let (from, to): (std::net::IpAddr, std::net::IpAddr) = (from.parse().unwrap(), to.parse().unwrap());
+    let holds = |nets: &[IpNet], address| nets.iter().any(|net| net.contains(&address));
+    segmentation.forward.iter().any(|flow: &Flow| holds(&flow.from, from) && holds(&flow.to, to))
+}
+
+#[test]
+fn without_a_policy_a_room_reaches_itself_and_headquarters_only() {
+    let made = compile(&Policy::default(), &site());
+    assert!(crosses(&made, "10.88.1.1", "10.88.1.2"));
+    assert!(crosses(&made, "10.88.1.1", "192.168.10.9"));
+    for (from, to) in [
+        ("10.88.1.1", "10.88.2.1"),
+        ("10.88.1.1", "10.88.3.1"),
+        ("192.168.10.9", "10.88.1.1"),
+        ("10.88.1.1", "198.51.100.1"),
+        ("10.88.1.1", "192.168.11.1"),
+    ] {
+        assert!(!crosses(&made, from, to), "{from} {to}");
+    }
+    assert_eq!(made.input.len(), 2);
+    assert!(!made.masquerade);
+}
+
+#[test]
+fn a_rule_opens_one_direction_by_one_service() {
+    let policy: Policy = "version = 1\n[[allow]]\nfrom = \"company:a\"\nto = [\"room:kofu/2\", \"hq\"]\nprotocol = \"udp\"\nports = [53, \"8000-8100\"]\nreason = \"name service\"\n"
+        .parse()
+        .unwrap();
+    assert!(unknown(&policy, &site()).is_empty());
+    let made = compile(&policy, &site());
+    assert!(crosses(&made, "10.88.3.1", "10.88.2.1") && !crosses(&made, "10.88.2.1", "10.88.3.1"));
+    let ports = vec![PortRange { first: 53, last: 53 }, PortRange { first: 8000, last: 8100 }];
+    assert_eq!(made.forward.last().unwrap().service, Service::Udp { ports: ports.clone() });
+    assert_eq!(made.input.last().unwrap().service, Service::Udp { ports });
+}
+
+#[test]
+fn services_are_listed_by_name_when_networks_are_closed() {
+    let text = "version = 1\n[defaults]\nhq = \"closed\"\nnetworks = \"closed\"\n[[service]]\nname = \"files\"\nat = \"network:192.168.10.5\"\nprotocol = \"tcp\"\nports = [445]\n[[allow]]\nfrom = \"rooms\"\nto = \"service:files\"\nreason = \"file server\"\n";
+    let made = compile(&text.parse().unwrap(), &site());
+    assert!(crosses(&made, "10.88.2.1", "192.168.10.5") && !crosses(&made, "10.88.2.1", "192.168.10.6"));
+    let api = PortRange { first: 51821, last: 51821 };
+    assert_eq!(made.input.last().unwrap().service, Service::Tcp { ports: vec![api] });
+}
+
+#[test]
+fn the_internet_is_neither_a_room_nor_a_private_network() {
+    let made = compile(&Policy::default(), &Site { internet: Internet::ViaHq, ..site() });
+    assert!(made.masquerade && crosses(&made, "10.88.1.1", "198.51.100.1"));
+    for to in ["10.88.2.1", "10.1.1.1", "192.168.11.1", "172.20.0.1", "169.254.169.254", "127.0.0.1"] {
+        assert!(!crosses(&made, "10.88.1.1", to), "{to}");
+    }
+}
+
+#[test]
+fn a_complaint_points_at_its_place() {
+    let rule = |from: &str, rest: &str| format!("version = 1\n[[allow]]\nfrom = {from}\n{rest}");
+    let good = "to = \"hq\"\nprotocol = \"ping\"\nreason = \"x\"\n";
+    for (text, line, column) in [
+        ("version = 2\n".to_owned(), 1, 11),
+        ("version = 1\nrooms = 3\n".to_owned(), 2, 1),
+        (rule("\"rom:kofu/1\"", good), 3, 8),
+        (rule("\"hq\"", good), 3, 8),
+        (rule("\"rooms\"", "to = \"hq\"\nreason = \"x\"\n"), 4, 6),
+        (rule("\"rooms\"", "to = \"hq\"\nprotocol = \"tcp\"\nports = [0]\nreason = \"x\"\n"), 6, 10),
+        (rule("\"rooms\"", "to = \"hq\"\nprotocol = \"ping\"\nports = [1]\nreason = \"x\"\n"), 6, 9),
+        (rule("\"rooms\"", "to = \"service:x\"\nreason = \"x\"\n"), 4, 6),
+        (rule("\"rooms\"", "to = \"hq\"\nprotocol = \"ping\"\nreason = \" \"\n"), 6, 10),
+        ("# 甲府\nversion = \n".to_owned(), 2, 11),
+    ] {
+        let error = text.parse::<Policy>().unwrap_err();
+        assert_eq!((error.position.line, error.position.column), (line, column), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_the_registry_does_not_hold_is_named() {
+    let policy: Policy =
+        "version = 1\n[[allow]]\nfrom = \"room:kofu/9\"\nto = \"network:192.168.99.0/24\"\nprotocol = \"any\"\nreason = \"x\"\n"
+            .parse()
+            .unwrap();
+    let texts: Vec<String> = unknown(&policy, &site()).iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), 2);
+    assert!(texts[0].starts_with("line 3, column 8: there is no room kofu/9"), "{texts:?}");
+}

@@ -1,5 +1,34 @@
 //! Headquarters: registry, enrolment, node API, admin API.
 //!
-//! [`init`] makes a headquarters in a state directory; [`Server`] runs it; [`admin::Client`] talks to a running one.
+//! [`init`] makes a headquarters in a state directory; [`Server`] runs it; [`admin::Client`] talks to a running one. The data
+//! plane is somebody else's: it follows [`Server::published`] and reports through a [`PlaneLink`].
 
 pub mod admin;
+mod admin_socket;
+mod answers;
+mod api;
+mod group;
+mod init;
+mod keys;
+mod lease;
+mod limit;
+mod lock;
+mod plane;
+mod publish;
+mod random;
+mod registry;
+mod serve;
+mod settings;
+mod shared;
+mod show;
+mod store;
+
+pub use admin_socket::SocketError;
+pub use api::ApiError;
+pub use init::{DEFAULT_OVERLAY, InitError, InitOptions, Initialised, init};
+pub use keys::KeysError;
+pub use lock::LockError;
+pub use plane::{Order, PeerReport, PlaneLink, PlaneReport, Published};
+pub use random::NoRandomness;
+pub use serve::{ServeError, ServeOptions, Server};
+pub use store::StoreError;

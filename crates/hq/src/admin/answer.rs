@@ -244,9 +244,13 @@ pub struct LedgerEntry {
     pub sequence: u64,
     /// When.
     pub at: Timestamp,
-    /// What happened, such as `node-enrolled`.
+    /// Who did it: `uid 0`, `hq`, `address 192.0.2.7`.
+    pub actor: String,
+    /// What happened, such as `node.enrolled`.
     pub kind: String,
-    /// To whom and how; never a secret.
+    /// To what: the id of a room, a node, an invite.
+    pub subject: String,
+    /// How; never a secret.
     pub data: serde_json::Value,
     /// The record's hash, hexadecimal.
     pub hash: String,

@@ -13,6 +13,7 @@ pub use answer::{
     NodeCounts, NodeState, Office, PolicyShown, Removed, Revoked, Room, Status,
 };
 pub use client::{Client, ClientError};
+pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};
 pub use problem::{Noun, Problem};
 pub use request::{
     Call, CompanyAdd, CompanyList, CompanyRemove, InviteMake, LedgerExport, LedgerList, LedgerVerify,

@@ -1,0 +1,146 @@
+//! The admin socket: who asks is known by the kernel's word, and what is asked goes to the writer.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::fs::Gid;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::admin::{ADMIN_GROUP, MAX_SOCKET_PATH, Problem, Reply, SOCKET_NAME, short_path};
+use crate::answers;
+use crate::group;
+use crate::shared::Hq;
+
+/// The longest request: a policy of 1 MiB, every character of it escaped.
+const MAX_REQUEST: u64 = 8 * 1024 * 1024;
+/// Admins at a time.
+const MAX_CONNECTIONS: usize = 32;
+/// How long a request may take to arrive.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the socket cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Another headquarters answers on it.
+    #[error("another headquarters runs at {path}")]
+    Taken {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The file system says no.
+    #[error("{path}: {source}")]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// A bound socket.
+pub(crate) struct AdminSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    group: Option<group::Group>,
+}
+
+impl AdminSocket {
+    /// Makes the runtime directory if needed, replaces a socket that nobody listens on, opens it to root and the group.
+    pub(crate) fn bind(runtime: &Path) -> Result<Self, SocketError> {
+        let path = runtime.join(SOCKET_NAME);
+        let io = |source| SocketError::Io { path: path.clone(), source };
+        std::fs::create_dir_all(runtime).map_err(io)?;
+        let (directory, bind_path) = if path.as_os_str().len() > MAX_SOCKET_PATH {
+            let (directory, short) = short_path(&path).map_err(io)?;
+            (Some(directory), short)
+        } else {
+            (None, path.clone())
+        };
+        match std::os::unix::net::UnixStream::connect(&bind_path) {
+            Ok(_) => return Err(SocketError::Taken { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => std::fs::remove_file(&path).map_err(io)?,
+        }
+        let listener = UnixListener::bind(&bind_path).map_err(io)?;
+        drop(directory);
+        let group = group::find(ADMIN_GROUP);
+        if let Some(group) = &group {
+            // Only root may give a file to a group; without it root alone administers, which is the safe side.
+            let _ = rustix::fs::chown(&path, None, Some(Gid::from_raw(group.gid)));
+        }
+        std::fs::set_permissions(&path, Permissions::from_mode(0o660)).map_err(io)?;
+        Ok(Self { listener, path, group })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Answers until told to stop.
+    pub(crate) async fn serve(self, hq: Arc<Hq>, mut stop: watch::Receiver<bool>) {
+        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let mut calls = tokio::task::JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            while calls.try_join_next().is_some() {}
+            let Ok((stream, _)) = accepted else {
+                // Out of descriptors: give others time to close theirs.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
+            let (hq, caller) = (Arc::clone(&hq), self.caller(&stream));
+            calls.spawn(async move {
+                if let Err(error) = answer(&hq, stream, caller).await {
+                    tracing::debug!(%error, "an admin went away");
+                }
+                drop(permit);
+            });
+        }
+        while calls.join_next().await.is_some() {}
+    }
+
+    /// The caller's uid, if the caller may administer.
+    fn caller(&self, stream: &UnixStream) -> Result<u32, Problem> {
+        let forbidden = |uid| Problem::Forbidden { uid, group: ADMIN_GROUP.to_owned() };
+        let peer = stream.peer_cred().map_err(|_| forbidden(u32::MAX))?;
+        let own = rustix::process::geteuid().as_raw();
+        let member =
+            self.group.as_ref().is_some_and(|group| peer.gid() == group.gid || group.has_member(peer.uid()));
+        if peer.uid() == 0 || peer.uid() == own || member {
+            Ok(peer.uid())
+        } else {
+            Err(forbidden(peer.uid()))
+        }
+    }
+}
+
+async fn answer(hq: &Arc<Hq>, stream: UnixStream, caller: Result<u32, Problem>) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    let mut bounded = (&mut stream).take(MAX_REQUEST);
+    let read = bounded.read_until(b'\n', &mut line);
+    tokio::time::timeout(READ_TIMEOUT, read).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    let reply = match (caller, serde_json::from_slice(&line)) {
+        (Err(problem), _) => Reply::Refused(problem),
+        (Ok(_), Err(error)) => Reply::Refused(Problem::Malformed { text: error.to_string() }),
+        (Ok(uid), Ok(request)) => match answers::answer(hq, uid, request).await {
+            Ok(value) => Reply::Answer(value),
+            Err(problem) => Reply::Refused(problem),
+        },
+    };
+    let mut out = serde_json::to_vec(&reply)?;
+    out.push(b'\n');
+    stream.get_mut().write_all(&out).await?;
+    stream.get_mut().shutdown().await
+}

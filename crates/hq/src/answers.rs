@@ -1,0 +1,201 @@
+//! Answers to admins: questions from memory, changes through the writer.
+
+use std::sync::Arc;
+
+use hanare_ledger::{Export, Head, Record, Verdict, verify};
+use hanare_model::Timestamp;
+use hanare_model::policy::compile;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::admin::{
+    LedgerEntry, LedgerExported, LedgerVerified, Lists, Node, NodeCounts, Noun, PolicyShown, Problem,
+    Request, Status,
+};
+use crate::random;
+use crate::registry::{Act, NodeRow, Outcome, Registry, policy_in_force};
+use crate::shared::{FAREWELL, Hq};
+use crate::show;
+
+/// `WireGuard`'s reject-after-time: an older session carries nothing (whitepaper, 6.1).
+const SESSION_SECONDS: u64 = 180;
+
+/// Answers one request of a caller that may ask.
+pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<Value, Problem> {
+    let (registry, now) = (hq.writer.registry(), random::now());
+    let missing = |noun, id: String| Problem::Missing { noun, id };
+    match request {
+        Request::StatusShow(_) => json(&status(hq, &registry, now)),
+        Request::CompanyList(_) => list(registry.companies.values().map(|row| show::company(&registry, row))),
+        Request::OfficeList(_) => list(registry.offices.values().map(|row| show::office(&registry, row))),
+        Request::OfficeShow(ask) => match registry.offices.get(&ask.id) {
+            Some(row) => json(&show::office(&registry, row)),
+            None => Err(missing(Noun::Office, ask.id.to_string())),
+        },
+        Request::RoomList(_) => list(registry.rooms.values().map(|row| show::room(&registry, row, now))),
+        Request::RoomShow(ask) => match registry.rooms.get(&ask.id) {
+            Some(row) => json(&show::room(&registry, row, now)),
+            None => Err(missing(Noun::Room, ask.id.to_string())),
+        },
+        Request::NodeList(_) => {
+            let mut nodes: Vec<Node> = registry.nodes.values().map(|row| node(hq, row, now)).collect();
+            nodes.sort_by(|a, b| (&a.room, &a.name, a.revoked_at).cmp(&(&b.room, &b.name, b.revoked_at)));
+            list(nodes.into_iter())
+        }
+        Request::NodeShow(ask) => match registry.node_or_last(&ask.name) {
+            Some(row) => json(&node(hq, row, now)),
+            None => Err(missing(Noun::Node, ask.name.to_string())),
+        },
+        Request::PolicyShow(_) => {
+            let site = registry.site(&hq.interface, hq.api.port());
+            json(&PolicyShown {
+                text: registry.policy.as_ref().map_or_else(String::new, |row| row.text.clone()),
+                applied_at: registry.policy.as_ref().map(|row| row.applied_at),
+                changed: false,
+                segmentation: compile(&policy_in_force(&registry), &site),
+            })
+        }
+        Request::LedgerList(ask) => {
+            let (lines, _) = hq.writer.ledger(ask.since).await?;
+            json(&Lists { items: lines.iter().filter_map(|line| entry(line)).collect() })
+        }
+        Request::LedgerExport(_) => {
+            let (lines, head) = hq.writer.ledger(None).await?;
+            export(hq, &lines, head, now)
+        }
+        Request::LedgerVerify(_) => {
+            let (lines, head) = hq.writer.ledger(None).await?;
+            json(&verified(hq, &lines, head))
+        }
+        Request::NodeRevoke(ask) => {
+            let before = registry.node_by_name(&ask.name).map(|row| row.public_key);
+            let answer = change(hq, uid, Request::NodeRevoke(ask), before).await?;
+            Ok(answer)
+        }
+        other @ (Request::CompanyAdd(_)
+        | Request::CompanyRemove(_)
+        | Request::OfficeAdd(_)
+        | Request::OfficeRemove(_)
+        | Request::RoomAdd(_)
+        | Request::RoomRemove(_)
+        | Request::InviteMake(_)
+        | Request::NodeAddExternal(_)
+        | Request::PolicyApply(_)) => change(hq, uid, other, None).await,
+    }
+}
+
+/// Passes a change to the writer; with `leaving`, waits for the revoked node's word for as long as a farewell takes.
+async fn change(
+    hq: &Arc<Hq>,
+    uid: u32,
+    request: Request,
+    leaving: Option<hanare_model::PublicKey>,
+) -> Result<Value, Problem> {
+    let listener = leaving.filter(|key| hq.listens(key));
+    if let Some(key) = listener {
+        // Before the commit, or the publisher would drop the peer with the notice still unsent.
+        hq.depart(key);
+    }
+    let outcome = hq.writer.act(&format!("uid {uid}"), Act::Admin(Box::new(request))).await;
+    if let (Some(key), Err(_)) = (listener, &outcome) {
+        hq.farewell(&key);
+    }
+    let Outcome::Answer(mut answer) = outcome? else {
+        return Err(Problem::Bug { text: "the writer gave no answer".to_owned() });
+    };
+    if let Some(key) = listener {
+        let mut departing = hq.departing.subscribe();
+        let gone = departing.wait_for(|departing| !departing.contains_key(&key));
+        // The publisher ends the farewell at its deadline; an acknowledgement ends it sooner.
+        let acknowledged = matches!(tokio::time::timeout(FAREWELL * 9 / 10, gone).await, Ok(Ok(_)));
+        if let Some(field) = answer.get_mut("acknowledged") {
+            *field = acknowledged.into();
+        }
+    }
+    Ok(answer)
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Value, Problem> {
+    serde_json::to_value(value).map_err(|error| Problem::Bug { text: error.to_string() })
+}
+
+fn list<T: Serialize>(items: impl Iterator<Item = T>) -> Result<Value, Problem> {
+    json(&Lists { items: items.collect::<Vec<_>>() })
+}
+
+fn node(hq: &Hq, row: &NodeRow, now: Timestamp) -> Node {
+    let report = hq.report.borrow();
+    let shown = show::node(row, now, report.peers.get(&row.public_key));
+    Node { listening: hq.listens(&row.public_key), ..shown }
+}
+
+fn status(hq: &Hq, registry: &Registry, now: Timestamp) -> Status {
+    let report = hq.report.borrow();
+    let fresh = |row: &&NodeRow| {
+        let peer = report.peers.get(&row.public_key);
+        peer.and_then(|peer| peer.last_handshake_seconds).is_some_and(|age| age < SESSION_SECONDS)
+    };
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    Status {
+        interface: hq.interface.clone(),
+        addresses: registry.settings.overlay.hq().to_vec(),
+        public_key: hq.wireguard.public(),
+        signing_key: hq.signing.verify_key(),
+        pin: hq.pin.iter().map(|byte| format!("{byte:02x}")).collect(),
+        listen: hq.listen,
+        api: hq.api,
+        endpoints: registry.settings.endpoints.clone(),
+        overlay: registry.settings.overlay.prefixes().to_vec(),
+        networks: registry.settings.networks.clone(),
+        internet: registry.settings.internet,
+        nodes: NodeCounts {
+            enrolled: count(registry.enrolled().filter(|row| !show::lapsed(row, now)).count()),
+            up: count(registry.enrolled().filter(fresh).count()),
+        },
+        forwarding: report.forwarding,
+        since: hq.since,
+    }
+}
+
+fn entry(line: &str) -> Option<LedgerEntry> {
+    let record = Record::parse(line)?;
+    Some(LedgerEntry {
+        sequence: record.seq,
+        at: record.at,
+        actor: record.actor,
+        kind: record.kind,
+        subject: record.subject,
+        data: record.data,
+        hash: hanare_ledger::Hash::of(line.as_bytes()).to_string(),
+    })
+}
+
+fn export(hq: &Hq, lines: &[String], head: Head, now: Timestamp) -> Result<Value, Problem> {
+    let bug = |error: serde_json::Error| Problem::Bug { text: error.to_string() };
+    let (mut export, mut text) = Export::start(hq.signing.verify_key(), head, now).map_err(bug)?;
+    for line in lines {
+        export.record(line);
+        text.push_str(line);
+        text.push('\n');
+    }
+    let signature = export.finish(&hq.signing);
+    let signing_key = hq.signing.verify_key();
+    let (records, head) = (head.seq, head.hash.to_string());
+    json(&LedgerExported { text, signature, signing_key, records, head })
+}
+
+fn verified(hq: &Hq, lines: &[String], head: Head) -> LedgerVerified {
+    let key = hq.signing.verify_key();
+    let verdict = verify(lines.iter().map(String::as_str), &key);
+    let fault = match &verdict {
+        Verdict::Valid { head: found } if *found == head => None,
+        other => Some(format!("{other:?}")),
+    };
+    LedgerVerified {
+        valid: fault.is_none(),
+        records: head.seq,
+        head: head.hash.to_string(),
+        fault,
+        signing_key: key,
+    }
+}

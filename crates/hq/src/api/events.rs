@@ -1,0 +1,115 @@
+//! `GET /v1/events`: what a node hears while it is connected, inside the tunnel only.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use hanare_model::PublicKey;
+use hanare_model::api::{Event, Refusal};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Api;
+use super::routes::{No, enrolled, notice, renew};
+use super::tls::Peer;
+use crate::registry::Registry;
+use crate::shared::Hq;
+
+/// How often a silent stream says that it is there (`model/api.rs`).
+const ALIVE: Duration = Duration::from_secs(10);
+
+pub(super) async fn events(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+) -> Result<Response, No> {
+    let node = enrolled(&api, &peer)?;
+    // The address proves the tunnel: the data plane lets a node use none but its own.
+    if !peer.inside || !node.addresses.contains(&peer.from.ip().to_canonical()) {
+        return Err(Refusal::Malformed.into());
+    }
+    let feed = Feed::new(Arc::clone(&api.hq), node.public_key);
+    let lines = stream::unfold(feed, |mut feed| async move {
+        let event = feed.next().await?;
+        let mut line = serde_json::to_string(&event).ok()?;
+        line.push('\n');
+        Some((Ok::<_, Infallible>(line), feed))
+    });
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
+}
+
+/// One node's stream: its lease when it changes, its end, and signs of life between.
+struct Feed {
+    hq: Arc<Hq>,
+    node: PublicKey,
+    number: u64,
+    registry: watch::Receiver<Arc<Registry>>,
+    /// Serial of the lease that was sent last; none at first, so that a node that missed one hears it at once.
+    sent: Option<u64>,
+    alive_at: Instant,
+    ended: bool,
+}
+
+impl Feed {
+    fn new(hq: Arc<Hq>, node: PublicKey) -> Self {
+        let number = hq.listening.lock().map_or(0, |mut listening| {
+            let number = listening.get(&node).map_or(0, |number| number.wrapping_add(1));
+            listening.insert(node, number);
+            number
+        });
+        let mut registry = hq.writer.watch();
+        registry.mark_changed();
+        Self { hq, node, number, registry, sent: None, alive_at: Instant::now() + ALIVE, ended: false }
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        if self.ended {
+            return None;
+        }
+        loop {
+            tokio::select! {
+                changed = self.registry.changed() => {
+                    changed.ok()?;
+                    if let Some(event) = self.news().await {
+                        return Some(event);
+                    }
+                }
+                () = tokio::time::sleep_until(self.alive_at) => {
+                    self.alive_at = Instant::now() + ALIVE;
+                    // Half of a lease passes without a change of the registry.
+                    return Some(self.news().await.unwrap_or(Event::Alive));
+                }
+            }
+        }
+    }
+
+    async fn news(&mut self) -> Option<Event> {
+        let registry = Arc::clone(&self.registry.borrow_and_update());
+        let node = registry.nodes.get(&self.node)?;
+        if node.revoked_at.is_some() {
+            self.ended = true;
+            return notice(&self.hq, node).map(|tombstone| Event::Revoked { tombstone });
+        }
+        let stale = self.hq.terms.stale(node, crate::random::now());
+        if !stale && self.sent == Some(node.serial) {
+            return None;
+        }
+        let granted = renew(&self.hq, self.node).await.ok()?;
+        self.sent = self.hq.writer.registry().nodes.get(&self.node).map(|node| node.serial);
+        Some(Event::Lease { granted })
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        if let Ok(mut listening) = self.hq.listening.lock()
+            && listening.get(&self.node) == Some(&self.number)
+        {
+            listening.remove(&self.node);
+        }
+    }
+}

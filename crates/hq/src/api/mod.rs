@@ -1,0 +1,138 @@
+//! The node API: TLS 1.3 with HQ's pinned certificate, JSON over HTTP/1.1, every resource bounded.
+
+mod events;
+mod join;
+mod listen;
+mod routes;
+mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+pub(crate) use listen::{inside as listen_inside, outside as listen};
+
+use crate::keys::Keys;
+use crate::limit::{Limiter, Rate};
+use crate::shared::Hq;
+
+/// How long a handshake or a request's headers may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections from outside at a time: about 30 KiB each keeps an attacker below 8 MiB.
+const MAX_OUTSIDE: usize = 256;
+/// Connections from inside the tunnel at a time: a node holds one, and one more while it renews.
+const MAX_INSIDE: usize = 4096;
+/// New connections from one address: far more than a room behind one address makes, far less than a core can handshake.
+const CONNECTIONS: Rate = Rate { burst: 500, every: Duration::from_millis(10) };
+/// Requests from one address that were refused for what no honest device sends.
+const FORGERIES: Rate = Rate { burst: 30, every: Duration::from_secs(2) };
+
+/// Why the API cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The port is taken, or not ours to take.
+    #[error("the node API cannot listen on {address}: {source}")]
+    Bind {
+        /// Where.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The certificate and its key do not work.
+    #[error("headquarters' certificate cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// The API of one running headquarters.
+pub(crate) struct Api {
+    hq: Arc<Hq>,
+    acceptor: TlsAcceptor,
+    outside: Arc<Semaphore>,
+    inside: Arc<Semaphore>,
+    connections: Mutex<Limiter>,
+    forgeries: Mutex<Limiter>,
+}
+
+impl Api {
+    pub(crate) fn new(hq: Arc<Hq>, keys: &Keys) -> Result<Arc<Self>, ApiError> {
+        let acceptor = TlsAcceptor::from(Arc::new(tls::config(keys)?));
+        Ok(Arc::new(Self {
+            hq,
+            acceptor,
+            outside: Arc::new(Semaphore::new(MAX_OUTSIDE)),
+            inside: Arc::new(Semaphore::new(MAX_INSIDE)),
+            connections: Mutex::new(Limiter::new(CONNECTIONS)),
+            forgeries: Mutex::new(Limiter::new(FORGERIES)),
+        }))
+    }
+
+    /// Accepts until told to stop.
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            while connections.try_join_next().is_some() {}
+            let Ok((stream, from)) = accepted else {
+                // Out of descriptors: give others time to close theirs.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let Ok(at) = stream.local_addr() else { continue };
+            let inside = self.hq.terms.addresses.contains(&at.ip().to_canonical());
+            let permits = if inside { &self.inside } else { &self.outside };
+            let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { continue };
+            if !inside && !take(&self.connections, from) {
+                continue;
+            }
+            let api = Arc::clone(&self);
+            connections.spawn(async move {
+                api.connection(stream, from, inside).await;
+                drop(permit);
+            });
+        }
+        connections.shutdown().await;
+    }
+
+    async fn connection(self: Arc<Self>, stream: TcpStream, from: SocketAddr, inside: bool) {
+        let _ = stream.set_nodelay(true);
+        let accepted = tokio::time::timeout(PATIENCE, self.acceptor.accept(stream)).await;
+        let Ok(Ok(stream)) = accepted else { return };
+        let Some(peer) = tls::peer(stream.get_ref().1, from, inside) else { return };
+        let service = TowerToHyperService::new(routes::router(Arc::clone(&self), peer));
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .max_buf_size(16 * 1024)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+        if let Err(error) = served {
+            tracing::debug!(%from, %error, "a connection ended early");
+        }
+    }
+
+    /// Notes that an address sent what no honest device sends.
+    fn forged(&self, from: SocketAddr) {
+        take(&self.forgeries, from);
+    }
+
+    /// Whether an address has sent too much of that, and how long it has to wait.
+    fn banned(&self, from: SocketAddr) -> Option<Duration> {
+        self.forgeries.lock().ok()?.wait(from.ip(), Instant::now())
+    }
+}
+
+fn take(limiter: &Mutex<Limiter>, from: SocketAddr) -> bool {
+    limiter.lock().is_ok_and(|mut limiter| limiter.take(from.ip(), Instant::now()).is_ok())
+}

@@ -1,0 +1,148 @@
+//! Routes, and who may take them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hanare_model::api::{Ack, Granted, Hello, Refusal};
+use hanare_model::{PublicKey, Signed};
+
+use super::tls::Peer;
+use super::{Api, events, join};
+use crate::lease::tombstone;
+use crate::plane::Order;
+use crate::random;
+use crate::registry::{Act, NodeRow};
+use crate::shared::Hq;
+
+/// The largest request; a join has less than 1 KiB.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The routes for one connection.
+pub(super) fn router(api: Arc<Api>, peer: Peer) -> Router {
+    Router::new()
+        .route("/v1/hello", get(hello))
+        .route("/v1/join", post(join::join))
+        .route("/v1/lease", get(lease))
+        .route("/v1/events", get(events::events))
+        .route("/v1/ack", post(ack))
+        .route("/v1/rebuild", post(rebuild))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(Extension(peer))
+        .with_state(api)
+}
+
+/// A refusal, or our own failure, as an answer.
+pub(super) enum No {
+    Refused(Refusal),
+    /// The database does not do its work; trying again later may help.
+    Unavailable,
+}
+
+impl From<Refusal> for No {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refusal @ Refusal::TooMany { .. }) => {
+                (StatusCode::TOO_MANY_REQUESTS, Json(refusal)).into_response()
+            }
+            Self::Refused(refusal) => (StatusCode::FORBIDDEN, Json(refusal)).into_response(),
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        }
+    }
+}
+
+/// Says how long to wait, in whole seconds, at least one.
+pub(super) fn too_many(wait: Duration) -> Refusal {
+    Refusal::TooMany { retry_after_seconds: wait.as_secs().saturating_add(1) }
+}
+
+async fn hello(State(api): State<Arc<Api>>) -> Json<Hello> {
+    Json(Hello {
+        public_key: api.hq.wireguard.public(),
+        signing_key: api.hq.signing.verify_key(),
+        now: random::now(),
+    })
+}
+
+async fn lease(State(api): State<Arc<Api>>, Extension(peer): Extension<Peer>) -> Result<Json<Granted>, No> {
+    let node = enrolled(&api, &peer)?;
+    renew(&api.hq, node.public_key).await.map(Json)
+}
+
+async fn ack(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Result<StatusCode, No> {
+    let ack: Ack = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
+    let registry = api.hq.writer.registry();
+    let node = peer.signing_key.as_ref().and_then(|key| registry.node_by_signing_key(key));
+    match (node, ack) {
+        (None, _) => Err(Refusal::NotEnrolled.into()),
+        (Some(node), Ack::Revoked) => {
+            if node.revoked_at.is_some() {
+                api.hq.farewell(&node.public_key);
+            }
+            Ok(StatusCode::NO_CONTENT)
+        }
+        (Some(node), Ack::Lease { serial }) => {
+            tracing::info!(node = %node.name, serial, "a lease is in force");
+            Ok(StatusCode::NO_CONTENT)
+        }
+    }
+}
+
+async fn rebuild(State(api): State<Arc<Api>>, Extension(peer): Extension<Peer>) -> Result<StatusCode, No> {
+    let node = enrolled(&api, &peer)?;
+    let _ = api.hq.orders.try_send(Order::Rebuild(node.public_key));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The enrolled node at the other end; a revoked one hears its tombstone again.
+pub(super) fn enrolled(api: &Api, peer: &Peer) -> Result<NodeRow, No> {
+    let registry = api.hq.writer.registry();
+    let node = peer.signing_key.as_ref().and_then(|key| registry.node_by_signing_key(key));
+    match node {
+        None => Err(Refusal::NotEnrolled.into()),
+        Some(node) if node.revoked_at.is_some() => Err(revoked(&api.hq, node)),
+        Some(node) => Ok(node.clone()),
+    }
+}
+
+/// The refusal with a node's tombstone.
+pub(super) fn revoked(hq: &Hq, node: &NodeRow) -> No {
+    match notice(hq, node) {
+        Some(tombstone) => Refusal::Revoked { tombstone }.into(),
+        None => No::Unavailable,
+    }
+}
+
+/// A revoked node's tombstone.
+pub(super) fn notice(hq: &Hq, node: &NodeRow) -> Option<Signed> {
+    tombstone(node, &hq.signing)?.ok()
+}
+
+/// The node's lease, a new one if that is due.
+pub(super) async fn renew(hq: &Hq, key: PublicKey) -> Result<Granted, No> {
+    let stale = |node: &NodeRow| hq.terms.stale(node, random::now());
+    if hq.writer.registry().nodes.get(&key).is_some_and(stale) {
+        hq.writer.act("hq", Act::Renew(key)).await.map_err(|_| No::Unavailable)?;
+    }
+    let registry = hq.writer.registry();
+    let node = registry.nodes.get(&key).ok_or(Refusal::NotEnrolled)?;
+    if node.revoked_at.is_some() {
+        return Err(revoked(hq, node));
+    }
+    hq.terms.granted(node, &hq.signing).map_err(|_| No::Unavailable)
+}

@@ -1,0 +1,116 @@
+//! Headquarters' own keys: made once by `init`, each in a 0600 file of its own that is created exclusively.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use hanare_model::{PrivateKey, SigningKey};
+use rcgen::PublicKeyData as _;
+use ring::digest::{SHA256, digest};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
+
+use crate::random::{self, NoRandomness};
+
+/// Subject of the certificate; clients look at its key only.
+const CERTIFICATE_NAME: &str = "hanare-hq";
+
+/// Why keys cannot be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The file system says no.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{path} does not hold {what}")]
+    Content {
+        /// Which file.
+        path: PathBuf,
+        /// What was expected.
+        what: &'static str,
+    },
+    /// No certificate could be made.
+    #[error("headquarters' certificate cannot be made")]
+    Certificate(#[from] rcgen::Error),
+    /// No randomness.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+}
+
+/// The keys of one headquarters.
+pub(crate) struct Keys {
+    /// `WireGuard`.
+    pub wireguard: PrivateKey,
+    /// Leases, tombstones, ledger.
+    pub signing: SigningKey,
+    /// The node API's private key.
+    pub tls_key: PrivateKeyDer<'static>,
+    /// The node API's certificate.
+    pub certificate: CertificateDer<'static>,
+    /// SHA-256 of its SPKI.
+    pub pin: [u8; 32],
+}
+
+impl Keys {
+    /// Makes keys in a new directory.
+    pub(crate) fn create(directory: &Path) -> Result<(), KeysError> {
+        let io = |source| KeysError::Io { path: directory.to_owned(), source };
+        DirBuilder::new().mode(0o700).create(directory).map_err(io)?;
+        let wireguard = PrivateKey::from_bytes(*random::bytes()?);
+        let signing = SigningKey::from_seed(*random::bytes()?);
+        let tls = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)?;
+        let certificate =
+            rcgen::CertificateParams::new(vec![CERTIFICATE_NAME.to_owned()])?.self_signed(&tls)?;
+        write_secret(&directory.join("wireguard.key"), &wireguard.expose_base64())?;
+        write_secret(&directory.join("signing.key"), &signing.expose_base64())?;
+        write_secret(&directory.join("tls.key"), &Zeroizing::new(tls.serialize_pem()))?;
+        write_secret(&directory.join("tls.crt"), &certificate.pem())?;
+        sync_directory(directory)
+    }
+
+    /// Reads them back.
+    pub(crate) fn load(directory: &Path) -> Result<Self, KeysError> {
+        let content = |name: &str, what| KeysError::Content { path: directory.join(name), what };
+        let read = |name: &str| {
+            let path = directory.join(name);
+            std::fs::read_to_string(&path)
+                .map(Zeroizing::new)
+                .map_err(|source| KeysError::Io { path, source })
+        };
+        let wireguard = PrivateKey::from_base64(read("wireguard.key")?.trim())
+            .map_err(|_| content("wireguard.key", "a WireGuard key"))?;
+        let signing = SigningKey::from_base64(read("signing.key")?.trim())
+            .map_err(|_| content("signing.key", "a signing key"))?;
+        let pem = read("tls.key")?;
+        let pair = rcgen::KeyPair::from_pem(&pem).map_err(|_| content("tls.key", "a private key in PEM"))?;
+        let tls_key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
+            .map_err(|_| content("tls.key", "a private key in PEM"))?;
+        let certificate = CertificateDer::from_pem_slice(read("tls.crt")?.as_bytes())
+            .map_err(|_| content("tls.crt", "a certificate in PEM"))?;
+        let mut pin = [0; 32];
+        pin.copy_from_slice(digest(&SHA256, &pair.subject_public_key_info()).as_ref());
+        Ok(Self { wireguard, signing, tls_key, certificate, pin })
+    }
+}
+
+fn write_secret(path: &Path, text: &str) -> Result<(), KeysError> {
+    let io = |source| KeysError::Io { path: path.to_owned(), source };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+    file.write_all(text.trim_end().as_bytes()).map_err(io)?;
+    file.write_all(b"\n").map_err(io)?;
+    file.sync_all().map_err(io)
+}
+
+/// Makes names in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), KeysError> {
+    std::fs::File::open(directory)
+        .and_then(|file| file.sync_all())
+        .map_err(|source| KeysError::Io { path: directory.to_owned(), source })
+}

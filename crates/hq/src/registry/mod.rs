@@ -1,0 +1,171 @@
+//! The registry as it is in memory: what the database holds, indexed. One task writes both, so that reading needs no query.
+
+mod change;
+mod decide;
+mod enrol;
+mod external;
+mod invite;
+mod node;
+mod policy;
+mod rows;
+mod tenants;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use hanare_model::plan::RoomPlace;
+use hanare_model::policy::{Resident, Site};
+use hanare_model::{CompanyId, NodeName, OfficeId, PublicKey, RoomId, Timestamp, VerifyKey};
+use ipnet::IpNet;
+
+pub(crate) use change::Change;
+pub(crate) use decide::{Act, Context, Decision, Outcome, decide};
+pub(crate) use enrol::{Joined, Joining};
+pub(crate) use policy::in_force as policy_in_force;
+pub(crate) use rows::{CompanyRow, InviteRow, NodeRow, OfficeRow, PolicyRow, RoomRow};
+
+use crate::settings::Settings;
+
+/// Everything that is registered.
+#[derive(Debug, Clone)]
+pub(crate) struct Registry {
+    pub settings: Settings,
+    pub companies: BTreeMap<CompanyId, CompanyRow>,
+    pub offices: BTreeMap<OfficeId, OfficeRow>,
+    pub rooms: BTreeMap<RoomId, RoomRow>,
+    /// By `WireGuard` key; revoked ones too.
+    pub nodes: BTreeMap<PublicKey, NodeRow>,
+    pub invites: BTreeMap<String, InviteRow>,
+    pub quarantine: BTreeMap<IpNet, Timestamp>,
+    pub policy: Option<PolicyRow>,
+    by_signing_key: BTreeMap<VerifyKey, PublicKey>,
+    by_name: BTreeMap<NodeName, PublicKey>,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub(crate) const fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            companies: BTreeMap::new(),
+            offices: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            invites: BTreeMap::new(),
+            quarantine: BTreeMap::new(),
+            policy: None,
+            by_signing_key: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a change in; the database has taken the same one, or will in the same transaction.
+    pub(crate) fn apply(&mut self, change: &Change) {
+        match change.clone() {
+            Change::Company(row) => {
+                self.companies.insert(row.id.clone(), row);
+            }
+            Change::CompanyGone(id) => {
+                self.companies.remove(&id);
+            }
+            Change::Office(row) => {
+                self.offices.insert(row.id.clone(), row);
+            }
+            Change::OfficeGone(id) => {
+                self.offices.remove(&id);
+            }
+            Change::Room(row) => {
+                self.rooms.insert(row.id.clone(), row);
+            }
+            Change::RoomGone(id) => {
+                self.rooms.remove(&id);
+            }
+            Change::Invite(row) => {
+                self.invites.insert(row.id.clone(), row);
+            }
+            Change::Node(row) => self.put_node(*row),
+            Change::Quarantine(prefix, until) => {
+                self.quarantine.insert(prefix, until);
+            }
+            Change::Policy(row) => self.policy = Some(row),
+        }
+    }
+
+    fn put_node(&mut self, row: NodeRow) {
+        let key = row.public_key;
+        if let Some(signing) = row.signing_key {
+            self.by_signing_key.insert(signing, key);
+        }
+        if row.revoked_at.is_none() {
+            self.by_name.insert(row.name.clone(), key);
+        } else if self.by_name.get(&row.name) == Some(&key) {
+            self.by_name.remove(&row.name);
+        }
+        self.nodes.insert(key, row);
+    }
+
+    /// The node that has this signing key, revoked or not.
+    pub(crate) fn node_by_signing_key(&self, key: &VerifyKey) -> Option<&NodeRow> {
+        self.by_signing_key.get(key).and_then(|key| self.nodes.get(key))
+    }
+
+    /// The enrolled node of this name.
+    pub(crate) fn node_by_name(&self, name: &NodeName) -> Option<&NodeRow> {
+        self.by_name.get(name).and_then(|key| self.nodes.get(key))
+    }
+
+    /// The node of this name, or the last revoked one that had it.
+    pub(crate) fn node_or_last(&self, name: &NodeName) -> Option<&NodeRow> {
+        self.node_by_name(name).or_else(|| {
+            self.nodes.values().filter(|node| node.name == *name).max_by_key(|node| node.revoked_at)
+        })
+    }
+
+    /// Enrolled nodes.
+    pub(crate) fn enrolled(&self) -> impl Iterator<Item = &NodeRow> {
+        self.nodes.values().filter(|node| node.revoked_at.is_none())
+    }
+
+    /// Enrolled nodes of a room.
+    pub(crate) fn nodes_of(&self, room: &RoomId) -> impl Iterator<Item = &NodeRow> {
+        self.enrolled().filter(move |node| node.room == *room)
+    }
+
+    /// Places of all rooms.
+    pub(crate) fn places(&self) -> Vec<RoomPlace> {
+        self.rooms.values().map(|room| room.place).collect()
+    }
+
+    /// Addresses of all enrolled nodes.
+    pub(crate) fn addresses(&self) -> BTreeSet<IpAddr> {
+        self.enrolled().flat_map(|node| node.addresses).collect()
+    }
+
+    /// What nobody may have yet.
+    pub(crate) fn held(&self, now: Timestamp) -> Vec<IpNet> {
+        self.quarantine.iter().filter(|(_, until)| **until > now).map(|(prefix, _)| *prefix).collect()
+    }
+
+    /// What a policy is compiled against.
+    pub(crate) fn site(&self, interface: &str, api_port: u16) -> Site {
+        let overlay = &self.settings.overlay;
+        Site {
+            interface: interface.to_owned(),
+            overlay: overlay.prefixes().to_vec(),
+            own: overlay.hq().to_vec(),
+            api_port,
+            networks: self.settings.networks.clone(),
+            internet: self.settings.internet,
+            companies: self.companies.keys().cloned().collect(),
+            rooms: self
+                .rooms
+                .values()
+                .map(|room| Resident {
+                    room: room.id.clone(),
+                    company: room.company.clone(),
+                    prefixes: overlay.room(room.place).to_vec(),
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Nodes: placing, renewing, revoking.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hanare_model::plan::QUARANTINE;
+use hanare_model::{NodeKind, PublicKey, RoomId};
+use ipnet::IpNet;
+use serde_json::json;
+
+use super::rows::{NodeRow, RoomRow};
+use super::tenants::{missing, plan_problem, text};
+use super::{Change, Context, Decision, Outcome, Registry};
+use crate::admin::{NodeRevoke, Noun, Problem, Revoked};
+use crate::show;
+
+/// A room, and addresses and LAN for a new node in it.
+pub(super) fn place<'a>(
+    registry: &'a Registry,
+    context: &Context,
+    room: &RoomId,
+    kind: NodeKind,
+) -> Result<(&'a RoomRow, [IpAddr; 2], Vec<IpNet>), Problem> {
+    let row = registry.rooms.get(room).ok_or_else(|| missing(Noun::Room, room))?;
+    let overlay = &registry.settings.overlay;
+    let gateway = registry.nodes_of(room).find(|node| node.kind == NodeKind::Gateway);
+    let lan = match (kind, gateway) {
+        (NodeKind::Gateway, Some(gateway)) => {
+            return Err(Problem::GatewayTaken { room: room.to_string(), node: gateway.name.to_string() });
+        }
+        (NodeKind::Gateway, None) => overlay.lan(row.place).to_vec(),
+        (NodeKind::Endpoint | NodeKind::External, _) => Vec::new(),
+    };
+    let addresses = overlay
+        .place_node(row.place, &registry.addresses(), &registry.held(context.now))
+        .map_err(|error| plan_problem(registry, error))?;
+    Ok((row, addresses, lan))
+}
+
+/// A new lease if one is due; not on the ledger, it changes nobody's rights.
+pub(super) fn renew(registry: &Registry, context: &Context, key: &PublicKey) -> Decision {
+    let done = Decision::nothing(Outcome::Done);
+    match registry.nodes.get(key) {
+        Some(node) if node.revoked_at.is_none() && context.terms.stale(node, context.now) => {
+            done.with(Change::Node(Box::new(context.terms.renewed(node, context.now))))
+        }
+        _ => done,
+    }
+}
+
+pub(super) fn roamed(registry: &Registry, news: &[(PublicKey, SocketAddr)]) -> Decision {
+    let mut decision = Decision::nothing(Outcome::Done);
+    for (key, endpoint) in news {
+        if let Some(node) = registry.nodes.get(key).filter(|node| node.endpoint != Some(*endpoint)) {
+            decision =
+                decision.with(Change::Node(Box::new(NodeRow { endpoint: Some(*endpoint), ..node.clone() })));
+        }
+    }
+    decision
+}
+
+pub(super) fn revoke(registry: &Registry, context: &Context, ask: NodeRevoke) -> Result<Decision, Problem> {
+    if let Some(reason) = &ask.reason {
+        text("reason", reason)?;
+    }
+    let Some(node) = registry.node_or_last(&ask.name) else {
+        return Err(missing(Noun::Node, &ask.name));
+    };
+    if node.revoked_at.is_some() {
+        let node = show::node(node, context.now, None);
+        return Decision::answer(&Revoked { node, changed: false, acknowledged: false });
+    }
+    let row = NodeRow { revoked_at: Some(context.now), reason: ask.reason, ..node.clone() };
+    let data = json!({
+        "public_key": row.public_key,
+        "room": row.room,
+        "company": row.company,
+        "addresses": row.addresses,
+        "reason": row.reason,
+    });
+    let shown = Revoked { node: show::node(&row, context.now, None), changed: true, acknowledged: false };
+    let mut revoked = Decision::answer(&shown)?.recorded(context, "node.revoked", row.name.as_str(), data);
+    for address in row.addresses {
+        revoked = revoked.with(Change::Quarantine(IpNet::from(address), context.now.after(QUARANTINE)));
+    }
+    Ok(revoked.with(Change::Node(Box::new(row))))
+}

@@ -1,0 +1,74 @@
+//! The segmentation policy: applying one, and what holds on to it.
+
+use hanare_model::policy::{self, Party, Policy, PolicyError, compile};
+use hanare_model::{CompanyId, RoomId};
+use ring::digest::{SHA256, digest};
+use serde_json::json;
+
+use super::rows::PolicyRow;
+use super::{Change, Context, Decision, Registry};
+use crate::admin::{PolicyApply, PolicyShown, Problem};
+
+pub(super) fn apply(registry: &Registry, context: &Context, ask: PolicyApply) -> Result<Decision, Problem> {
+    let policy: Policy = ask.text.parse().map_err(|error| problem(&error))?;
+    let site = registry.site(&context.interface, context.terms.api_port);
+    if let Some(error) = policy::unknown(&policy, &site).first() {
+        return Err(problem(error));
+    }
+    let segmentation = compile(&policy, &site);
+    if let Some(row) = registry.policy.as_ref().filter(|row| row.text == ask.text) {
+        let applied_at = Some(row.applied_at);
+        return Decision::answer(&PolicyShown { text: ask.text, applied_at, changed: false, segmentation });
+    }
+    let row = PolicyRow { text: ask.text.clone(), applied_at: context.now };
+    let hash: String =
+        digest(&SHA256, ask.text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let rules: Vec<_> = policy
+        .allow
+        .iter()
+        .map(|rule| {
+            let names = |parties: &[Party]| parties.iter().map(ToString::to_string).collect::<Vec<_>>();
+            json!({ "from": names(&rule.from), "to": names(&rule.to), "service": rule.service, "reason": rule.reason })
+        })
+        .collect();
+    // A policy may have more rules than a ledger record has room for; its hash always stands for the whole text.
+    let rules_fit = serde_json::to_string(&rules).is_ok_and(|text| text.len() < 32 * 1024);
+    let data =
+        json!({ "sha256": hash, "count": rules.len(), "rules": if rules_fit { rules } else { Vec::new() } });
+    let shown = PolicyShown { text: ask.text, applied_at: Some(context.now), changed: true, segmentation };
+    Ok(Decision::answer(&shown)?
+        .recorded(context, "policy.applied", "policy", data)
+        .with(Change::Policy(row)))
+}
+
+fn problem(error: &PolicyError) -> Problem {
+    Problem::Policy {
+        line: u64::try_from(error.position.line).unwrap_or(u64::MAX),
+        column: u64::try_from(error.position.column).unwrap_or(u64::MAX),
+        text: error.text.clone(),
+    }
+}
+
+/// The policy in force; the defaults if there is none. It was readable when it was applied.
+pub(crate) fn in_force(registry: &Registry) -> Policy {
+    registry.policy.as_ref().and_then(|row| row.text.parse().ok()).unwrap_or_default()
+}
+
+/// `policy` if it names the company: removing it would hand its rules to the next one of that name.
+pub(super) fn names_company(registry: &Registry, id: &CompanyId) -> Option<String> {
+    names(registry, &Party::Company(id.clone()))
+}
+
+/// `policy` if it names the room.
+pub(super) fn names_room(registry: &Registry, id: &RoomId) -> Option<String> {
+    names(registry, &Party::Room(id.clone()))
+}
+
+fn names(registry: &Registry, party: &Party) -> Option<String> {
+    let policy = in_force(registry);
+    policy
+        .allow
+        .iter()
+        .any(|rule| rule.from.contains(party) || rule.to.contains(party))
+        .then(|| "policy".to_owned())
+}

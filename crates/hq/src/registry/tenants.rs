@@ -1,0 +1,211 @@
+//! Companies, offices and rooms: adding and removing.
+
+use hanare_model::RoomId;
+use hanare_model::plan::{PlanError, QUARANTINE, overlap};
+use ipnet::IpNet;
+use serde_json::json;
+
+use super::rows::{CompanyRow, OfficeRow, RoomRow};
+use super::{Change, Context, Decision, Registry, policy};
+use crate::admin::{
+    Added, CompanyAdd, CompanyRemove, Noun, OfficeAdd, OfficeRemove, Problem, Removed, RoomAdd, RoomRemove,
+};
+use crate::show;
+
+/// The longest name or reason, in characters.
+const MAX_TEXT: usize = 200;
+
+/// Checks a text that a person gave and other people will read.
+pub(super) fn text(field: &str, text: &str) -> Result<(), Problem> {
+    let bad = |reason: String| Err(Problem::Text { field: field.to_owned(), reason });
+    if text.trim().is_empty() {
+        return bad("it is empty".to_owned());
+    }
+    if text.chars().count() > MAX_TEXT {
+        return bad(format!("it has more than {MAX_TEXT} characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return bad("it holds control characters".to_owned());
+    }
+    Ok(())
+}
+
+pub(super) fn exists(noun: Noun, id: impl ToString) -> Problem {
+    Problem::Exists { noun, id: id.to_string() }
+}
+
+pub(super) fn missing(noun: Noun, id: impl ToString) -> Problem {
+    Problem::Missing { noun, id: id.to_string() }
+}
+
+pub(super) fn company_add(
+    registry: &Registry,
+    context: &Context,
+    ask: CompanyAdd,
+) -> Result<Decision, Problem> {
+    let name = ask.name.unwrap_or_else(|| ask.id.to_string());
+    text("name", &name)?;
+    if let Some(row) = registry.companies.get(&ask.id) {
+        return if row.name == name {
+            Decision::answer(&Added { created: false, item: show::company(registry, row) })
+        } else {
+            Err(exists(Noun::Company, &ask.id))
+        };
+    }
+    let row = CompanyRow { id: ask.id, name, created_at: context.now };
+    let data = json!({ "name": row.name });
+    let added = Decision::answer(&Added { created: true, item: show::company(registry, &row) })?;
+    Ok(added.recorded(context, "company.added", row.id.as_str(), data).with(Change::Company(row)))
+}
+
+pub(super) fn company_remove(
+    registry: &Registry,
+    context: &Context,
+    ask: &CompanyRemove,
+) -> Result<Decision, Problem> {
+    if !registry.companies.contains_key(&ask.id) {
+        return Err(missing(Noun::Company, &ask.id));
+    }
+    let room = registry.rooms.values().find(|room| room.company == ask.id);
+    let by =
+        room.map(|room| format!("room {}", room.id)).or_else(|| policy::names_company(registry, &ask.id));
+    if let Some(by) = by {
+        return Err(Problem::InUse { noun: Noun::Company, id: ask.id.to_string(), by });
+    }
+    let removed = Decision::answer(&Removed { id: ask.id.to_string() })?;
+    Ok(removed
+        .recorded(context, "company.removed", ask.id.as_str(), json!({}))
+        .with(Change::CompanyGone(ask.id.clone())))
+}
+
+pub(super) fn office_add(
+    registry: &Registry,
+    context: &Context,
+    ask: OfficeAdd,
+) -> Result<Decision, Problem> {
+    let name = ask.name.unwrap_or_else(|| ask.id.to_string());
+    text("name", &name)?;
+    for (key, value) in &ask.site {
+        text("site", key)?;
+        text("site", value)?;
+    }
+    if let Some(row) = registry.offices.get(&ask.id) {
+        return if row.name == name && row.site == ask.site {
+            Decision::answer(&Added { created: false, item: show::office(registry, row) })
+        } else {
+            Err(exists(Noun::Office, &ask.id))
+        };
+    }
+    let row = OfficeRow { id: ask.id, name, site: ask.site, created_at: context.now };
+    let data = json!({ "name": row.name, "site": row.site });
+    let added = Decision::answer(&Added { created: true, item: show::office(registry, &row) })?;
+    Ok(added.recorded(context, "office.added", row.id.as_str(), data).with(Change::Office(row)))
+}
+
+pub(super) fn office_remove(
+    registry: &Registry,
+    context: &Context,
+    ask: &OfficeRemove,
+) -> Result<Decision, Problem> {
+    if !registry.offices.contains_key(&ask.id) {
+        return Err(missing(Noun::Office, &ask.id));
+    }
+    if let Some(room) = registry.rooms.keys().find(|room| *room.office() == ask.id) {
+        let by = format!("room {room}");
+        return Err(Problem::InUse { noun: Noun::Office, id: ask.id.to_string(), by });
+    }
+    let removed = Decision::answer(&Removed { id: ask.id.to_string() })?;
+    Ok(removed
+        .recorded(context, "office.removed", ask.id.as_str(), json!({}))
+        .with(Change::OfficeGone(ask.id.clone())))
+}
+
+pub(super) fn room_add(registry: &Registry, context: &Context, ask: RoomAdd) -> Result<Decision, Problem> {
+    if !registry.companies.contains_key(&ask.company) {
+        return Err(missing(Noun::Company, &ask.company));
+    }
+    if let Some(row) = registry.rooms.get(&ask.id) {
+        let same = row.company == ask.company && ask.prefix.is_none_or(|prefix| prefix == row.place.v4);
+        return if same {
+            Decision::answer(&Added { created: false, item: show::room(registry, row, context.now) })
+        } else {
+            Err(exists(Noun::Room, &ask.id))
+        };
+    }
+    let held = registry.held(context.now);
+    let place = registry
+        .settings
+        .overlay
+        .place_room(ask.prefix, &registry.places(), &held)
+        .map_err(|error| plan_problem(registry, error))?;
+    let office = ask.id.office().clone();
+    let row = RoomRow { id: ask.id, company: ask.company, place, created_at: context.now };
+    let item = show::room(registry, &row, context.now);
+    let data = json!({ "company": row.company, "prefixes": registry.settings.overlay.room(place) });
+    let mut added = Decision::answer(&Added { created: true, item })?;
+    if !registry.offices.contains_key(&office) {
+        let name = office.to_string();
+        let data = json!({ "name": name, "site": {} });
+        let office =
+            OfficeRow { id: office, name, site: std::collections::BTreeMap::new(), created_at: context.now };
+        added =
+            added.recorded(context, "office.added", office.id.as_str(), data).with(Change::Office(office));
+    }
+    Ok(added.recorded(context, "room.added", &row.id.to_string(), data).with(Change::Room(row)))
+}
+
+pub(super) fn room_remove(
+    registry: &Registry,
+    context: &Context,
+    ask: &RoomRemove,
+) -> Result<Decision, Problem> {
+    let Some(row) = registry.rooms.get(&ask.id) else {
+        return Err(missing(Noun::Room, &ask.id));
+    };
+    let node = registry.nodes_of(&ask.id).next().map(|node| format!("node {}", node.name));
+    if let Some(by) = node.or_else(|| policy::names_room(registry, &ask.id)) {
+        return Err(Problem::InUse { noun: Noun::Room, id: ask.id.to_string(), by });
+    }
+    let mut removed = Decision::answer(&Removed { id: ask.id.to_string() })?;
+    for invite in registry.invites.values().filter(|invite| invite.room == ask.id && invite.open(context.now))
+    {
+        let closed = super::InviteRow { closed: true, ..invite.clone() };
+        removed = removed.recorded(context, "invite.closed", &closed.id, json!({ "room": ask.id }));
+        removed = removed.with(Change::Invite(closed));
+    }
+    let lived_in = registry.nodes.values().any(|node| node.room == ask.id);
+    if lived_in {
+        let until = context.now.after(QUARANTINE);
+        for prefix in registry.settings.overlay.room(row.place) {
+            removed = removed.with(Change::Quarantine(prefix, until));
+        }
+    }
+    Ok(removed
+        .recorded(context, "room.removed", &ask.id.to_string(), json!({ "quarantined": lived_in }))
+        .with(Change::RoomGone(ask.id.clone())))
+}
+
+/// Says whose the prefix in the way is.
+pub(super) fn plan_problem(registry: &Registry, error: PlanError) -> Problem {
+    match error {
+        PlanError::Overlap { prefix, with } => {
+            Problem::Overlap { prefix, with, owner: owner(registry, &with) }
+        }
+        PlanError::Unusable { prefix, reason } => Problem::Prefix { prefix, reason: reason.to_owned() },
+        PlanError::Full(prefix) => Problem::Full { place: prefix.to_string() },
+    }
+}
+
+fn owner(registry: &Registry, with: &IpNet) -> String {
+    let overlay = &registry.settings.overlay;
+    let room: Option<&RoomId> = registry
+        .rooms
+        .values()
+        .find(|room| overlay.room(room.place).iter().any(|prefix| overlap(prefix, with)))
+        .map(|room| &room.id);
+    match room {
+        Some(room) => format!("room {room}"),
+        None if overlay.hq().iter().any(|own| with.contains(own)) => "headquarters".to_owned(),
+        None => "quarantine".to_owned(),
+    }
+}

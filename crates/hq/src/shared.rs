@@ -1,0 +1,59 @@
+//! What the node API, the admin socket and the publisher of one running headquarters have in common.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use hanare_model::{PrivateKey, PublicKey, SigningKey, Timestamp};
+use tokio::sync::{mpsc, watch};
+
+use crate::lease::LeaseTerms;
+use crate::plane::{Order, PlaneReport};
+use crate::store::writer::Writer;
+
+/// How long a revoked node that listens may take to say that it read the notice (`DESIGN`: acknowledged within a second).
+pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
+
+/// One running headquarters.
+pub(crate) struct Hq {
+    pub writer: Writer,
+    pub wireguard: PrivateKey,
+    pub signing: SigningKey,
+    pub pin: [u8; 32],
+    pub terms: LeaseTerms,
+    pub interface: String,
+    pub listen: SocketAddr,
+    pub api: SocketAddr,
+    pub since: Timestamp,
+    pub report: watch::Receiver<PlaneReport>,
+    pub orders: mpsc::Sender<Order>,
+    /// Revoked nodes that are still being told, until when.
+    pub departing: watch::Sender<BTreeMap<PublicKey, Instant>>,
+    /// Nodes that listen for events, with the number of their newest stream.
+    pub listening: Mutex<BTreeMap<PublicKey, u64>>,
+}
+
+impl Hq {
+    /// Nodes that are still being told of their revocation.
+    pub(crate) fn departing(&self) -> BTreeSet<PublicKey> {
+        self.departing.borrow().keys().copied().collect()
+    }
+
+    /// Whether a node listens for events.
+    pub(crate) fn listens(&self, node: &PublicKey) -> bool {
+        self.listening.lock().is_ok_and(|listening| listening.contains_key(node))
+    }
+
+    /// Holds a node's peer back from removal while it is told.
+    pub(crate) fn depart(&self, node: PublicKey) {
+        self.departing.send_modify(|departing| {
+            departing.insert(node, Instant::now() + FAREWELL);
+        });
+    }
+
+    /// The node has read its notice, or its time is over.
+    pub(crate) fn farewell(&self, node: &PublicKey) {
+        self.departing.send_if_modified(|departing| departing.remove(node).is_some());
+    }
+}

@@ -1,0 +1,182 @@
+//! From rows to the registry. What cannot be read is damage, never a default.
+
+use std::str::FromStr;
+
+use hanare_model::plan::RoomPlace;
+use hanare_model::{NodeKind, PresharedKey, Timestamp};
+use serde::de::DeserializeOwned;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::{save, sql};
+use crate::registry::{Change, CompanyRow, InviteRow, NodeRow, OfficeRow, PolicyRow, Registry, RoomRow};
+
+/// Why the registry cannot be read.
+pub(super) enum LoadError {
+    /// The driver says so.
+    Driver(sqlx::Error),
+    /// A column holds what it never should.
+    Content(String),
+}
+
+impl From<sqlx::Error> for LoadError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+/// A row with readers that name the column in what they complain about.
+struct Columns(SqliteRow);
+
+impl Columns {
+    fn text(&self, column: &str) -> Result<String, LoadError> {
+        Ok(self.0.try_get(column)?)
+    }
+
+    fn maybe_text(&self, column: &str) -> Result<Option<String>, LoadError> {
+        Ok(self.0.try_get(column)?)
+    }
+
+    fn number(&self, column: &str) -> Result<i64, LoadError> {
+        Ok(self.0.try_get(column)?)
+    }
+
+    fn time(&self, column: &str) -> Result<Timestamp, LoadError> {
+        self.number(column).map(Timestamp::from_seconds)
+    }
+
+    fn parse<T: FromStr>(&self, column: &str) -> Result<T, LoadError> {
+        self.text(column)?.parse().map_err(|_| unreadable(column))
+    }
+
+    fn maybe_parse<T: FromStr>(&self, column: &str) -> Result<Option<T>, LoadError> {
+        self.maybe_text(column)?.map(|text| text.parse().map_err(|_| unreadable(column))).transpose()
+    }
+
+    fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, LoadError> {
+        serde_json::from_str(&self.text(column)?).map_err(|_| unreadable(column))
+    }
+
+    fn kind(&self) -> Result<NodeKind, LoadError> {
+        serde_json::from_value(self.text("kind")?.into()).map_err(|_| unreadable("kind"))
+    }
+}
+
+fn unreadable(column: &str) -> LoadError {
+    LoadError::Content(format!("column {column} cannot be read"))
+}
+
+pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Registry, LoadError> {
+    let settings = setting(connection, save::SETTINGS)
+        .await?
+        .ok_or_else(|| LoadError::Content("the settings are missing".to_owned()))?;
+    let mut registry = Registry::new(settings);
+    if let Some(policy) = setting::<PolicyRow>(connection, save::POLICY).await? {
+        registry.apply(&Change::Policy(policy));
+    }
+    let readers: [(&'static str, fn(&Columns) -> Result<Change, LoadError>); 6] = [
+        (sql::SELECT_COMPANIES, company),
+        (sql::SELECT_OFFICES, office),
+        (sql::SELECT_ROOMS, room),
+        (sql::SELECT_INVITES, invite),
+        (sql::SELECT_NODES, node),
+        (sql::SELECT_QUARANTINE, quarantine),
+    ];
+    for (statement, read) in readers {
+        for row in sqlx::query(statement).fetch_all(&mut *connection).await? {
+            registry.apply(&read(&Columns(row))?);
+        }
+    }
+    Ok(registry)
+}
+
+async fn setting<T: DeserializeOwned>(
+    connection: &mut SqliteConnection,
+    name: &str,
+) -> Result<Option<T>, LoadError> {
+    let text: Option<String> =
+        sqlx::query_scalar(sql::SELECT_SETTING).bind(name).fetch_optional(connection).await?;
+    let read = |text: String| {
+        serde_json::from_str(&text).map_err(|error| LoadError::Content(format!("setting {name}: {error}")))
+    };
+    text.map(read).transpose()
+}
+
+fn company(row: &Columns) -> Result<Change, LoadError> {
+    Ok(Change::Company(CompanyRow {
+        id: row.parse("id")?,
+        name: row.text("name")?,
+        created_at: row.time("created_at")?,
+    }))
+}
+
+fn office(row: &Columns) -> Result<Change, LoadError> {
+    Ok(Change::Office(OfficeRow {
+        id: row.parse("id")?,
+        name: row.text("name")?,
+        site: row.json("site")?,
+        created_at: row.time("created_at")?,
+    }))
+}
+
+fn room(row: &Columns) -> Result<Change, LoadError> {
+    let slot = u16::try_from(row.number("slot")?).map_err(|_| unreadable("slot"))?;
+    Ok(Change::Room(RoomRow {
+        id: row.parse("id")?,
+        company: row.parse("company")?,
+        place: RoomPlace { v4: row.parse("prefix")?, slot },
+        created_at: row.time("created_at")?,
+    }))
+}
+
+fn invite(row: &Columns) -> Result<Change, LoadError> {
+    let text = row.text("fingerprint")?;
+    let mut fingerprint = [0; 32];
+    if text.len() != 64 {
+        return Err(unreadable("fingerprint"));
+    }
+    for (index, byte) in fingerprint.iter_mut().enumerate() {
+        let digits = text.get(2 * index..2 * index + 2).ok_or_else(|| unreadable("fingerprint"))?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| unreadable("fingerprint"))?;
+    }
+    Ok(Change::Invite(InviteRow {
+        id: row.text("id")?,
+        fingerprint,
+        room: row.parse("room")?,
+        kind: row.kind()?,
+        node: row.maybe_parse("node")?,
+        expires_at: row.time("expires_at")?,
+        created_at: row.time("created_at")?,
+        redeemed_by: row.maybe_parse("redeemed_by")?,
+        closed: row.0.try_get("closed")?,
+    }))
+}
+
+fn node(row: &Columns) -> Result<Change, LoadError> {
+    let preshared: PresharedKey =
+        serde_json::from_value(row.text("preshared_key")?.into()).map_err(|_| unreadable("preshared_key"))?;
+    let revoked: Option<i64> = row.0.try_get("revoked_at")?;
+    Ok(Change::Node(Box::new(NodeRow {
+        public_key: row.parse("public_key")?,
+        signing_key: row.maybe_parse("signing_key")?,
+        preshared_key: preshared,
+        name: row.parse("name")?,
+        kind: row.kind()?,
+        company: row.parse("company")?,
+        room: row.parse("room")?,
+        addresses: [row.parse("address4")?, row.parse("address6")?],
+        lan: row.json("lan")?,
+        enrolled_at: row.time("enrolled_at")?,
+        serial: u64::try_from(row.number("serial")?).map_err(|_| unreadable("serial"))?,
+        issued_at: row.time("issued_at")?,
+        expires_at: row.time("expires_at")?,
+        lease_digest: row.text("lease_digest")?,
+        endpoint: row.maybe_parse("endpoint")?,
+        revoked_at: revoked.map(Timestamp::from_seconds),
+        reason: row.maybe_text("reason")?,
+    })))
+}
+
+fn quarantine(row: &Columns) -> Result<Change, LoadError> {
+    Ok(Change::Quarantine(row.parse("prefix")?, row.time("until")?))
+}

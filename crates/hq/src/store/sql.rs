@@ -1,0 +1,79 @@
+//! Every statement, as a constant with `$n` parameters, so that SQLite and later PostgreSQL run the same text.
+
+pub(super) const SELECT_SETTING: &str = "SELECT value FROM setting WHERE name = $1";
+pub(super) const PUT_SETTING: &str = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+pub(super) const SELECT_COMPANIES: &str = "SELECT id, name, created_at FROM company";
+pub(super) const PUT_COMPANY: &str = "INSERT INTO company (id, name, created_at) VALUES ($1, $2, $3)";
+pub(super) const DELETE_COMPANY: &str = "DELETE FROM company WHERE id = $1";
+
+pub(super) const SELECT_OFFICES: &str = "SELECT id, name, site, created_at FROM office";
+pub(super) const PUT_OFFICE: &str = "INSERT INTO office (id, name, site, created_at) VALUES ($1, $2, $3, $4)";
+pub(super) const DELETE_OFFICE: &str = "DELETE FROM office WHERE id = $1";
+
+pub(super) const SELECT_ROOMS: &str = "SELECT id, company, prefix, slot, created_at FROM room";
+pub(super) const PUT_ROOM: &str =
+    "INSERT INTO room (id, office, company, prefix, slot, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
+pub(super) const DELETE_ROOM: &str = "DELETE FROM room WHERE id = $1";
+
+pub(super) const SELECT_INVITES: &str =
+    "SELECT id, fingerprint, room, kind, node, expires_at, created_at, redeemed_by, closed FROM invite";
+pub(super) const PUT_INVITE: &str = "INSERT INTO invite \
+     (id, fingerprint, room, kind, node, expires_at, created_at, redeemed_by, closed) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+     ON CONFLICT (id) DO UPDATE SET redeemed_by = excluded.redeemed_by, closed = excluded.closed";
+
+pub(super) const SELECT_NODES: &str = "SELECT public_key, signing_key, preshared_key, name, kind, company, room, \
+     address4, address6, lan, enrolled_at, serial, issued_at, expires_at, lease_digest, endpoint, revoked_at, reason \
+     FROM node";
+/// What never changes about a node is left out of the update: a node never gets another address, room or key.
+pub(super) const PUT_NODE: &str = "INSERT INTO node (public_key, signing_key, preshared_key, name, kind, company, room, \
+     address4, address6, lan, enrolled_at, serial, issued_at, expires_at, lease_digest, endpoint, revoked_at, reason) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+     ON CONFLICT (public_key) DO UPDATE SET serial = excluded.serial, issued_at = excluded.issued_at, \
+     expires_at = excluded.expires_at, lease_digest = excluded.lease_digest, endpoint = excluded.endpoint, \
+     revoked_at = excluded.revoked_at, reason = excluded.reason";
+
+pub(super) const SELECT_QUARANTINE: &str = "SELECT prefix, until FROM quarantine";
+pub(super) const PUT_QUARANTINE: &str = "INSERT INTO quarantine (prefix, until) VALUES ($1, $2) \
+     ON CONFLICT (prefix) DO UPDATE SET until = excluded.until";
+pub(super) const DELETE_QUARANTINE: &str = "DELETE FROM quarantine WHERE until <= $1";
+
+pub(super) const SELECT_LAST_RECORD: &str = "SELECT seq, line FROM ledger ORDER BY seq DESC LIMIT 1";
+pub(super) const SELECT_RECORDS: &str = "SELECT line FROM ledger WHERE at >= $1 ORDER BY seq";
+pub(super) const PUT_RECORD: &str = "INSERT INTO ledger (seq, at, line) VALUES ($1, $2, $3)";
+
+/// All of them, for the test that prepares each.
+#[cfg(test)]
+pub(super) const ALL: [&str; 22] = [
+    SELECT_SETTING,
+    PUT_SETTING,
+    SELECT_COMPANIES,
+    PUT_COMPANY,
+    DELETE_COMPANY,
+    SELECT_OFFICES,
+    PUT_OFFICE,
+    DELETE_OFFICE,
+    SELECT_ROOMS,
+    PUT_ROOM,
+    DELETE_ROOM,
+    SELECT_INVITES,
+    PUT_INVITE,
+    SELECT_NODES,
+    PUT_NODE,
+    SELECT_QUARANTINE,
+    PUT_QUARANTINE,
+    DELETE_QUARANTINE,
+    SELECT_LAST_RECORD,
+    SELECT_RECORDS,
+    PUT_RECORD,
+    SELECT_SCHEMA,
+];
+
+/// SQLite only: whether migrations ever ran here.
+pub(super) const SELECT_SCHEMA: &str =
+    "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
+/// Run only if [`SELECT_SCHEMA`] says that the table is there.
+pub(super) const SELECT_VERSION: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
+pub(super) const QUICK_CHECK: &str = "PRAGMA quick_check(1)";
+pub(super) const BACKUP: &str = "VACUUM INTO $1";

@@ -2,11 +2,15 @@
 
 use std::io::Write as _;
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::HostError;
 
 const PROGRAMS: [&str; 3] = ["/usr/sbin/resolvconf", "/sbin/resolvconf", "/usr/bin/resolvconf"];
+/// Where the two keep their records.
+const RECORDS: [&str; 3] =
+    ["/run/resolvconf/interface", "/run/resolvconf/interfaces", "/run/resolvconf/keys"];
 
 pub(super) fn is_here() -> bool {
     program().is_some()
@@ -21,11 +25,13 @@ pub(super) fn remove(record: &str) -> Result<(), HostError> {
     if !is_here() {
         return Ok(());
     }
-    run(&["-d", record], b"")
+    let removed = run(&["-d", record], b"");
+    // openresolv refuses to remove what is not there, where Debian's resolvconf is silent.
+    if RECORDS.iter().any(|directory| Path::new(directory).join(record).exists()) { removed } else { Ok(()) }
 }
 
 fn program() -> Option<&'static str> {
-    PROGRAMS.into_iter().find(|path| std::path::Path::new(path).exists())
+    PROGRAMS.into_iter().find(|path| Path::new(path).exists())
 }
 
 fn run(arguments: &[&str], input: &[u8]) -> Result<(), HostError> {

@@ -14,6 +14,7 @@ const INSIDE: &str = "HANARE_TEST_INSIDE";
 pub(crate) fn inside(test: &str, user: bool, body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         run("ip link set lo up");
+        private_files();
         body();
         return;
     }
@@ -28,6 +29,13 @@ pub(crate) fn inside(test: &str, user: bool, body: impl FnOnce()) {
         .status()
         .expect("unshare (util-linux) is needed");
     assert!(status.success(), "{test} inside namespaces");
+}
+
+/// Gives these namespaces an `/etc` and a `/run` of their own: a resolver setting must never reach the machine. What an
+/// ordinary user cannot read is not needed here.
+fn private_files() {
+    run("mount -t tmpfs tmpfs /run && mkdir /run/etc && { cp -a /etc/. /run/etc 2>/dev/null; \
+         rm -f /run/etc/resolv.conf; echo nameserver 192.0.2.2 > /run/etc/resolv.conf; mount --bind /run/etc /etc; }");
 }
 
 /// Runs a shell command that must succeed.

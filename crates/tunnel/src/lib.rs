@@ -1,5 +1,13 @@
 //! The data plane and the node's daemon.
 
+mod api;
+pub mod control;
 pub mod device;
+pub mod join;
+mod marked;
+pub mod node;
 pub mod plane;
+pub mod state;
 pub mod uapi;
+
+pub use api::ApiError;

@@ -1,0 +1,43 @@
+//! The node's control socket, `RUNTIME/node.sock`: one JSON document a line, one answer a line.
+
+mod client;
+mod message;
+mod path;
+mod status;
+
+pub use client::Client;
+pub use message::{Problem, Reply, Request};
+pub use status::{HqStatus, KillSwitch, State, Status, Warning, WarningCode};
+
+/// Seconds that an unlock may last at most (`DESIGN`: 30 minutes).
+pub const MAX_UNLOCK_SECONDS: u64 = 30 * 60;
+/// The socket's name in the runtime directory.
+pub(crate) const SOCKET: &str = "node.sock";
+/// The longest line: a status with every warning is a few kilobytes.
+const MAX_LINE: usize = 64 * 1024;
+
+/// Why the daemon could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// No daemon listens: `hanare up` is not running with this runtime directory.
+    #[error("no daemon answers at {path}")]
+    NotRunning {
+        /// The socket.
+        path: std::path::PathBuf,
+    },
+    /// The socket is there but cannot be used.
+    #[error("{path}: talking to the daemon failed")]
+    Io {
+        /// The socket.
+        path: std::path::PathBuf,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The daemon's answer is not one of ours.
+    #[error("the daemon's answer cannot be read")]
+    Answer,
+    /// The daemon said no.
+    #[error(transparent)]
+    Refused(Problem),
+}

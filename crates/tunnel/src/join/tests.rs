@@ -1,0 +1,1 @@
+//! Joining: against a small headquarters of the test, and in pieces.

@@ -1,0 +1,6 @@
+//! The node's daemon.
+
+mod candidates;
+mod clock;
+mod health;
+mod term;

@@ -1,0 +1,106 @@
+//! Files that hold secrets or must never be half-written: 0600, created exclusively, replaced by rename.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::StateError;
+
+/// No file of ours is longer; a larger one is not ours and is not read into memory.
+const MAX_LEN: u64 = 4 * 1024 * 1024;
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
+    let path = path.to_path_buf();
+    move |source| StateError::Io { action, path, source }
+}
+
+pub(super) fn make_directory(path: &Path) -> Result<(), StateError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("making the directory", path))
+}
+
+/// Creates `path` with 32 bytes from `source` in base64, unless it is there already. A crash in between leaves no file of
+/// that name: the content is complete before the name appears, and the name is given exclusively (`link` fails if it is
+/// taken, where `rename` would replace).
+pub(super) fn create_secret(
+    path: &Path,
+    source: impl FnOnce() -> io::Result<[u8; 32]>,
+) -> Result<(), StateError> {
+    if path.try_exists().map_err(failed("looking for the key", path))? {
+        return Ok(());
+    }
+    let mut seed = source().map_err(failed("making the key", path))?;
+    let mut text = Zeroizing::new(STANDARD.encode(seed));
+    seed.zeroize();
+    text.push('\n');
+    let temporary = temporary_name(path);
+    write_new(&temporary, text.as_bytes())?;
+    let linked = fs::hard_link(&temporary, path);
+    remove(&temporary)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed("creating", path)(error)),
+        _ => sync_directory(path),
+    }
+}
+
+pub(super) fn read_secret(path: &Path) -> Result<Option<Zeroizing<String>>, StateError> {
+    Ok(read(path)?.map(|text| Zeroizing::new(text.trim_end().to_owned())))
+}
+
+pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, StateError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("opening", path)(error)),
+    };
+    let mut text = Zeroizing::new(String::new());
+    file.take(MAX_LEN).read_to_string(&mut text).map_err(failed("reading", path))?;
+    Ok(Some(text))
+}
+
+/// Replaces `path` as a whole: old content or new, never a mixture, also across a power cut.
+pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), StateError> {
+    let temporary = temporary_name(path);
+    write_new(&temporary, content)?;
+    fs::rename(&temporary, path).map_err(failed("replacing", path))?;
+    sync_directory(path)
+}
+
+pub(super) fn remove(path: &Path) -> Result<(), StateError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("removing", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn remove_directory(path: &Path) -> Result<(), StateError> {
+    match fs::remove_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("removing", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn temporary_name(path: &Path) -> std::path::PathBuf {
+    path.with_extension(format!("new-{}", std::process::id()))
+}
+
+fn write_new(path: &Path, content: &[u8]) -> Result<(), StateError> {
+    // Left over from a process of the same number that died here.
+    remove(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed("creating", path))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("writing", path))
+}
+
+fn sync_directory(path: &Path) -> Result<(), StateError> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    File::open(parent).and_then(|directory| directory.sync_all()).map_err(failed("writing", parent))
+}

@@ -2,7 +2,7 @@
 
 mod client;
 mod message;
-mod path;
+pub(crate) mod server;
 mod status;
 
 pub use client::Client;

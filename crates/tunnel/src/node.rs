@@ -1,8 +1,8 @@
 //! The node's daemon: what `hanare up` runs, as a host process with all privileges and a worker with none.
 
+mod agenda;
 mod apply;
 mod candidates;
-mod clock;
 mod daemon;
 mod dns;
 mod health;

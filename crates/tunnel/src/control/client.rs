@@ -1,11 +1,10 @@
 //! The asking side of the control socket; blocking, for the command line.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{ControlError, MAX_LINE, Problem, Reply, Request, SOCKET, Status, path};
+use super::{ControlError, MAX_LINE, Problem, Reply, Request, SOCKET, Status};
 
 /// `leave` waits for headquarters and for the undo log.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,7 +25,7 @@ impl Client {
     /// How the tunnel stands.
     ///
     /// # Errors
-    /// See [`ControlError`]; without a daemon the state directory is what is left to read.
+    /// See [`ControlError`]; without a daemon use [`crate::node::offline_status`].
     pub fn status(&self) -> Result<Status, ControlError> {
         match self.ask(&Request::Status)? {
             Reply::Status { status } => Ok(*status),
@@ -87,8 +86,7 @@ impl Client {
     }
 
     fn exchange(&self, request: &Request) -> io::Result<String> {
-        let (path, _open) = path::short(&self.runtime, SOCKET)?;
-        let mut stream = UnixStream::connect(path)?;
+        let mut stream = hanare_host::unix::connect(&self.runtime.join(SOCKET))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut line = serde_json::to_string(request)?;

@@ -140,19 +140,22 @@ impl WarningCode {
             Self::LeaseGrace => {
                 ("the lease has ended; the grace period runs", "ask headquarters to renew this node's lease")
             }
-            Self::LeaseOver => {
-                ("the lease and its grace period are over: nothing travels", "ask headquarters for a new lease")
-            }
-            Self::NotEnrolled => {
-                ("headquarters does not know this node", "ask headquarters, then `hanare leave` and `hanare join`")
-            }
+            Self::LeaseOver => (
+                "the lease and its grace period are over: nothing travels",
+                "ask headquarters for a new lease",
+            ),
+            Self::NotEnrolled => (
+                "headquarters does not know this node",
+                "ask headquarters, then `hanare leave` and `hanare join`",
+            ),
             Self::FirewallRestored => (
                 "another program removed the kill switch; it is back",
                 "find the program that flushes the firewall's rules and keep it from ours",
             ),
-            Self::ResolverNotSet => {
-                ("headquarters' name servers could not be set", "see `hanare doctor` for what holds the resolver")
-            }
+            Self::ResolverNotSet => (
+                "headquarters' name servers could not be set",
+                "see `hanare doctor` for what holds the resolver",
+            ),
             Self::NameNotFound => {
                 ("headquarters' name cannot be looked up", "check this network's name server")
             }

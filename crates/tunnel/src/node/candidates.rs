@@ -39,6 +39,10 @@ impl Candidates {
         self.list.get(self.active).map(|(_, address)| *address)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         self.list.get(self.active).map(|(endpoint, _)| endpoint)
     }
@@ -66,7 +70,8 @@ mod tests {
     use super::*;
 
     fn list(ports: &[u16]) -> Vec<(Endpoint, SocketAddr)> {
-        let one = |port: &u16| (format!("hq:{port}").parse().unwrap(), SocketAddr::from(([192, 0, 2, 1], *port)));
+        let one =
+            |port: &u16| (format!("hq:{port}").parse().unwrap(), SocketAddr::from(([192, 0, 2, 1], *port)));
         ports.iter().map(one).collect()
     }
 

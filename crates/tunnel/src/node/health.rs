@@ -26,11 +26,6 @@ impl Health {
         self.rtt = rtt.or(self.rtt);
     }
 
-    /// Forgets earlier answers: the lease or the underlay is another now, so that they prove nothing.
-    pub(crate) fn forget(&mut self, now: Instant) {
-        *self = Self::new(now);
-    }
-
     pub(crate) fn is_up(&self, now: Instant) -> bool {
         self.answered.is_some_and(|at| now.saturating_duration_since(at) < FRESH)
     }

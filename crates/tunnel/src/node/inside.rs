@@ -61,7 +61,12 @@ impl Drop for Inside {
 
 impl Inside {
     /// Starts talking to headquarters at its addresses inside the tunnel.
-    pub(super) fn start(addresses: &[IpAddr], port: u16, identity: &Identity, news: &mpsc::Sender<News>) -> Self {
+    pub(super) fn start(
+        addresses: &[IpAddr],
+        port: u16,
+        identity: &Identity,
+        news: &mpsc::Sender<News>,
+    ) -> Self {
         let addresses: Vec<_> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
         let again = Arc::new(Notify::new());
         let reconnected = Arc::new(Notify::new());
@@ -193,8 +198,9 @@ async fn events(connection: &mut Connection, news: &mpsc::Sender<News>) -> Resul
     let mut body = connection.stream("/v1/events").await?;
     let mut pending: Vec<u8> = Vec::new();
     loop {
-        let frame =
-            timeout(SILENCE, body.frame()).await.map_err(|_| ApiError::Timeout { what: "the events channel" })?;
+        let frame = timeout(SILENCE, body.frame())
+            .await
+            .map_err(|_| ApiError::Timeout { what: "the events channel" })?;
         let Some(frame) = frame else { return Ok(()) };
         let frame = frame.map_err(|error| ApiError::connection("the events channel")(Box::new(error)))?;
         let Some(data) = frame.data_ref() else { continue };

@@ -1,0 +1,387 @@
+//! The worker's one task: everything that happens is a message to it, and it alone changes what the daemon knows.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use hanare_host::hands::{AsyncNotices, Client, Notice};
+use hanare_host::tun::Tun;
+use hanare_host::udp::Udp;
+use hanare_model::api::Granted;
+use hanare_model::{Lease, PeerSet, Timestamp, Tombstone};
+use tokio::sync::mpsc;
+
+use super::agenda::{Act, Agenda, Situation};
+use super::candidates::Candidates;
+use super::health::Health;
+use super::inside::{Inside, News};
+use super::resolve::{self, Resolved};
+use super::term::{HqClock, Term};
+use super::worker::{WorkerError, WorkerOptions};
+use super::{apply, outside};
+use crate::api::{ApiError, Identity};
+use crate::control::server::{self, Command};
+use crate::control::{Problem, Reply, Request, WarningCode};
+use crate::plane::{self, PlaneConfig, PlaneHandle};
+use crate::state::{Enrolment, NodeState, random_seed};
+
+/// How often silence and the lease's age are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What a task that the daemon started brought back.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Resolved(Resolved),
+    Asked(Result<Granted, ApiError>),
+}
+
+/// A running node.
+pub(super) struct Daemon {
+    pub(super) state: NodeState,
+    pub(super) hands: Client,
+    pub(super) plane: PlaneHandle,
+    pub(super) identity: Identity,
+    pub(super) enrolment: Enrolment,
+    pub(super) lease: Lease,
+    pub(super) interface: String,
+    pub(super) lan: bool,
+    pub(super) revoked: Option<Tombstone>,
+    pub(super) health: Health,
+    pub(super) candidates: Candidates,
+    pub(super) api: Vec<SocketAddr>,
+    pub(super) clock: HqClock,
+    pub(super) warnings: BTreeSet<WarningCode>,
+    pub(super) inside: Option<Inside>,
+    pub(super) news: mpsc::Sender<News>,
+    agenda: Agenda,
+    name_missing: bool,
+    outcomes: mpsc::Sender<Outcome>,
+    inbox: Inbox,
+}
+
+struct Inbox {
+    news: mpsc::Receiver<News>,
+    outcomes: mpsc::Receiver<Outcome>,
+    commands: mpsc::Receiver<Command>,
+    notices: AsyncNotices,
+}
+
+/// Whether the daemon goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Go,
+    End,
+}
+
+impl Daemon {
+    /// Builds everything up to a tunnel that tries to reach headquarters. The kill switch is closed before anything else.
+    pub(super) async fn start(
+        options: &WorkerOptions,
+        state: NodeState,
+        hands: Client,
+    ) -> Result<Self, WorkerError> {
+        let keys = state.keys()?.ok_or(WorkerError::NotJoined)?;
+        let enrolment = state.enrolment()?.ok_or(WorkerError::NotJoined)?;
+        let lease = state.lease()?.ok_or(WorkerError::NotJoined)?.lease;
+        let identity = Identity::new(&keys.signing, enrolment.pin)?;
+        let notices = hands.run(Client::notices).await?.into_async()?;
+        let control = server::listen(&options.runtime)
+            .map_err(|source| WorkerError::Control { path: options.runtime.clone(), source })?;
+
+        let mtu = lease.mtu;
+        let tunnel = hands.run(move |hands| hands.tunnel(mtu, 0, true)).await?;
+        let system = |what| move |source| WorkerError::System { what, source };
+        let tun = Tun::from_fd(tunnel.tun).map_err(|error| WorkerError::Plane(error.to_string()))?;
+        let udp = Udp::from_fds(tunnel.udp.v4, tunnel.udp.v6)
+            .map_err(|error| WorkerError::Plane(error.to_string()))?;
+        let seed = random_seed().map_err(system("random bytes"))?;
+        let config = PlaneConfig { tun, udp, private_key: keys.wireguard, peers: PeerSet::default(), seed };
+        let plane = plane::spawn(config).map_err(system("the data plane"))?;
+
+        let now = Instant::now();
+        let (news, news_inbox) = mpsc::channel(16);
+        let (outcomes, outcomes_inbox) = mpsc::channel(16);
+        let (commands, commands_inbox) = mpsc::channel(16);
+        let literals = Resolved::literals(&lease.hq.endpoints, &lease.hq.api);
+        let mut daemon = Self {
+            state,
+            hands,
+            plane,
+            identity,
+            enrolment,
+            lease,
+            interface: tunnel.interface,
+            lan: options.lan,
+            revoked: None,
+            health: Health::new(now),
+            candidates: Candidates::new(now),
+            api: Vec::new(),
+            clock: HqClock::default(),
+            warnings: BTreeSet::new(),
+            inside: None,
+            news,
+            agenda: Agenda::default(),
+            name_missing: false,
+            outcomes,
+            inbox: Inbox { news: news_inbox, outcomes: outcomes_inbox, commands: commands_inbox, notices },
+        };
+        apply::machine(&mut daemon).await?;
+        daemon.take_addresses(literals).await?;
+        daemon.name_missing = daemon.has_names();
+        daemon.talk_inside();
+        tokio::spawn(server::serve(control, commands));
+        let line = daemon.line();
+        daemon.hands.run(move |hands| hands.ready(&line)).await?;
+        Ok(daemon)
+    }
+
+    fn line(&self) -> String {
+        let addresses: Vec<_> = self.lease.addresses.iter().map(|net| net.addr().to_string()).collect();
+        format!("{} {} {}", self.interface, self.lease.node, addresses.join(" "))
+    }
+
+    /// Runs until somebody asks for the end, or the host process or the data plane is gone.
+    pub(super) async fn run(mut self) -> Result<(), WorkerError> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let plane = self.plane.clone();
+        let mut plane_ended = std::pin::pin!(plane.ended());
+        loop {
+            let next = tokio::select! {
+                end = &mut plane_ended => return Err(WorkerError::Plane(format!("{end:?}"))),
+                notice = self.inbox.notices.next() => self.notice(notice?).await?,
+                Some(command) = self.inbox.commands.recv() => self.command(command).await,
+                Some(news) = self.inbox.news.recv() => self.hear(news).await?,
+                Some(outcome) = self.inbox.outcomes.recv() => self.outcome(outcome).await?,
+                _ = tick.tick() => self.tick()?,
+            };
+            if next == Next::End {
+                break;
+            }
+        }
+        self.inside = None;
+        self.plane.shutdown();
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.plane.ended()).await;
+        Ok(())
+    }
+
+    async fn notice(&mut self, notice: Notice) -> Result<Next, WorkerError> {
+        tracing::info!(?notice, "the machine changed");
+        match notice {
+            Notice::Stop => return Ok(Next::End),
+            Notice::InterfaceLost => {
+                return Err(WorkerError::Plane("its interface was removed".to_owned()));
+            }
+            Notice::FirewallRestored { what } => {
+                tracing::warn!(what, "the kill switch was restored");
+                self.warnings.insert(WarningCode::FirewallRestored);
+            }
+            Notice::Locked => {}
+            Notice::UnderlayChanged => self.move_underlay().await?,
+        }
+        Ok(Next::Go)
+    }
+
+    /// New sockets, a handshake at once, and names looked up again: the old network's answers are void.
+    async fn move_underlay(&mut self) -> Result<(), WorkerError> {
+        match self.hands.run(|hands| hands.udp(0)).await {
+            Ok(sockets) => match Udp::from_fds(sockets.v4, sockets.v6) {
+                Ok(udp) => self.plane_order(self.plane.replace_udp(udp))?,
+                Err(error) => tracing::warn!(%error, "the tunnel keeps its old sockets"),
+            },
+            Err(error) => tracing::warn!(%error, "the tunnel keeps its old sockets"),
+        }
+        self.plane_order(self.plane.underlay_changed())?;
+        self.agenda.underlay_changed();
+        if self.has_names() {
+            self.name_missing = true;
+        }
+        if let Some(inside) = &self.inside {
+            inside.probe_now();
+        }
+        Ok(())
+    }
+
+    async fn command(&mut self, command: Command) -> Next {
+        let Command { request, requester, reply } = command;
+        let (answer, next) = match request {
+            Request::Status => (Reply::Status { status: Box::new(self.report().await) }, Next::Go),
+            Request::Down => (Reply::Done, Next::End),
+            Request::Unlock { reason, seconds, all } => {
+                let time = Duration::from_secs(seconds);
+                let unlock = self
+                    .hands
+                    .run(move |hands| hands.unlock(std::os::fd::AsFd::as_fd(&requester), time, all, &reason));
+                let done = unlock.await.map_err(|failure| Problem::Host { failure });
+                (done.map_or_else(|problem| Reply::Failed { problem }, |()| Reply::Done), Next::Go)
+            }
+            Request::Leave => {
+                let leave = self.hands.run(move |hands| hands.leave(std::os::fd::AsFd::as_fd(&requester)));
+                match leave.await {
+                    Err(failure) => (Reply::Failed { problem: Problem::Host { failure } }, Next::Go),
+                    Ok(()) => match self.state.remove() {
+                        Ok(()) => (Reply::Done, Next::End),
+                        Err(error) => {
+                            (Reply::Failed { problem: Problem::State { text: error.to_string() } }, Next::End)
+                        }
+                    },
+                }
+            }
+        };
+        // Whoever asked may be gone; what they asked for is done all the same.
+        let _ = reply.send(answer);
+        if next == Next::End {
+            // The answer leaves before the process does.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        next
+    }
+
+    async fn hear(&mut self, news: News) -> Result<Next, WorkerError> {
+        match news {
+            News::Answered { rtt, clock } => {
+                let now = Instant::now();
+                if !self.health.is_up(now) {
+                    tracing::info!(rtt_us = rtt.map(|rtt| rtt.as_micros()), "headquarters answers");
+                }
+                self.health.answered(now, rtt);
+                self.warnings.remove(&WarningCode::HqSilent);
+                self.warnings.remove(&WarningCode::NotEnrolled);
+                if let Some(clock) = clock {
+                    self.clock.learn(clock, own_clock());
+                }
+            }
+            News::Lease(granted) => apply::granted(self, &granted).await?,
+            News::Revoked(tombstone) => apply::revoked(self, &tombstone).await?,
+            News::Refused(error) => apply::refused(self, &error).await?,
+        }
+        Ok(Next::Go)
+    }
+
+    async fn outcome(&mut self, outcome: Outcome) -> Result<Next, WorkerError> {
+        match outcome {
+            Outcome::Resolved(resolved) => {
+                self.name_missing = resolved.missing;
+                if resolved.missing {
+                    self.warnings.insert(WarningCode::NameNotFound);
+                } else {
+                    self.warnings.remove(&WarningCode::NameNotFound);
+                }
+                self.take_addresses(resolved).await?;
+            }
+            Outcome::Asked(Ok(granted)) => apply::granted(self, &granted).await?,
+            Outcome::Asked(Err(error)) => {
+                tracing::debug!(?error, "headquarters' API");
+                apply::refused(self, &error).await?;
+            }
+        }
+        Ok(Next::Go)
+    }
+
+    fn tick(&mut self) -> Result<Next, WorkerError> {
+        if self.revoked.is_some() {
+            return Ok(Next::Go);
+        }
+        let now = Instant::now();
+        let silence = self.health.silence(now);
+        let term = self.term();
+        apply::term(self, term)?;
+        if !self.health.is_up(now) && silence >= super::health::STALE {
+            self.warnings.insert(WarningCode::HqSilent);
+        }
+        if self.candidates.is_spent(silence, now) && self.candidates.advance(now) {
+            tracing::info!(to = ?self.candidates.address(), "the next endpoint of headquarters");
+            apply::peer(self)?;
+        }
+        let situation = Situation { silence, term, name_missing: self.name_missing };
+        for act in self.agenda.due(situation, now) {
+            self.act(act, now);
+        }
+        Ok(Next::Go)
+    }
+
+    pub(super) fn term(&self) -> Term {
+        Term::of(&self.lease, self.clock.now(own_clock()))
+    }
+
+    fn act(&self, act: Act, now: Instant) {
+        let outcomes = self.outcomes.clone();
+        let hands = self.hands.clone();
+        let (api, identity) = (self.api.clone(), self.identity.clone());
+        match act {
+            Act::Resolve => {
+                let (wireguard, apis) = (self.lease.hq.endpoints.clone(), self.lease.hq.api.clone());
+                tokio::spawn(async move {
+                    let resolved = resolve::resolve(hands, wireguard, apis).await;
+                    let _ = outcomes.send(Outcome::Resolved(resolved)).await;
+                });
+            }
+            Act::Ask => {
+                tokio::spawn(async move {
+                    let asked = outside::lease(&hands, &api, &identity).await;
+                    if asked.is_ok()
+                        && let Err(error) = outside::rebuild(&hands, &api, &identity).await
+                    {
+                        tracing::debug!(?error, "headquarters was not asked to rebuild");
+                    }
+                    let _ = outcomes.send(Outcome::Asked(asked)).await;
+                });
+            }
+            Act::Renew => {
+                let inside = self.inside.as_ref().filter(|_| self.health.is_up(now));
+                let inside = inside.map(|inside| inside.addresses().to_vec());
+                tokio::spawn(async move {
+                    let through = match inside {
+                        Some(addresses) => Inside::renew(addresses, identity.clone()).await,
+                        None => Err(ApiError::Timeout { what: "the tunnel" }),
+                    };
+                    let asked = match through {
+                        Err(error) if error.is_transient() => outside::lease(&hands, &api, &identity).await,
+                        answer => answer,
+                    };
+                    let _ = outcomes.send(Outcome::Asked(asked)).await;
+                });
+            }
+        }
+    }
+
+    /// Takes what look-ups found: lets the tunnel talk to it first, then makes it talk.
+    async fn take_addresses(&mut self, resolved: Resolved) -> Result<(), WorkerError> {
+        let Resolved { wireguard, api, .. } = resolved;
+        if wireguard.is_empty() && !self.candidates.is_empty() {
+            // Nothing found is no reason to forget what was.
+            return Ok(());
+        }
+        self.candidates.replace(wireguard, Instant::now());
+        self.api = api;
+        apply::permit(self).await?;
+        apply::peer(self)
+    }
+
+    fn has_names(&self) -> bool {
+        let mut all = self.lease.hq.endpoints.iter().chain(&self.lease.hq.api);
+        all.any(|endpoint| endpoint.address().is_none())
+    }
+
+    /// Starts, or starts over, talking through the tunnel.
+    pub(super) fn talk_inside(&mut self) {
+        let hq = &self.lease.hq;
+        self.inside = Some(Inside::start(&hq.addresses, hq.api_port, &self.identity, &self.news));
+    }
+
+    pub(super) fn plane_order(&self, ordered: Result<(), plane::Gone>) -> Result<(), WorkerError> {
+        ordered.map_err(|gone| WorkerError::Plane(gone.to_string()))
+    }
+
+    /// Names that a new lease brought must be looked up.
+    pub(super) fn names_changed(&mut self) {
+        self.agenda.underlay_changed();
+        self.name_missing = self.has_names();
+    }
+}
+
+/// The machine's own clock.
+pub(super) fn own_clock() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}

@@ -1,7 +1,7 @@
 //! What a person types to set up, demo, test and package this repository.
 
-mod demo;
 mod bench;
+mod demo;
 mod repository;
 mod test;
 

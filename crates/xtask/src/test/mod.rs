@@ -1,5 +1,7 @@
 //! `cargo xtask test`: everything that CI runs, one step after the other, and a table of what came of it.
 
+mod fuzz;
+
 use std::fmt::Write as _;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -40,6 +42,9 @@ const FULL: &[Step] = &[
     ("advisories", advisories),
     ("documentation", documentation),
     ("unit tests", unit_tests),
+    ("virtual time", virtual_time),
+    ("end to end", end_to_end),
+    ("fuzzing", fuzz::fuzz),
 ];
 
 pub(crate) fn run(options: &Options) -> ExitCode {
@@ -131,6 +136,45 @@ fn unit_tests(_: &Options) -> Outcome {
         "--exclude",
         "hanare-e2e",
     ]))
+}
+
+/// In an invocation of its own, so that the feature never reaches a shipped binary.
+fn virtual_time(_: &Options) -> Outcome {
+    outcome(repository::cargo().args([
+        "test",
+        "--package",
+        "hanare-wire",
+        "--features",
+        "mock-instant",
+        "--locked",
+    ]))
+}
+
+/// The shipped command on real TUN devices, beside real peers.
+fn end_to_end(options: &Options) -> Outcome {
+    if let Err(bad) = installed("boringtun-cli", &[]) {
+        return bad;
+    }
+    let built = outcome(repository::cargo().args(["build", "--package", "hanare", "--locked"]));
+    if built != Outcome::Good {
+        return built;
+    }
+    // Promised times are measured: two laboratories at once are what two cores carry.
+    let mut command = repository::cargo();
+    command.args([
+        "test",
+        "--package",
+        "hanare-e2e",
+        "--locked",
+        "--no-fail-fast",
+        "--",
+        "--test-threads=2",
+        "--show-output",
+    ]);
+    if options.long {
+        command.env("HANARE_LONG", "1");
+    }
+    outcome(&mut command)
 }
 
 fn documentation(_: &Options) -> Outcome {

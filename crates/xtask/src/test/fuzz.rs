@@ -31,9 +31,9 @@ pub(super) fn fuzz(options: &Options) -> Outcome {
         .args(["build", "--release", "--locked", "--target", &triple])
         .current_dir(&workspace)
         .env("RUSTFLAGS", FLAGS);
-    let built = outcome(&mut build);
-    if built != Outcome::Good {
-        return built;
+    let compiled = outcome(&mut build);
+    if compiled != Outcome::Good {
+        return compiled;
     }
     let budget = if options.long { LONG_BUDGET } else { BUDGET };
     let share = budget / u32::try_from(targets.len()).unwrap_or(1);

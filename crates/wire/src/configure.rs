@@ -172,10 +172,14 @@ impl Core {
         let noise = self.make(index, &peer);
         let Some(link) = self.link_mut(index) else { return };
         let before = std::mem::replace(&mut link.noise, noise);
-        let useless = if before.is_usable(now) { link.old.replace(before) } else { Some(before) };
+        let useless = if before.is_usable(now) {
+            link.old.replace(Box::new(before)).map(|older| older.index)
+        } else {
+            Some(before.index)
+        };
         link.attempt = None;
         if let Some(useless) = useless {
-            self.indices.release(useless.index);
+            self.indices.release(useless);
         }
     }
 

@@ -34,7 +34,7 @@ pub(crate) struct Link {
     pub(crate) endpoint: Option<SocketAddr>,
     pub(crate) noise: Noise,
     /// Before the preshared key, our key or the clock changed: carries the traffic until `noise` has a session.
-    pub(crate) old: Option<Noise>,
+    pub(crate) old: Option<Box<Noise>>,
     pub(crate) attempt: Option<Attempt>,
     pub(crate) queue: Queue,
     /// Receiver index and counter of the newest authentic data message; an older one never moves the endpoint.
@@ -57,6 +57,9 @@ pub(crate) struct Link {
     /// When it has something to do, as the schedule has it.
     pub(crate) due: Option<Instant>,
 }
+
+// Nearly all of it is `Tunn`, which holds room for eight sessions: a thousand peers cost 12 MiB.
+const _: () = assert!(size_of::<Link>() <= 12 * 1024);
 
 impl Link {
     pub(crate) fn new(peer: Peer, noise: Noise) -> Self {
@@ -90,7 +93,7 @@ impl Link {
         if self.noise.is_usable(now) {
             return Some(&mut self.noise);
         }
-        self.old.as_mut().filter(|old| old.is_usable(now))
+        self.old.as_deref_mut().filter(|old| old.is_usable(now))
     }
 
     /// Whether packets can be sent now.
@@ -204,7 +207,7 @@ impl Link {
         let Some(attempt) = &self.attempt else {
             return (self.is_up(now) || self.announced || !self.queue.is_empty()).then(|| now + second);
         };
-        let ends = self.noise.ends().into_iter().chain(self.old.as_ref().and_then(Noise::ends));
+        let ends = self.noise.ends().into_iter().chain(self.old.as_ref().and_then(|old| old.ends()));
         let keepalive =
             (self.is_up(now) && (self.nudges > 0 || self.keepalive().is_some())).then(|| now + second);
         let soonest = ends.chain(keepalive).filter(|at| *at > now).fold(attempt.due, Instant::min);

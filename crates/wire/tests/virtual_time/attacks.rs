@@ -130,6 +130,23 @@ fn a_source_address_that_is_not_the_peers_is_dropped_also_in_nested_prefixes() {
 }
 
 #[test]
+fn nothing_but_the_source_check_stops_a_foreign_source_address() {
+    let mut world = World::pair(6, false);
+    world.run(secs(1));
+    world.weather.down = true;
+    world.send_to(1, inner(99), inner(1));
+    let datagram = world.capture.last().unwrap().bytes.clone();
+    let (now, mut out) = (world.now(), [0u8; 2048]);
+    let received = world.nodes[0].core.receive(outer(2), &datagram, &mut out, now);
+    assert_eq!(received, Received::Dropped(Reason::Source));
+    assert_eq!(
+        out[12..20],
+        [10, 88, 0, 99, 10, 88, 0, 1],
+        "decrypted, authentic, and ready for the TUN device"
+    );
+}
+
+#[test]
 fn a_wrong_preshared_key_never_makes_a_session() {
     let mut world = World::pair(5, false);
     world.change(1, |core, now| {

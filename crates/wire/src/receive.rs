@@ -14,6 +14,8 @@ use crate::transmit::MIN_OUT;
 
 /// Shortest data message: header, counter and tag around nothing.
 const MIN_DATA: usize = 32;
+/// No counter reaches this (the protocol's `REJECT_AFTER_MESSAGES`); behind it the replay window's arithmetic would overflow.
+const COUNTER_END: u64 = u64::MAX - (1 << 13);
 /// Initiations of one peer that are answered are at least this far apart.
 const INITIATION_GAP: Duration = Duration::from_millis(20);
 
@@ -42,6 +44,9 @@ impl Core {
         let Some(link) = self.links.get_mut(peer.as_usize()).and_then(Option::as_deref_mut) else {
             return Received::Dropped(self.refuse(Reason::UnknownIndex));
         };
+        if counter(datagram) >= COUNTER_END {
+            return Received::Dropped(link.drop(Reason::Replay));
+        }
         let is_current = link.noise.index == receiver >> 8;
         let opened = match &mut link.old {
             Some(old) if !is_current && old.is_usable(now) => old.open(datagram, out),

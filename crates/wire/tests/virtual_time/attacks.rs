@@ -134,7 +134,7 @@ fn nothing_but_the_source_check_stops_a_foreign_source_address() {
     let mut world = World::pair(6, false);
     world.run(secs(1));
     world.weather.down = true;
-    world.send_to(1, inner(99), inner(1));
+    let _ = world.send_to(1, inner(99), inner(1));
     let datagram = world.capture.last().unwrap().bytes.clone();
     let (now, mut out) = (world.now(), [0u8; 2048]);
     let received = world.nodes[0].core.receive(outer(2), &datagram, &mut out, now);
@@ -144,6 +144,17 @@ fn nothing_but_the_source_check_stops_a_foreign_source_address() {
         [10, 88, 0, 99, 10, 88, 0, 1],
         "decrypted, authentic, and ready for the TUN device"
     );
+}
+
+#[test]
+fn a_counter_beyond_the_protocols_limit_is_never_tried() {
+    let mut world = World::pair(7, false);
+    world.run(secs(1));
+    world.send(1, 0);
+    let mut datagram = world.capture.last().unwrap().bytes.clone();
+    datagram[8..16].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert_eq!(world.receive(0, outer(2), &datagram), Received::Dropped(Reason::Replay));
+    assert!(world.both_ways(0, 1));
 }
 
 #[test]

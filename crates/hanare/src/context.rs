@@ -19,11 +19,9 @@ pub(crate) struct Context {
     /// stdout and stderr.
     pub(crate) out: Printer,
     /// `--state`.
-    #[expect(dead_code, reason = "the commands that need it come with their crates")]
     pub(crate) state: PathBuf,
     /// `--runtime`.
     pub(crate) runtime: PathBuf,
-    #[expect(dead_code, reason = "the commands that need it come with their crates")]
     /// The flags that a process started by this one needs to talk and log alike.
     pub(crate) inherited: Vec<OsString>,
 }

@@ -16,6 +16,8 @@ mod input;
 mod output;
 mod program;
 mod qr;
+mod serve;
+mod service;
 mod show;
 mod table;
 pub mod voice;

@@ -98,6 +98,16 @@ impl Printer {
         tell(&self.voice.say_with(id, arguments));
     }
 
+    /// What another process of this program has said already, in the same language and form.
+    pub(crate) fn relay(&self, text: &str) {
+        if self.json {
+            // Its document is this command's; nobody is left to hear that it could not be written.
+            let _ = self.data(text);
+        } else {
+            tell(text.trim_end());
+        }
+    }
+
     /// A failure: `hanare.error/1` on stdout with `--json`, otherwise what happened, why and what to do on stderr.
     pub(crate) fn failure(&self, failure: &Failure) {
         let told = failure.tell(&self.voice);

@@ -68,7 +68,7 @@ fn run(cli: Cli, language: Language) -> ExitCode {
     let Globals { lang: _, json, state, runtime, verbose, quiet } = globals;
     log(verbose, quiet, command.is_service());
     let context = Context {
-        inherited: inherited(language, &state, &runtime, verbose, quiet),
+        inherited: inherited(language, &state, &runtime, json, verbose, quiet),
         out: Printer::new(Voice::new(language), json, quiet),
         state,
         runtime,
@@ -127,9 +127,17 @@ fn as_device(mut arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// The flags that make another process of this program talk, log and find its files alike.
-fn inherited(language: Language, state: &Path, runtime: &Path, verbose: u8, quiet: bool) -> Vec<OsString> {
+fn inherited(
+    language: Language,
+    state: &Path,
+    runtime: &Path,
+    json: bool,
+    verbose: u8,
+    quiet: bool,
+) -> Vec<OsString> {
     let mut flags: Vec<OsString> = vec!["--lang".into(), language.tag().into()];
     flags.extend(["--state".into(), state.into(), "--runtime".into(), runtime.into()]);
+    flags.extend(json.then(|| OsString::from("--json")));
     flags.extend((0..verbose).map(|_| OsString::from("-v")));
     flags.extend(quiet.then(|| OsString::from("-q")));
     flags

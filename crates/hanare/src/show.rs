@@ -2,6 +2,7 @@
 
 use hanare_hq::admin::{Node, NodeState};
 use hanare_model::NodeKind;
+use ipnet::IpNet;
 
 use crate::durations;
 use crate::table;
@@ -56,6 +57,11 @@ pub(crate) fn handshake(seconds: Option<u64>, voice: &Voice) -> String {
     }
 }
 
+/// Addresses without their prefix lengths.
+pub(crate) fn bare_addresses(addresses: &[IpNet]) -> String {
+    table::list(&addresses.iter().map(IpNet::addr).collect::<Vec<_>>())
+}
+
 /// Bytes in both directions.
 pub(crate) fn traffic(received: u64, sent: u64, voice: &Voice) -> String {
     voice.say_with("traffic", &[("received", &size(received)), ("sent", &size(sent))])
@@ -78,7 +84,8 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
-const fn kind(kind: NodeKind) -> &'static str {
+/// The word for a kind of node.
+pub(crate) const fn kind(kind: NodeKind) -> &'static str {
     match kind {
         NodeKind::Endpoint => "kind-endpoint",
         NodeKind::Gateway => "kind-gateway",

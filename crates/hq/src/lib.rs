@@ -30,5 +30,5 @@ pub use keys::KeysError;
 pub use lock::LockError;
 pub use plane::{Order, PeerReport, PlaneLink, PlaneReport, Published};
 pub use random::NoRandomness;
-pub use serve::{ServeError, ServeOptions, Server};
+pub use serve::{ServeError, ServeOptions, Server, overlay};
 pub use store::StoreError;

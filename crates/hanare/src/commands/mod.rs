@@ -1,12 +1,21 @@
 //! The subcommands: one file each, with its arguments and what it does.
 
 mod company;
+mod device;
+mod down;
 mod hq;
 mod invite;
+mod join;
+mod leave;
 mod ledger;
 mod node;
 mod office;
+mod policy;
 mod room;
+mod status;
+mod unlock;
+mod up;
+mod worker;
 
 use clap::Subcommand;
 
@@ -27,13 +36,24 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Node(node::Command),
     #[command(subcommand)]
+    Policy(policy::Command),
+    #[command(subcommand)]
     Ledger(ledger::Command),
+    Join(join::Args),
+    Up(up::Args),
+    Status(status::Args),
+    Down(down::Args),
+    Leave(leave::Args),
+    Unlock(unlock::Args),
+    Device(device::Args),
+    #[command(subcommand, hide = true)]
+    Worker(worker::Command),
 }
 
 impl Command {
     /// Whether it runs until it is stopped, so that changes of state belong into its log.
     pub(crate) const fn is_service(&self) -> bool {
-        false
+        matches!(self, Self::Up(_) | Self::Device(_) | Self::Worker(_) | Self::Hq(hq::Command::Serve(_)))
     }
 
     /// Does it.
@@ -45,7 +65,16 @@ impl Command {
             Self::Room(command) => command.run(context),
             Self::Invite(args) => args.run(context),
             Self::Node(command) => command.run(context),
+            Self::Policy(command) => command.run(context),
             Self::Ledger(command) => command.run(context),
+            Self::Join(args) => args.run(context),
+            Self::Up(args) => args.run(context),
+            Self::Status(args) => args.run(context),
+            Self::Down(args) => args.run(context),
+            Self::Leave(args) => args.run(context),
+            Self::Unlock(args) => args.run(context),
+            Self::Device(args) => args.run(context),
+            Self::Worker(command) => command.run(context),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What headquarters and its admin socket answer, as failures.
 
+use std::path::Path;
+
 use hanare_hq::admin::{ClientError, Noun, Problem};
+use hanare_model::policy::PolicyError;
 
 use crate::durations;
 use crate::exit::Exit;
@@ -83,4 +86,10 @@ const fn word(noun: Noun) -> &'static str {
         Noun::Invite => "noun-invite",
         Noun::Policy => "noun-policy",
     }
+}
+
+/// A policy file that cannot be used, with its place as editors understand it.
+pub(crate) fn policy_error(error: &PolicyError, path: &Path) -> Failure {
+    let place = format!("{}:{}:{}", path.display(), error.position.line, error.position.column);
+    Failure::new(Exit::Input, "policy").with("place", place).with("cause", &error.text)
 }

@@ -1,7 +1,17 @@
 //! Errors of the library crates as failures of this program: every variant gets its code and its facts here.
 
+mod device;
+mod host;
 mod hq;
+mod node;
+mod serve;
 mod values;
 
-pub(crate) use hq::client_error;
+pub(crate) use device::{device_error, tun_error, uapi_error, udp_error};
+pub(crate) use host::host_error;
+pub(crate) use hq::{client_error, policy_error};
+pub(crate) use node::{
+    control_error, invite_error, join_error, leave_error, state_error, up_error, worker_error,
+};
+pub(crate) use serve::{init_error, serve_error};
 pub(crate) use values::value_reason;

@@ -1,0 +1,41 @@
+//! `hanare hq serve`: the host process of headquarters; its worker does the rest.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+
+use hanare_host::hands::{self, Role, Setup};
+
+use super::ended;
+use crate::context::{Context, Outcome};
+use crate::{foreign, service};
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Args {
+    #[arg(long, value_name = "ADDR:PORT", default_value = "[::]:51820")]
+    pub(crate) listen: SocketAddr,
+    #[arg(long, value_name = "ADDR:PORT", default_value = "[::]:51821")]
+    pub(crate) api: SocketAddr,
+    #[arg(long, value_name = "IFNAME", default_value = "hnhq0")]
+    pub(crate) interface: String,
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        let overlay = context.block_on(hanare_hq::overlay(&context.state))?.map_err(foreign::serve_error)?;
+        let mut worker = context.inherited.clone();
+        worker.extend(["worker", "hq", "--listen"].map(OsString::from));
+        worker.push(self.listen.to_string().into());
+        worker.extend(["--api".into(), self.api.to_string().into()]);
+        worker.extend(["--interface".into(), self.interface.clone().into()]);
+        let setup = Setup {
+            state: context.state.clone(),
+            interface: self.interface,
+            role: Role::Hq { overlay },
+            worker,
+            on_ready: Box::new(service::ready),
+        };
+        let outcome = hands::serve(setup).map_err(foreign::host_error)?;
+        service::stopping();
+        Ok(ended(outcome))
+    }
+}

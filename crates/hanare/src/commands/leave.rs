@@ -1,0 +1,36 @@
+//! `hanare leave`: leaves the room, and leaves this machine as it was before it joined.
+
+use hanare_tunnel::control::{Client, ControlError};
+use hanare_tunnel::node;
+use serde_json::json;
+
+use crate::ask::Confirmation;
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::foreign;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    confirmation: Confirmation,
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        let what = context.out.voice().say_with("what-enrolment", &[("state", &context.state.display())]);
+        if !self.confirmation.go_on(context, &what)? {
+            context.out.result("leave", &json!({"dry_run": true}), |_| String::new())?;
+            return Ok(Exit::Good);
+        }
+        match Client::new(&context.runtime).leave() {
+            Ok(()) => {}
+            Err(ControlError::NotRunning { .. }) => {
+                node::leave(&context.state).map_err(foreign::leave_error)?;
+            }
+            Err(error) => return Err(foreign::control_error(error)),
+        }
+        context.out.result("leave", &json!({"left": true}), |_| String::new())?;
+        context.out.talk("left", &[]);
+        Ok(Exit::Good)
+    }
+}

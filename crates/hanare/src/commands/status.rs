@@ -1,0 +1,132 @@
+//! `hanare status`: whether the tunnel is up, as a person wants to read it.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use hanare_tunnel::control::{Client, ControlError, HqStatus, KillSwitch, State, Status};
+use hanare_tunnel::node;
+
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::voice::Voice;
+use crate::{foreign, show, table};
+
+/// Between two looks with `--watch`.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// Clears the screen and goes to its upper left corner (ECMA-48: ED, CUP).
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        let exit = look(context, self.watch)?;
+        if !self.watch {
+            return Ok(exit);
+        }
+        loop {
+            std::thread::sleep(INTERVAL);
+            look(context, true)?;
+        }
+    }
+}
+
+fn look(context: &Context, clear: bool) -> Result<Exit, Failure> {
+    let mut status = match Client::new(&context.runtime).status() {
+        Ok(status) => status,
+        Err(ControlError::NotRunning { .. }) => {
+            node::offline_status(&context.state).map_err(foreign::state_error)?
+        }
+        Err(error) => return Err(foreign::control_error(error)),
+    };
+    for warning in &mut status.warnings {
+        let id = format!("warning-{}", warning.code.as_str());
+        let voice = context.out.voice();
+        warning.text = voice.say(&id);
+        warning.fix = voice.part(&id, "fix", &[]).unwrap_or_default();
+    }
+    let clear = clear && std::io::stdout().is_terminal();
+    context.out.result("status", &status, |voice| {
+        let text = shown(&status, voice);
+        if clear { format!("{CLEAR}{text}") } else { text }
+    })?;
+    Ok(match status.state {
+        State::Up => Exit::Good,
+        State::Degraded => Exit::Incomplete,
+        State::Down | State::Locked | State::Revoked => Exit::No,
+    })
+}
+
+fn shown(status: &Status, voice: &Voice) -> String {
+    let state = match status.state {
+        State::Up => "state-up",
+        State::Degraded => "state-degraded",
+        State::Down => "state-down",
+        State::Locked => "state-locked",
+        State::Revoked => "state-revoked",
+    };
+    let kill_switch = match status.kill_switch {
+        KillSwitch::Closed => voice.say("kill-switch-closed"),
+        KillSwitch::Open => voice.say("kill-switch-open"),
+        KillSwitch::Unlocked => {
+            let until = status.unlocked_until.map(|time| time.to_string()).unwrap_or_default();
+            voice.say_with("kill-switch-unlocked", &[("until", &until)])
+        }
+        KillSwitch::Unknown => voice.say("kill-switch-unknown"),
+    };
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let hq: Vec<String> = status.hq.iter().map(|hq| endpoint(hq, voice)).collect();
+    let fields = table::fields(
+        voice,
+        vec![
+            ("label-node", text(status.node.as_ref().map(ToString::to_string))),
+            ("label-room", text(status.room.as_ref().map(ToString::to_string))),
+            ("label-interface", text(status.interface.clone())),
+            ("label-addresses", table::list(&status.addresses)),
+            ("label-hq", hq.join("\n")),
+            ("label-kill-switch", kill_switch),
+            ("label-lease-until", text(status.lease_until.map(|time| time.to_string()))),
+        ],
+    );
+    let mut out = format!("{}\n\n{fields}", voice.say(state));
+    for warning in &status.warnings {
+        out.push_str(&format!("\n\n! {}\n  {}", warning.text, warning.fix));
+    }
+    out
+}
+
+fn endpoint(hq: &HqStatus, voice: &Voice) -> String {
+    if !hq.active {
+        return voice.say_with("hq-standby", &[("endpoint", &hq.endpoint)]);
+    }
+    let handshake = show::handshake(hq.last_handshake_seconds.map(whole_seconds), voice);
+    let traffic = show::traffic(hq.rx_bytes, hq.tx_bytes, voice);
+    match hq.rtt_seconds {
+        Some(rtt) => {
+            let rtt = format!("{:.1}", rtt * 1000.0);
+            voice.say_with(
+                "hq-answers",
+                &[
+                    ("endpoint", &hq.endpoint),
+                    ("rtt", &rtt),
+                    ("handshake", &handshake),
+                    ("traffic", &traffic),
+                ],
+            )
+        }
+        None => voice.say_with(
+            "hq-silent",
+            &[("endpoint", &hq.endpoint), ("handshake", &handshake), ("traffic", &traffic)],
+        ),
+    }
+}
+
+/// For a person's eyes: the fraction does not matter, and an age is never negative.
+fn whole_seconds(seconds: f64) -> u64 {
+    Duration::try_from_secs_f64(seconds).map_or(0, |duration| duration.as_secs())
+}

@@ -1,0 +1,40 @@
+//! What the machine says no to, as failures.
+
+use hanare_host::HostError;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// A change to this machine that was not made.
+pub(crate) fn host_error(error: HostError) -> Failure {
+    let impossible = |code| Failure::new(Exit::Impossible, code);
+    match error {
+        HostError::NoNetAdmin { what } => impossible("no-net-admin").with("what", what),
+        HostError::NoTunDevice { text } => impossible("no-tun").with("cause", text),
+        HostError::BadName { name } => Failure::new(Exit::Input, "interface-name").with("name", name),
+        HostError::NameTaken { name } => impossible("interface-taken").with("name", name),
+        HostError::NoSuchInterface { name } => impossible("interface-missing").with("name", name),
+        HostError::Collision { prefix, route, interface } => {
+            impossible("collision").with("prefix", prefix).with("route", route).with("interface", interface)
+        }
+        HostError::PortInUse { port } => impossible("port-in-use").with("port", port),
+        HostError::ProgramMissing { program, package } => {
+            impossible("program-missing").with("program", program).with("package", package)
+        }
+        HostError::Program { program, text } => {
+            impossible("program").with("program", program).with("cause", text)
+        }
+        HostError::Netlink { what, errno, text } => {
+            impossible("netlink").with("what", what).with("cause", format!("{text} (errno {errno})"))
+        }
+        HostError::Refused { verb, why } => {
+            Failure::new(Exit::Refused, "hands-refused").with("verb", verb).with("cause", why)
+        }
+        HostError::Busy { path } => impossible("busy").with("path", path),
+        HostError::Resolver { text } => impossible("resolver").with("cause", text),
+        HostError::Io { what, errno: _, text } => {
+            impossible("host-io").with("what", what).with("cause", text)
+        }
+        HostError::Gone => impossible("host-gone"),
+    }
+}

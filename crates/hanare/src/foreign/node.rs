@@ -1,0 +1,135 @@
+//! What keeps a node from joining, and what its daemon says no to, as failures.
+
+use hanare_model::api::Refusal;
+use hanare_model::invite::InviteError;
+use hanare_tunnel::control::{ControlError, Problem};
+use hanare_tunnel::join::JoinError;
+use hanare_tunnel::node::{LeaveError, UpError, WorkerError};
+use hanare_tunnel::state::StateError;
+
+use super::host::host_error;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// A text that is no invite.
+pub(crate) fn invite_error(error: InviteError) -> Failure {
+    let input = |code| Failure::new(Exit::Input, code);
+    match error {
+        InviteError::Empty => input("invite-empty"),
+        InviteError::Damaged => input("invite-damaged"),
+        InviteError::Newer(version) => input("invite-newer").with("version", version),
+        InviteError::Content(what) => input("invite-content").with("cause", what),
+    }
+}
+
+/// A node that did not join.
+pub(crate) fn join_error(error: JoinError) -> Failure {
+    let refused = |code| Failure::new(Exit::Refused, code);
+    match error {
+        JoinError::AlreadyEnrolled { node } => {
+            Failure::new(Exit::Impossible, "already-enrolled").with("node", node)
+        }
+        JoinError::Revoked { at, reason } => refused("revoked").with("at", at).with("cause", reason),
+        JoinError::CodeWanted => Failure::new(Exit::Input, "code-wanted"),
+        JoinError::NotHeadquarters { endpoints } => refused("not-headquarters").with("endpoints", endpoints),
+        JoinError::Refused(refusal) => join_refused(&refusal),
+        JoinError::Unreachable { endpoints, last } => {
+            Failure::new(Exit::Unreachable, "unreachable").with("endpoints", endpoints).because(&last)
+        }
+        JoinError::Lease(text) => refused("lease").with("cause", text),
+        JoinError::Setup(error) => Failure::new(Exit::Impossible, "runtime").because(&error),
+        JoinError::State(error) => state_error(error),
+        JoinError::Runtime(error) => Failure::new(Exit::Impossible, "runtime").because(&error),
+    }
+}
+
+fn join_refused(refusal: &Refusal) -> Failure {
+    let refused = |code| Failure::new(Exit::Refused, code);
+    match refusal {
+        Refusal::UnknownInvite => refused("invite-unknown"),
+        Refusal::Expired { at } => refused("invite-expired").with("at", at),
+        Refusal::Used => refused("invite-used"),
+        Refusal::Proof => refused("invite-proof"),
+        Refusal::Code => refused("invite-code"),
+        Refusal::Name => refused("name-taken"),
+        Refusal::Malformed => refused("hq-other-version"),
+        Refusal::NotEnrolled => refused("not-enrolled"),
+        Refusal::Revoked { tombstone: _ } => refused("revoked-by-hq"),
+        Refusal::TooMany { retry_after_seconds } => refused("too-many").with("seconds", retry_after_seconds),
+    }
+}
+
+/// The node's files.
+pub(crate) fn state_error(error: StateError) -> Failure {
+    let impossible = |code| Failure::new(Exit::Impossible, code);
+    match error {
+        StateError::Io { action, path, source } => {
+            impossible("state-io").with("path", path.display()).with("action", action).because(&source)
+        }
+        StateError::Damaged { path, why } => {
+            impossible("state-damaged").with("path", path.display()).with("cause", why)
+        }
+        StateError::Newer { path, format } => {
+            impossible("state-newer").with("path", path.display()).with("format", format)
+        }
+    }
+}
+
+/// The daemon that runs the tunnel.
+pub(crate) fn control_error(error: ControlError) -> Failure {
+    match error {
+        ControlError::NotRunning { path } => {
+            Failure::new(Exit::Impossible, "node-not-running").with("path", path.display())
+        }
+        ControlError::Io { path, source } => {
+            Failure::new(Exit::Unreachable, "node-io").with("path", path.display()).because(&source)
+        }
+        ControlError::Answer => Failure::new(Exit::Bug, "node-answer"),
+        ControlError::Refused(problem) => match problem {
+            Problem::Forbidden { verb } => {
+                Failure::new(Exit::Impossible, "node-forbidden").with("verb", verb)
+            }
+            Problem::Wrong { why } => Failure::new(Exit::Input, "node-wrong").with("cause", why),
+            Problem::Host { failure } => host_error(failure),
+            Problem::State { text } => Failure::new(Exit::Impossible, "node-state").with("cause", text),
+        },
+    }
+}
+
+/// A node that could not leave.
+pub(crate) fn leave_error(error: LeaveError) -> Failure {
+    match error {
+        LeaveError::Host(error) => host_error(error),
+        LeaveError::State(error) => state_error(error),
+    }
+}
+
+/// A tunnel that did not start.
+pub(crate) fn up_error(error: UpError) -> Failure {
+    match error {
+        UpError::NotJoined => Failure::new(Exit::Impossible, "not-joined"),
+        UpError::Revoked { at, reason } => {
+            Failure::new(Exit::Refused, "revoked").with("at", at).with("cause", reason)
+        }
+        UpError::NotGateway => Failure::new(Exit::Input, "not-gateway"),
+        UpError::State(error) => state_error(error),
+        UpError::Host(error) => host_error(error),
+    }
+}
+
+/// A daemon that ended by itself.
+pub(crate) fn worker_error(error: WorkerError) -> Failure {
+    match error {
+        WorkerError::Host(error) => host_error(error),
+        WorkerError::State(error) => state_error(error),
+        WorkerError::Api(error) => Failure::new(Exit::Impossible, "runtime").because(&error),
+        WorkerError::NotJoined => Failure::new(Exit::Impossible, "not-joined"),
+        WorkerError::Control { path, source } => {
+            Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(&source)
+        }
+        WorkerError::System { what, source } => {
+            Failure::new(Exit::Impossible, "host-io").with("what", what).because(&source)
+        }
+        WorkerError::Plane(text) => Failure::new(Exit::Bug, "bug").with("cause", text),
+    }
+}

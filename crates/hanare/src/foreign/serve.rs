@@ -1,0 +1,102 @@
+//! What keeps a headquarters from being made or served, as failures.
+
+use hanare_hq::{
+    ApiError, InitError, KeysError, LockError, NoRandomness, ServeError, SocketError, StoreError,
+};
+use hanare_model::plan::PlanError;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// No new headquarters.
+pub(crate) fn init_error(error: InitError) -> Failure {
+    let exit = Exit::from_code(error.exit_status());
+    match error {
+        InitError::Exists { path } => Failure::new(exit, "hq-exists").with("path", path.display()),
+        InitError::NoEndpoint => Failure::new(exit, "no-endpoint"),
+        InitError::Network(network) => Failure::new(exit, "network").with("network", network),
+        InitError::Plan(error) => plan_error(&error),
+        InitError::Io { path, source } => {
+            Failure::new(exit, "unwritable").with("path", path.display()).because(&source)
+        }
+        InitError::Lock(error) => lock_error(error),
+        InitError::Keys(error) => keys_error(error),
+        InitError::Store(error) => store_error(error),
+        InitError::Randomness(error) => randomness(&error),
+    }
+}
+
+/// No running headquarters.
+pub(crate) fn serve_error(error: ServeError) -> Failure {
+    match error {
+        ServeError::Lock(error) => lock_error(error),
+        ServeError::Store(error) => store_error(error),
+        ServeError::Keys(error) => keys_error(error),
+        ServeError::Api(ApiError::Bind { address, source }) => {
+            Failure::new(Exit::Impossible, "api-bind").with("address", address).because(&source)
+        }
+        ServeError::Api(ApiError::Tls(source)) => Failure::new(Exit::Impossible, "hq-keys").because(&source),
+        ServeError::Socket(SocketError::Taken { path }) => {
+            Failure::new(Exit::Impossible, "hq-runs").with("path", path.display())
+        }
+        ServeError::Socket(SocketError::Io { path, source }) => {
+            Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(&source)
+        }
+    }
+}
+
+fn lock_error(error: LockError) -> Failure {
+    match error {
+        LockError::Taken { path } => Failure::new(Exit::Impossible, "hq-runs").with("path", path.display()),
+        LockError::Io { path, source } => {
+            Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(&source)
+        }
+    }
+}
+
+fn keys_error(error: KeysError) -> Failure {
+    let keys = Failure::new(Exit::Impossible, "hq-keys");
+    match error {
+        KeysError::Io { path, source } => keys.with("cause", format!("{}: {source}", path.display())),
+        KeysError::Content { .. } | KeysError::Certificate(_) => keys.because(&error),
+        KeysError::Randomness(error) => randomness(&error),
+    }
+}
+
+fn store_error(error: StoreError) -> Failure {
+    let exit = Exit::from_code(error.exit_status());
+    match error {
+        StoreError::Absent { path } => Failure::new(exit, "hq-absent").with("path", path.display()),
+        StoreError::Newer { path, found, known } => Failure::new(exit, "hq-newer")
+            .with("path", path.display())
+            .with("found", found)
+            .with("known", known),
+        StoreError::Locked { .. } => Failure::new(exit, "database-locked"),
+        StoreError::DiskFull { .. } => Failure::new(exit, "disk-full"),
+        StoreError::Damaged { path, text } => {
+            Failure::new(exit, "database-damaged").with("cause", format!("{}: {text}", path.display()))
+        }
+        StoreError::Access { path, text } => {
+            Failure::new(exit, "unwritable").with("path", path.display()).with("cause", text)
+        }
+        StoreError::Other { path, source } => {
+            Failure::new(exit, "bug").with("cause", format!("{}: {source}", path.display()))
+        }
+    }
+}
+
+fn plan_error(error: &PlanError) -> Failure {
+    match error {
+        PlanError::Overlap { prefix, with } => {
+            Failure::new(Exit::Input, "plan-overlap").with("prefix", prefix).with("other", with)
+        }
+        PlanError::Unusable { prefix, reason } => {
+            Failure::new(Exit::Input, "plan-unusable").with("prefix", prefix).with("cause", reason)
+        }
+        PlanError::Full(prefix) => Failure::new(Exit::Impossible, "full").with("place", prefix),
+    }
+}
+
+fn randomness(error: &NoRandomness) -> Failure {
+    Failure::new(Exit::Impossible, "runtime").because(error)
+}

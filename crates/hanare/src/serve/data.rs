@@ -1,0 +1,136 @@
+//! Headquarters' data plane: made from what the host process hands over, kept as published, reported once a second.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hanare_host::hands::{Client, Notice};
+use hanare_host::tun::Tun;
+use hanare_host::udp::Udp;
+use hanare_hq::{PeerReport, PlaneLink, PlaneReport, Published, Server};
+use hanare_tunnel::plane::{self, Event, PeerState, PlaneConfig, PlaneHandle};
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::foreign;
+
+/// How often headquarters is told how the data plane is.
+pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the data plane may take to end.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A running data plane.
+pub(super) struct DataPlane {
+    handle: PlaneHandle,
+}
+
+impl DataPlane {
+    /// Makes interface, sockets, firewall and thread. The firewall stands before the interface is up: no packet passes
+    /// between the two.
+    pub(super) async fn start(
+        hands: &Client,
+        server: &Server,
+        first: &Published,
+        port: u16,
+    ) -> Result<Self, Failure> {
+        let mut seed = [0; 32];
+        SystemRandom::new()
+            .fill(&mut seed)
+            .map_err(|_| Failure::new(Exit::Impossible, "runtime").with("cause", "getrandom"))?;
+        let mtu = first.mtu;
+        let tunnel =
+            hands.run(move |hands| hands.tunnel(mtu, port, true)).await.map_err(foreign::host_error)?;
+        let tun = Tun::from_fd(tunnel.tun).map_err(foreign::tun_error)?;
+        let udp = Udp::from_fds(tunnel.udp.v4, tunnel.udp.v6).map_err(foreign::udp_error)?;
+        let (segmentation, addresses) = (first.segmentation.clone(), first.addresses.clone());
+        hands
+            .run(move |hands| hands.segment(&segmentation).and_then(|()| hands.addresses(&addresses)))
+            .await
+            .map_err(foreign::host_error)?;
+        let config =
+            PlaneConfig { tun, udp, private_key: server.private_key(), peers: first.peers.clone(), seed };
+        let handle = plane::spawn(config)
+            .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))?;
+        Ok(Self { handle })
+    }
+
+    /// For orders and questions.
+    pub(super) const fn handle(&self) -> &PlaneHandle {
+        &self.handle
+    }
+
+    /// Makes interface, firewall and peers as published. What is taken away goes from the data plane first, what is
+    /// granted comes to it last.
+    pub(super) async fn apply(
+        &self,
+        hands: &Client,
+        from: &Published,
+        to: &Published,
+    ) -> Result<(), Failure> {
+        let gone = |_| Failure::new(Exit::Bug, "bug").with("cause", "the data plane has ended");
+        let stay = to.peers.peers.iter().filter(|(key, _)| from.peers.peers.contains_key(*key));
+        self.handle.set_peers(stay.map(|(_, peer)| peer.clone()).collect()).map_err(gone)?;
+        if from.segmentation != to.segmentation {
+            let segmentation = to.segmentation.clone();
+            hands.run(move |hands| hands.segment(&segmentation)).await.map_err(foreign::host_error)?;
+        }
+        if from.addresses != to.addresses {
+            let addresses = to.addresses.clone();
+            hands.run(move |hands| hands.addresses(&addresses)).await.map_err(foreign::host_error)?;
+        }
+        self.handle.set_peers(to.peers.clone()).map_err(gone)
+    }
+
+    /// What the host process noticed.
+    pub(super) fn notice(&self, notice: &Notice) -> Result<(), Failure> {
+        match notice {
+            Notice::UnderlayChanged => {
+                // A data plane that has ended says so itself.
+                let _ = self.handle.underlay_changed();
+            }
+            Notice::FirewallRestored { what } => {
+                tracing::warn!(what, "another program changed headquarters' firewall; it is back");
+            }
+            Notice::InterfaceLost => {
+                return Err(Failure::new(Exit::Impossible, "interface-lost").with("name", ""));
+            }
+            Notice::Stop | Notice::Locked => {}
+        }
+        Ok(())
+    }
+
+    /// How it is, for `hq status` and `node list`.
+    pub(super) async fn report(&self) -> PlaneReport {
+        let Ok(snapshot) = self.handle.snapshot().await else { return PlaneReport::default() };
+        let peers: BTreeMap<_, _> =
+            snapshot.peers.iter().map(|state| (state.peer.public_key, peer_report(state))).collect();
+        PlaneReport { forwarding: true, peers }
+    }
+
+    /// Ends it and waits for its end.
+    pub(super) async fn stop(self) {
+        self.handle.shutdown();
+        if tokio::time::timeout(END_PATIENCE, self.handle.ended()).await.is_err() {
+            tracing::warn!("the data plane did not end in time");
+        }
+    }
+}
+
+fn peer_report(state: &PeerState) -> PeerReport {
+    PeerReport {
+        endpoint: state.peer.endpoint,
+        last_handshake_seconds: state.last_handshake.map(|age| age.as_secs()),
+        rx_bytes: state.rx_bytes,
+        tx_bytes: state.tx_bytes,
+    }
+}
+
+/// Passes on what headquarters wants to know: where a peer is.
+pub(super) fn tell(link: &PlaneLink, event: &Event) {
+    match event {
+        Event::Established { peer, endpoint, rekey: _ } | Event::Roamed { peer, endpoint } => {
+            link.roamed(*peer, *endpoint);
+        }
+        Event::Expired { .. } | Event::ClockStepped(_) | Event::MtuChanged(_) => {}
+    }
+}

@@ -1,0 +1,115 @@
+//! The worker of `hq serve`: joins headquarters' registry with the data plane and the hands of the host process.
+
+mod data;
+
+use std::sync::Arc;
+
+use hanare_host::hands::{AsyncNotices, Client, Notice};
+use hanare_host::privileges;
+use hanare_hq::{Order, Published, ServeOptions, Server};
+use hanare_tunnel::plane::End;
+use hanare_tunnel::uapi::{self, Access, Listener, Service};
+use tokio::sync::{mpsc, watch};
+
+use self::data::DataPlane;
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::foreign;
+
+/// Threads for calls that block: the hands answer one call at a time, a resolver needs another.
+const BLOCKING_THREADS: usize = 4;
+
+/// Runs the worker until its host process or a signal ends it.
+pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
+    privileges::become_worker().map_err(foreign::host_error)?;
+    let hands = Client::from_stdin().map_err(foreign::host_error)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))?;
+    let outcome = runtime.block_on(serve(context, options, hands));
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(context: &Context, options: ServeOptions, hands: Client) -> Outcome {
+    let port = options.listen.port();
+    let interface = options.interface.clone();
+    let notices = hands.notices().and_then(hanare_host::hands::Notices::into_async);
+    let mut notices = notices.map_err(foreign::host_error)?;
+    let mut server = Server::start(options).await.map_err(foreign::serve_error)?;
+    let served = with_plane(context, &mut server, &hands, &mut notices, &interface, port).await;
+    server.stop().await;
+    served
+}
+
+async fn with_plane(
+    context: &Context,
+    server: &mut Server,
+    hands: &Client,
+    notices: &mut AsyncNotices,
+    interface: &str,
+    port: u16,
+) -> Outcome {
+    let mut published = server.published();
+    let first = published.borrow_and_update().clone();
+    let plane = DataPlane::start(hands, server, &first, port).await?;
+    let socket = Listener::bind(interface).map_err(foreign::uapi_error)?;
+    let service =
+        Service::new(plane.handle().clone(), Access::ReadOnly, Some(server.private_key()), hanare_host::MARK);
+    uapi::spawn(&socket, service)
+        .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))?;
+    let status = context.out.voice().say_with("hq-ready", &[("interface", &interface), ("port", &port)]);
+    hands.run(move |hands| hands.ready(&status)).await.map_err(foreign::host_error)?;
+    let orders = server.take_orders();
+    let ended = follow(server, &plane, hands, notices, published, orders).await;
+    plane.stop().await;
+    socket.remove();
+    ended
+}
+
+/// Keeps the data plane, the interface and the firewall as headquarters publishes them, and headquarters informed.
+async fn follow(
+    server: &Server,
+    plane: &DataPlane,
+    hands: &Client,
+    notices: &mut AsyncNotices,
+    mut published: watch::Receiver<Published>,
+    orders: Option<mpsc::Receiver<Order>>,
+) -> Outcome {
+    let link = Arc::new(server.plane());
+    let mut orders = orders.unwrap_or_else(|| mpsc::channel(1).1);
+    let mut events = plane.handle().events();
+    let mut current = published.borrow().clone();
+    let mut tick = tokio::time::interval(data::REPORT_INTERVAL);
+    loop {
+        tokio::select! {
+            changed = published.changed() => {
+                if changed.is_err() {
+                    return Ok(Exit::Good);
+                }
+                let next = published.borrow_and_update().clone();
+                plane.apply(hands, &current, &next).await?;
+                current = next;
+            }
+            Some(Order::Rebuild(peer)) = orders.recv() => {
+                // A data plane that has ended says so below.
+                let _ = plane.handle().rebuild(peer);
+            }
+            Ok(event) = events.recv() => data::tell(&link, &event),
+            _ = tick.tick() => link.report(plane.report().await),
+            notice = notices.next() => match notice {
+                Ok(Notice::Stop) | Err(hanare_host::HostError::Gone) => return Ok(Exit::Good),
+                Ok(notice) => plane.notice(&notice)?,
+                Err(error) => return Err(foreign::host_error(error)),
+            },
+            end = plane.handle().ended() => return match end {
+                End::Shutdown => Ok(Exit::Good),
+                End::InterfaceRemoved => Err(Failure::new(Exit::Impossible, "interface-lost").with("name", &current.interface)),
+                End::Failed(why) => Err(Failure::new(Exit::Bug, "bug").with("cause", why)),
+            },
+        }
+    }
+}

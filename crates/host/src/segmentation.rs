@@ -269,6 +269,7 @@ fn chain(rules: &mut Transaction, name: &str, kind: &str, hook: &str, priority: 
     rules.add("chain", INET, TABLE, object);
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "json! borrows what it is given")]
 fn rule(rules: &mut Transaction, chain: &str, expressions: Vec<Value>) {
     rules.add("rule", INET, TABLE, json!({ "chain": chain, "expr": expressions }));
 }

@@ -73,9 +73,8 @@ impl Watch {
         for _ in 0..10_000 {
             buffer.clear();
             match self.socket.recv(&mut buffer, 0) {
-                Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
     }

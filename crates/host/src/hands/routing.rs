@@ -113,8 +113,8 @@ pub(super) fn set_rules(log: &mut UndoLog, index: u32) -> Result<(), HostError> 
     for v6 in families() {
         let connected = Rule { suppress_prefix_length: Some(0), ..plain(v6, CONNECTED, Route::MAIN) };
         let ours = Rule { not_mark: Some(MARK), ..plain(v6, MARK, table(index)) };
-        add_rule(log, connected)?;
-        add_rule(log, ours)?;
+        add_rule(log, &connected)?;
+        add_rule(log, &ours)?;
     }
     Ok(())
 }
@@ -125,9 +125,9 @@ pub(super) fn open_rules(log: &mut UndoLog, index: u32, all: bool) -> Result<(),
     let opened: &[Option<(u8, u16)>] =
         if all { &[None] } else { &[Some((6, 53)), Some((6, 80)), Some((6, 443)), Some((17, 53))] };
     for v6 in families() {
-        add_rule(log, Rule { suppress_prefix_length: Some(0), ..plain(v6, UNLOCKED, table(index)) })?;
+        add_rule(log, &Rule { suppress_prefix_length: Some(0), ..plain(v6, UNLOCKED, table(index)) })?;
         for (service, priority) in opened.iter().zip(UNLOCKED + 1..) {
-            add_rule(log, Rule { service: *service, ..plain(v6, priority, Route::MAIN) })?;
+            add_rule(log, &Rule { service: *service, ..plain(v6, priority, Route::MAIN) })?;
         }
     }
     Ok(())
@@ -140,12 +140,12 @@ pub(super) fn close_rules(log: &mut UndoLog) -> Result<(), HostError> {
     )
 }
 
-fn add_rule(log: &mut UndoLog, rule: Rule) -> Result<(), HostError> {
+fn add_rule(log: &mut UndoLog, rule: &Rule) -> Result<(), HostError> {
     if log.has(|change| *change == Change::Rule { rule: rule.clone() }) {
         return Ok(());
     }
     log.record(Change::Rule { rule: rule.clone() })?;
-    Netlink::open()?.add_rule(&rule).map(drop)
+    Netlink::open()?.add_rule(rule).map(drop)
 }
 
 fn plain(v6: bool, priority: u32, table: u32) -> Rule {

@@ -16,6 +16,7 @@ use super::setup::{Ended, Role, Setup};
 use super::verbs::Hands;
 use super::{channel, routing};
 use crate::error::HostError;
+use crate::netlink::Netlink;
 use crate::readiness::{readable, readable_watch};
 use crate::underlay::{Underlay, Watch};
 use crate::undo::UndoLog;
@@ -36,6 +37,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// [`HostError::Busy`] if another host process holds the state directory; [`HostError::Collision`] before anything is
 /// changed; whatever else prevents the start, or cannot be undone.
 pub fn serve(mut setup: Setup) -> Result<Ended, HostError> {
+    check_name(&setup.interface)?;
     if !privileges::has_net_admin() {
         return Err(HostError::NoNetAdmin { what: "the host process".to_owned() });
     }
@@ -46,6 +48,18 @@ pub fn serve(mut setup: Setup) -> Result<Ended, HostError> {
     let ended = ended?;
     undone?;
     Ok(if hands.left { Ended::Left } else { ended })
+}
+
+/// Linux's rule for interface names, before a name is part of a path or a rule.
+fn check_name(name: &str) -> Result<(), HostError> {
+    let good = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b':' | b'"' | b'*' | b'%');
+    if (1..=15).contains(&name.len())
+        && name.bytes().all(good)
+        && !matches!(name, "." | ".." | "all" | "default")
+    {
+        return Ok(());
+    }
+    Err(HostError::BadName { name: name.to_owned() })
 }
 
 /// Gives the machine back as it was, the kill switch included, when no host process runs.
@@ -62,10 +76,10 @@ pub fn leave(state: &Path) -> Result<(), HostError> {
 pub(crate) fn hold(state: &Path) -> Result<File, HostError> {
     files::lock(state, LOCK).map_err(|error| {
         let path = state.join(LOCK).display().to_string();
-        match error.kind() {
-            std::io::ErrorKind::WouldBlock => HostError::Busy { path },
-            _ => HostError::io(format!("locking {path}"), &error),
+        if error.kind() == std::io::ErrorKind::WouldBlock {
+            return HostError::Busy { path };
         }
+        HostError::io(format!("locking {path}"), &error)
     })
 }
 
@@ -75,6 +89,14 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
         Role::Hq { .. } => None,
         Role::Node(role) => Some(Bounds::new((**role).clone())?),
     };
+    if let Role::Node(role) = &setup.role
+        && let Some(lan) = &role.lan
+    {
+        check_name(lan)?;
+        if lan == &setup.interface || Netlink::open()?.link(lan)?.is_none() {
+            return Err(HostError::NoSuchInterface { name: lan.clone() });
+        }
+    }
     let log = UndoLog::open(&setup.state)?;
     let (prefixes, lan) = match (&setup.role, &bounds) {
         (Role::Hq { overlay }, _) => (overlay.clone(), None),
@@ -210,14 +232,14 @@ async fn answer(
             () = at(look) => {
                 look = None;
                 for notice in hands.look() {
-                    tell(&notices, &notice);
+                    tell(notices.as_ref(), &notice);
                 }
                 looked = Instant::now();
                 false
             }
             () = at(hands.unlocked_until) => {
                 match hands.lock_again() {
-                    Ok(Some(notice)) => tell(&notices, &notice),
+                    Ok(Some(notice)) => tell(notices.as_ref(), &notice),
                     Ok(None) => {}
                     Err(error) => {
                         error!(%error, "the end of an unlock");
@@ -235,7 +257,7 @@ async fn answer(
             if stop.is_some() {
                 return Ok(Ended::Stopped);
             }
-            tell(&notices, &Notice::Stop);
+            tell(notices.as_ref(), &Notice::Stop);
             let patience = if notices.is_some() { GOODBYE } else { Duration::ZERO };
             stop = Some(Instant::now() + patience);
         }
@@ -257,6 +279,7 @@ fn exchange(
     notices: &mut Option<OwnedFd>,
 ) -> Result<(), HostError> {
     let (request, fds): (Request, Vec<OwnedFd>) = channel::receive(control.as_fd())?;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other verb is answered by the hands")]
     let (reply, fds) = match request {
         Request::Notices => {
             let (ours, theirs) = channel::pair()?;
@@ -267,18 +290,15 @@ fn exchange(
             (setup.on_ready)(&status);
             (Reply::Done, Vec::new())
         }
-        request => match hands.answer(request, &fds) {
-            Ok(answer) => answer,
-            Err(failure) => {
-                info!(%failure, "a request was not done");
-                (Reply::Failed { failure }, Vec::new())
-            }
-        },
+        request => hands.answer(request, &fds).unwrap_or_else(|failure| {
+            info!(%failure, "a request was not done");
+            (Reply::Failed { failure }, Vec::new())
+        }),
     };
     channel::send(control.as_fd(), &reply, &channel::borrow(&fds))
 }
 
-fn tell(notices: &Option<OwnedFd>, notice: &Notice) {
+fn tell(notices: Option<&OwnedFd>, notice: &Notice) {
     info!(?notice, "for the worker");
     if let Some(socket) = notices
         && let Err(error) = channel::offer(socket.as_fd(), notice)

@@ -171,13 +171,11 @@ impl Hands {
         let lan = lan.map(|interface| Lan { interface, prefixes: bounds.lease().lan.clone() });
         let base = Policy { interface, lan, resolvers: bounds.resolvers(&resolvers), ..Policy::default() };
         let policy = bounds.policy(permit, base)?;
-        match &mut self.switch {
-            Some(switch) => switch.set_policy(policy),
-            None => {
-                self.switch = Some(KillSwitch::engage(&self.state, policy)?);
-                Ok(())
-            }
+        if let Some(switch) = &mut self.switch {
+            return switch.set_policy(policy);
         }
+        self.switch = Some(KillSwitch::engage(&self.state, policy)?);
+        Ok(())
     }
 
     fn unlock(&mut self, seconds: u64, all: bool, reason: &str, fds: &[OwnedFd]) -> Result<(), HostError> {
@@ -295,7 +293,8 @@ impl Hands {
                     self.log.has(|c| matches!(c, Change::Sysctl { .. })),
                 ) {
                     Ok(()) => {
-                        notices.push(Notice::FirewallRestored { what: "the table was gone".to_owned() })
+                        let what = "the table was gone".to_owned();
+                        notices.push(Notice::FirewallRestored { what });
                     }
                     Err(error) => tracing::error!(%error, "the segmentation could not be restored"),
                 },

@@ -22,7 +22,7 @@ use crate::netlink::{Link, Netlink};
 use crate::nft::{self, Family, Transaction};
 
 /// The longest unlock (`INTERFACE`: 30 minutes at most).
-pub const MAX_UNLOCK: Duration = Duration::from_secs(30 * 60);
+pub const MAX_UNLOCK: Duration = Duration::from_mins(30);
 /// What a captive portal needs: DNS and the web.
 const PORTAL_PORTS: [(&str, u16); 4] =
     [(PORTAL_TCP, 53), (PORTAL_TCP, 80), (PORTAL_TCP, 443), (PORTAL_UDP, 53)];

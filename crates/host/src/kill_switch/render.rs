@@ -68,6 +68,7 @@ fn sets(rules: &mut Transaction, family: Family, policy: &Policy) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "json! borrows what it is given")]
 fn set(rules: &mut Transaction, family: Family, name: &str, kind: Value, elements: Vec<Value>) {
     let mut object = json!({ "name": name, "type": kind });
     if let (false, Some(fields)) = (elements.is_empty(), object.as_object_mut()) {
@@ -339,6 +340,7 @@ fn chain(
     rules.add("chain", family, TABLE, object);
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "json! borrows what it is given")]
 fn rule(rules: &mut Transaction, family: Family, chain: &str, expressions: Vec<Value>) {
     rules.add("rule", family, TABLE, json!({ "chain": chain, "expr": expressions }));
 }

@@ -95,13 +95,12 @@ impl Netlink {
         let mut found = Vec::new();
         loop {
             for answer in self.answers(what)? {
-                match answer.payload {
-                    NetlinkPayload::InnerMessage(inner) => found.push(inner),
-                    NetlinkPayload::Done(_) => return Ok(found),
-                    NetlinkPayload::Error(error) => {
-                        return Err(refused(what, error.raw_code().saturating_neg()));
-                    }
-                    _ => {}
+                if let NetlinkPayload::InnerMessage(inner) = answer.payload {
+                    found.push(inner);
+                } else if let NetlinkPayload::Error(error) = answer.payload {
+                    return Err(refused(what, error.raw_code().saturating_neg()));
+                } else if let NetlinkPayload::Done(_) = answer.payload {
+                    return Ok(found);
                 }
             }
         }

@@ -72,12 +72,6 @@ impl Transaction {
         let document = json!({ "nftables": self.commands });
         run(&["-j", "-f", "-"], Some(document.to_string().as_bytes())).map(drop)
     }
-
-    /// The document, for tests.
-    #[cfg(test)]
-    pub(crate) fn text(&self) -> String {
-        json!({ "nftables": self.commands }).to_string()
-    }
 }
 
 /// The objects of a table as nft lists them, or `None` if there is no such table.

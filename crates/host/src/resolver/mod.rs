@@ -135,5 +135,5 @@ fn nameservers(path: &Path) -> Vec<IpAddr> {
 }
 
 fn lines(servers: &[IpAddr]) -> String {
-    servers.iter().map(|server| format!("nameserver {server}\n")).collect()
+    servers.iter().fold(String::new(), |text, server| text + "nameserver " + &server.to_string() + "\n")
 }

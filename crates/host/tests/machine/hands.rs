@@ -127,7 +127,7 @@ fn node(client: &Client, notices: &hands::Notices, kind: &str) {
     let record = |notice: &Notice| {
         let path = state().join("notices");
         let mut text = std::fs::read_to_string(&path).unwrap_or_default();
-        text.push_str(&format!("{notice:?}\n"));
+        text = text + &format!("{notice:?}") + "\n";
         std::fs::write(path, text).unwrap();
     };
     if kind == "requests" {
@@ -166,7 +166,7 @@ fn hijacked(client: &Client) {
     assert!(!works("ip link add evil0 type dummy || ip link add evil0 type veth"));
     assert!(!works("nft flush ruleset"));
     let no = |result: Result<(), HostError>| {
-        assert!(matches!(result, Err(HostError::Refused { .. })), "{result:?}")
+        assert!(matches!(result, Err(HostError::Refused { .. })), "{result:?}");
     };
     let permit = |wireguard: &str, api: &str| Permit {
         wireguard: vec![wireguard.parse().unwrap()],
@@ -182,7 +182,7 @@ fn hijacked(client: &Client) {
     no(client.dns(&["203.0.113.53".parse().unwrap()]));
     no(client.mtu(576));
     let file = std::fs::File::open("/dev/null").unwrap();
-    no(client.unlock(file.as_fd(), Duration::from_secs(60), true, "x"));
+    no(client.unlock(file.as_fd(), Duration::from_mins(1), true, "x"));
     no(client.leave(file.as_fd()));
     no(client.segment(&crate::segmentation::two_rooms()));
     let forged = hanare_model::lease::Tombstone {
@@ -195,14 +195,14 @@ fn hijacked(client: &Client) {
     client.lease(&lease(5)).unwrap();
     no(client.lease(&lease(4)));
     std::fs::write(state().join("ready"), "hijacked").unwrap();
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_mins(1));
 }
 
 fn refused(client: &Client) {
     let failure = client.tunnel(1360, 0, true).unwrap_err();
     std::fs::write(state().join("error"), format!("{failure:?}")).unwrap();
     std::fs::write(state().join("ready"), "").unwrap();
-    std::thread::sleep(Duration::from_secs(60));
+    std::thread::sleep(Duration::from_mins(1));
 }
 
 struct Host {

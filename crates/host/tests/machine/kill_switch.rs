@@ -96,6 +96,41 @@ fn what_leaks_without_it_does_not_leak_with_it() {
 }
 
 #[test]
+fn a_containers_traffic_is_not_forwarded() {
+    inside("kill_switch::a_containers_traffic_is_not_forwarded", false, || {
+        let outside = Peer::new();
+        outside.wire("eth0", "eth0");
+        let container = Peer::new();
+        run(&format!("ip link add docker0 type veth peer name eth0 netns {}", container.tid));
+        run("ip address add 172.17.0.1/24 dev docker0; ip -6 address add fd17::1/64 dev docker0 nodad; \
+             ip link set docker0 up; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
+        container.run(|| {
+            run("ip address add 172.17.0.2/24 dev eth0; ip -6 address add fd17::2/64 dev eth0 nodad; \
+                 ip link set eth0 up; ip route add default via 172.17.0.1; ip -6 route add default via fd17::1")
+        });
+        std::thread::sleep(Duration::from_millis(200));
+        let send = || {
+            let _ = udp("192.0.2.2:51820", None, None);
+            let _ = udp("[2001:db8::2]:9", None, None);
+            // A container's own root can mark its packets; marks do not cross namespaces.
+            let _ = udp("192.0.2.2:51820", Some(MARK), None);
+        };
+        let capture = outside.capture("eth0");
+        container.run(send);
+        assert_eq!(capture.count(is_canary), 3, "without it they are forwarded");
+        let state = tempfile::tempdir().unwrap();
+        let _switch = KillSwitch::engage(state.path(), policy()).unwrap();
+        capture.count(|_| true);
+        container.run(send);
+        assert_eq!(capture.count(is_canary), 0);
+        // The egress chains hold even if somebody opens the forward chain.
+        run("nft delete table inet hanare");
+        container.run(send);
+        assert_eq!(capture.count(is_canary), 0);
+    });
+}
+
+#[test]
 fn headquarters_api_answers_and_nobody_else_comes_in() {
     inside("kill_switch::headquarters_api_answers_and_nobody_else_comes_in", false, || {
         let peer = Peer::new();
@@ -154,7 +189,7 @@ fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
         leak_attempts();
         assert_eq!(capture.count(is_canary), 0);
 
-        kill_switch::unlock(Duration::from_secs(60), false).unwrap();
+        kill_switch::unlock(Duration::from_mins(1), false).unwrap();
         assert_eq!(switch.check().unwrap(), Checked::Intact, "an unlock is no tampering");
         let mut other = policy();
         other.api.insert("192.0.2.9:51821".parse().unwrap());

@@ -93,7 +93,7 @@ impl Peer {
         result.recv().expect("the peer's job panicked")
     }
 
-    /// A wire between here (`near`) and there (`far`), with addresses .1 and .2 of 192.0.2.0/24 and 2001:db8::/64.
+    /// A wire between here (`near`) and there (`far`), with addresses .1 and .2 of `192.0.2.0/24` and `2001:db8::/64`.
     pub(crate) fn wire(&self, near: &str, far: &str) {
         run(&format!("ip link add {near} type veth peer name {far} netns {}", self.tid));
         for (command, host) in [(near, 1), (far, 2)].map(|(name, host)| {

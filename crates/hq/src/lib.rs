@@ -32,3 +32,6 @@ pub use plane::{Order, PeerReport, PlaneLink, PlaneReport, Published};
 pub use random::NoRandomness;
 pub use serve::{ServeError, ServeOptions, Server, overlay};
 pub use store::StoreError;
+
+#[cfg(test)]
+mod tests;

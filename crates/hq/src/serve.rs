@@ -79,7 +79,7 @@ impl ServeError {
 
 /// A running headquarters. Its tasks end with [`Server::stop`].
 pub struct Server {
-    hq: Arc<Hq>,
+    pub(crate) hq: Arc<Hq>,
     published: watch::Receiver<Published>,
     link: PlaneLink,
     orders: Option<mpsc::Receiver<Order>>,

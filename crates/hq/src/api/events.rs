@@ -43,7 +43,7 @@ pub(super) async fn events(
 }
 
 /// One node's stream: its lease when it changes, its end, and signs of life between.
-struct Feed {
+pub(crate) struct Feed {
     hq: Arc<Hq>,
     node: PublicKey,
     number: u64,
@@ -55,7 +55,7 @@ struct Feed {
 }
 
 impl Feed {
-    fn new(hq: Arc<Hq>, node: PublicKey) -> Self {
+    pub(crate) fn new(hq: Arc<Hq>, node: PublicKey) -> Self {
         let number = hq.listening.lock().map_or(0, |mut listening| {
             let number = listening.get(&node).map_or(0, |number| number.wrapping_add(1));
             listening.insert(node, number);
@@ -66,7 +66,7 @@ impl Feed {
         Self { hq, node, number, registry, sent: None, alive_at: Instant::now() + ALIVE, ended: false }
     }
 
-    async fn next(&mut self) -> Option<Event> {
+    pub(crate) async fn next(&mut self) -> Option<Event> {
         if self.ended {
             return None;
         }

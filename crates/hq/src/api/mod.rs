@@ -19,6 +19,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+#[cfg(test)]
+pub(crate) use events::Feed;
 pub(crate) use listen::{inside as listen_inside, outside as listen};
 
 use crate::keys::Keys;

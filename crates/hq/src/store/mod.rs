@@ -35,6 +35,9 @@ pub(crate) struct Store {
     path: PathBuf,
     connection: SqliteConnection,
     head: Head,
+    /// After a failed commit the connection is replaced: on a full disk SQLite rolls back by itself and the driver, which
+    /// still counts a transaction, refuses to begin another one.
+    spoilt: bool,
 }
 
 impl Store {
@@ -87,7 +90,7 @@ impl Store {
             .row_buffer_size(16)
             .disable_statement_logging();
         let connection = options.connect().await.map_err(|error| StoreError::new(path, error))?;
-        Ok(Self { path: path.to_owned(), connection, head: Head::GENESIS })
+        Ok(Self { path: path.to_owned(), connection, head: Head::GENESIS, spoilt: false })
     }
 
     async fn check(&mut self) -> Result<(), StoreError> {
@@ -151,6 +154,27 @@ impl Store {
         entries: Vec<Entry>,
         key: &SigningKey,
     ) -> Result<(), StoreError> {
+        self.mend().await?;
+        let written = self.write(settings, changes, entries, key).await;
+        self.spoilt = written.is_err();
+        written
+    }
+
+    async fn mend(&mut self) -> Result<(), StoreError> {
+        if self.spoilt {
+            self.connection = Self::connect(&self.path).await?.connection;
+            self.spoilt = false;
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &mut self,
+        settings: Option<&Settings>,
+        changes: &[Change],
+        entries: Vec<Entry>,
+        key: &SigningKey,
+    ) -> Result<(), StoreError> {
         let path = self.path.clone();
         let fail = |error| StoreError::new(&path, error);
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
@@ -189,6 +213,7 @@ impl Store {
 
     /// The ledger's lines from a time on, oldest first.
     pub(crate) async fn ledger(&mut self, since: Option<Timestamp>) -> Result<Vec<String>, StoreError> {
+        self.mend().await?;
         sqlx::query_scalar(sql::SELECT_RECORDS)
             .bind(since.map_or(i64::MIN, Timestamp::seconds))
             .fetch_all(&mut self.connection)

@@ -118,6 +118,7 @@ async fn a_database_held_by_somebody_else_is_locked_and_a_full_disk_is_full() {
     let refused = store.commit(None, &[company("a")], Vec::new(), &key).await;
     assert!(matches!(refused, Err(StoreError::Locked { .. })), "{refused:?}");
     held.rollback().await.unwrap();
+    store.commit(None, &[company("b")], Vec::new(), &key).await.unwrap();
     sqlx::query("PRAGMA max_page_count = 1").execute(&mut store.connection).await.unwrap();
     let big = Change::Policy(crate::registry::PolicyRow {
         text: "x".repeat(300_000),

@@ -1,6 +1,7 @@
 //! The one writer: decides on what is asked, in order, makes a group of decisions durable in one commit, then answers.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hanare_ledger::{Entry, Head};
 use hanare_model::{SigningKey, Timestamp};
@@ -8,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Store, StoreError};
 use crate::admin::Problem;
+use crate::limit::{Bucket, Rate};
 use crate::random;
 use crate::registry::{Act, Change, Context, Outcome, Registry, decide};
 
@@ -15,6 +17,10 @@ use crate::registry::{Act, Change, Context, Outcome, Registry, decide};
 const GROUP: usize = 64;
 /// Acts that wait before whoever asks has to wait too.
 const QUEUE: usize = 256;
+/// Refused joins that are written down one by one. A flood is written down as a number, at the next one that has room.
+const REFUSALS: Rate = Rate { burst: 200, every: Duration::from_secs(1) };
+/// The kind of those records.
+const REFUSED: &str = "join.refused";
 
 /// The writer's other end.
 #[derive(Debug, Clone)]
@@ -40,7 +46,8 @@ impl Writer {
         let registry = Arc::new(store.load(random::now()).await?);
         let (publish, watch) = watch::channel(Arc::clone(&registry));
         let (queue, messages) = mpsc::channel(QUEUE);
-        let task = Task { store, context, key, registry, publish };
+        let refusals = Bucket::new(Instant::now());
+        let task = Task { store, context, key, registry, publish, refusals, unrecorded: 0 };
         tokio::spawn(task.run(messages));
         Ok(Self { queue, registry: watch })
     }
@@ -85,6 +92,9 @@ struct Task {
     key: SigningKey,
     registry: Arc<Registry>,
     publish: watch::Sender<Arc<Registry>>,
+    refusals: Bucket,
+    /// Refusals since the last one on the ledger.
+    unrecorded: u64,
 }
 
 type Answer = (oneshot::Sender<Result<Outcome, Problem>>, Result<Outcome, Problem>);
@@ -116,6 +126,21 @@ impl Task {
         }
     }
 
+    /// Lets every entry onto the ledger but a flood of refusals.
+    fn admit(&mut self, mut entry: Entry) -> Option<Entry> {
+        if entry.kind != REFUSED {
+            return Some(entry);
+        }
+        if self.refusals.take(REFUSALS, Instant::now()).is_err() {
+            self.unrecorded = self.unrecorded.saturating_add(1);
+            return None;
+        }
+        if let (1.., Some(data)) = (self.unrecorded, entry.data.as_object_mut()) {
+            data.insert("unrecorded_before".to_owned(), std::mem::take(&mut self.unrecorded).into());
+        }
+        Some(entry)
+    }
+
     /// Decides on each act upon what the ones before it have changed, and commits all of it or nothing.
     async fn commit(&mut self, acts: Vec<(Act, String, oneshot::Sender<Result<Outcome, Problem>>)>) {
         if acts.is_empty() {
@@ -133,7 +158,7 @@ impl Task {
                     decision.changes.iter().for_each(|change| registry.apply(change));
                 }
                 changes.extend(decision.changes);
-                entries.extend(decision.entries);
+                entries.extend(decision.entries.into_iter().filter_map(|entry| self.admit(entry)));
                 decision.outcome
             });
             answers.push((reply, outcome));

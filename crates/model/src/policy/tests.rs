@@ -116,3 +116,13 @@ fn what_the_registry_does_not_hold_is_named() {
     assert_eq!(texts.len(), 2);
     assert!(texts[0].starts_with("line 3, column 8: there is no room kofu/9"), "{texts:?}");
 }
+
+#[test]
+fn the_example_is_a_policy() {
+    let policy: Policy = include_str!("../../../../policies/segmentation.example.toml").parse().unwrap();
+    assert_eq!(policy.services.len(), 2);
+    assert!(policy.allow.iter().all(|rule| !rule.to.iter().any(|to| matches!(to, Party::Service(_)))));
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../policies/segmentation.schema.json")).unwrap();
+    assert_eq!(schema["properties"]["version"]["const"], VERSION);
+}

@@ -141,7 +141,7 @@ fn status(hq: &Hq, registry: &Registry, now: Timestamp) -> Status {
         addresses: registry.settings.overlay.hq().to_vec(),
         public_key: hq.wireguard.public(),
         signing_key: hq.signing.verify_key(),
-        pin: hq.pin.iter().map(|byte| format!("{byte:02x}")).collect(),
+        pin: hex::encode(hq.pin),
         listen: hq.listen,
         api: hq.api,
         endpoints: registry.settings.endpoints.clone(),
@@ -189,7 +189,10 @@ fn verified(hq: &Hq, lines: &[String], head: Head) -> LedgerVerified {
     let verdict = verify(lines.iter().map(String::as_str), &key);
     let fault = match &verdict {
         Verdict::Valid { head: found } if *found == head => None,
-        other => Some(format!("{other:?}")),
+        Verdict::Broken(broken) => Some(broken.to_string()),
+        Verdict::Valid { .. } | Verdict::Incomplete { .. } => {
+            Some("records are missing at the end".to_owned())
+        }
     };
     LedgerVerified {
         valid: fault.is_none(),

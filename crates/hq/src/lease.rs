@@ -89,7 +89,7 @@ impl LeaseTerms {
         let zero = Timestamp::from_seconds(0);
         let timeless = Lease { serial: 0, issued_at: zero, expires_at: zero, ..self.lease(node) };
         let text = serde_json::to_vec(&timeless).unwrap_or_default();
-        digest(&SHA256, &text).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(digest(&SHA256, &text))
     }
 
     /// Whether the node needs a new lease: what it says has changed, or half of its time has passed.

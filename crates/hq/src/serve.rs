@@ -29,7 +29,7 @@ use crate::store::{FILE_NAME, Store, StoreError};
 /// Endpoints are written down this long after the first news: they matter only for the next start.
 const ENDPOINT_DELAY: Duration = Duration::from_secs(2);
 /// How often leases that ran out are looked for.
-const LAPSE_INTERVAL: Duration = Duration::from_secs(60);
+const LAPSE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What `hq serve` is told.
 #[derive(Debug, Clone)]
@@ -244,7 +244,9 @@ async fn publisher(hq: Arc<Hq>, frame: Frame, publish: watch::Sender<Published>)
         let now = Instant::now();
         let due: Vec<PublicKey> =
             hq.departing.borrow().iter().filter(|(_, until)| **until <= now).map(|(key, _)| *key).collect();
-        due.iter().for_each(|key| hq.farewell(key));
+        for key in &due {
+            hq.farewell(key);
+        }
         let next = frame.published(&registry.borrow_and_update().clone(), &hq.departing(), random::now());
         publish.send_if_modified(|current| {
             let changed = *current != next;

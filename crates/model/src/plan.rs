@@ -105,8 +105,9 @@ impl Overlay {
     /// A unique local /48 from 5 random bytes (RFC 4193, 3.2).
     #[must_use]
     pub fn unique_local(random: [u8; 5]) -> Ipv6Net {
-        let [a, b, c, d, e] = random;
-        let address = Ipv6Addr::from([0xfd, a, b, c, d, e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let mut octets = [0; 16];
+        octets.iter_mut().zip([0xfd].iter().chain(&random)).for_each(|(to, from)| *to = *from);
+        let address = Ipv6Addr::from(octets);
         Ipv6Net::new_assert(address, 48)
     }
 

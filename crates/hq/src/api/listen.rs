@@ -1,7 +1,7 @@
 //! Listening sockets, outside and inside the tunnel.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -25,11 +25,9 @@ pub(crate) fn inside(outside: SocketAddr, own: [IpAddr; 2]) -> Result<Vec<TcpLis
         .collect()
 }
 
+/// An IPv6 wildcard takes IPv4 as well, see [`bind`].
 fn covered(listening: IpAddr, own: IpAddr) -> bool {
-    match listening {
-        IpAddr::V4(v4) => listening == own || (v4 == Ipv4Addr::UNSPECIFIED && own.is_ipv4()),
-        IpAddr::V6(_) => listening == own || (listening.is_unspecified() && own.is_ipv6()),
-    }
+    listening == own || (listening.is_unspecified() && (listening.is_ipv6() || own.is_ipv4()))
 }
 
 fn bind(address: SocketAddr, free: bool) -> io::Result<TcpListener> {
@@ -48,4 +46,19 @@ fn bind(address: SocketAddr, free: bool) -> io::Result<TcpListener> {
     }
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn headquarters_own_addresses_are_bound_whatever_is_bound_outside() {
+        let own = ["10.88.0.1".parse().unwrap(), "fd00:1:2::1".parse().unwrap()];
+        for (wildcard, besides) in [("127.0.0.1:0", 2), ("0.0.0.0:0", 1), ("[::]:0", 0), ("[::1]:0", 2)] {
+            let listener = outside(wildcard.parse().unwrap()).unwrap();
+            let listeners = inside(listener.local_addr().unwrap(), own).unwrap();
+            assert_eq!(listeners.len(), besides, "{wildcard}");
+        }
+    }
 }

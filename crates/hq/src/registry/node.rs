@@ -32,7 +32,7 @@ pub(super) fn place<'a>(
     };
     let addresses = overlay
         .place_node(row.place, &registry.addresses(), &registry.held(context.now))
-        .map_err(|error| plan_problem(registry, error))?;
+        .map_err(|error| plan_problem(registry, &error))?;
     Ok((row, addresses, lan))
 }
 

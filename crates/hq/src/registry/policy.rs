@@ -21,8 +21,7 @@ pub(super) fn apply(registry: &Registry, context: &Context, ask: PolicyApply) ->
         return Decision::answer(&PolicyShown { text: ask.text, applied_at, changed: false, segmentation });
     }
     let row = PolicyRow { text: ask.text.clone(), applied_at: context.now };
-    let hash: String =
-        digest(&SHA256, ask.text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(digest(&SHA256, ask.text.as_bytes()));
     let rules: Vec<_> = policy
         .allow
         .iter()

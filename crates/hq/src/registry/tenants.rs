@@ -30,11 +30,11 @@ pub(super) fn text(field: &str, text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-pub(super) fn exists(noun: Noun, id: impl ToString) -> Problem {
+pub(super) fn exists(noun: Noun, id: &impl ToString) -> Problem {
     Problem::Exists { noun, id: id.to_string() }
 }
 
-pub(super) fn missing(noun: Noun, id: impl ToString) -> Problem {
+pub(super) fn missing(noun: Noun, id: &impl ToString) -> Problem {
     Problem::Missing { noun, id: id.to_string() }
 }
 
@@ -137,7 +137,7 @@ pub(super) fn room_add(registry: &Registry, context: &Context, ask: RoomAdd) -> 
         .settings
         .overlay
         .place_room(ask.prefix, &registry.places(), &held)
-        .map_err(|error| plan_problem(registry, error))?;
+        .map_err(|error| plan_problem(registry, &error))?;
     let office = ask.id.office().clone();
     let row = RoomRow { id: ask.id, company: ask.company, place, created_at: context.now };
     let item = show::room(registry, &row, context.now);
@@ -186,8 +186,8 @@ pub(super) fn room_remove(
 }
 
 /// Says whose the prefix in the way is.
-pub(super) fn plan_problem(registry: &Registry, error: PlanError) -> Problem {
-    match error {
+pub(super) fn plan_problem(registry: &Registry, error: &PlanError) -> Problem {
+    match *error {
         PlanError::Overlap { prefix, with } => {
             Problem::Overlap { prefix, with, owner: owner(registry, &with) }
         }

@@ -66,13 +66,12 @@ impl StoreError {
     pub(crate) fn new(path: &std::path::Path, source: sqlx::Error) -> Self {
         let path = path.to_owned();
         let text = source.to_string();
-        let database = match &source {
-            sqlx::Error::Database(error) => error,
-            sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => {
-                return Self::DiskFull { path };
-            }
-            sqlx::Error::Io(_) => return Self::Access { path, text },
-            _ => return Self::Other { path, source },
+        if let sqlx::Error::Io(error) = &source {
+            let full = error.kind() == std::io::ErrorKind::StorageFull;
+            return if full { Self::DiskFull { path } } else { Self::Access { path, text } };
+        }
+        let Some(database) = source.as_database_error() else {
+            return Self::Other { path, source };
         };
         let code = database.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or(0);
         match code & 0xff {

@@ -25,6 +25,9 @@ impl From<sqlx::Error> for LoadError {
     }
 }
 
+/// Reads one row of one table.
+type Reader = fn(&Columns) -> Result<Change, LoadError>;
+
 /// A row with readers that name the column in what they complain about.
 struct Columns(SqliteRow);
 
@@ -74,7 +77,7 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Regist
     if let Some(policy) = setting::<PolicyRow>(connection, save::POLICY).await? {
         registry.apply(&Change::Policy(policy));
     }
-    let readers: [(&'static str, fn(&Columns) -> Result<Change, LoadError>); 6] = [
+    let readers: [(&'static str, Reader); 6] = [
         (sql::SELECT_COMPANIES, company),
         (sql::SELECT_OFFICES, office),
         (sql::SELECT_ROOMS, room),
@@ -132,13 +135,7 @@ fn room(row: &Columns) -> Result<Change, LoadError> {
 fn invite(row: &Columns) -> Result<Change, LoadError> {
     let text = row.text("fingerprint")?;
     let mut fingerprint = [0; 32];
-    if text.len() != 64 {
-        return Err(unreadable("fingerprint"));
-    }
-    for (index, byte) in fingerprint.iter_mut().enumerate() {
-        let digits = text.get(2 * index..2 * index + 2).ok_or_else(|| unreadable("fingerprint"))?;
-        *byte = u8::from_str_radix(digits, 16).map_err(|_| unreadable("fingerprint"))?;
-    }
+    hex::decode_to_slice(&text, &mut fingerprint).map_err(|_| unreadable("fingerprint"))?;
     Ok(Change::Invite(InviteRow {
         id: row.text("id")?,
         fingerprint,

@@ -129,11 +129,12 @@ impl Store {
     }
 
     async fn migrate(&mut self) -> Result<(), StoreError> {
-        MIGRATIONS.run(&mut self.connection).await.map_err(|error| match error {
-            sqlx::migrate::MigrateError::Execute(error)
-            | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => StoreError::new(&self.path, error),
-            other => StoreError::Damaged { path: self.path.clone(), text: other.to_string() },
-        })
+        use sqlx::migrate::MigrateError;
+        let Err(error) = MIGRATIONS.run(&mut self.connection).await else { return Ok(()) };
+        if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {
+            return Err(StoreError::new(&self.path, error));
+        }
+        Err(StoreError::Damaged { path: self.path.clone(), text: error.to_string() })
     }
 
     async fn last_record(&mut self) -> Result<Head, StoreError> {

@@ -84,7 +84,7 @@ async fn room(connection: &mut SqliteConnection, row: &RoomRow) -> Result<(), Er
 }
 
 async fn invite(connection: &mut SqliteConnection, row: &InviteRow) -> Result<(), Error> {
-    let fingerprint: String = row.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = hex::encode(row.fingerprint);
     sqlx::query(sql::PUT_INVITE)
         .bind(&row.id)
         .bind(fingerprint)

@@ -31,7 +31,7 @@ pub(crate) struct Writer {
 
 #[derive(Debug)]
 enum Message {
-    Act { act: Act, actor: String, reply: oneshot::Sender<Result<Outcome, Problem>> },
+    Act { act: Act, actor: String, reply: Reply },
     Ledger { since: Option<Timestamp>, reply: oneshot::Sender<Result<(Vec<String>, Head), Problem>> },
     Stop { reply: oneshot::Sender<()> },
 }
@@ -97,7 +97,8 @@ struct Task {
     unrecorded: u64,
 }
 
-type Answer = (oneshot::Sender<Result<Outcome, Problem>>, Result<Outcome, Problem>);
+type Reply = oneshot::Sender<Result<Outcome, Problem>>;
+type Answer = (Reply, Result<Outcome, Problem>);
 
 impl Task {
     async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
@@ -142,7 +143,7 @@ impl Task {
     }
 
     /// Decides on each act upon what the ones before it have changed, and commits all of it or nothing.
-    async fn commit(&mut self, acts: Vec<(Act, String, oneshot::Sender<Result<Outcome, Problem>>)>) {
+    async fn commit(&mut self, acts: Vec<(Act, String, Reply)>) {
         if acts.is_empty() {
             return;
         }
@@ -164,7 +165,7 @@ impl Task {
             answers.push((reply, outcome));
         }
         if changes.is_empty() && entries.is_empty() {
-            answers.into_iter().for_each(|(reply, outcome)| drop(reply.send(outcome)));
+            send(answers);
             return;
         }
         match self.store.commit(None, &changes, entries, &self.key).await {
@@ -173,7 +174,7 @@ impl Task {
                     self.registry = next;
                     self.publish.send_replace(Arc::clone(&self.registry));
                 }
-                answers.into_iter().for_each(|(reply, outcome)| drop(reply.send(outcome)));
+                send(answers);
             }
             Err(error) => {
                 tracing::error!(%error, "nothing was written");
@@ -182,5 +183,12 @@ impl Task {
                 }
             }
         }
+    }
+}
+
+fn send(answers: Vec<Answer>) {
+    for (reply, outcome) in answers {
+        // Whoever asked may have gone; what was decided stands.
+        let _ = reply.send(outcome);
     }
 }

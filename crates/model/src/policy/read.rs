@@ -83,7 +83,7 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     }
     let mut services = BTreeMap::new();
     for table in file.service {
-        let service = service_of(table.protocol.get_ref(), table.ports, &at)?;
+        let service = service_of(*table.protocol.get_ref(), table.ports, &at)?;
         let position = position(text, table.at.span().start);
         for party in &table.at.get_ref().0 {
             if !matches!(party, Party::Hq | Party::Network(_)) {
@@ -158,7 +158,7 @@ fn rules_of(
         let Some(protocol) = &table.protocol else {
             return Err(at(table.to.span(), "protocol is missing: any, ping, tcp or udp".to_owned()));
         };
-        rules.push(rule(plain, service_of(protocol.get_ref(), table.ports, at)?));
+        rules.push(rule(plain, service_of(*protocol.get_ref(), table.ports, at)?));
     } else if let Some(ports) = table.ports {
         return Err(at(ports.span(), "a service brings its own protocol and ports".to_owned()));
     }
@@ -166,7 +166,7 @@ fn rules_of(
 }
 
 fn service_of(
-    protocol: &Protocol,
+    protocol: Protocol,
     ports: Option<Spanned<Ports>>,
     at: &impl Fn(Range<usize>, String) -> PolicyError,
 ) -> Result<Service, PolicyError> {

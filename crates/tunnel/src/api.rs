@@ -59,10 +59,12 @@ impl ApiError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Connection { .. } | Self::Timeout { .. } | Self::Unavailable { .. } => true,
-            Self::Refused(Refusal::TooMany { .. }) => true,
+            Self::Connection { .. }
+            | Self::Timeout { .. }
+            | Self::Unavailable { .. }
+            | Self::Refused(Refusal::TooMany { .. })
             // A proxy on the way may cut an answer so that it looks complete.
-            Self::Answer { .. } => true,
+            | Self::Answer { .. } => true,
             Self::NotHeadquarters | Self::Refused(_) | Self::Setup { .. } => false,
         }
     }

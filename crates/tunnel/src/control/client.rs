@@ -72,15 +72,16 @@ impl Client {
     /// [`ControlError::NotRunning`], [`ControlError::Io`] or [`ControlError::Answer`].
     pub fn ask(&self, request: &Request) -> Result<Reply, ControlError> {
         let socket = self.runtime.join(SOCKET);
-        let line = self.exchange(request).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+        let line = self.exchange(request).map_err(|source| {
+            let kind = source.kind();
+            if kind == io::ErrorKind::NotFound || kind == io::ErrorKind::ConnectionRefused {
                 ControlError::NotRunning { path: socket }
-            }
-            // The socket's mode keeps strangers out; say it as the daemon would.
-            io::ErrorKind::PermissionDenied => {
+            } else if kind == io::ErrorKind::PermissionDenied {
+                // A directory on the way keeps strangers out; say it as the daemon would.
                 ControlError::Refused(Problem::Forbidden { verb: "the control socket".to_owned() })
+            } else {
+                ControlError::Io { path: socket, source }
             }
-            _ => ControlError::Io { path: socket, source },
         })?;
         serde_json::from_str(&line).map_err(|_| ControlError::Answer)
     }

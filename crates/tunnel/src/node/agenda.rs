@@ -100,8 +100,8 @@ mod tests {
         let mut agenda = Agenda::default();
         let due = Situation { term: Term::Due, ..calm() };
         assert_eq!(agenda.due(due, start), [Act::Renew]);
-        assert_eq!(agenda.due(due, start + Duration::from_secs(60)), []);
+        assert_eq!(agenda.due(due, start + Duration::from_mins(1)), []);
         let grace = Situation { term: Term::Grace, ..calm() };
-        assert_eq!(agenda.due(grace, start + Duration::from_secs(60)), [Act::Renew]);
+        assert_eq!(agenda.due(grace, start + Duration::from_mins(1)), [Act::Renew]);
     }
 }

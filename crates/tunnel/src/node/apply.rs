@@ -7,7 +7,7 @@ use hanare_model::api::{Ack, Granted, Refusal};
 use hanare_model::{Lease, Peer, PeerSet, Signed, Tombstone};
 use ipnet::IpNet;
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, ordered};
 use super::resolve::Resolved;
 use super::term::Term;
 use super::worker::WorkerError;
@@ -65,7 +65,7 @@ pub(super) async fn permit(daemon: &Daemon) -> Result<(), WorkerError> {
 pub(super) fn peer(daemon: &Daemon) -> Result<(), WorkerError> {
     let may_travel = daemon.revoked.is_none() && daemon.term() != Term::Over;
     let peers = if may_travel { PeerSet::from_iter([hq_peer(daemon)]) } else { PeerSet::default() };
-    daemon.plane_order(daemon.plane.set_peers(peers))
+    ordered(daemon.plane.set_peers(peers))
 }
 
 fn hq_peer(daemon: &Daemon) -> Peer {

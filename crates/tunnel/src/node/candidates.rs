@@ -26,12 +26,9 @@ impl Candidates {
     pub(crate) fn replace(&mut self, list: Vec<(Endpoint, SocketAddr)>, now: Instant) {
         let kept = self.address().and_then(|active| list.iter().position(|(_, address)| *address == active));
         self.list = list;
-        match kept {
-            Some(index) => self.active = index,
-            None => {
-                self.active = 0;
-                self.since = now;
-            }
+        self.active = kept.unwrap_or(0);
+        if kept.is_none() {
+            self.since = now;
         }
     }
 

@@ -8,7 +8,7 @@ use hanare_host::hands::{AsyncNotices, Client, Notice};
 use hanare_host::tun::Tun;
 use hanare_host::udp::Udp;
 use hanare_model::api::Granted;
-use hanare_model::{Lease, PeerSet, Timestamp, Tombstone};
+use hanare_model::{Lease, PeerSet, PrivateKey, Timestamp, Tombstone};
 use tokio::sync::mpsc;
 
 use super::agenda::{Act, Agenda, Situation};
@@ -24,6 +24,7 @@ use crate::control::server::{self, Command};
 use crate::control::{Problem, Reply, Request, WarningCode};
 use crate::plane::{self, PlaneConfig, PlaneHandle};
 use crate::state::{Enrolment, NodeState, random_seed};
+use crate::uapi;
 
 /// How often silence and the lease's age are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -57,6 +58,8 @@ pub(super) struct Daemon {
     name_missing: bool,
     outcomes: mpsc::Sender<Outcome>,
     inbox: Inbox,
+    /// For `wg show`.
+    uapi: Option<uapi::Listener>,
 }
 
 struct Inbox {
@@ -94,10 +97,12 @@ impl Daemon {
         let tun = Tun::from_fd(tunnel.tun).map_err(|error| WorkerError::Plane(error.to_string()))?;
         let udp = Udp::from_fds(tunnel.udp.v4, tunnel.udp.v6)
             .map_err(|error| WorkerError::Plane(error.to_string()))?;
+        let private_key = keys.wireguard.clone();
         let seed = random_seed().map_err(system("random bytes"))?;
         let config = PlaneConfig { tun, udp, private_key: keys.wireguard, peers: PeerSet::default(), seed };
         let plane = plane::spawn(config).map_err(system("the data plane"))?;
 
+        let uapi = show_to_wg(&tunnel.interface, &plane, private_key);
         let now = Instant::now();
         let (news, news_inbox) = mpsc::channel(16);
         let (outcomes, outcomes_inbox) = mpsc::channel(16);
@@ -124,6 +129,7 @@ impl Daemon {
             name_missing: false,
             outcomes,
             inbox: Inbox { news: news_inbox, outcomes: outcomes_inbox, commands: commands_inbox, notices },
+            uapi,
         };
         apply::machine(&mut daemon).await?;
         daemon.take_addresses(literals).await?;
@@ -160,6 +166,9 @@ impl Daemon {
             }
         }
         self.inside = None;
+        if let Some(listener) = &self.uapi {
+            listener.remove();
+        }
         self.plane.shutdown();
         let _ = tokio::time::timeout(Duration::from_secs(1), self.plane.ended()).await;
         Ok(())
@@ -186,12 +195,12 @@ impl Daemon {
     async fn move_underlay(&mut self) -> Result<(), WorkerError> {
         match self.hands.run(|hands| hands.udp(0)).await {
             Ok(sockets) => match Udp::from_fds(sockets.v4, sockets.v6) {
-                Ok(udp) => self.plane_order(self.plane.replace_udp(udp))?,
+                Ok(udp) => ordered(self.plane.replace_udp(udp))?,
                 Err(error) => tracing::warn!(%error, "the tunnel keeps its old sockets"),
             },
             Err(error) => tracing::warn!(%error, "the tunnel keeps its old sockets"),
         }
-        self.plane_order(self.plane.underlay_changed())?;
+        ordered(self.plane.underlay_changed())?;
         self.agenda.underlay_changed();
         if self.has_names() {
             self.name_missing = true;
@@ -369,15 +378,35 @@ impl Daemon {
         self.inside = Some(Inside::start(&hq.addresses, hq.api_port, &self.identity, &self.news));
     }
 
-    pub(super) fn plane_order(&self, ordered: Result<(), plane::Gone>) -> Result<(), WorkerError> {
-        ordered.map_err(|gone| WorkerError::Plane(gone.to_string()))
-    }
-
     /// Names that a new lease brought must be looked up.
     pub(super) fn names_changed(&mut self) {
         self.agenda.underlay_changed();
         self.name_missing = self.has_names();
     }
+}
+
+/// Lets `wg show` see the interface, and nobody change it: headquarters' lease says what it is. Without the socket's
+/// directory there is nothing to see, and the tunnel works all the same.
+fn show_to_wg(interface: &str, plane: &PlaneHandle, key: PrivateKey) -> Option<uapi::Listener> {
+    let listener = match uapi::Listener::bind(interface) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::warn!(%error, "`wg show` will not see the interface");
+            return None;
+        }
+    };
+    let service = uapi::Service::new(plane.clone(), uapi::Access::ReadOnly, Some(key), hanare_host::MARK);
+    if let Err(error) = uapi::spawn(&listener, service) {
+        tracing::warn!(%error, "`wg show` will not see the interface");
+        listener.remove();
+        return None;
+    }
+    Some(listener)
+}
+
+/// An order that the data plane did not take because it is gone.
+pub(super) fn ordered(taken: Result<(), plane::Gone>) -> Result<(), WorkerError> {
+    taken.map_err(|gone| WorkerError::Plane(gone.to_string()))
 }
 
 /// The machine's own clock.

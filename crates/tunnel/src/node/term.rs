@@ -5,7 +5,7 @@ use std::time::Duration;
 use hanare_model::{Lease, Timestamp};
 
 /// Between tries to renew while headquarters does not answer: rare while the lease still runs, urgent when it is over.
-const CALM: Duration = Duration::from_secs(300);
+const CALM: Duration = Duration::from_mins(5);
 const URGENT: Duration = Duration::from_secs(20);
 
 /// Where a lease is in its life, by headquarters' clock.

@@ -16,3 +16,5 @@ mod hands;
 mod kill_switch;
 #[cfg(test)]
 mod segmentation;
+#[cfg(test)]
+mod worker;

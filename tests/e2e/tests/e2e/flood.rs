@@ -3,6 +3,8 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use boringtun::noise::{Tunn, TunnResult};
 use boringtun::x25519::{PublicKey, StaticSecret};
 use hanare_e2e::{Deployment, Pinger, Place, now};
@@ -95,7 +97,7 @@ fn initiations_with_a_valid_mac1_from_spoofed_addresses() {
     inside("flood::initiations_with_a_valid_mac1_from_spoofed_addresses", LIMIT, |lab| {
         let (deployment, pc, attacker) = under_attack(lab)?;
         let status = deployment.hq.ask(&["hq", "status"])?;
-        let key = decode_base64(status["public_key"].as_str().unwrap());
+        let key = key_of(&status);
         let datagrams: Vec<Vec<u8>> = (0..10_000u32).map(|number| initiation(key, number)).collect();
         let capture = Capture::everywhere(lab, "flood")?;
         let pings = Pinger::start(&pc.host, deployment.hq.addresses[0])?;
@@ -169,19 +171,6 @@ fn initiation(headquarters: [u8; 32], number: u32) -> Vec<u8> {
     datagram.to_vec()
 }
 
-fn decode_base64(text: &str) -> [u8; 32] {
-    let digit = |byte: u8| match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' => 62,
-        _ => 63,
-    };
-    let mut bytes = Vec::new();
-    for four in text.trim_end_matches('=').as_bytes().chunks(4) {
-        let bits = four.iter().fold(0u32, |bits, byte| bits << 6 | u32::from(digit(*byte)))
-            << (6 * (4 - four.len()));
-        bytes.extend(bits.to_be_bytes()[1..four.len()].iter());
-    }
-    bytes.try_into().unwrap()
+fn key_of(status: &serde_json::Value) -> [u8; 32] {
+    STANDARD.decode(status["public_key"].as_str().unwrap()).unwrap().try_into().unwrap()
 }

@@ -10,5 +10,6 @@ mod isolation;
 mod kill_switch;
 mod outage;
 mod revocation;
+mod source_check;
 mod thin_path;
 mod undo;

@@ -70,8 +70,9 @@ pub fn inside(name: &str, limit: Duration, body: impl FnOnce(&Lab) -> Result<()>
     match outcome {
         Ok(output) if output.good() && output.stdout.contains("1 passed") => {
             // The figures that a test prints are part of the run's record.
-            for line in output.stdout.lines().filter(|line| line.starts_with("measured:")) {
-                tell(line);
+            // The harness writes the test's name before the first of them.
+            for (_, figure) in output.stdout.lines().filter_map(|line| line.split_once("measured:")) {
+                tell(&format!("measured:{figure}"));
             }
         }
         Ok(output) => panic!(

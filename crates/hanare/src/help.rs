@@ -37,6 +37,7 @@ fn translate(command: Command, voice: &Voice, path: &str) -> Command {
     let mut command = command
         .about(voice.say(&id))
         .disable_help_flag(true)
+        .args_override_self(true)
         .disable_version_flag(true)
         .help_template(template(voice))
         .arg(Arg::new("help").short('h').long("help").action(ArgAction::Help).display_order(LAST));

@@ -40,7 +40,7 @@ impl From<io::Error> for PrintError {
 impl From<PrintError> for Failure {
     fn from(error: PrintError) -> Self {
         match error {
-            PrintError::NobodyReads => Self::new(Exit::Good, "nobody-reads"),
+            PrintError::NobodyReads => Self::new(Exit::Good, "output"),
             PrintError::Write(source) => Self::new(Exit::Impossible, "output").because(&source),
             PrintError::Json(source) => Self::new(Exit::Bug, "bug").because(&source),
         }

@@ -24,6 +24,8 @@ impl Args {
         }
         match Client::new(&context.runtime).leave() {
             Ok(()) => {}
+            // A machine that never joined has nothing to give back.
+            Err(ControlError::NotRunning { .. }) if !context.state.exists() => {}
             Err(ControlError::NotRunning { .. }) => {
                 node::leave(&context.state).map_err(foreign::leave_error)?;
             }

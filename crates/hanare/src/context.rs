@@ -27,18 +27,18 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Runs async code on this thread.
-    pub(crate) fn block_on<F: Future>(&self, future: F) -> Result<F::Output, Failure> {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map(|runtime| runtime.block_on(future))
-            .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))
-    }
-
     /// Asks the running headquarters.
     pub(crate) fn ask<C: admin::Call>(&self, request: C) -> Result<C::Answer, Failure> {
         let client = admin::Client::new(&self.runtime);
-        self.block_on(client.call(request))?.map_err(foreign::client_error)
+        block_on(client.call(request))?.map_err(foreign::client_error)
     }
+}
+
+/// Runs async code on this thread.
+pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(|runtime| runtime.block_on(future))
+        .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))
 }

@@ -118,6 +118,7 @@ fn value_names(arg: &Arg) -> String {
 }
 
 /// Wrong usage in the person's language.
+#[expect(clippy::wildcard_enum_match_arm, reason = "clap adds kinds; a new one is told in its own words")]
 pub(crate) fn usage_failure(error: &clap::Error, arguments: &[OsString], voice: &Voice) -> Failure {
     let context = |kind| error.get(kind).map(context_text).unwrap_or_default();
     let wrong = |code| Failure::new(Exit::Usage, code).with("command", command_path(arguments));

@@ -74,6 +74,7 @@ impl Printer {
     }
 
     /// Prints text as data: one newline at its end, nothing at all if it is empty.
+    #[expect(clippy::unused_self, reason = "whoever prints owns the printer: stdout has one owner")]
     pub(crate) fn data(&self, text: &str) -> Result<(), PrintError> {
         if text.is_empty() {
             return Ok(());
@@ -123,7 +124,7 @@ impl Printer {
         let mut text = format!("{bold}{}{plain} {}", self.voice.say("label-error"), told.text);
         for (label, part) in [("label-cause", &told.cause), ("label-fix", &told.fix)] {
             if !part.is_empty() {
-                text.push_str(&format!("\n  {} {part}", self.voice.say(label)));
+                text.extend(["\n  ", &self.voice.say(label), " ", part]);
             }
         }
         tell(&text);

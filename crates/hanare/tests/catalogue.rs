@@ -59,7 +59,9 @@ fn collect(expression: &Expression<&str>, found: &mut BTreeSet<String>) {
     if let InlineExpression::VariableReference { id } = inline {
         found.insert(id.name.to_owned());
     }
-    variants.iter().for_each(|variant| found.extend(variables(&variant.value)));
+    for variant in variants {
+        found.extend(variables(&variant.value));
+    }
 }
 
 /// Every text between quotation marks in the sources below `directory`, comments left out.
@@ -79,7 +81,9 @@ fn literals(directory: &Path, found: &mut BTreeSet<String>) {
 
 fn sources(directories: &[&str]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    directories.iter().for_each(|directory| literals(&root().join(directory), &mut found));
+    for directory in directories {
+        literals(&root().join(directory), &mut found);
+    }
     found
 }
 

@@ -1,10 +1,6 @@
 //! The command line as people and scripts meet it: help in both languages, one document with `--json`, exit statuses.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test says what went wrong by stopping there"
-)]
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by stopping there")]
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -37,7 +33,7 @@ fn helps(language: Language) -> String {
     let mut commands = vec![("hanare".to_owned(), hanare::command(language))];
     while let Some((path, command)) = commands.pop() {
         let mut shown = command.clone().term_width(100);
-        out.push_str(&format!("$ {path} --help\n{}\n", shown.render_help()));
+        out.extend(["$ ", &path, " --help\n", &shown.render_help().to_string(), "\n"]);
         let subs: Vec<_> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned().collect();
         commands.extend(subs.into_iter().rev().map(|sub| (format!("{path} {}", sub.get_name()), sub)));
     }

@@ -1,5 +1,5 @@
 //! An export is accepted as it was written, by us and by `ssh-keygen`, and refused with any byte changed.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what went wrong by stopping there")]
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by stopping there")]
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

@@ -49,6 +49,8 @@ label-pin = Certificate pin
 label-since = Running since
 label-seq = No.
 label-time = Time
+label-actor = Who
+label-subject = About
 label-act = What
 label-details = Details
 

@@ -49,6 +49,8 @@ label-pin = 証明書のピン
 label-since = 起動日時
 label-seq = 番号
 label-time = 日時
+label-actor = 実行者
+label-subject = 対象
 label-act = 内容
 label-details = 詳細
 

@@ -40,7 +40,14 @@ impl Command {
             Self::List { since } => {
                 let records = context.ask(LedgerList { since })?.items;
                 context.out.result("ledger.list", &json!({"records": records}), |voice| {
-                    let headings = ["label-seq", "label-time", "label-act", "label-details"];
+                    let headings = [
+                        "label-seq",
+                        "label-time",
+                        "label-actor",
+                        "label-act",
+                        "label-subject",
+                        "label-details",
+                    ];
                     table::rows(voice, &headings, records.iter().map(row).collect())
                 })?;
                 Ok(Exit::Good)
@@ -52,7 +59,14 @@ impl Command {
 }
 
 fn row(record: &admin::LedgerEntry) -> Vec<String> {
-    vec![record.sequence.to_string(), record.at.to_string(), record.kind.clone(), details(&record.data)]
+    vec![
+        record.sequence.to_string(),
+        record.at.to_string(),
+        record.actor.clone(),
+        record.kind.clone(),
+        record.subject.clone(),
+        details(&record.data),
+    ]
 }
 
 /// An object's members as words; anything else as JSON.
@@ -92,22 +106,20 @@ fn export(context: &Context, file: &Path) -> Outcome {
 
 fn verify(context: &Context, file: Option<&Path>, key: Option<&Path>) -> Outcome {
     let key = key.map(read_key).transpose()?;
-    let verdict = match file {
-        Some(file) => verify_file(file, key)?,
-        None => {
-            let exported = context.ask(LedgerExport {})?;
-            let mut verifier = ExportVerifier::new(key);
-            exported
-                .text
-                .as_bytes()
-                .split_inclusive(|byte| *byte == b'\n')
-                .for_each(|line| verifier.feed(line));
-            verifier.finish(Some(&exported.signature))
-        }
-    };
+    let verdict = if let Some(file) = file { verify_file(file, key)? } else { verify_own(context, key)? };
     let (exit, document) = judged(verdict);
     context.out.result("ledger.verify", &document, |voice| said(verdict, voice))?;
     Ok(exit)
+}
+
+/// Headquarters' own ledger, exported for the purpose.
+fn verify_own(context: &Context, key: Option<VerifyKey>) -> Result<Verdict, Failure> {
+    let exported = context.ask(LedgerExport {})?;
+    let mut verifier = ExportVerifier::new(key);
+    for line in exported.text.as_bytes().split_inclusive(|byte| *byte == b'\n') {
+        verifier.feed(line);
+    }
+    Ok(verifier.finish(Some(&exported.signature)))
 }
 
 fn read_key(path: &Path) -> Result<VerifyKey, Failure> {
@@ -126,10 +138,10 @@ fn verify_file(file: &Path, key: Option<VerifyKey>) -> Result<Verdict, Failure> 
     loop {
         line.clear();
         let length = reader.by_ref().take(limit).read_until(b'\n', &mut line);
-        match length.map_err(|error| input::unreadable(file, &error))? {
-            0 => return Ok(verifier.finish(signature.as_deref())),
-            _ => verifier.feed(&line),
+        if length.map_err(|error| input::unreadable(file, &error))? == 0 {
+            return Ok(verifier.finish(signature.as_deref()));
         }
+        verifier.feed(&line);
     }
 }
 

@@ -80,7 +80,9 @@ fn shown(status: &Status, voice: &Voice) -> String {
         KillSwitch::Unknown => voice.say("kill-switch-unknown"),
     };
     let text = |value: Option<String>| value.unwrap_or_default();
-    let hq: Vec<String> = status.hq.iter().map(|hq| endpoint(hq, voice)).collect();
+    let runs = matches!(status.state, State::Up | State::Degraded);
+    let hq = |hq: &HqStatus| if runs { endpoint(hq, voice) } else { hq.endpoint.clone() };
+    let hq: Vec<String> = status.hq.iter().map(hq).collect();
     let fields = table::fields(
         voice,
         vec![
@@ -95,7 +97,7 @@ fn shown(status: &Status, voice: &Voice) -> String {
     );
     let mut out = format!("{}\n\n{fields}", voice.say(state));
     for warning in &status.warnings {
-        out.push_str(&format!("\n\n! {}\n  {}", warning.text, warning.fix));
+        out.extend(["\n\n! ", &warning.text, "\n  ", &warning.fix]);
     }
     out
 }

@@ -22,7 +22,7 @@ pub(crate) fn init_error(error: InitError) -> Failure {
         InitError::Lock(error) => lock_error(error),
         InitError::Keys(error) => keys_error(error),
         InitError::Store(error) => store_error(error),
-        InitError::Randomness(error) => randomness(&error),
+        InitError::Randomness(error) => randomness(error),
     }
 }
 
@@ -59,7 +59,7 @@ fn keys_error(error: KeysError) -> Failure {
     match error {
         KeysError::Io { path, source } => keys.with("cause", format!("{}: {source}", path.display())),
         KeysError::Content { .. } | KeysError::Certificate(_) => keys.because(&error),
-        KeysError::Randomness(error) => randomness(&error),
+        KeysError::Randomness(error) => randomness(error),
     }
 }
 
@@ -97,6 +97,6 @@ fn plan_error(error: &PlanError) -> Failure {
     }
 }
 
-fn randomness(error: &NoRandomness) -> Failure {
-    Failure::new(Exit::Impossible, "runtime").because(error)
+fn randomness(error: NoRandomness) -> Failure {
+    Failure::new(Exit::Impossible, "runtime").because(&error)
 }

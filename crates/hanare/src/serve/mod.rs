@@ -40,9 +40,9 @@ async fn serve(context: &Context, options: ServeOptions, hands: Client) -> Outco
     let notices = hands.notices().and_then(hanare_host::hands::Notices::into_async);
     let mut notices = notices.map_err(foreign::host_error)?;
     let mut server = Server::start(options).await.map_err(foreign::serve_error)?;
-    let served = with_plane(context, &mut server, &hands, &mut notices, &interface, port).await;
+    let outcome = with_plane(context, &mut server, &hands, &mut notices, &interface, port).await;
     server.stop().await;
-    served
+    outcome
 }
 
 async fn with_plane(

@@ -34,11 +34,9 @@ impl Voice {
         // The marks around placeholders are for mixed writing directions; they break copying of paths and commands.
         bundle.set_use_isolating(false);
         for (_, text) in catalogue::files(language) {
-            let resource = match FluentResource::try_new((*text).to_owned()) {
-                Ok(resource) => resource,
-                // The catalogue is compiled in and a test parses it whole: this keeps what can be read.
-                Err((resource, _)) => resource,
-            };
+            // The catalogue is compiled in and a test parses it whole: a fault here keeps what can be read.
+            let resource =
+                FluentResource::try_new((*text).to_owned()).unwrap_or_else(|(resource, _)| resource);
             bundle.add_resource_overriding(resource);
         }
         Self { language, bundle }

@@ -6,7 +6,7 @@ use hanare_model::{CompanyId, Endpoint, Internet};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::json;
 
-use crate::context::{Context, Outcome};
+use crate::context::{Context, Outcome, block_on};
 use crate::exit::Exit;
 use crate::foreign;
 use crate::table;
@@ -34,6 +34,15 @@ enum Access {
     None,
 }
 
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         let Self { company, endpoint, overlay, overlay6, network, internet } = self;
@@ -51,9 +60,9 @@ impl Args {
             dns: Vec::new(),
             uid: rustix::process::getuid().as_raw(),
         };
-        let made = context.block_on(hanare_hq::init(options))?.map_err(foreign::init_error)?;
+        let made = block_on(hanare_hq::init(options))?.map_err(foreign::init_error)?;
         let key = sshsig::openssh_key(&made.signing_key, "hanare-hq");
-        let pin: String = made.pin.iter().map(|byte| format!("{byte:02x}")).collect();
+        let pin = hex(&made.pin);
         let document = json!({
             "public_key": made.public_key, "signing_key": key, "pin": pin,
             "overlay": made.overlay, "addresses": made.addresses,

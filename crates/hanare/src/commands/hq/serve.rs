@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use hanare_host::hands::{self, Role, Setup};
 
 use super::ended;
-use crate::context::{Context, Outcome};
+use crate::context::{Context, Outcome, block_on};
 use crate::{foreign, service};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -21,7 +21,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let overlay = context.block_on(hanare_hq::overlay(&context.state))?.map_err(foreign::serve_error)?;
+        let overlay = block_on(hanare_hq::overlay(&context.state))?.map_err(foreign::serve_error)?;
         let mut worker = context.inherited.clone();
         worker.extend(["worker", "hq", "--listen"].map(OsString::from));
         worker.push(self.listen.to_string().into());

@@ -306,7 +306,7 @@ impl Writer<'_> {
         let header = Header {
             needs_checksum: true,
             kind,
-            header_length: u16::try_from(layout.payload).ok()?,
+            transport_end: u16::try_from(layout.payload).ok()?,
             segment: u16::try_from(group.segment).ok()?,
             checksum_start: u16::try_from(layout.transport).ok()?,
             checksum_offset,

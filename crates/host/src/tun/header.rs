@@ -40,7 +40,7 @@ impl Kind {
 pub(crate) struct Header {
     pub(crate) needs_checksum: bool,
     pub(crate) kind: Kind,
-    pub(crate) header_length: u16,
+    pub(crate) transport_end: u16,
     pub(crate) segment: u16,
     pub(crate) checksum_start: u16,
     pub(crate) checksum_offset: u16,
@@ -51,7 +51,7 @@ impl Header {
     pub(crate) const SINGLE: Self = Self {
         needs_checksum: false,
         kind: Kind::Single,
-        header_length: 0,
+        transport_end: 0,
         segment: 0,
         checksum_start: 0,
         checksum_offset: 0,
@@ -70,7 +70,7 @@ impl Header {
         Some(Self {
             needs_checksum: flags & NEEDS_CHECKSUM != 0,
             kind,
-            header_length: u16::from_ne_bytes([h0, h1]),
+            transport_end: u16::from_ne_bytes([h0, h1]),
             segment: u16::from_ne_bytes([s0, s1]),
             checksum_start: u16::from_ne_bytes([c0, c1]),
             checksum_offset: u16::from_ne_bytes([o0, o1]),
@@ -79,7 +79,7 @@ impl Header {
 
     /// Writes it.
     pub(crate) fn encode(self) -> [u8; LENGTH] {
-        let [h0, h1] = self.header_length.to_ne_bytes();
+        let [h0, h1] = self.transport_end.to_ne_bytes();
         let [s0, s1] = self.segment.to_ne_bytes();
         let [c0, c1] = self.checksum_start.to_ne_bytes();
         let [o0, o1] = self.checksum_offset.to_ne_bytes();
@@ -97,7 +97,7 @@ mod tests {
         let header = Header {
             needs_checksum: true,
             kind: Kind::Tcp6,
-            header_length: 60,
+            transport_end: 60,
             segment: 1360,
             checksum_start: 40,
             checksum_offset: 16,

@@ -22,6 +22,10 @@ pub struct Segments<'b> {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack, and a box would be an allocation per packet"
+)]
 enum Plan {
     Single,
     Cut(Cut),

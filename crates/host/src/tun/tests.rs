@@ -171,7 +171,7 @@ fn what_contradicts_its_header_yields_nothing() {
     let header = Header {
         needs_checksum: true,
         kind: Kind::Tcp4,
-        header_length: 52,
+        transport_end: 52,
         segment: 50,
         checksum_start: 20,
         checksum_offset: 16,

@@ -19,7 +19,7 @@ const NARROW: u32 = 256;
 
 #[derive(Debug)]
 pub(super) struct Socket {
-    socket: UdpSocket,
+    inner: UdpSocket,
     /// Replaced when a send error disabled its offload for a reason that had nothing to do with offload.
     state: RefCell<UdpSocketState>,
     narrow: Cell<u32>,
@@ -57,28 +57,28 @@ impl Socket {
                 raw.set_send_buffer_size(SEND_BUFFER)?;
             }
         }
-        Ok(Self { socket, state: RefCell::new(state), narrow: Cell::new(0) })
+        Ok(Self { inner: socket, state: RefCell::new(state), narrow: Cell::new(0) })
     }
 
     pub(super) fn into_fd(self) -> OwnedFd {
-        self.socket.into()
+        self.inner.into()
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.inner.as_fd()
     }
 
     pub(super) fn port(&self) -> io::Result<u16> {
-        Ok(self.socket.local_addr()?.port())
+        Ok(self.inner.local_addr()?.port())
     }
 
     pub(super) fn set_mark(&self, mark: u32) -> Result<(), UdpError> {
-        set_mark(&SockRef::from(&self.socket), mark)
+        set_mark(&SockRef::from(&self.inner), mark)
     }
 
     pub(super) fn set_receive_buffer(&self, bytes: usize) -> io::Result<()> {
-        if sockopt::set_socket_recv_buffer_size_force(&self.socket, bytes).is_err() {
-            SockRef::from(&self.socket).set_recv_buffer_size(bytes)?;
+        if sockopt::set_socket_recv_buffer_size_force(&self.inner, bytes).is_err() {
+            SockRef::from(&self.inner).set_recv_buffer_size(bytes)?;
         }
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Socket {
     }
 
     pub(super) fn receive(&self, buffers: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> io::Result<usize> {
-        self.state.borrow().recv(UdpSockRef::from(&self.socket), buffers, meta)
+        self.state.borrow().recv(UdpSockRef::from(&self.inner), buffers, meta)
     }
 
     pub(super) fn send(&self, train: &Train<'_>) -> io::Result<()> {
@@ -139,18 +139,18 @@ impl Socket {
     ) -> io::Result<()> {
         let mut transmit =
             Transmit { destination: to, ecn: None, contents: bytes, segment_size: stride, src_ip: from };
-        let outcome = self.state.borrow().try_send(UdpSockRef::from(&self.socket), &transmit);
+        let outcome = self.state.borrow().try_send(UdpSockRef::from(&self.inner), &transmit);
         match outcome {
             Err(error) if is_about_the_way(&error) => {
                 if errno(&error) == Some(Errno::INVAL) {
                     // quinn-udp takes this for a kernel without offload and gives it up for good; here it means a source
                     // address that is gone or, in older kernels, a train wider than the way.
-                    self.state.replace(prepare(&self.socket)?);
+                    self.state.replace(prepare(&self.inner)?);
                 }
                 if transmit.src_ip.take().is_none() {
                     return Err(error);
                 }
-                self.state.borrow().try_send(UdpSockRef::from(&self.socket), &transmit)
+                self.state.borrow().try_send(UdpSockRef::from(&self.inner), &transmit)
             }
             outcome => outcome,
         }

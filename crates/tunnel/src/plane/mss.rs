@@ -12,7 +12,7 @@ pub(super) fn clamp(packet: &mut [u8], mtu: u16) {
 
 fn try_clamp(packet: &mut [u8], mtu: u16) -> Option<()> {
     let (transport, overhead) = match packet.first()? >> 4 {
-        4 if *packet.get(9)? == TCP && (packet.get(6)? & 0x1f) == 0 && *packet.get(7)? == 0 => {
+        4 if *packet.get(9)? == TCP && u16::from_be_bytes(*packet.get(6..)?.first_chunk()?) << 3 == 0 => {
             (usize::from(packet.first()? & 0x0f) * 4, 40)
         }
         6 if *packet.get(6)? == TCP => (40, 60),

@@ -22,8 +22,9 @@ const CHECK: Duration = Duration::from_secs(1);
 const READS: usize = 64;
 /// Receive calls before the TUN device gets its turn.
 const RECEIVES: usize = 4;
-/// Bytes that may wait in each socket.
-const RECEIVE_BUFFER: usize = 1 << 20;
+/// Bytes that may wait in each socket: what waits here is what a loaded ping waits for. Measured on 2 busy cores against
+/// boringtun-cli, one TCP stream and loaded ping: 208 KiB 4.2 × and 1.2 ×, 512 KiB 5.5 × and 1.9 ×, 2 MiB 5.4 × and 6.3 ×.
+const RECEIVE_BUFFER: usize = 448 * 1024;
 /// Where the MTU cannot be read.
 const DEFAULT_MTU: u16 = 1360;
 

@@ -173,12 +173,12 @@ impl Service {
     }
 }
 
-/// Answers on a thread until the listener's file descriptor is shut down, which [`super::Listener`]'s owner need not do.
+/// Answers on a thread of its own; it ends with the first client after the end of the data plane.
 ///
 /// # Errors
 /// As the kernel says, if it gives no thread.
 pub fn spawn(listener: &Listener, service: Service) -> io::Result<()> {
-    let listener = listener.listener.try_clone()?;
+    let listener = listener.inner.try_clone()?;
     let service = Arc::new(service);
     std::thread::Builder::new().name("hanare-uapi".to_owned()).spawn(move || {
         for stream in listener.incoming() {

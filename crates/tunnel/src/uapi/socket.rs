@@ -31,7 +31,7 @@ pub enum SocketError {
 /// A listening socket with its file.
 #[derive(Debug)]
 pub struct Listener {
-    pub(super) listener: UnixListener,
+    pub(super) inner: UnixListener,
     path: PathBuf,
     identity: (u64, u64),
 }
@@ -67,7 +67,7 @@ impl Listener {
             .and_then(|()| fs::metadata(&birth))
             .and_then(|metadata| fs::rename(&birth, &path).map(|()| (metadata.dev(), metadata.ino())));
         match outcome {
-            Ok(identity) => Ok(Self { listener, path, identity }),
+            Ok(identity) => Ok(Self { inner: listener, path, identity }),
             Err(source) => {
                 let _ = fs::remove_file(&birth);
                 Err(SocketError::Io { path, source })
@@ -86,7 +86,7 @@ impl Listener {
     /// # Errors
     /// As the kernel says, if it gives no descriptor.
     pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { listener: self.listener.try_clone()?, path: self.path.clone(), identity: self.identity })
+        Ok(Self { inner: self.inner.try_clone()?, path: self.path.clone(), identity: self.identity })
     }
 
     /// Whether the file is still there and ours: somebody who deletes it wants the device to end.

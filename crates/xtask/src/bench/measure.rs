@@ -61,16 +61,16 @@ pub(super) fn run(field: &Field, test: &Test, seconds: u32) -> Result<Vec<Figure
         Kind::Tcp(arguments) => {
             let report = iperf(field, arguments, seconds)?;
             let used = field.processor_seconds() - before;
-            let sum = &report["end"]["sum_received"];
-            let (bytes, took) = (number(&sum["bytes"])?, number(&sum["seconds"])?);
+            let sum = report.pointer("/end/sum_received").unwrap_or(&Value::Null);
+            let (bytes, took) = (number(sum, "bytes")?, number(sum, "seconds")?);
             let cpu = Figure { test: cpu_name(test.name), unit: "s/GB", value: used / (bytes / 1e9) };
             Ok(vec![figure("Gb/s", bytes * 8.0 / took / 1e9), cpu])
         }
         Kind::Udp => {
             let report = iperf(field, &["-u", "-l", "64", "-b", "0"], seconds)?;
-            let stream = &report["end"]["streams"][0]["udp"];
-            let arrived = number(&stream["packets"])? - number(&stream["lost_packets"])?;
-            Ok(vec![figure("kpps", arrived / number(&stream["seconds"])? / 1e3)])
+            let stream = report.pointer("/end/streams/0/udp").unwrap_or(&Value::Null);
+            let arrived = number(stream, "packets")? - number(stream, "lost_packets")?;
+            Ok(vec![figure("kpps", arrived / number(stream, "seconds")? / 1e3)])
         }
         Kind::Ping => Ok(vec![figure("µs", ping(field)?)]),
         Kind::LoadedPing => {
@@ -118,8 +118,9 @@ fn ping(field: &Field) -> Result<f64> {
     median.map(|milliseconds| milliseconds * 1e3).ok_or_else(|| unreadable("no answers".to_owned()))
 }
 
-fn number(value: &Value) -> Result<f64> {
-    value.as_f64().ok_or_else(|| unreadable(format!("{value} is not a number")))
+fn number(object: &Value, field: &str) -> Result<f64> {
+    let value = object.get(field).and_then(Value::as_f64);
+    value.ok_or_else(|| unreadable(format!("iperf3 reports no {field}")))
 }
 
 fn unreadable(why: String) -> Error {

@@ -1,25 +1,61 @@
-//! Captures of what is on a wire, made with tcpdump and judged by [`crate::classify`].
+//! Captures of what is on a wire, through packet sockets, judged by [`crate::classify`].
+//!
+//! Not by tcpdump: as the root of an ordinary user's namespace it cannot give up privileges and does not start.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::io::IoSliceMut;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::process::Signal;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg,
+    setsockopt, socket, sockopt,
+};
+use nix::sys::time::TimeVal;
 
-use crate::{Daemon, Error, Host, Kind, Lab, Link, Ports, Result, classify, until};
+use crate::{Error, Host, Kind, Lab, Link, Ports, Result, classify};
+
+/// What the kernel may keep while the reader is busy: a second of the fastest transfer here.
+const BUFFER: usize = 256 << 20;
+/// The longest super-packet, with room for its headers.
+const LONGEST: usize = 1 << 17;
+/// How long is read on, after the end, what does not stop arriving.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// `PACKET_OUTGOING` of packet(7).
+const OUTGOING: u8 = 4;
 
 /// A capture under way.
 #[derive(Debug)]
 pub struct Capture {
-    tcpdump: Daemon,
-    file: PathBuf,
+    shared: Arc<Shared>,
+    reader: JoinHandle<Result<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    packets: Mutex<Vec<Captured>>,
+    over: AtomicBool,
+}
+
+/// Which packets of a network namespace.
+#[derive(Debug, Clone, Default)]
+struct Filter {
+    /// Only this interface.
+    interface: Option<String>,
+    /// Only what arrives.
+    arriving: bool,
+    /// Bytes that are kept of each packet.
+    keep: usize,
 }
 
 /// One captured packet.
 #[derive(Debug, Clone)]
 pub struct Captured {
-    /// Seconds since the epoch.
+    /// Since the epoch.
     pub at: Duration,
     /// What follows the link header.
     pub ethertype: u16,
@@ -33,73 +69,141 @@ impl Capture {
     /// Captures everything that enters the laboratory's bridges, from all hosts. Keeps 256 bytes of each packet.
     ///
     /// # Errors
-    /// If tcpdump cannot be started.
-    pub fn everywhere(lab: &Lab, label: &str) -> Result<Self> {
-        Self::start(Command::new("tcpdump"), lab.directory(), label, &["-i", "any", "-Q", "in", "-s", "256"])
+    /// If a packet socket is refused.
+    pub fn everywhere(_: &Lab) -> Result<Self> {
+        let filter = Filter { interface: None, arriving: true, keep: 256 };
+        Self::start(filter, |work| Ok(std::thread::spawn(work)))
     }
 
     /// Captures, whole, what leaves `link`'s host.
     ///
     /// # Errors
-    /// If tcpdump cannot be started.
-    pub fn leaving(lab: &Lab, link: &Link, label: &str) -> Result<Self> {
-        Self::start(
-            Command::new("tcpdump"),
-            lab.directory(),
-            label,
-            &["-i", &link.port, "-Q", "in", "-s", "0"],
-        )
+    /// If a packet socket is refused.
+    pub fn leaving(link: &Link) -> Result<Self> {
+        let filter = Filter { interface: Some(link.port.clone()), arriving: true, keep: LONGEST };
+        Self::start(filter, |work| Ok(std::thread::spawn(work)))
     }
 
     /// Captures, whole, both directions of an interface of a host.
     ///
     /// # Errors
-    /// If tcpdump cannot be started.
-    pub fn on(host: &Host, interface: &str, label: &str) -> Result<Self> {
-        Self::start(host.command("tcpdump"), host.directory(), label, &["-i", interface, "-s", "0"])
+    /// If a packet socket is refused.
+    pub fn on(host: &Host, interface: &str) -> Result<Self> {
+        let filter = Filter { interface: Some(interface.to_owned()), arriving: false, keep: LONGEST };
+        Self::start(filter, |work| {
+            let inner = host.thread(work)?;
+            let died =
+                || Error::System { what: "a capture".to_owned(), source: std::io::ErrorKind::Other.into() };
+            Ok(std::thread::spawn(move || inner.join().map_err(|_| died())??))
+        })
     }
 
-    fn start(mut command: Command, directory: &Path, label: &str, arguments: &[&str]) -> Result<Self> {
-        let file = directory.join(format!("{label}.pcap"));
-        // -Z root: the user that tcpdump would change to does not exist inside a user namespace.
-        command
-            .args(["-Z", "root", "-n", "-U", "-B", "65536", "--immediate-mode", "-w"])
-            .arg(&file)
-            .args(arguments);
-        let tcpdump = Daemon::start(&mut command, &directory.join(format!("{label}.tcpdump")))?;
-        until("tcpdump's start", Duration::from_secs(10), || tcpdump.said().contains("listening on"))?;
-        Ok(Self { tcpdump, file })
+    fn start(
+        filter: Filter,
+        spawn: impl FnOnce(Box<dyn FnOnce() -> Result<()> + Send>) -> Result<JoinHandle<Result<()>>>,
+    ) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let inner = Arc::clone(&shared);
+        let (opened, opening) = mpsc::channel();
+        let reader = spawn(Box::new(move || {
+            let socket = open(&filter);
+            let _nobody = opened.send(());
+            let (socket, index) = socket.map_err(refused("opening a packet socket"))?;
+            read(&socket, index, &filter, &inner)
+        }))?;
+        // A socket that was refused is told by `stop`.
+        let _opened_or_refused = opening.recv();
+        Ok(Self { shared, reader })
     }
 
     /// What has been captured so far.
-    ///
-    /// # Errors
-    /// [`Error::Content`] if the file is not what tcpdump writes.
-    pub fn so_far(&self) -> Result<Vec<Captured>> {
-        let bytes = std::fs::read(&self.file).map_err(Error::path(&self.file))?;
-        read(&bytes).ok_or_else(|| Error::Content {
-            what: self.file.display().to_string(),
-            why: "not a capture".into(),
-        })
+    #[must_use]
+    pub fn so_far(&self) -> Vec<Captured> {
+        self.shared.packets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends the capture.
     ///
     /// # Errors
     /// [`Error::Content`] if the kernel dropped packets: then the capture proves nothing.
-    pub fn stop(mut self) -> Result<Vec<Captured>> {
-        // What the last packets need from the kernel to tcpdump.
-        std::thread::sleep(Duration::from_millis(200));
-        self.tcpdump.signal(Signal::INT)?;
-        self.tcpdump.wait(Duration::from_secs(10))?;
-        let said = self.tcpdump.said();
-        let lost = said.lines().find(|line| line.contains("dropped by kernel"));
-        if !lost.is_some_and(|line| line.trim().starts_with("0 packets")) {
-            let why = lost.unwrap_or("tcpdump did not say how many packets it lost").to_owned();
-            return Err(Error::Content { what: self.file.display().to_string(), why });
-        }
-        self.so_far()
+    pub fn stop(self) -> Result<Vec<Captured>> {
+        // What the last packets need to arrive.
+        std::thread::sleep(Duration::from_millis(50));
+        self.shared.over.store(true, Ordering::SeqCst);
+        let died =
+            |_| Error::System { what: "a capture".to_owned(), source: std::io::ErrorKind::Other.into() };
+        self.reader.join().map_err(died)??;
+        Ok(std::mem::take(&mut *self.shared.packets.lock().unwrap_or_else(PoisonError::into_inner)))
     }
+}
+
+fn refused(what: &str) -> impl FnOnce(Errno) -> Error {
+    let what = what.to_owned();
+    |errno| Error::System { what, source: errno.into() }
+}
+
+/// A socket that hears everything of this thread's network namespace from now on, and the index of the interface asked for.
+fn open(filter: &Filter) -> nix::Result<(OwnedFd, Option<usize>)> {
+    let name = filter.interface.as_deref();
+    let index =
+        name.map(nix::net::if_::if_nametoindex).transpose()?.and_then(|index| usize::try_from(index).ok());
+    // Datagrams: the kernel takes the link header away and tells the EtherType beside.
+    let socket =
+        socket(AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
+    // The limit of an ordinary buffer is too small; what may exceed it is who owns the namespace.
+    if setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).is_err() {
+        setsockopt(&socket, sockopt::RcvBuf, &BUFFER)?;
+    }
+    setsockopt(&socket, sockopt::RxqOvfl, &1)?;
+    setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::new(0, 50_000))?;
+    Ok((socket, index))
+}
+
+fn read(socket: &OwnedFd, index: Option<usize>, filter: &Filter, shared: &Shared) -> Result<()> {
+    let mut buffer = vec![0u8; LONGEST];
+    let mut control = nix::cmsg_space!(u32);
+    let mut lost = 0;
+    let mut ending: Option<Instant> = None;
+    // After `stop` what is queued is still read, but not what goes on arriving for ever.
+    while ending.is_none_or(|since| since.elapsed() < LAST_WORDS) {
+        if ending.is_none() && shared.over.load(Ordering::SeqCst) {
+            ending = Some(Instant::now());
+        }
+        let mut parts = [IoSliceMut::new(&mut buffer)];
+        let received =
+            recvmsg::<LinkAddr>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty());
+        let (length, from) = match received {
+            Ok(message) => {
+                for part in message.cmsgs().into_iter().flatten() {
+                    if let ControlMessageOwned::RxqOvfl(count) = part {
+                        lost = count;
+                    }
+                }
+                (message.bytes, message.address)
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) if ending.is_some() => break,
+            Err(Errno::EAGAIN | Errno::EINTR) => continue,
+            Err(errno) => return Err(refused("reading a packet socket")(errno)),
+        };
+        let Some(from) = from else { continue };
+        if index.is_some_and(|index| index != from.ifindex())
+            || (filter.arriving && from.pkttype() == OUTGOING)
+        {
+            continue;
+        }
+        let packet = Captured {
+            at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            ethertype: u16::from_be(from.protocol()),
+            bytes: buffer.get(..length.min(filter.keep)).unwrap_or_default().to_vec(),
+            length,
+        };
+        shared.packets.lock().unwrap_or_else(PoisonError::into_inner).push(packet);
+    }
+    if lost > 0 {
+        let why = format!("the kernel dropped {lost} packets");
+        return Err(Error::Content { what: "the capture".to_owned(), why });
+    }
+    Ok(())
 }
 
 impl Captured {
@@ -117,70 +221,5 @@ impl Captured {
             *tally.entry(packet.kind(ports)).or_default() += 1;
         }
         tally
-    }
-}
-
-/// Reads a little-endian pcap file (the format of `tcpdump -w`); a cut last record is ignored. `None` if it is something else.
-fn read(bytes: &[u8]) -> Option<Vec<Captured>> {
-    let nanoseconds = match long(bytes, 0)? {
-        0xa1b2_c3d4 => false,
-        0xa1b2_3c4d => true,
-        _ => return None,
-    };
-    // LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2 (from tcpdump.org's list): where the EtherType is, and
-    // how long the link header is. LINKTYPE_RAW has neither.
-    let (type_at, header) = match long(bytes, 20)? & 0xffff {
-        1 => (Some(12), 14),
-        113 => (Some(14), 16),
-        276 => (Some(0), 20),
-        101 => (None, 0),
-        _ => return None,
-    };
-    let mut packets = Vec::new();
-    let mut rest = bytes.get(24..)?;
-    while let (Some(seconds), Some(fraction), Some(kept), Some(length)) =
-        (long(rest, 0), long(rest, 4), long(rest, 8), long(rest, 12))
-    {
-        let kept = usize::try_from(kept).ok()?;
-        let Some(frame) = rest.get(16..16 + kept) else { break };
-        let fraction = if nanoseconds { fraction } else { fraction.saturating_mul(1000) };
-        let ethertype = match type_at {
-            Some(at) => u16::from_be_bytes(frame.get(at..at + 2)?.try_into().ok()?),
-            None if frame.first().is_some_and(|first| first >> 4 == 6) => 0x86dd,
-            None => 0x0800,
-        };
-        packets.push(Captured {
-            at: Duration::new(u64::from(seconds), fraction),
-            ethertype,
-            bytes: frame.get(header..)?.to_vec(),
-            length: usize::try_from(length).ok()?.saturating_sub(header),
-        });
-        rest = rest.get(16 + kept..)?;
-    }
-    Some(packets)
-}
-
-fn long(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_capture_is_read_up_to_a_cut_record() {
-        let mut file = Vec::new();
-        for value in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 256, 1, 7, 5, 16, 60] {
-            file.extend(value.to_le_bytes());
-        }
-        file.extend([0; 12]);
-        file.extend([0x08, 0x06, 1, 2]);
-        file.extend([1, 2, 3]);
-        let packets = read(&file).unwrap();
-        assert_eq!(packets.len(), 1);
-        assert_eq!((packets[0].ethertype, packets[0].length), (0x0806, 46));
-        assert_eq!(packets[0].at, Duration::new(7, 5000));
-        assert!(read(b"something else that is long enough").is_none());
     }
 }

@@ -29,7 +29,6 @@ pub const LABORATORY: &[Tool] = &[
     tool("ip", "iproute2"),
     tool("nft", "nftables"),
     tool("ping", "iputils-ping"),
-    tool("tcpdump", "tcpdump"),
     tool("sysctl", "procps"),
     tool("wg", "wireguard-tools"),
     tool("wg-quick", "wireguard-tools"),

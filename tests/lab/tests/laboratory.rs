@@ -13,8 +13,8 @@ fn hosts_reach_each_other_and_captures_see_it() {
         let wire = lab.segment("wire")?;
         let link = lab.plug(&a, &wire, "eth0", &["192.0.2.1/24", "2001:db8::1/64"])?;
         lab.plug(&b, &wire, "eth0", &["192.0.2.2/24", "2001:db8::2/64"])?;
-        let capture = Capture::leaving(lab, &link, "leaving")?;
-        let all = Capture::everywhere(lab, "all")?;
+        let capture = Capture::leaving(&link)?;
+        let all = Capture::everywhere(lab)?;
         a.sh("ping -c 1 -W 2 192.0.2.2")?;
         a.sh("ping -c 1 -W 2 2001:db8::2")?;
         let incoming = receive_once(&b, "[2001:db8::2]:9000".parse().unwrap())?;

@@ -24,7 +24,7 @@ pub(crate) fn play(lab: &Lab, narrator: &Narrator, report: &mut Report) -> Resul
     let program = Program::built()?;
     narrator.tell("demo-stage", &[]);
     let stage = cast::set_up(lab)?;
-    let capture = Capture::everywhere(lab, "underlay")?;
+    let capture = Capture::everywhere(lab)?;
 
     narrator.tell("demo-headquarters", &[]);
     let headquarters = open_headquarters(&stage, &program)?;

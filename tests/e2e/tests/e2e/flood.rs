@@ -99,7 +99,7 @@ fn initiations_with_a_valid_mac1_from_spoofed_addresses() {
         let status = deployment.hq.ask(&["hq", "status"])?;
         let key = key_of(&status);
         let datagrams: Vec<Vec<u8>> = (0..10_000u32).map(|number| initiation(key, number)).collect();
-        let capture = Capture::everywhere(lab, "flood")?;
+        let capture = Capture::everywhere(lab)?;
         let pings = Pinger::start(&pc.host, deployment.hq.addresses[0])?;
         let before = deployment.hq.daemon.memory();
         attacker.within(move || {
@@ -130,7 +130,7 @@ fn a_captured_session_replayed() {
     inside("flood::a_captured_session_replayed", LIMIT, |lab| {
         let (mut deployment, _pc, attacker) = under_attack(lab)?;
         let mut victim = deployment.place("victim")?;
-        let capture = Capture::leaving(lab, &victim.link, "session")?;
+        let capture = Capture::leaving(&victim.link)?;
         victim.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
         victim.node.up(&[])?;
         let pings = Pinger::start(&victim.host, deployment.hq.addresses[0])?;

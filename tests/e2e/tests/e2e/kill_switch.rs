@@ -119,7 +119,7 @@ fn raw_frame(scene: &Scene<'_>, ipv6: bool) -> Result<()> {
 }
 
 /// Tries every way and returns how many packets of other than the allowed kinds left the machine by each.
-fn leaks(lab: &Lab, scene: &Scene<'_>, state: &str) -> Result<Vec<(String, usize)>> {
+fn leaks(scene: &Scene<'_>, state: &str) -> Result<Vec<(String, usize)>> {
     let mut table = Vec::new();
     for way in WAYS {
         for ipv6 in [false, true] {
@@ -128,8 +128,7 @@ fn leaks(lab: &Lab, scene: &Scene<'_>, state: &str) -> Result<Vec<(String, usize
                 if bound && matches!(way, Way::RawFrame | Way::Forwarded) {
                     continue;
                 }
-                let name = format!("{state}-{way:?}-{ipv6}-{bound}");
-                let capture = Capture::leaving(lab, &scene.pc.link, &name)?;
+                let capture = Capture::leaving(&scene.pc.link)?;
                 attempt(scene, way, ipv6, bound)?;
                 let tally = Captured::tally(&capture.stop()?, &Ports::default());
                 let strangers = tally.iter().filter(|(kind, _)| matches!(kind, Kind::Other(_)));
@@ -153,7 +152,7 @@ fn assert_none(state: &str, table: &[(String, usize)]) {
 fn nothing_leaks_in_any_state_and_everything_does_without_the_guard() {
     inside("kill_switch::nothing_leaks_in_any_state_and_everything_does_without_the_guard", LIMIT, |lab| {
         let mut scene = scene(lab)?;
-        let table = leaks(lab, &scene, "never up")?;
+        let table = leaks(&scene, "never up")?;
         let silent: Vec<_> = table.iter().filter(|(_, count)| *count == 0).collect();
         assert!(
             silent.is_empty(),
@@ -162,31 +161,28 @@ fn nothing_leaks_in_any_state_and_everything_does_without_the_guard() {
 
         scene.pc.node.enrol(&scene.deployment.hq, "kofu/306", "endpoint")?;
         scene.pc.node.up(&[])?;
-        assert_none("up", &leaks(lab, &scene, "up")?);
+        assert_none("up", &leaks(&scene, "up")?);
 
         let host = scene.pc.host.clone();
         let program = scene.deployment.program.clone();
         program.run(&host, &["unlock", "--reason", "test", "--for", "2s"])?;
         std::thread::sleep(Duration::from_secs(3));
-        assert_none("unlock expired", &leaks(lab, &scene, "unlock expired")?);
+        assert_none("unlock expired", &leaks(&scene, "unlock expired")?);
 
         scene.deployment.hq.host.sh("ip link set eth0 down")?;
-        assert_none("headquarters unreachable", &leaks(lab, &scene, "hq unreachable")?);
+        assert_none("headquarters unreachable", &leaks(&scene, "hq unreachable")?);
 
         if let Some(daemon) = &mut scene.pc.node.daemon {
             daemon.kill()?;
         }
-        assert_none("daemon killed", &leaks(lab, &scene, "daemon killed")?);
+        assert_none("daemon killed", &leaks(&scene, "daemon killed")?);
 
         scene.pc.node.start(&[])?;
         program.attempt(&host, &["down"], "")?;
-        assert_none("down", &leaks(lab, &scene, "down")?);
+        assert_none("down", &leaks(&scene, "down")?);
 
         program.run(&host, &["leave", "--yes"])?;
-        assert!(
-            leaks(lab, &scene, "left")?.iter().all(|(_, count)| *count > 0),
-            "leave opens the machine again"
-        );
+        assert!(leaks(&scene, "left")?.iter().all(|(_, count)| *count > 0), "leave opens the machine again");
         Ok(())
     });
 }

@@ -96,7 +96,7 @@ fn forged_packets_that_arrive(hub: &Hub<'_>, spokes: &[Spoke]) -> Result<usize> 
     })?;
     assert!(!attacker.host.pings(victim_ip, 2)?, "with its own address the firewall's rule stops it");
     assert!(!victim.host.pings(attacker_ip, 2)?);
-    let capture = Capture::on(&victim.host, "wg0", "forged")?;
+    let capture = Capture::on(&victim.host, "wg0")?;
     attacker.host.sh(&format!("ip address add {}/32 dev wg0", mate.address))?;
     attacker.host.attempt(&format!("ping -n -q -c 5 -i 0.2 -W 1 -I {} {victim_ip}", mate.address))?;
     let forged = capture.stop()?;

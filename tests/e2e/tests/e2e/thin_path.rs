@@ -36,7 +36,7 @@ fn outside_the_tunnel_there_is_nothing_but_what_belongs_there() {
     inside("thin_path::outside_the_tunnel_there_is_nothing_but_what_belongs_there", LIMIT, |lab| {
         let mut deployment = Deployment::open(lab)?;
         let mut pc = deployment.place("pc")?;
-        let capture = Capture::leaving(lab, &pc.link, "pc")?;
+        let capture = Capture::leaving(&pc.link)?;
         pc.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
         pc.node.up(&[])?;
         assert!(pc.host.pings(deployment.hq.socket(false, 0)?.ip(), 3)?);

@@ -7,12 +7,17 @@ mod daemon;
 mod dns;
 mod health;
 mod inside;
+mod obey;
 mod offline;
 mod outside;
 mod report;
 mod resolve;
+mod start;
 mod term;
 mod worker;
+
+#[cfg(test)]
+pub(crate) use term::tests as term_tests;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! What a node keeps on its disk: keys, lease, what it knows of its headquarters, and its revocation.
 
 mod file;
+pub(crate) mod journal;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -218,7 +219,8 @@ impl NodeState {
     /// # Errors
     /// [`StateError::Io`] with the file that would not go.
     pub fn remove(&self) -> Result<(), StateError> {
-        for name in ["lease.json", "revoked.json", "hq.json", "signing.key", "wireguard.key"] {
+        for name in ["lease.json", "revoked.json", "ledger.jsonl", "hq.json", "signing.key", "wireguard.key"]
+        {
             file::remove(&self.path(name))?;
         }
         file::remove_directory(&self.root.join("node"))

@@ -105,3 +105,38 @@ pub(super) fn is_wrong_certificate(error: &std::io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     matches!(inner, Some(Error::InvalidCertificate(_)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_the_pinned_key_is_accepted() {
+        let der = |seed: u8| {
+            let signing = SigningKey::from_seed([seed; 32]);
+            let pkcs8 = PrivatePkcs8KeyDer::from([PKCS8_PREFIX.as_slice(), signing.expose()].concat());
+            self_signed(&pkcs8).unwrap()
+        };
+        let spki = ParsedCertificate::try_from(&der(1)).unwrap().subject_public_key_info();
+        let pin = SpkiPin::of_spki(&spki);
+        let verifier = PinVerifier { pin, provider: Arc::new(provider::default_provider()) };
+        let judge = |certificate: &CertificateDer<'_>| {
+            let name = ServerName::try_from("elsewhere.example").unwrap();
+            let long_ago = UnixTime::since_unix_epoch(std::time::Duration::ZERO);
+            verifier.verify_server_cert(certificate, &[], &name, &[], long_ago)
+        };
+        assert!(judge(&der(1)).is_ok(), "neither its name nor its dates matter");
+        assert!(judge(&der(2)).is_err());
+        assert!(judge(&CertificateDer::from(vec![0x30, 0])).is_err());
+    }
+
+    #[test]
+    fn the_certificate_carries_the_signing_key_itself() {
+        let signing = SigningKey::from_seed([4; 32]);
+        let pkcs8 = PrivatePkcs8KeyDer::from([PKCS8_PREFIX.as_slice(), signing.expose()].concat());
+        let certificate = self_signed(&pkcs8).unwrap();
+        let spki = ParsedCertificate::try_from(&certificate).unwrap().subject_public_key_info();
+        assert!(spki.ends_with(signing.verify_key().as_bytes()));
+        assert!(Identity::new(&signing, SpkiPin::of_spki(&spki)).is_ok());
+    }
+}

@@ -26,6 +26,8 @@ const CLIENTS: usize = 16;
 pub(crate) struct Command {
     /// What is asked.
     pub(crate) request: Request,
+    /// The sender's user.
+    pub(crate) uid: u32,
     /// The sender's connection, by which the host process sees for itself who asks.
     pub(crate) requester: OwnedFd,
     /// Where the answer goes.
@@ -79,7 +81,7 @@ async fn answer(stream: UnixStream, commands: &mpsc::Sender<Command>) -> io::Res
         Err(problem) => Reply::Failed { problem },
         Ok(request) => {
             let (reply, answer) = oneshot::channel();
-            let command = Command { request, requester, reply };
+            let command = Command { request, uid: peer.uid, requester, reply };
             commands.send(command).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
             answer.await.map_err(|_| io::ErrorKind::BrokenPipe)?
         }

@@ -5,10 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use hanare_host::hands::{AsyncNotices, Client, Notice};
-use hanare_host::tun::Tun;
 use hanare_host::udp::Udp;
 use hanare_model::api::Granted;
-use hanare_model::{Lease, PeerSet, PrivateKey, Timestamp, Tombstone};
+use hanare_model::{Lease, SigningKey, Timestamp, Tombstone};
 use tokio::sync::mpsc;
 
 use super::agenda::{Act, Agenda, Situation};
@@ -17,13 +16,14 @@ use super::health::Health;
 use super::inside::{Inside, News};
 use super::resolve::{self, Resolved};
 use super::term::{HqClock, Term};
-use super::worker::{WorkerError, WorkerOptions};
-use super::{apply, outside};
+use super::worker::WorkerError;
+use super::{apply, obey, outside};
 use crate::api::{ApiError, Identity};
-use crate::control::server::{self, Command};
-use crate::control::{Problem, Reply, Request, WarningCode};
-use crate::plane::{self, PlaneConfig, PlaneHandle};
-use crate::state::{Enrolment, NodeState, random_seed};
+use crate::control::WarningCode;
+use crate::control::server::Command;
+use crate::plane::{self, PlaneHandle};
+use crate::state::journal::Journal;
+use crate::state::{Enrolment, NodeState};
 use crate::uapi;
 
 /// How often silence and the lease's age are looked at.
@@ -54,98 +54,32 @@ pub(super) struct Daemon {
     pub(super) warnings: BTreeSet<WarningCode>,
     pub(super) inside: Option<Inside>,
     pub(super) news: mpsc::Sender<News>,
-    agenda: Agenda,
-    name_missing: bool,
-    outcomes: mpsc::Sender<Outcome>,
-    inbox: Inbox,
+    pub(super) journal: Journal,
+    pub(super) signing: SigningKey,
+    pub(super) agenda: Agenda,
+    pub(super) name_missing: bool,
+    pub(super) outcomes: mpsc::Sender<Outcome>,
+    pub(super) inbox: Inbox,
     /// For `wg show`.
-    uapi: Option<uapi::Listener>,
+    pub(super) uapi: Option<uapi::Listener>,
 }
 
-struct Inbox {
-    news: mpsc::Receiver<News>,
-    outcomes: mpsc::Receiver<Outcome>,
-    commands: mpsc::Receiver<Command>,
-    notices: AsyncNotices,
+/// Where everything that happens arrives.
+pub(super) struct Inbox {
+    pub(super) news: mpsc::Receiver<News>,
+    pub(super) outcomes: mpsc::Receiver<Outcome>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) notices: AsyncNotices,
 }
 
 /// Whether the daemon goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     Go,
     End,
 }
 
 impl Daemon {
-    /// Builds everything up to a tunnel that tries to reach headquarters. The kill switch is closed before anything else.
-    pub(super) async fn start(
-        options: &WorkerOptions,
-        state: NodeState,
-        hands: Client,
-    ) -> Result<Self, WorkerError> {
-        let keys = state.keys()?.ok_or(WorkerError::NotJoined)?;
-        let enrolment = state.enrolment()?.ok_or(WorkerError::NotJoined)?;
-        let lease = state.lease()?.ok_or(WorkerError::NotJoined)?.lease;
-        let identity = Identity::new(&keys.signing, enrolment.pin)?;
-        let notices = hands.run(Client::notices).await?.into_async()?;
-        let control = server::listen(&options.runtime)
-            .map_err(|source| WorkerError::Control { path: options.runtime.clone(), source })?;
-
-        let mtu = lease.mtu;
-        let tunnel = hands.run(move |hands| hands.tunnel(mtu, 0, true)).await?;
-        let system = |what| move |source| WorkerError::System { what, source };
-        let tun = Tun::from_fd(tunnel.tun).map_err(|error| WorkerError::Plane(error.to_string()))?;
-        let udp = Udp::from_fds(tunnel.udp.v4, tunnel.udp.v6)
-            .map_err(|error| WorkerError::Plane(error.to_string()))?;
-        let private_key = keys.wireguard.clone();
-        let seed = random_seed().map_err(system("random bytes"))?;
-        let config = PlaneConfig { tun, udp, private_key: keys.wireguard, peers: PeerSet::default(), seed };
-        let plane = plane::spawn(config).map_err(system("the data plane"))?;
-
-        let uapi = show_to_wg(&tunnel.interface, &plane, private_key);
-        let now = Instant::now();
-        let (news, news_inbox) = mpsc::channel(16);
-        let (outcomes, outcomes_inbox) = mpsc::channel(16);
-        let (commands, commands_inbox) = mpsc::channel(16);
-        let literals = Resolved::literals(&lease.hq.endpoints, &lease.hq.api);
-        let mut daemon = Self {
-            state,
-            hands,
-            plane,
-            identity,
-            enrolment,
-            lease,
-            interface: tunnel.interface,
-            lan: options.lan,
-            revoked: None,
-            health: Health::new(now),
-            candidates: Candidates::new(now),
-            api: Vec::new(),
-            clock: HqClock::default(),
-            warnings: BTreeSet::new(),
-            inside: None,
-            news,
-            agenda: Agenda::default(),
-            name_missing: false,
-            outcomes,
-            inbox: Inbox { news: news_inbox, outcomes: outcomes_inbox, commands: commands_inbox, notices },
-            uapi,
-        };
-        apply::machine(&mut daemon).await?;
-        daemon.take_addresses(literals).await?;
-        daemon.name_missing = daemon.has_names();
-        daemon.talk_inside();
-        tokio::spawn(server::serve(control, commands));
-        let line = daemon.line();
-        daemon.hands.run(move |hands| hands.ready(&line)).await?;
-        Ok(daemon)
-    }
-
-    fn line(&self) -> String {
-        let addresses: Vec<_> = self.lease.addresses.iter().map(|net| net.addr().to_string()).collect();
-        format!("{} {} {}", self.interface, self.lease.node, addresses.join(" "))
-    }
-
     /// Runs until somebody asks for the end, or the host process or the data plane is gone.
     pub(super) async fn run(mut self) -> Result<(), WorkerError> {
         let mut tick = tokio::time::interval(TICK);
@@ -156,7 +90,7 @@ impl Daemon {
             let next = tokio::select! {
                 end = &mut plane_ended => return Err(WorkerError::Plane(format!("{end:?}"))),
                 notice = self.inbox.notices.next() => self.notice(notice?).await?,
-                Some(command) = self.inbox.commands.recv() => self.command(command).await,
+                Some(command) = self.inbox.commands.recv() => obey::obey(&mut self, command).await,
                 Some(news) = self.inbox.news.recv() => self.hear(news).await?,
                 Some(outcome) = self.inbox.outcomes.recv() => self.outcome(outcome).await?,
                 _ = tick.tick() => self.tick()?,
@@ -209,41 +143,6 @@ impl Daemon {
             inside.probe_now();
         }
         Ok(())
-    }
-
-    async fn command(&mut self, command: Command) -> Next {
-        let Command { request, requester, reply } = command;
-        let (answer, next) = match request {
-            Request::Status => (Reply::Status { status: Box::new(self.report().await) }, Next::Go),
-            Request::Down => (Reply::Done, Next::End),
-            Request::Unlock { reason, seconds, all } => {
-                let time = Duration::from_secs(seconds);
-                let unlock = self
-                    .hands
-                    .run(move |hands| hands.unlock(std::os::fd::AsFd::as_fd(&requester), time, all, &reason));
-                let done = unlock.await.map_err(|failure| Problem::Host { failure });
-                (done.map_or_else(|problem| Reply::Failed { problem }, |()| Reply::Done), Next::Go)
-            }
-            Request::Leave => {
-                let leave = self.hands.run(move |hands| hands.leave(std::os::fd::AsFd::as_fd(&requester)));
-                match leave.await {
-                    Err(failure) => (Reply::Failed { problem: Problem::Host { failure } }, Next::Go),
-                    Ok(()) => match self.state.remove() {
-                        Ok(()) => (Reply::Done, Next::End),
-                        Err(error) => {
-                            (Reply::Failed { problem: Problem::State { text: error.to_string() } }, Next::End)
-                        }
-                    },
-                }
-            }
-        };
-        // Whoever asked may be gone; what they asked for is done all the same.
-        let _ = reply.send(answer);
-        if next == Next::End {
-            // The answer leaves before the process does.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        next
     }
 
     async fn hear(&mut self, news: News) -> Result<Next, WorkerError> {
@@ -355,7 +254,7 @@ impl Daemon {
     }
 
     /// Takes what look-ups found: lets the tunnel talk to it first, then makes it talk.
-    async fn take_addresses(&mut self, resolved: Resolved) -> Result<(), WorkerError> {
+    pub(super) async fn take_addresses(&mut self, resolved: Resolved) -> Result<(), WorkerError> {
         let Resolved { wireguard, api, .. } = resolved;
         if wireguard.is_empty() && !self.candidates.is_empty() {
             // Nothing found is no reason to forget what was.
@@ -367,7 +266,7 @@ impl Daemon {
         apply::peer(self)
     }
 
-    fn has_names(&self) -> bool {
+    pub(super) fn has_names(&self) -> bool {
         let mut all = self.lease.hq.endpoints.iter().chain(&self.lease.hq.api);
         all.any(|endpoint| endpoint.address().is_none())
     }
@@ -383,25 +282,6 @@ impl Daemon {
         self.agenda.underlay_changed();
         self.name_missing = self.has_names();
     }
-}
-
-/// Lets `wg show` see the interface, and nobody change it: headquarters' lease says what it is. Without the socket's
-/// directory there is nothing to see, and the tunnel works all the same.
-fn show_to_wg(interface: &str, plane: &PlaneHandle, key: PrivateKey) -> Option<uapi::Listener> {
-    let listener = match uapi::Listener::bind(interface) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::warn!(%error, "`wg show` will not see the interface");
-            return None;
-        }
-    };
-    let service = uapi::Service::new(plane.clone(), uapi::Access::ReadOnly, Some(key), hanare_host::MARK);
-    if let Err(error) = uapi::spawn(&listener, service) {
-        tracing::warn!(%error, "`wg show` will not see the interface");
-        listener.remove();
-        return None;
-    }
-    Some(listener)
 }
 
 /// An order that the data plane did not take because it is gone.

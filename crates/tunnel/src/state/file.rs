@@ -1,26 +1,27 @@
-//! Files that hold secrets or must never be half-written: 0600, created exclusively, replaced by rename.
+//! Files that hold secrets or must never be half-written; every error names its path.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hanare_host::files;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::StateError;
 
 /// No file of ours is longer; a larger one is not ours and is not read into memory.
 const MAX_LEN: u64 = 4 * 1024 * 1024;
+const PRIVATE: u32 = 0o600;
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
     let path = path.to_path_buf();
     move |source| StateError::Io { action, path, source }
 }
 
 pub(super) fn make_directory(path: &Path) -> Result<(), StateError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("making the directory", path))
+    files::create_private_directory(path).map_err(failed("making the directory", path))
 }
 
 /// Creates `path` with 32 bytes from `source` in base64, unless it is there already. A crash in between leaves no file of
@@ -38,12 +39,14 @@ pub(super) fn create_secret(
     seed.zeroize();
     text.push('\n');
     let temporary = temporary_name(path);
-    write_new(&temporary, text.as_bytes())?;
+    // Left over from a process of the same number that died here.
+    remove(&temporary)?;
+    files::create_exclusive(&temporary, text.as_bytes()).map_err(failed("creating", &temporary))?;
     let linked = fs::hard_link(&temporary, path);
     remove(&temporary)?;
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed("creating", path)(error)),
-        _ => sync_directory(path),
+        _ => Ok(()),
     }
 }
 
@@ -64,14 +67,12 @@ pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, StateError>
 
 /// Replaces `path` as a whole: old content or new, never a mixture, also across a power cut.
 pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), StateError> {
-    let temporary = temporary_name(path);
-    write_new(&temporary, content)?;
-    fs::rename(&temporary, path).map_err(failed("replacing", path))?;
-    sync_directory(path)
+    files::write_atomic(path, content, PRIVATE).map_err(failed("writing", path))
 }
 
 pub(super) fn remove(path: &Path) -> Result<(), StateError> {
-    match fs::remove_file(path) {
+    match files::remove(path) {
+        // The directory itself may be gone.
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("removing", path)(error)),
         _ => Ok(()),
     }
@@ -84,23 +85,6 @@ pub(super) fn remove_directory(path: &Path) -> Result<(), StateError> {
     }
 }
 
-fn temporary_name(path: &Path) -> std::path::PathBuf {
+fn temporary_name(path: &Path) -> PathBuf {
     path.with_extension(format!("new-{}", std::process::id()))
-}
-
-fn write_new(path: &Path, content: &[u8]) -> Result<(), StateError> {
-    // Left over from a process of the same number that died here.
-    remove(path)?;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(failed("creating", path))?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("writing", path))
-}
-
-fn sync_directory(path: &Path) -> Result<(), StateError> {
-    let Some(parent) = path.parent() else { return Ok(()) };
-    File::open(parent).and_then(|directory| directory.sync_all()).map_err(failed("writing", parent))
 }

@@ -1,0 +1,85 @@
+//! What the control socket asks of the daemon.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
+
+use hanare_ledger::Entry;
+
+use super::daemon::{Daemon, Next, own_clock};
+use crate::control::server::Command;
+use crate::control::{Problem, Reply, Request};
+use crate::state::StateError;
+
+/// Does what is asked and answers.
+pub(super) async fn obey(daemon: &mut Daemon, command: Command) -> Next {
+    let Command { request, uid, requester, reply } = command;
+    let (answer, next) = match request {
+        Request::Status => (Reply::Status { status: Box::new(daemon.report().await) }, Next::Go),
+        Request::Down => (Reply::Done, Next::End),
+        Request::Unlock { reason, seconds, all } => {
+            let unlock = Unlock { uid, reason, seconds, all };
+            (answer(unlock.run(daemon, requester).await), Next::Go)
+        }
+        Request::Leave => leave(daemon, requester).await,
+    };
+    // Whoever asked may be gone; what they asked for is done all the same.
+    let _ = reply.send(answer);
+    if next == Next::End {
+        // The answer leaves before the process does.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    next
+}
+
+fn answer(done: Result<(), Problem>) -> Reply {
+    match done {
+        Ok(()) => Reply::Done,
+        Err(problem) => Reply::Failed { problem },
+    }
+}
+
+struct Unlock {
+    uid: u32,
+    reason: String,
+    seconds: u64,
+    all: bool,
+}
+
+impl Unlock {
+    /// On the record first, then open: an unlock that cannot be recorded does not happen.
+    async fn run(self, daemon: &mut Daemon, requester: OwnedFd) -> Result<(), Problem> {
+        self.record(daemon, "kill-switch.unlock")?;
+        let (time, all, reason) = (Duration::from_secs(self.seconds), self.all, self.reason.clone());
+        let unlock = daemon.hands.run(move |hands| hands.unlock(requester.as_fd(), time, all, &reason));
+        if let Err(failure) = unlock.await {
+            self.record(daemon, "kill-switch.unlock-refused")?;
+            return Err(Problem::Host { failure });
+        }
+        Ok(())
+    }
+
+    fn record(&self, daemon: &mut Daemon, kind: &str) -> Result<(), Problem> {
+        let entry = Entry {
+            at: daemon.clock.now(own_clock()),
+            actor: format!("uid {}", self.uid),
+            kind: kind.to_owned(),
+            subject: daemon.lease.node.to_string(),
+            data: serde_json::json!({ "reason": self.reason, "seconds": self.seconds, "all": self.all }),
+        };
+        daemon.journal.record(entry, &daemon.signing).map_err(|error| state_problem(&error))
+    }
+}
+
+async fn leave(daemon: &mut Daemon, requester: OwnedFd) -> (Reply, Next) {
+    let left = daemon.hands.run(move |hands| hands.leave(requester.as_fd())).await;
+    if let Err(failure) = left {
+        return (answer(Err(Problem::Host { failure })), Next::Go);
+    }
+    let removed = daemon.state.remove().map_err(|error| state_problem(&error));
+    (answer(removed), Next::End)
+}
+
+fn state_problem(error: &StateError) -> Problem {
+    let reason = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    Problem::State { text: format!("{error}{reason}") }
+}

@@ -1,0 +1,106 @@
+//! The node's own ledger, `node/ledger.jsonl`: who opened the kill switch and why, chained and signed by the node's key.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use hanare_ledger::{Chain, Entry, Hash, Head, Record};
+use hanare_model::SigningKey;
+
+use super::file::failed;
+use super::{NodeState, StateError};
+
+/// Of a longer file only the end is read: the head is all that appending needs, and a line has at most a few kilobytes.
+const NAME: &str = "ledger.jsonl";
+
+/// An open journal.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    chain: Chain,
+}
+
+impl Journal {
+    /// Opens the journal and finds its head. What a power cut left of a last line is cut off: it was never acknowledged.
+    pub(crate) fn open(state: &NodeState) -> Result<Self, StateError> {
+        let path = state.path(NAME);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed("opening", &path))?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(failed("reading", &path))?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        if whole < text.len() {
+            let length = u64::try_from(whole).unwrap_or(0);
+            file.set_len(length).map_err(failed("mending", &path))?;
+        }
+        let lines = text.get(..whole).unwrap_or_default();
+        let head = match lines.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()) {
+            None => Head::GENESIS,
+            Some(line) => head(line).ok_or_else(|| StateError::Damaged {
+                path: path.clone(),
+                why: "its last line is not a ledger record".to_owned(),
+            })?,
+        };
+        Ok(Self { path, file, chain: Chain::after(head) })
+    }
+
+    /// Appends durably: what it records may be done afterwards.
+    pub(crate) fn record(&mut self, entry: Entry, key: &SigningKey) -> Result<(), StateError> {
+        let mut chain = self.chain;
+        let appended = chain
+            .append(entry, key)
+            .map_err(|error| StateError::Damaged { path: self.path.clone(), why: error.to_string() })?;
+        let mut line = appended.line;
+        line.push('\n');
+        self.file
+            .write_all(line.as_bytes())
+            .and_then(|()| self.file.sync_data())
+            .map_err(failed("writing", &self.path))?;
+        self.chain = chain;
+        Ok(())
+    }
+}
+
+fn head(line: &[u8]) -> Option<Head> {
+    let record = Record::parse(std::str::from_utf8(line).ok()?)?;
+    Some(Head { seq: record.seq, hash: Hash::of(line) })
+}
+
+#[cfg(test)]
+mod tests {
+    use hanare_model::Timestamp;
+
+    use super::*;
+
+    fn entry(reason: &str) -> Entry {
+        Entry {
+            at: Timestamp::from_seconds(0),
+            actor: "uid 1000".to_owned(),
+            kind: "kill-switch.unlock".to_owned(),
+            subject: "pc-1".to_owned(),
+            data: serde_json::json!({ "reason": reason }),
+        }
+    }
+
+    #[test]
+    fn the_chain_goes_on_after_a_restart_and_after_a_torn_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = NodeState::new(directory.path());
+        let key = state.make_keys().unwrap().signing;
+        Journal::open(&state).unwrap().record(entry("受付の画面"), &key).unwrap();
+        let path = state.path(NAME);
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"seq\":2,\"at").unwrap();
+        Journal::open(&state).unwrap().record(entry("again"), &key).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let records: Vec<_> = text.lines().map(|line| Record::parse(line).unwrap()).collect();
+        assert_eq!(records.iter().map(|record| record.seq).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(records[1].prev, Hash::of(text.lines().next().unwrap().as_bytes()));
+    }
+}

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use hanare_model::Endpoint;
 
-/// How long an address may stay silent before the next one is tried: wire's first handshake tries are 5 s apart, and three
-/// of them fit.
-pub(crate) const TRY: Duration = Duration::from_secs(15);
+/// How long an address that has not answered yet is tried: wire's handshake tries are 5 s apart at first, and two of them
+/// fit. Short, so that after an outage a dead address in the list costs little of the 15 s in which traffic resumes.
+pub(crate) const TRY: Duration = Duration::from_secs(8);
 
 /// Headquarters' endpoints with what their names resolved to.
 #[derive(Debug, Clone)]
@@ -48,9 +48,9 @@ impl Candidates {
         self.list.iter().map(|(_, address)| *address)
     }
 
-    /// Whether the one in use had its time and stayed silent for `silence`.
-    pub(crate) fn is_spent(&self, silence: Duration, now: Instant) -> bool {
-        silence >= TRY && now.saturating_duration_since(self.since) >= TRY
+    /// Whether the one in use had its time and stayed silent beyond `patience`.
+    pub(crate) fn is_spent(&self, silence: Duration, patience: Duration, now: Instant) -> bool {
+        silence >= patience && now.saturating_duration_since(self.since) >= TRY
     }
 
     /// Goes on to the next one, round and round; true if that is another address.
@@ -77,9 +77,9 @@ mod tests {
         let start = Instant::now();
         let mut candidates = Candidates::new(start);
         candidates.replace(list(&[1, 2]), start);
-        assert!(!candidates.is_spent(TRY, start + TRY / 2), "a fresh address gets its time");
-        assert!(!candidates.is_spent(TRY / 2, start + TRY), "an answer keeps it");
-        assert!(candidates.is_spent(TRY, start + TRY));
+        assert!(!candidates.is_spent(TRY, TRY, start + TRY / 2), "a fresh address gets its time");
+        assert!(!candidates.is_spent(TRY, 2 * TRY, start + TRY), "an answer keeps it");
+        assert!(candidates.is_spent(TRY, TRY, start + TRY));
         assert!(candidates.advance(start + TRY));
         assert_eq!(candidates.address().unwrap().port(), 2);
         assert!(candidates.advance(start + 2 * TRY));

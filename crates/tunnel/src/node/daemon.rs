@@ -197,7 +197,7 @@ impl Daemon {
         if !self.health.is_up(now) && silence >= super::health::STALE {
             self.warnings.insert(WarningCode::HqSilent);
         }
-        if self.candidates.is_spent(silence, now) && self.candidates.advance(now) {
+        if self.candidates.is_spent(silence, self.health.patience(), now) && self.candidates.advance(now) {
             tracing::info!(to = ?self.candidates.address(), "the next endpoint of headquarters");
             apply::peer(self)?;
         }

@@ -35,6 +35,12 @@ impl Health {
         now.saturating_duration_since(self.answered.unwrap_or(self.started))
     }
 
+    /// How long silence is borne before another address is tried: one that never answered gets one try, one that did gets
+    /// the benefit of a few lost probes.
+    pub(crate) const fn patience(&self) -> Duration {
+        if self.answered.is_some() { STALE } else { super::candidates::TRY }
+    }
+
     /// The last round trip, while it says anything.
     pub(crate) fn rtt(&self, now: Instant) -> Option<Duration> {
         self.rtt.filter(|_| self.is_up(now))

@@ -82,13 +82,19 @@ impl Daemon {
         self.wait(limit)
     }
 
-    /// Kills it (SIGKILL) and waits until it is gone.
+    /// Kills it (SIGKILL) and waits until it is gone, and with it the processes that it started: they have to notice by
+    /// themselves.
     ///
     /// # Errors
-    /// [`Error::System`] if it cannot be killed.
+    /// [`Error::System`] if it cannot be killed; [`Error::Timeout`] if what it started outlives it by two seconds.
     pub fn kill(&mut self) -> Result<()> {
+        let orphans = self.children();
         self.child.kill().map_err(Error::system(format!("killing `{}`", self.name)))?;
-        self.child.wait().map(drop).map_err(Error::system(format!("reaping `{}`", self.name)))
+        self.child.wait().map(drop).map_err(Error::system(format!("reaping `{}`", self.name)))?;
+        // An orphan that nobody reaps is a zombie, and as good as gone.
+        let runs = |pid: &u32| status_line(*pid, "State:").is_some_and(|state| !state.starts_with('Z'));
+        let what = format!("the end of what `{}` had started", self.name);
+        until_some(&what, Duration::from_secs(2), || (!orphans.iter().any(runs)).then_some(()))
     }
 
     /// Peak resident memory in bytes of this process and of those it started that still run.
@@ -135,9 +141,13 @@ fn family(root: u32) -> Vec<u32> {
     found
 }
 
-fn status_number(pid: u32, field: &str) -> Option<u64> {
+fn status_line(pid: u32, field: &str) -> Option<String> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix(field))?.split_whitespace().next()?.parse().ok()
+    status.lines().find_map(|line| line.strip_prefix(field)).map(|rest| rest.trim().to_owned())
+}
+
+fn status_number(pid: u32, field: &str) -> Option<u64> {
+    status_line(pid, field)?.split_whitespace().next()?.parse().ok()
 }
 
 /// A memory figure of `/proc/PID/status`, in bytes.

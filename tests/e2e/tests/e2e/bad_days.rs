@@ -27,7 +27,7 @@ fn headquarters_refuses_what_it_cannot_do() {
         let host = lab.host("hq")?;
         let init = ["--json", "hq", "init", "--company", "aoba", "--endpoint", "192.0.2.1:51820"];
         program.run(&host, &init)?;
-        assert_error(&program.attempt(&host, &init, "")?, 4);
+        assert_error(&program.attempt(&host, &init, "")?, 6);
         assert_error(&program.attempt(&host, &["--json", "hq", "status"], "")?, 5);
         assert_error(
             &program.attempt(&host, &["--json", "room", "add", "Kofu", "--company", "aoba"], "")?,

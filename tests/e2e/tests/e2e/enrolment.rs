@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hanare_e2e::{Deployment, long};
@@ -20,10 +20,11 @@ fn join(program: &Program, host: &Host, state: &str, invite: &str) -> Result<Out
     hanare_lab::run(&mut command, invite, Duration::from_secs(45))
 }
 
-/// Cuts its first connection after so many bytes in one direction, and carries all others whole.
+/// A proxy that cuts one connection at a byte and carries all others whole.
 #[derive(Default)]
 struct Scissors {
-    connections: AtomicUsize,
+    /// Bytes that the next connection may carry towards headquarters and back; taken by that connection.
+    next: Mutex<Option<(u64, u64)>>,
     up: AtomicU64,
     down: AtomicU64,
 }
@@ -31,43 +32,37 @@ struct Scissors {
 fn copy(mut from: TcpStream, mut to: TcpStream, limit: u64, carried: &AtomicU64) {
     let mut left = limit;
     let mut buffer = [0u8; 4096];
-    while let Ok(count) = from.read(&mut buffer) {
-        let part = count.min(usize::try_from(left).unwrap_or(usize::MAX));
-        if count == 0 || to.write_all(&buffer[..part]).is_err() {
-            break;
-        }
-        carried.fetch_add(part as u64, Ordering::SeqCst);
-        left -= part as u64;
-        if left == 0 {
-            // A cut: both directions end at once.
-            let _gone = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-            return;
-        }
+    while left > 0 {
+        let part = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let count = match from.read(&mut buffer[..part]) {
+            Ok(count) if count > 0 && to.write_all(&buffer[..count]).is_ok() => count as u64,
+            Ok(_) | Err(_) => {
+                let _gone = to.shutdown(Shutdown::Write);
+                return;
+            }
+        };
+        carried.fetch_add(count, Ordering::SeqCst);
+        left -= count;
     }
-    let _gone = to.shutdown(Shutdown::Write);
+    // The cut: both directions end at once.
+    let _gone = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
-/// Starts a proxy on `host` in front of `to`; the first connection ends after `up` bytes towards headquarters or `down` bytes back.
-fn proxy(host: &Host, at: SocketAddr, to: SocketAddr, up: u64, down: u64) -> Result<Arc<Scissors>> {
+/// Starts a proxy on `host`, where invites lead, in front of headquarters.
+fn proxy(host: &Host) -> Result<Arc<Scissors>> {
+    let (at, to): (SocketAddr, SocketAddr) =
+        ("192.0.2.2:51821".parse().unwrap(), "192.0.2.1:51821".parse().unwrap());
     let scissors = Arc::new(Scissors::default());
     let inner = Arc::clone(&scissors);
     let listener = host.within(move || TcpListener::bind(at))?.unwrap();
     host.thread(move || {
         for client in listener.incoming().flatten() {
-            let first = inner.connections.fetch_add(1, Ordering::SeqCst) == 0;
-            let (up, down) = if first { (up, down) } else { (u64::MAX, u64::MAX) };
-            if up == 0 || down == 0 {
-                continue;
-            }
+            let (up, down) = inner.next.lock().unwrap().take().unwrap_or((u64::MAX, u64::MAX));
             let Ok(server) = TcpStream::connect(to) else { continue };
-            let (Ok(client_too), Ok(server_too)) = (client.try_clone(), server.try_clone()) else { continue };
+            let (client_too, server_too) = (client.try_clone().unwrap(), server.try_clone().unwrap());
             let (a, b) = (Arc::clone(&inner), Arc::clone(&inner));
-            std::thread::spawn(move || {
-                copy(client, server, up, &a.up);
-            });
-            std::thread::spawn(move || {
-                copy(server_too, client_too, down, &b.down);
-            });
+            std::thread::spawn(move || copy(client, server, up, &a.up));
+            std::thread::spawn(move || copy(server_too, client_too, down, &b.down));
         }
     })?;
     Ok(scissors)
@@ -89,12 +84,11 @@ fn a_connection_cut_at_any_byte_does_not_burn_the_invite() {
     inside("enrolment::a_connection_cut_at_any_byte_does_not_burn_the_invite", LIMIT, |lab| {
         let (hq, pc, program) = behind_a_proxy(lab)?;
         hq.admin(&["room", "add", "kofu/1", "--company", "aoba"])?;
-        let (at, to) = ("192.0.2.2:51821".parse().unwrap(), "192.0.2.1:51821".parse().unwrap());
+        let scissors = proxy(&pc)?;
         // One whole enrolment tells how long the two directions are.
-        let whole = proxy(&pc, at, to, u64::MAX, u64::MAX)?;
         let invite = hq.invite("kofu/1", "endpoint", "whole")?;
         join(&program, &pc, "whole", &invite)?.must()?;
-        let lengths = [whole.up.load(Ordering::SeqCst), whole.down.load(Ordering::SeqCst)];
+        let lengths = [&scissors.up, &scissors.down].map(|bytes| bytes.load(Ordering::SeqCst));
         let step = if long() { 1 } else { 211 };
         let mut cuts = 0u32;
         for (direction, length) in lengths.into_iter().enumerate() {
@@ -102,14 +96,13 @@ fn a_connection_cut_at_any_byte_does_not_burn_the_invite() {
                 if cuts.is_multiple_of(100) {
                     hq.admin(&["room", "add", &format!("kofu/r{cuts}"), "--company", "aoba"])?;
                 }
-                let port = 20_000 + u16::try_from(cuts % 40_000).unwrap();
-                redirect(&pc, port)?;
                 let (up, down) = if direction == 0 { (offset, u64::MAX) } else { (u64::MAX, offset) };
-                proxy(&pc, SocketAddr::new("192.0.2.2".parse().unwrap(), port), to, up, down)?;
                 let name = format!("n{cuts}");
                 let invite = hq.invite(&format!("kofu/r{}", cuts / 100 * 100), "endpoint", &name)?;
+                *scissors.next.lock().unwrap() = Some((up, down));
                 let output = join(&program, &pc, &name, &invite)?;
                 let output = if output.good() { output } else { join(&program, &pc, &name, &invite)? };
+                assert!(scissors.next.lock().unwrap().is_none(), "the cut took place");
                 assert!(output.good(), "cut at {offset} of direction {direction}: {output:?}");
                 cuts += 1;
             }
@@ -119,15 +112,6 @@ fn a_connection_cut_at_any_byte_does_not_burn_the_invite() {
         println!("measured: enrolment cut at {cuts} places ({lengths:?} bytes), all retried with success");
         Ok(())
     });
-}
-
-/// Sends what goes to the invite's address to this cut's own proxy.
-fn redirect(host: &Host, port: u16) -> Result<()> {
-    let rules = format!(
-        "table ip cut\ndelete table ip cut\ntable ip cut {{ chain out {{ type nat hook output priority -100; \
-         ip daddr 192.0.2.2 tcp dport 51821 redirect to :{port}; }}; }}"
-    );
-    host.run("nft", ["-f", "-"], &rules, Duration::from_secs(10))?.must().map(drop)
 }
 
 #[test]
@@ -153,13 +137,7 @@ fn one_invite_has_one_winner() {
     inside("enrolment::one_invite_has_one_winner", LIMIT, |lab| {
         let (hq, pc, program) = behind_a_proxy(lab)?;
         hq.admin(&["room", "add", "kofu/1", "--company", "aoba"])?;
-        proxy(
-            &pc,
-            "192.0.2.2:51821".parse().unwrap(),
-            "192.0.2.1:51821".parse().unwrap(),
-            u64::MAX,
-            u64::MAX,
-        )?;
+        proxy(&pc)?;
         let races = if long() { 1000 } else { 20 };
         let mut winners = 0;
         for race in 0..races {

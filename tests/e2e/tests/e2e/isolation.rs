@@ -48,15 +48,38 @@ fn another_company_is_not_reached_and_is_once_the_rule_is_gone() {
     });
 }
 
+/// Company aoba may ask midori's room for one TCP port; the other direction stays closed.
+const POLICY: &str = "version = 1
+
+[[allow]]
+from = \"company:aoba\"
+to = \"room:gujo/101\"
+protocol = \"tcp\"
+ports = [9001]
+reason = \"test\"
+";
+
 #[test]
 fn a_policy_opens_what_it_names_and_nothing_else() {
     inside("isolation::a_policy_opens_what_it_names_and_nothing_else", LIMIT, |lab| {
         let mut deployment = Deployment::open(lab)?;
         let a = deployment.node("a", "kofu/306", "endpoint")?;
         let b = deployment.node("b", "gujo/101", "endpoint")?;
-        let shown = deployment.hq.admin(&["policy", "show"])?;
-        assert!(!shown.stdout.is_empty());
         assert_eq!(reaches(&a, &b, false)?, (false, false));
+        let file = deployment.hq.host.directory().join("policy.toml");
+        let path = file.to_string_lossy().into_owned();
+        std::fs::write(&file, POLICY.replace("tcp", "smoke-signals")).unwrap();
+        let bad = deployment.program.attempt(&deployment.hq.host, &["policy", "check", &path], "")?;
+        assert_eq!(bad.code(), Some(3), "{bad:?}");
+        assert!(bad.stderr.contains("policy.toml:6:"), "file, line and column: {}", bad.stderr);
+        std::fs::write(&file, POLICY).unwrap();
+        deployment.hq.admin(&["policy", "check", &path])?;
+        deployment.hq.admin(&["policy", "apply", &path])?;
+        for ipv6 in [false, true] {
+            assert_eq!(reaches(&a, &b, ipv6)?, (false, true), "the named port and not ping");
+            assert_eq!(reaches(&b, &a, ipv6)?, (false, false), "not the other way");
+        }
+        assert!(deployment.hq.admin(&["policy", "show"])?.stdout.contains("company:aoba"));
         Ok(())
     });
 }

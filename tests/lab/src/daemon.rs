@@ -91,8 +91,11 @@ impl Daemon {
         let orphans = self.children();
         self.child.kill().map_err(Error::system(format!("killing `{}`", self.name)))?;
         self.child.wait().map(drop).map_err(Error::system(format!("reaping `{}`", self.name)))?;
-        // An orphan that nobody reaps is a zombie, and as good as gone.
-        let runs = |pid: &u32| status_line(*pid, "State:").is_some_and(|state| !state.starts_with('Z'));
+        // An orphan that nobody reaps is a zombie, and as good as gone once its other threads are.
+        let threads = |pid: u32| std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+        let runs = |pid: &u32| {
+            status_line(*pid, "State:").is_some_and(|state| !state.starts_with('Z')) || threads(*pid) > 1
+        };
         let what = format!("the end of what `{}` had started", self.name);
         until_some(&what, Duration::from_secs(2), || (!orphans.iter().any(runs)).then_some(()))
     }

@@ -44,7 +44,7 @@ fn headquarters_refuses_what_it_cannot_do() {
                 &["--json", "hq", "serve", "--interface", "a-name-that-is-too-long"],
                 "",
             )?,
-            2,
+            3,
         );
         host.sh("ip link add taken type bridge")?;
         assert_error(&program.attempt(&host, &["--json", "hq", "serve", "--interface", "taken"], "")?, 4);
@@ -110,7 +110,7 @@ fn a_node_says_what_it_lacks() {
         pc.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
         assert_error(
             &program.attempt(&pc.host, &["--json", "up", "--interface", "a-name-that-is-too-long"], "")?,
-            2,
+            3,
         );
         // Without CAP_NET_ADMIN.
         let mut command = pc.host.command("setpriv");

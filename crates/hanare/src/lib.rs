@@ -1,6 +1,6 @@
 //! The command: one file per subcommand, the voice in Japanese and English, tables, exit statuses.
 //!
-//! A command parses its arguments, asks a library crate, and hands what it learned to [`output::Printer`], the one owner of
+//! A command parses its arguments, asks a library crate, and hands what it learned to `output::Printer`, the one owner of
 //! stdout and stderr. What a person reads comes from the catalogue in `locales/`; see [`voice`].
 
 mod ask;

@@ -139,11 +139,11 @@ cmd-hanare-policy = What may pass between companies, rooms and headquarters
     .example = hanare policy show
 
 cmd-hanare-policy-check = Check a policy file, change nothing
-    .example = hanare policy check policies/example.toml
+    .example = hanare policy check policies/segmentation.example.toml
     .file = The policy, in TOML
 
 cmd-hanare-policy-apply = Put a policy into force at once
-    .example = hanare policy apply policies/example.toml
+    .example = hanare policy apply policies/segmentation.example.toml
     .file = The policy, in TOML
 
 cmd-hanare-policy-show = Show the policy in force

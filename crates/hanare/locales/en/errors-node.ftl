@@ -2,7 +2,7 @@
 
 error-no-net-admin = This needs the right to change the network: { $what }.
     .cause = The process does not have the capability CAP_NET_ADMIN in this network namespace.
-    .fix = Run the command as root, or through its systemd unit.
+    .fix = Run the command as root.
 error-no-tun = This machine has no TUN device.
     .cause = { $cause }
     .fix = Load the kernel module with `modprobe tun`; in a container, pass /dev/net/tun through.

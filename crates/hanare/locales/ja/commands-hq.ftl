@@ -21,10 +21,10 @@ cmd-hanare-hq-init = このマシンを本社サーバーにする
     .long = 状態ディレクトリに鍵、アドレス計画、データベースを作ります。すでに状態がある場合は何も変更せずに終了します。
     .example = hanare hq init --company acme --endpoint hq.example.jp:51820 --network 192.168.10.0/24
     .company = 最初の会社の ID（会社も同時に登録される）
-    .endpoint = 部屋から見た WireGuard の接続先 HOST:PORT（複数ある場合は優先順にコンマ区切り）
+    .endpoint = 部屋から接続する WireGuard の宛先 HOST:PORT（複数ある場合は優先順にコンマ区切り）
     .overlay = 部屋に割り当てる IPv4 アドレス（/16）[省略時: 10.88.0.0/16]
     .overlay6 = 部屋に割り当てる IPv6 アドレス（/48）[省略時: fd00::/8 からランダムに選ぶ]
-    .network = 部屋からトンネル経由で使わせる、このサーバーの先のネットワーク（繰り返し指定可）
+    .network = 部屋からトンネル経由で利用できるようにする、このサーバーの背後のネットワーク（繰り返し指定可）
     .internet = 部屋からのインターネット接続: via-hq（本社経由）または none（なし）[省略時: none]
 
 cmd-hanare-hq-serve = 本社サーバーを実行する（停止されるまで動き続ける）
@@ -33,7 +33,7 @@ cmd-hanare-hq-serve = 本社サーバーを実行する（停止されるまで�
     .api = 参加とリース更新の待ち受け（TCP）[省略時: 全アドレスの 51821 番]
     .interface = トンネルのインターフェース名 [省略時: hnhq0]
 
-cmd-hanare-hq-status = 本社サーバーが通信を中継しているか、どこで接続を受けるかを表示する
+cmd-hanare-hq-status = 本社サーバーが通信を中継しているか、どこで接続を受け付けているかを表示する
     .long = 通信を中継している間だけ終了コードが 0 になります。
     .example = hanare hq status --json
 
@@ -123,7 +123,7 @@ cmd-hanare-node-revoke = ノードを失効させ、二度と接続できない�
     .name = ノードの名前
     .reason = 理由（台帳とノードの画面に表示される）
     .yes = 確認せずに実行する
-    .dry_run = 何が消えるかを表示するだけで、変更しない
+    .dry_run = 何が失効するかを表示するだけで、変更しない
 
 cmd-hanare-node-add = 公式の WireGuard アプリを使うスマートフォンや PC を追加する
     .long = 鍵は本社サーバーが作り、一度だけ表示します。秘密鍵は保存しません。
@@ -135,21 +135,21 @@ cmd-hanare-node-add = 公式の WireGuard アプリを使うスマートフォ�
     .qr = 設定をアプリ用の QR コードで表示する
     .dns = 設定に書く DNS サーバー（省略すると DNS の行を書かない）
 
-cmd-hanare-policy = 会社・部屋・本社の間で何を通すかの管理
+cmd-hanare-policy = 会社・部屋・本社の間で許可する通信の管理
     .example = hanare policy show
 
 cmd-hanare-policy-check = ポリシーファイルを検査する（何も変更しない）
-    .example = hanare policy check policies/example.toml
+    .example = hanare policy check policies/segmentation.example.toml
     .file = ポリシー（TOML）
 
 cmd-hanare-policy-apply = ポリシーを直ちに適用する
-    .example = hanare policy apply policies/example.toml
+    .example = hanare policy apply policies/segmentation.example.toml
     .file = ポリシー（TOML）
 
 cmd-hanare-policy-show = 適用中のポリシーを表示する
     .example = hanare policy show
 
-cmd-hanare-ledger = 起きたことすべての署名付き記録（台帳）
+cmd-hanare-ledger = すべての出来事の署名付き記録（台帳）
     .example = hanare ledger list
 
 cmd-hanare-ledger-list = 記録を古い順に表示する

@@ -73,7 +73,7 @@ noun-policy = ポリシー
 what-company = 会社「{ $id }」
 what-office = オフィス「{ $id }」
 what-room = 部屋「{ $id }」
-what-node = ノード「{ $id }」
+what-node = ノード「{ $id }」の参加資格
 
 kind-endpoint = 端末
 kind-gateway = ゲートウェイ
@@ -130,7 +130,7 @@ value-time = 2026-04-01T09:00:00+09:00 のような形で指定してくださ�
 
 label-hq = 本社
 label-kill-switch = キルスイッチ
-hq-made = 本社サーバーを作りました。{ $state } の控えを安全な場所に保管し、`hanare hq serve` で起動してください。
+hq-made = 本社サーバーを作りました。{ $state } のバックアップを安全な場所に保管し、`hanare hq serve` で起動してください。
 hq-ready = { $interface } で中継を開始しました（UDP ポート { $port }）
 hq-answers = { $endpoint }: 応答 { $rtt } ミリ秒、最後のハンドシェイク { $handshake }、{ $traffic }
 hq-silent = { $endpoint }: 応答なし、最後のハンドシェイク { $handshake }、{ $traffic }
@@ -141,7 +141,7 @@ state-down = 停止中: トンネルが動いておらず、通信の制限も�
 state-locked = 遮断中: トンネルが動いていないため、このマシンからは何も送信されません。
 state-revoked = 失効: 本社がこのマシンを失効させました。
 kill-switch-closed = 有効
-kill-switch-open = なし
+kill-switch-open = 無効
 kill-switch-unlocked = { $until } まで解除中
 kill-switch-unknown = 確認できません
 join-ask-invite = 招待（hanare1:…）を貼り付けるか入力して、Enter を押してください:

@@ -1,6 +1,6 @@
 //! The kill switch: nothing leaves this machine but the tunnel, from the first `up` until `leave`.
 //!
-//! It is a file in the state directory ([`policy`]) and two nftables tables named `hanare` ([`render`]). The tables stay
+//! It is a file in the state directory ([`policy`]) and two nftables tables named `hanare` (`render`). The tables stay
 //! when every process of ours is gone; [`restore`] brings them back after a reboot. An unlock fills sets whose elements
 //! the kernel removes by itself.
 

@@ -152,7 +152,9 @@ mod tests {
 
     #[test]
     fn a_handshake_is_told_as_a_point_in_time() {
-        let Effect::Upsert(peer) = change(None, PeerChange::new(key(7))) else { panic!("a new peer is made") };
+        let Effect::Upsert(peer) = change(None, PeerChange::new(key(7))) else {
+            panic!("a new peer is made")
+        };
         let state = PeerState {
             peer,
             last_handshake: Some(Duration::from_millis(1500)),

@@ -100,10 +100,10 @@ impl Daemon {
         until_some(&what, Duration::from_secs(2), || (!orphans.iter().any(runs)).then_some(()))
     }
 
-    /// Peak resident memory in bytes of this process and of those it started that still run.
+    /// Peak resident memory in bytes of this process and of those it started that still run, each.
     #[must_use]
-    pub fn peak_memory(&self) -> u64 {
-        family(self.pid()).into_iter().map(|pid| memory_field(pid, "VmHWM:")).sum()
+    pub fn peaks_of_memory(&self) -> Vec<u64> {
+        family(self.pid()).into_iter().map(|pid| memory_field(pid, "VmHWM:")).collect()
     }
 
     /// Resident memory in bytes, now, of this process and of those it started that still run.

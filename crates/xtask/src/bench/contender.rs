@@ -10,10 +10,19 @@ use crate::repository;
 #[derive(Debug, Clone)]
 pub(super) struct Contender {
     pub(super) name: String,
-    /// Program and arguments; `{if}`, `{peer}` stand for the interface and the other side's address and port.
-    pub(super) command: Vec<String>,
-    /// Whether it is configured by `wg setconf`.
-    pub(super) has_uapi: bool,
+    pub(super) start: Start,
+}
+
+/// How an implementation comes to stand on two hosts. In commands `{if}` and `{peer}` stand for the interface and for the
+/// other side's address and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Start {
+    /// A WireGuard device on both, configured by wg(8).
+    Device(Vec<String>),
+    /// A program on both that needs no more than its command line.
+    Bare(Vec<String>),
+    /// Headquarters on one, a node that was invited and joined on the other.
+    Deployment,
 }
 
 /// Where `bench` installs the peer that every figure is compared with.
@@ -24,20 +33,19 @@ pub(super) fn boringtun() -> PathBuf {
 /// The rows of every run.
 pub(super) fn standard() -> Vec<Contender> {
     let path = |path: PathBuf| path.to_string_lossy().into_owned();
-    let row = |name: &str, has_uapi: bool, command: &[&str]| Contender {
-        name: name.to_owned(),
-        command: command.iter().map(|word| (*word).to_owned()).collect(),
-        has_uapi,
-    };
+    let words = |command: &[&str]| command.iter().map(|word| (*word).to_owned()).collect();
+    let row = |name: &str, start| Contender { name: name.to_owned(), start };
+    let device = |name: &str, command: &[&str]| row(name, Start::Device(words(command)));
     let own = path(release("hanare"));
     let ceiling = path(release("ceiling"));
     let boringtun = path(boringtun());
     vec![
-        row("hanare-device", true, &[&own, "device", "--foreground", "{if}"]),
-        row("ceiling", false, &[&ceiling, "{if}", "51820", "{peer}"]),
+        row("hanare", Start::Deployment),
+        device("hanare-device", &[&own, "device", "--foreground", "{if}"]),
+        row("ceiling", Start::Bare(words(&[&ceiling, "{if}", "51820", "{peer}"]))),
         // A root without a login, as in a namespace, has no user to drop to.
-        row("boringtun-cli", true, &[&boringtun, "--foreground", "--disable-drop-privileges", "{if}"]),
-        row("wireguard-go", true, &["wireguard-go", "--foreground", "{if}"]),
+        device("boringtun-cli", &[&boringtun, "--foreground", "--disable-drop-privileges", "{if}"]),
+        device("wireguard-go", &["wireguard-go", "--foreground", "{if}"]),
     ]
 }
 
@@ -55,7 +63,7 @@ impl FromStr for Contender {
         } else {
             [command, vec!["{if}".to_owned()]].concat()
         };
-        Ok(Self { name: name.to_owned(), command, has_uapi: true })
+        Ok(Self { name: name.to_owned(), start: Start::Device(command) })
     }
 }
 
@@ -66,7 +74,8 @@ mod tests {
     #[test]
     fn a_command_without_a_place_for_the_interface_gets_it_at_the_end() {
         let contender: Contender = "x=/bin/wg -f".parse().unwrap();
-        assert_eq!(contender.command, ["/bin/wg", "-f", "{if}"]);
+        let command = ["/bin/wg", "-f", "{if}"].map(str::to_owned).to_vec();
+        assert_eq!(contender.start, Start::Device(command));
         assert!("x".parse::<Contender>().is_err());
         assert!("=y".parse::<Contender>().is_err());
     }

@@ -1,30 +1,28 @@
 //! Two hosts with a cable, and one implementation running on both.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::Duration;
 
-use hanare_lab::{Daemon, Host, Lab, Output, Result, run, until};
+use hanare_lab::{Daemon, Host, Lab, Result, until};
 
-use super::contender::Contender;
+use super::contender::{Contender, Start};
 use super::measure::{self, Figure, Test};
+use super::sides::{self, Sides};
 
-/// Inside the tunnel.
-pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 198, 0, 1);
-const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 198, 0, 2);
-const BELOW: [&str; 2] = ["10.199.0.1", "10.199.0.2"];
-const INTERFACE: &str = "bench0";
+/// The cable's ends.
+pub(super) const BELOW: [&str; 2] = ["10.199.0.1", "10.199.0.2"];
 const CABLE: &str = "cable0";
-/// The same for everybody.
-const MTU: &str = "1420";
 /// Implementations that look at the MTU now and then have seen it by now.
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// A running pair.
 pub(super) struct Field {
-    pub(super) server: Host,
     pub(super) client: Host,
-    pair: Vec<Daemon>,
+    /// The server's address inside the tunnel.
+    pub(super) target: IpAddr,
+    server: Host,
+    sides: Sides,
     /// Kept alive; its end ends the server.
     _iperf: Daemon,
 }
@@ -35,31 +33,22 @@ impl Field {
         let (server, client) = (lab.host(&format!("s-{place}"))?, lab.host(&format!("c-{place}"))?);
         let [a, b] = BELOW.map(|address| format!("{address}/24"));
         lab.cable((&server, CABLE, &[&a]), (&client, CABLE, &[&b]))?;
-        let hosts = [&server, &client];
-        let mut pair = Vec::new();
-        for (host, peer) in hosts.iter().zip(BELOW.iter().rev()) {
-            pair.push(start(host, contender, &format!("{peer}:51820"))?);
-        }
-        if contender.has_uapi {
-            configure(&server, &client)?;
-        }
-        for (host, address) in hosts.iter().zip([SERVER, CLIENT]) {
-            host.sh(&format!("ip address add {address}/24 dev {INTERFACE}"))?;
-            host.sh(&format!("ip link set {INTERFACE} mtu {MTU} up"))?;
-        }
+        let sides = match &contender.start {
+            Start::Device(command) => sides::devices(&server, &client, &contender.name, command, true)?,
+            Start::Bare(command) => sides::devices(&server, &client, &contender.name, command, false)?,
+            Start::Deployment => sides::deployment(&server, &client)?,
+        };
+        let target = sides.target()?;
         sleep(SETTLE);
-        until("the first ping", Duration::from_secs(20), || {
-            client.pings(IpAddr::V4(SERVER), 1).unwrap_or(false)
-        })?;
+        until("the first ping", Duration::from_secs(20), || client.pings(target, 1).unwrap_or(false))?;
         let mut command = server.command("iperf3");
-        let iperf = server.spawn("iperf3", command.args(["-s", "-B", &SERVER.to_string()]))?;
+        let iperf = server.spawn("iperf3", command.args(["-s", "-B", &target.to_string()]))?;
         sleep(Duration::from_millis(500));
-        Ok(Self { server, client, pair, _iperf: iperf })
+        Ok(Self { client, target, server, sides, _iperf: iperf })
     }
 
-    /// Runs the tests, those without offloads below last.
-    pub(super) fn tests(&mut self, tests: &[&Test], seconds: u32) -> Result<Vec<Figure>> {
-        let mut figures = Vec::new();
+    /// Runs the tests, those without offloads below last, and hands over each figure as it comes.
+    pub(super) fn tests(&self, tests: &[&Test], seconds: u32, mut take: impl FnMut(Figure)) -> Result<()> {
         for with_offload in [true, false] {
             let due: Vec<_> = tests.iter().filter(|test| test.with_offload == with_offload).collect();
             if due.is_empty() {
@@ -67,13 +56,17 @@ impl Field {
             }
             self.offload(with_offload)?;
             for test in due {
-                figures.extend(measure::run(self, test, seconds)?);
+                measure::run(self, test, seconds)?.into_iter().for_each(&mut take);
                 sleep(Duration::from_millis(300));
             }
         }
-        let peak = self.pair.iter().map(Daemon::peak_memory).max().unwrap_or(0);
-        figures.push(Figure { test: "rss".into(), unit: "MiB", value: mebibytes(peak) });
-        Ok(figures)
+        let peaks: Vec<Vec<u64>> = self.sides.daemons().into_iter().map(Daemon::peaks_of_memory).collect();
+        let largest = peaks.iter().flatten().copied().max().unwrap_or(0);
+        let sum = peaks.iter().map(|side| side.iter().sum()).max().unwrap_or(0);
+        // The largest process, and the side whose processes add up to most; what they share counts in each.
+        take(Figure { test: "rss".into(), unit: "MiB", value: mebibytes(largest) });
+        take(Figure { test: "rss-sum".into(), unit: "MiB", value: mebibytes(sum) });
+        Ok(())
     }
 
     fn offload(&self, on: bool) -> Result<()> {
@@ -88,63 +81,13 @@ impl Field {
 
     /// Processor seconds that both sides have used.
     pub(super) fn processor_seconds(&self) -> f64 {
-        self.pair
-            .iter()
+        self.sides
+            .daemons()
+            .into_iter()
             .flat_map(|daemon| daemon.children().into_iter().chain([daemon.pid()]))
             .map(processor_seconds)
             .sum()
     }
-}
-
-fn start(host: &Host, contender: &Contender, peer: &str) -> Result<Daemon> {
-    let mut words =
-        contender.command.iter().map(|word| word.replace("{if}", INTERFACE).replace("{peer}", peer));
-    let mut command = host.command(words.next().unwrap_or_default());
-    command.args(words).env("LOG_LEVEL", "error").env("WG_LOG_LEVEL", "error");
-    let mut daemon = host.spawn(&contender.name, &mut command)?;
-    let stands = || {
-        let link = host.attempt(&format!("ip link show {INTERFACE}")).is_ok_and(|output| output.good());
-        link && (!contender.has_uapi
-            || host.attempt(&format!("wg show {INTERFACE}")).is_ok_and(|output| output.good()))
-    };
-    let outcome = until("the interface", Duration::from_secs(10), stands);
-    if let (Err(_), Ok(Some(status))) = (&outcome, daemon.ended()) {
-        return Err(hanare_lab::Error::Failed {
-            command: contender.name.clone(),
-            status: status.to_string(),
-            stderr: daemon.said(),
-        });
-    }
-    outcome.map(|_| daemon)
-}
-
-/// Keys by `wg`, as an admin would.
-fn configure(server: &Host, client: &Host) -> Result<()> {
-    let wg = |host: &Host, argument: &str, input: &str| -> Result<String> {
-        let mut command = host.command("wg");
-        Ok(run(command.arg(argument), input, Duration::from_secs(5))?.must()?.stdout.trim().to_owned())
-    };
-    let hosts = [server, client];
-    let mut keys = Vec::new();
-    for host in hosts {
-        let private = wg(host, "genkey", "")?;
-        let public = wg(host, "pubkey", &private)?;
-        keys.push((private, public));
-    }
-    let inside = [SERVER, CLIENT];
-    let sides =
-        hosts.iter().zip(&keys).zip(keys.iter().rev()).zip(inside.iter().rev().zip(BELOW.iter().rev()));
-    for (((host, (private, _)), (_, public)), (allowed, endpoint)) in sides {
-        let configuration = format!(
-            "[Interface]\nPrivateKey = {private}\nListenPort = 51820\n[Peer]\nPublicKey = {public}\n\
-             AllowedIPs = {allowed}/32\nEndpoint = {endpoint}:51820\n"
-        );
-        let mut command = host.command("wg");
-        let output: Output =
-            run(command.args(["setconf", INTERFACE, "/dev/stdin"]), &configuration, Duration::from_secs(5))?;
-        output.must()?;
-    }
-    Ok(())
 }
 
 /// User and system time of one process.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hanare_lab::{Error, Result, run as finish};
 use serde_json::Value;
 
-use super::field::{Field, SERVER};
+use super::field::Field;
 
 /// One test.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ pub(super) fn run(field: &Field, test: &Test, seconds: u32) -> Result<Vec<Figure
         Kind::Ping => Ok(vec![figure("µs", ping(field)?)]),
         Kind::LoadedPing => {
             let mut command = field.client.command("iperf3");
-            let target = SERVER.to_string();
+            let target = field.target.to_string();
             command.args(["-c", &target, "-t", "5"]).stdout(Stdio::null()).stderr(Stdio::null());
             let mut load = field.client.spawn("load", &mut command)?;
             sleep(Duration::from_millis(1200));
@@ -93,7 +93,7 @@ fn cpu_name(test: &str) -> String {
 
 fn iperf(field: &Field, arguments: &[&str], seconds: u32) -> Result<Value> {
     let mut command = field.client.command("iperf3");
-    command.args(["-J", "-c", &SERVER.to_string(), "-t", &seconds.to_string()]).args(arguments);
+    command.args(["-J", "-c", &field.target.to_string(), "-t", &seconds.to_string()]).args(arguments);
     let output = finish(&mut command, "", Duration::from_secs(u64::from(seconds) + 40))?;
     let report: Value =
         serde_json::from_str(&output.stdout).map_err(|error| unreadable(error.to_string()))?;
@@ -106,7 +106,7 @@ fn iperf(field: &Field, arguments: &[&str], seconds: u32) -> Result<Value> {
 /// The median round trip of 200.
 fn ping(field: &Field) -> Result<f64> {
     let mut command = field.client.command("ping");
-    command.args(["-i", "0.01", "-c", "200", "-s", "56", &SERVER.to_string()]);
+    command.args(["-i", "0.01", "-c", "200", "-s", "56", &field.target.to_string()]);
     let output = finish(&mut command, "", Duration::from_secs(30))?;
     let mut times: Vec<f64> = output
         .stdout

@@ -5,6 +5,7 @@
 mod contender;
 mod field;
 mod measure;
+mod sides;
 mod table;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 use contender::Contender;
 use hanare_lab::{BENCH, Lab};
+use measure::Figure;
 use table::{Sample, Table};
 
 use crate::repository;
@@ -121,22 +123,16 @@ fn inside(tunnel: &Tunnel) -> Result<ExitCode, Failure> {
         let order = contenders.iter().cycle().skip(round as usize % count).take(contenders.len());
         for contender in order {
             let place = format!("{}-{round}", contender.name);
+            let take = |figure: Figure| {
+                let Figure { test, value, unit } = &figure;
+                say(&format!("{round} {:<16} {test:<16} {value:>10.3} {unit}", contender.name));
+                table.add(Sample { contender: contender.name.clone(), round, figure });
+            };
             let outcome = field::Field::prepare(&lab, &place, contender)
-                .and_then(|mut field| field.tests(&tests, tunnel.seconds));
-            match outcome {
-                Ok(figures) => {
-                    for figure in figures {
-                        say(&format!(
-                            "{round} {:<16} {:<16} {:>10.3} {}",
-                            contender.name, figure.test, figure.value, figure.unit
-                        ));
-                        table.add(Sample { contender: contender.name.clone(), round, figure });
-                    }
-                }
-                Err(error) => {
-                    failed = true;
-                    say(&format!("{round} {}: {error}", contender.name));
-                }
+                .and_then(|field| field.tests(&tests, tunnel.seconds, take));
+            if let Err(error) = outcome {
+                failed = true;
+                say(&format!("{round} {}: {error}", contender.name));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Headquarters' data plane: made from what the host process hands over, kept as published, reported once a second.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hanare_host::hands::{Client, Notice};
@@ -31,7 +32,7 @@ impl DataPlane {
         hands: &Client,
         server: &Server,
         first: &Published,
-        port: u16,
+        listen: SocketAddr,
     ) -> Result<Self, Failure> {
         let mut seed = [0; 32];
         SystemRandom::new()
@@ -39,9 +40,9 @@ impl DataPlane {
             .map_err(|_| Failure::new(Exit::Impossible, "runtime").with("cause", "getrandom"))?;
         let mtu = first.mtu;
         let tunnel =
-            hands.run(move |hands| hands.tunnel(mtu, port, true)).await.map_err(foreign::host_error)?;
+            hands.run(move |hands| hands.tunnel(mtu, listen, true)).await.map_err(foreign::host_error)?;
         let tun = Tun::from_fd(tunnel.tun).map_err(foreign::tun_error)?;
-        let udp = Udp::from_fds(tunnel.udp.v4, tunnel.udp.v6).map_err(foreign::udp_error)?;
+        let udp = Udp::from_fds(tunnel.udp.fds).map_err(foreign::udp_error)?;
         let (segmentation, addresses) = (first.segmentation.clone(), first.addresses.clone());
         hands
             .run(move |hands| hands.segment(&segmentation).and_then(|()| hands.addresses(&addresses)))

@@ -2,6 +2,7 @@
 
 mod data;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hanare_host::hands::{AsyncNotices, Client, Notice};
@@ -35,12 +36,12 @@ pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
 }
 
 async fn serve(context: &Context, options: ServeOptions, hands: Client) -> Outcome {
-    let port = options.listen.port();
+    let listen = options.listen;
     let interface = options.interface.clone();
     let notices = hands.notices().and_then(hanare_host::hands::Notices::into_async);
     let mut notices = notices.map_err(foreign::host_error)?;
     let mut server = Server::start(options).await.map_err(foreign::serve_error)?;
-    let outcome = with_plane(context, &mut server, &hands, &mut notices, &interface, port).await;
+    let outcome = with_plane(context, &mut server, &hands, &mut notices, &interface, listen).await;
     server.stop().await;
     outcome
 }
@@ -51,17 +52,18 @@ async fn with_plane(
     hands: &Client,
     notices: &mut AsyncNotices,
     interface: &str,
-    port: u16,
+    listen: SocketAddr,
 ) -> Outcome {
     let mut published = server.published();
     let first = published.borrow_and_update().clone();
-    let plane = DataPlane::start(hands, server, &first, port).await?;
+    let plane = DataPlane::start(hands, server, &first, listen).await?;
     let socket = Listener::bind(interface).map_err(foreign::uapi_error)?;
     let service =
         Service::new(plane.handle().clone(), Access::ReadOnly, Some(server.private_key()), hanare_host::MARK);
     uapi::spawn(&socket, service)
         .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))?;
-    let status = context.out.voice().say_with("hq-ready", &[("interface", &interface), ("port", &port)]);
+    let status =
+        context.out.voice().say_with("hq-ready", &[("interface", &interface), ("port", &listen.port())]);
     hands.run(move |hands| hands.ready(&status)).await.map_err(foreign::host_error)?;
     let orders = server.take_orders();
     let ended = follow(server, &plane, hands, notices, published, orders).await;

@@ -39,10 +39,8 @@ pub struct Tunnel {
 pub struct UdpSockets {
     /// The port they are bound to.
     pub port: u16,
-    /// IPv4.
-    pub v4: OwnedFd,
-    /// IPv6, unless the machine has none.
-    pub v6: Option<OwnedFd>,
+    /// One of each family, unless the machine or the address has only one.
+    pub fds: Vec<OwnedFd>,
 }
 
 impl Client {
@@ -86,27 +84,28 @@ impl Client {
         Ok(Notices { socket: fds.into_iter().next().ok_or(HostError::Gone)? })
     }
 
-    /// Makes the tunnel interface (down, without addresses) and its UDP sockets; port 0 lets the kernel choose.
+    /// Makes the tunnel interface (down, without addresses) and its UDP sockets; `[::]` is everywhere in both families, and
+    /// port 0 lets the kernel choose.
     ///
     /// # Errors
     /// [`HostError::NoTunDevice`], [`HostError::NameTaken`], [`HostError::BadName`], [`HostError::PortInUse`],
     /// [`HostError::NoNetAdmin`].
-    pub fn tunnel(&self, mtu: u16, port: u16, offload: bool) -> Result<Tunnel, HostError> {
-        let (reply, fds) = self.ask(&Request::Tunnel { mtu, port, offload }, &[])?;
+    pub fn tunnel(&self, mtu: u16, listen: SocketAddr, offload: bool) -> Result<Tunnel, HostError> {
+        let (reply, fds) = self.ask(&Request::Tunnel { mtu, listen, offload }, &[])?;
         let Reply::Tunnel { interface, index, offload, port } = reply else { return Err(HostError::Gone) };
         let mut fds = fds.into_iter();
         let tun = fds.next().ok_or(HostError::Gone)?;
-        Ok(Tunnel { interface, index, tun, offload, udp: udp_sockets(port, fds)? })
+        Ok(Tunnel { interface, index, tun, offload, udp: udp_sockets(port, fds.collect())? })
     }
 
     /// New UDP sockets instead of those of [`Client::tunnel`].
     ///
     /// # Errors
     /// [`HostError::PortInUse`] while the old ones are open on the same port.
-    pub fn udp(&self, port: u16) -> Result<UdpSockets, HostError> {
-        let (reply, fds) = self.ask(&Request::Udp { port }, &[])?;
+    pub fn udp(&self, listen: SocketAddr) -> Result<UdpSockets, HostError> {
+        let (reply, fds) = self.ask(&Request::Udp { listen }, &[])?;
         let Reply::Udp { port } = reply else { return Err(HostError::Gone) };
-        udp_sockets(port, fds.into_iter())
+        udp_sockets(port, fds)
     }
 
     /// Gives the tunnel interface exactly these addresses and brings it up.
@@ -250,8 +249,8 @@ impl Client {
     }
 }
 
-fn udp_sockets(port: u16, mut fds: impl Iterator<Item = OwnedFd>) -> Result<UdpSockets, HostError> {
-    Ok(UdpSockets { port, v4: fds.next().ok_or(HostError::Gone)?, v6: fds.next() })
+fn udp_sockets(port: u16, fds: Vec<OwnedFd>) -> Result<UdpSockets, HostError> {
+    if fds.is_empty() { Err(HostError::Gone) } else { Ok(UdpSockets { port, fds }) }
 }
 
 /// The worker's end of the notices.

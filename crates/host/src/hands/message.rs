@@ -15,9 +15,9 @@ pub(crate) enum Request {
     /// Asks for the socket of [`Notice`]s.
     Notices,
     /// Makes the tunnel interface and its UDP sockets; the name is the host process's own.
-    Tunnel { mtu: u16, port: u16, offload: bool },
+    Tunnel { mtu: u16, listen: SocketAddr, offload: bool },
     /// New UDP sockets, after the underlay changed or the old ones died.
-    Udp { port: u16 },
+    Udp { listen: SocketAddr },
     /// Addresses of the tunnel interface, which is brought up; replaces earlier ones.
     Addresses { addresses: Vec<IpNet> },
     /// What is reached through the tunnel; replaces earlier routes.
@@ -54,7 +54,7 @@ pub(crate) enum Request {
 pub(crate) enum Reply {
     /// Done; file descriptors may come along.
     Done,
-    /// The tunnel: TUN, then UDP for IPv4, then UDP for IPv6 unless the machine has none.
+    /// The tunnel: TUN, then the UDP sockets, one of each family at most.
     Tunnel { interface: String, index: u32, offload: bool, port: u16 },
     /// UDP sockets as above, and the port they are bound to.
     Udp { port: u16 },

@@ -52,9 +52,9 @@ impl Hands {
         fds: &[OwnedFd],
     ) -> Result<(Reply, Vec<OwnedFd>), HostError> {
         match request {
-            Request::Tunnel { mtu, port, offload } => return self.tunnel(mtu, port, offload),
-            Request::Udp { port } => {
-                let (port, sockets) = udp(port)?;
+            Request::Tunnel { mtu, listen, offload } => return self.tunnel(mtu, listen, offload),
+            Request::Udp { listen } => {
+                let (port, sockets) = udp(listen)?;
                 return Ok((Reply::Udp { port }, sockets));
             }
             Request::Addresses { addresses } => self.addresses(&addresses)?,
@@ -87,9 +87,14 @@ impl Hands {
         self.index.ok_or_else(|| HostError::NoSuchInterface { name: self.interface.clone() })
     }
 
-    fn tunnel(&mut self, mtu: u16, port: u16, offload: bool) -> Result<(Reply, Vec<OwnedFd>), HostError> {
+    fn tunnel(
+        &mut self,
+        mtu: u16,
+        listen: SocketAddr,
+        offload: bool,
+    ) -> Result<(Reply, Vec<OwnedFd>), HostError> {
         check_mtu(mtu)?;
-        let (port, sockets) = udp(port)?;
+        let (port, sockets) = udp(listen)?;
         let wanted = if offload { Offload::TcpUdp } else { Offload::None };
         let tun = Tun::create(&self.interface, mtu, wanted).map_err(tun_error)?;
         let index = tun.index().map_err(|error| HostError::io("the tunnel interface", &error))?;
@@ -354,15 +359,13 @@ fn check_mtu(mtu: u16) -> Result<(), HostError> {
     Err(HostError::refused("mtu", format!("{mtu} is not between {MIN_MTU} and {MAX_MTU}")))
 }
 
-fn udp(port: u16) -> Result<(u16, Vec<OwnedFd>), HostError> {
-    let udp = Udp::bind(port, Some(MARK)).map_err(|error| match error {
+fn udp(listen: SocketAddr) -> Result<(u16, Vec<OwnedFd>), HostError> {
+    let udp = Udp::bind_to(listen, Some(MARK)).map_err(|error| match error {
         UdpError::PortInUse(port) => HostError::PortInUse { port },
         UdpError::Permission => HostError::NoNetAdmin { what: "marking the tunnel's packets".to_owned() },
-        UdpError::Socket(error) => HostError::io("the tunnel's UDP sockets", &error),
+        UdpError::Socket(error) => HostError::io(format!("the tunnel's UDP socket on {listen}"), &error),
     })?;
-    let port = udp.port();
-    let (v4, v6) = udp.into_fds();
-    Ok((port, std::iter::once(v4).chain(v6).collect()))
+    Ok((udp.port(), udp.into_fds().collect()))
 }
 
 fn tun_error(error: TunError) -> HostError {

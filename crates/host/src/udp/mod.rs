@@ -1,4 +1,4 @@
-//! The tunnel's UDP sockets: IPv4 and IPv6 on one port, trains of datagrams in one system call (GSO, GRO).
+//! The tunnel's UDP sockets: IPv4 and IPv6 on one port, or one address of either; trains of datagrams in one system call (GSO, GRO).
 
 mod receive;
 mod socket;
@@ -6,7 +6,7 @@ mod socket;
 mod tests;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 pub use receive::{Datagrams, ReceiveBuffer};
@@ -62,10 +62,10 @@ pub struct Train<'b> {
     pub stride: usize,
 }
 
-/// A pair of sockets on one port. IPv6 is missing on machines without it.
+/// A pair of sockets on one port. IPv6 is missing on machines without it; a socket bound to one address is alone.
 #[derive(Debug)]
 pub struct Udp {
-    v4: Socket,
+    v4: Option<Socket>,
     v6: Option<Socket>,
     port: u16,
 }
@@ -88,31 +88,57 @@ impl Udp {
     }
 
     fn bind_once(port: u16, mark: Option<u32>) -> Result<Self, UdpError> {
-        let v4 = Socket::bind(Family::V4, port, mark)?;
-        let port = v4.port()?;
-        let v6 = match Socket::bind(Family::V6, port, mark) {
+        let v4 = Socket::bind((Ipv4Addr::UNSPECIFIED, port).into(), mark)?;
+        let port = v4.address()?.port();
+        let v6 = match Socket::bind((Ipv6Addr::UNSPECIFIED, port).into(), mark) {
             Ok(socket) => Some(socket),
             Err(UdpError::Socket(error)) if is_unsupported(&error) => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { v4, v6, port })
+        Ok(Self { v4: Some(v4), v6, port })
     }
 
-    /// Takes bound sockets, as handed over by the process that made them: IPv4, then IPv6 if there is one.
+    /// Binds one address, and hence one family; `[::]`, the address of everywhere, binds both as [`Udp::bind`] does.
+    ///
+    /// # Errors
+    /// [`UdpError`], by cause; an address that this machine does not have is [`UdpError::Socket`].
+    pub fn bind_to(address: SocketAddr, mark: Option<u32>) -> Result<Self, UdpError> {
+        if address.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED) {
+            return Self::bind(address.port(), mark);
+        }
+        Self::from_sockets([Socket::bind(address, mark)?])
+    }
+
+    /// Takes bound sockets, one of each family at most, as handed over by the process that made them.
     ///
     /// # Errors
     /// [`UdpError::Socket`] if they are not.
-    pub fn from_fds(v4: OwnedFd, v6: Option<OwnedFd>) -> Result<Self, UdpError> {
-        let v4 = Socket::from_fd(v4)?;
-        let v6 = v6.map(Socket::from_fd).transpose()?;
-        let port = v4.port()?;
+    pub fn from_fds(fds: impl IntoIterator<Item = OwnedFd>) -> Result<Self, UdpError> {
+        let sockets = fds.into_iter().map(Socket::from_fd).collect::<Result<Vec<_>, _>>()?;
+        Self::from_sockets(sockets)
+    }
+
+    fn from_sockets(sockets: impl IntoIterator<Item = Socket>) -> Result<Self, UdpError> {
+        let (mut v4, mut v6, mut port) = (None, None, None);
+        for socket in sockets {
+            let address = socket.address()?;
+            port = Some(address.port());
+            match Family::of(address) {
+                Family::V4 => v4 = Some(socket),
+                Family::V6 => v6 = Some(socket),
+            }
+        }
+        let port = port.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
         Ok(Self { v4, v6, port })
     }
 
     /// Gives the sockets up, to hand them to another process.
-    #[must_use]
-    pub fn into_fds(self) -> (OwnedFd, Option<OwnedFd>) {
-        (self.v4.into_fd(), self.v6.map(Socket::into_fd))
+    pub fn into_fds(self) -> impl Iterator<Item = OwnedFd> {
+        self.v4.into_iter().chain(self.v6).map(Socket::into_fd)
+    }
+
+    fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.v4.iter().chain(&self.v6)
     }
 
     /// The port of both.
@@ -126,8 +152,7 @@ impl Udp {
     /// # Errors
     /// [`UdpError::Permission`] without `CAP_NET_ADMIN`.
     pub fn set_mark(&self, mark: u32) -> Result<(), UdpError> {
-        self.v4.set_mark(mark)?;
-        self.v6.as_ref().map_or(Ok(()), |socket| socket.set_mark(mark))
+        self.sockets().try_for_each(|socket| socket.set_mark(mark))
     }
 
     /// Bytes of datagrams that may wait to be read; the kernel may give less.
@@ -135,8 +160,7 @@ impl Udp {
     /// # Errors
     /// As the kernel says.
     pub fn set_receive_buffer(&self, bytes: usize) -> io::Result<()> {
-        self.v4.set_receive_buffer(bytes)?;
-        self.v6.as_ref().map_or(Ok(()), |socket| socket.set_receive_buffer(bytes))
+        self.sockets().try_for_each(|socket| socket.set_receive_buffer(bytes))
     }
 
     /// The descriptor of a family's socket, to wait on.
@@ -147,7 +171,7 @@ impl Udp {
 
     fn socket(&self, family: Family) -> Option<&Socket> {
         match family {
-            Family::V4 => Some(&self.v4),
+            Family::V4 => self.v4.as_ref(),
             Family::V6 => self.v6.as_ref(),
         }
     }

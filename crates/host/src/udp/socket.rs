@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSliceMut};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol, SockRef, Socket as Raw, Type};
 
-use super::{Family, MAX_TRAIN, Train, UdpError};
+use super::{MAX_TRAIN, Train, UdpError};
 
 /// Bytes that may wait to be sent: a few trains. A longer queue only adds delay in front of the network card's own.
 const SEND_BUFFER: usize = 1 << 20;
@@ -26,20 +26,20 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn bind(family: Family, port: u16, mark: Option<u32>) -> Result<Self, UdpError> {
-        let (domain, address): (_, SocketAddr) = match family {
-            Family::V4 => (Domain::IPV4, (Ipv4Addr::UNSPECIFIED, port).into()),
-            Family::V6 => (Domain::IPV6, (Ipv6Addr::UNSPECIFIED, port).into()),
-        };
-        let raw = Raw::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-        if family == Family::V6 {
+    pub(super) fn bind(address: SocketAddr, mark: Option<u32>) -> Result<Self, UdpError> {
+        let raw = Raw::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
             raw.set_only_v6(true)?;
         }
         if let Some(mark) = mark {
             set_mark(&SockRef::from(&raw), mark)?;
         }
         raw.bind(&address.into()).map_err(|error| {
-            if error.kind() == io::ErrorKind::AddrInUse { UdpError::PortInUse(port) } else { error.into() }
+            if error.kind() == io::ErrorKind::AddrInUse {
+                UdpError::PortInUse(address.port())
+            } else {
+                error.into()
+            }
         })?;
         Ok(Self::from_socket(raw.into())?)
     }
@@ -68,8 +68,8 @@ impl Socket {
         self.inner.as_fd()
     }
 
-    pub(super) fn port(&self) -> io::Result<u16> {
-        Ok(self.inner.local_addr()?.port())
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
     }
 
     pub(super) fn set_mark(&self, mark: u32) -> Result<(), UdpError> {

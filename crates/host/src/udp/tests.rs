@@ -27,6 +27,25 @@ fn both_families_have_one_port_and_a_second_pair_cannot_have_it() {
 }
 
 #[test]
+fn one_address_is_bound_and_no_other() {
+    for (own, other) in [(Ipv4Addr::LOCALHOST.into(), Family::V6), (Ipv6Addr::LOCALHOST.into(), Family::V4)] {
+        let address = SocketAddr::new(own, 0);
+        let udp = Udp::bind_to(address, None).unwrap();
+        assert!(udp.fd(Family::of(address)).is_some() && udp.fd(other).is_none());
+        // The port is free everywhere else.
+        let elsewhere = SocketAddr::new(Ipv4Addr::new(127, 0, 0, 2).into(), udp.port());
+        Udp::bind_to(elsewhere, None).unwrap();
+        let udp = Udp::from_fds(udp.into_fds().collect::<Vec<_>>()).unwrap();
+        assert!(udp.fd(Family::of(address)).is_some() && udp.fd(other).is_none());
+        udp.send(&Train { to: (own, udp.port()).into(), from: None, bytes: b"x", stride: 1 }).unwrap();
+        assert_eq!(receive(&udp, Family::of(address), 1), [b"x".to_vec()]);
+    }
+    let everywhere = Udp::bind_to((Ipv6Addr::UNSPECIFIED, 0).into(), None).unwrap();
+    assert!(everywhere.fd(Family::V4).is_some() && everywhere.fd(Family::V6).is_some());
+    assert!(Udp::bind_to((Ipv4Addr::new(192, 0, 2, 77), 0).into(), None).is_err());
+}
+
+#[test]
 fn a_train_arrives_datagram_by_datagram() {
     let (a, b) = (Udp::bind(0, None).unwrap(), Udp::bind(0, None).unwrap());
     let bytes: Vec<u8> = (0..10_100u32).map(|i| (i % 251) as u8).collect();
@@ -58,8 +77,8 @@ fn a_source_address_that_is_gone_costs_neither_the_datagram_nor_the_offload() {
 fn sockets_survive_being_handed_over() {
     let a = Udp::bind(0, None).unwrap();
     let port = a.port();
-    let (v4, v6) = a.into_fds();
-    let a = Udp::from_fds(v4, v6).unwrap();
+    let fds: Vec<_> = a.into_fds().collect();
+    let a = Udp::from_fds(fds).unwrap();
     assert_eq!(a.port(), port);
     a.send(&Train { to: (Ipv4Addr::LOCALHOST, port).into(), from: None, bytes: b"x", stride: 1 }).unwrap();
     assert_eq!(receive(&a, Family::V4, 1), [b"x".to_vec()]);

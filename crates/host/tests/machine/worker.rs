@@ -1,5 +1,6 @@
 //! The worker that the host process's tests start: an honest one, and one in an attacker's hands.
 
+use std::net::{Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,10 @@ pub(crate) const KIND: &str = "HANARE_TEST_KIND";
 
 pub(crate) fn state() -> PathBuf {
     std::env::var_os(STATE).unwrap().into()
+}
+
+fn everywhere(port: u16) -> SocketAddr {
+    (Ipv6Addr::UNSPECIFIED, port).into()
 }
 
 pub(crate) fn lease(serial: u64) -> Signed {
@@ -63,7 +68,7 @@ fn entry_worker() {
         "hijacked" => hijacked(&client),
         "refused" => refused(&client),
         "hq" => {
-            let _tunnel = client.tunnel(1360, 51820, true).unwrap();
+            let _tunnel = client.tunnel(1360, everywhere(51820), true).unwrap();
             client.addresses(&["10.88.0.1/24".parse().unwrap()]).unwrap();
             client.routes(&["10.88.0.0/16".parse().unwrap()]).unwrap();
             client.segment(&crate::segmentation::two_rooms()).unwrap();
@@ -76,7 +81,7 @@ fn entry_worker() {
 }
 
 fn node(client: &Client, notices: &hands::Notices, kind: &str) {
-    let tunnel = client.tunnel(1360, 0, true).unwrap();
+    let tunnel = client.tunnel(1360, everywhere(0), true).unwrap();
     assert_eq!(tunnel.interface, "hn0");
     client.addresses(&["10.88.1.2/32".parse().unwrap(), "fd00:88::2/128".parse().unwrap()]).unwrap();
     client
@@ -138,7 +143,7 @@ fn hijacked(client: &Client) {
     no(client.kill_switch(&permit("192.0.2.2:53", "192.0.2.2:51821")));
     no(client.kill_switch(&permit("192.0.2.2:51820", "192.0.2.2:22")));
     no(client.api_socket("203.0.113.1:443".parse().unwrap()).map(drop));
-    let _tunnel = client.tunnel(1360, 0, false).unwrap();
+    let _tunnel = client.tunnel(1360, everywhere(0), false).unwrap();
     no(client.addresses(&["192.0.2.66/24".parse().unwrap()]));
     no(client.lan(&["192.0.2.129/25".parse().unwrap()]));
     no(client.dns(&["203.0.113.53".parse().unwrap()]));
@@ -161,7 +166,7 @@ fn hijacked(client: &Client) {
 }
 
 fn refused(client: &Client) {
-    let failure = client.tunnel(1360, 0, true).unwrap_err();
+    let failure = client.tunnel(1360, everywhere(0), true).unwrap_err();
     std::fs::write(state().join("error"), format!("{failure:?}")).unwrap();
     std::fs::write(state().join("ready"), "").unwrap();
     std::thread::sleep(Duration::from_mins(1));

@@ -1,7 +1,7 @@
 //! The worker's one task: everything that happens is a message to it, and it alone changes what the daemon knows.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use hanare_host::hands::{AsyncNotices, Client, Notice};
@@ -28,6 +28,8 @@ use crate::uapi;
 
 /// How often silence and the lease's age are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// A node speaks first: its addresses and its port do not matter.
+pub(super) const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
 
 /// What a task that the daemon started brought back.
 #[derive(Debug)]
@@ -127,8 +129,8 @@ impl Daemon {
 
     /// New sockets, a handshake at once, and names looked up again: the old network's answers are void.
     async fn move_underlay(&mut self) -> Result<(), WorkerError> {
-        match self.hands.run(|hands| hands.udp(0)).await {
-            Ok(sockets) => match Udp::from_fds(sockets.v4, sockets.v6) {
+        match self.hands.run(|hands| hands.udp(ANYWHERE)).await {
+            Ok(sockets) => match Udp::from_fds(sockets.fds) {
                 Ok(udp) => ordered(self.plane.replace_udp(udp))?,
                 Err(error) => tracing::warn!(%error, "the tunnel keeps its old sockets"),
             },

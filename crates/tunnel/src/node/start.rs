@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::agenda::Agenda;
 use super::apply;
 use super::candidates::Candidates;
-use super::daemon::{Daemon, Inbox};
+use super::daemon::{ANYWHERE, Daemon, Inbox};
 use super::health::Health;
 use super::resolve::Resolved;
 use super::term::HqClock;
@@ -41,10 +41,10 @@ impl Daemon {
             .map_err(|source| WorkerError::Control { path: options.runtime.clone(), source })?;
 
         let mtu = lease.mtu;
-        let tunnel = hands.run(move |hands| hands.tunnel(mtu, 0, true)).await?;
+        let tunnel = hands.run(move |hands| hands.tunnel(mtu, ANYWHERE, true)).await?;
         let system = |what| move |source| WorkerError::System { what, source };
         let tun = Tun::from_fd(tunnel.tun).map_err(|error| WorkerError::Plane(error.to_string()))?;
-        let udp = Udp::from_fds(tunnel.udp.v4, tunnel.udp.v6)
+        let udp = Udp::from_fds(tunnel.udp.fds)
             .map_err(|error| WorkerError::Plane(error.to_string()))?;
         let private_key = keys.wireguard.clone();
         let seed = random_seed().map_err(system("random bytes"))?;

@@ -32,6 +32,14 @@ impl Context {
         let client = admin::Client::new(&self.runtime);
         block_on(client.call(request))?.map_err(foreign::client_error)
     }
+
+    /// Makes the runtime directory so that others than root can pass through. If it cannot be made, whoever needs a place in
+    /// it says so.
+    pub(crate) fn prepare_runtime(&self) {
+        if let Err(error) = hanare_host::unix::create_runtime_directory(&self.runtime) {
+            tracing::debug!(%error, path = %self.runtime.display(), "not made");
+        }
+    }
 }
 
 /// Runs async code on this thread.

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags};
 
 /// The longest path that fits `sockaddr_un`, without the final zero.
 const MAX_PATH: usize = 107;
@@ -34,6 +34,47 @@ pub fn listen(path: &Path, mode: u32) -> io::Result<UnixListener> {
 /// What the system says.
 pub fn connect(path: &Path) -> io::Result<UnixStream> {
     with_short(path, UnixStream::connect)
+}
+
+/// Makes a runtime directory that everybody may pass through, whatever the umask; who may do what is decided at the sockets
+/// in it. One that is there stays as it is.
+///
+/// # Errors
+/// What the system says.
+pub fn create_runtime_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match std::fs::create_dir(path) {
+        Ok(()) => std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives a socket of this process's user to the group `hanare`, so that its members can connect; nothing without such a
+/// group. A worker has no capability for that, hence the host process does it.
+///
+/// # Errors
+/// `InvalidInput` if something else is at `path`; otherwise what the system says.
+pub fn give_to_admins(path: &Path) -> io::Result<()> {
+    admin_group().map_or(Ok(()), |group| give(path, group))
+}
+
+fn give(path: &Path, group: u32) -> io::Result<()> {
+    // The worker owns the directory's contents: whatever it put there instead of its socket is not touched.
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    let found = rustix::fs::fstat(&file)?;
+    let is_socket = FileType::from_raw_mode(found.st_mode) == FileType::Socket;
+    if !is_socket || found.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    rustix::fs::chownat(file, "", None, Some(Gid::from_raw(group)), AtFlags::EMPTY_PATH)?;
+    Ok(())
 }
 
 /// Calls `action` with a name of the same file that is short enough.
@@ -137,5 +178,29 @@ mod tests {
         assert_eq!(peer.is_admin(), peer.uid == 0 || peer.groups.iter().any(|g| Some(*g) == admin_group()));
         drop((client, served, listener));
         listen(&path, 0o600).unwrap();
+    }
+
+    #[test]
+    fn a_socket_and_nothing_else_is_given_to_a_group() {
+        use std::os::unix::fs::MetadataExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let runtime = directory.path().join("deep").join("run");
+        create_runtime_directory(&runtime).unwrap();
+        create_runtime_directory(&runtime).unwrap();
+        assert_eq!(runtime.metadata().unwrap().mode() & 0o7777, 0o755);
+        let path = runtime.join("hq.sock");
+        let _listener = listen(&path, 0o660).unwrap();
+        // Another group than ours takes root; our own takes nobody.
+        let own = rustix::process::getegid().as_raw();
+        let group = if give(&path, own + 7).is_ok() { own + 7 } else { own };
+        give(&path, group).unwrap();
+        assert_eq!(path.metadata().unwrap().gid(), group);
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o660);
+        let (file, link) = (runtime.join("file"), runtime.join("link"));
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for other in [file, link] {
+            assert_eq!(give(&other, own).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        }
     }
 }

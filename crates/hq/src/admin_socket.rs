@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::Gid;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
@@ -51,7 +50,8 @@ pub(crate) struct AdminSocket {
 }
 
 impl AdminSocket {
-    /// Makes the runtime directory if needed, replaces a socket that nobody listens on, opens it to root and the group.
+    /// Makes the runtime directory if needed, replaces a socket that nobody listens on, opens it to its owner and its group;
+    /// which group that is, is for the host process to say: this one may not.
     pub(crate) fn bind(runtime: &Path) -> Result<Self, SocketError> {
         let path = runtime.join(SOCKET_NAME);
         let io = |source| SocketError::Io { path: path.clone(), source };
@@ -70,10 +70,6 @@ impl AdminSocket {
         let listener = UnixListener::bind(&bind_path).map_err(io)?;
         drop(directory);
         let group = group::find(ADMIN_GROUP);
-        if let Some(group) = &group {
-            // Only root may give a file to a group; without it root alone administers, which is the safe side.
-            let _ = rustix::fs::chown(&path, None, Some(Gid::from_raw(group.gid)));
-        }
         std::fs::set_permissions(&path, Permissions::from_mode(0o660)).map_err(io)?;
         Ok(Self { listener, path, group })
     }

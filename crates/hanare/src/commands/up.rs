@@ -1,9 +1,7 @@
 //! `hanare up`: the host process of a node; its worker does the rest.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -44,6 +42,7 @@ impl Args {
             // A session of its own: the terminal's end is not the tunnel's. It fails only where that is so already.
             let _ = rustix::process::setsid();
         }
+        context.prepare_runtime();
         let mut worker = context.inherited.clone();
         worker.extend(["worker", "node"].map(OsString::from));
         worker.extend(self.lan.is_some().then(|| OsString::from("--lan")));
@@ -65,7 +64,10 @@ impl Args {
     /// Starts this command again without a terminal, and returns once it answers or has failed.
     fn in_background(&self, context: &Context) -> Outcome {
         let path = context.runtime.join(LOG);
-        let log = log_file(&context.runtime, &path)?;
+        context.prepare_runtime();
+        let log = File::create(&path).map_err(|error| {
+            Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(&error)
+        })?;
         let mut command = Command::new("/proc/self/exe");
         command.args(&context.inherited).args(["up", "--detached", "--interface", &self.interface]);
         if let Some(lan) = &self.lan {
@@ -91,10 +93,4 @@ impl Args {
         }
         Err(Failure::new(Exit::Unreachable, "up-silent").with("path", path.display()))
     }
-}
-
-fn log_file(runtime: &Path, path: &PathBuf) -> Result<File, Failure> {
-    DirBuilder::new().recursive(true).mode(0o755).create(runtime).and_then(|()| File::create(path)).map_err(
-        |error| Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(&error),
-    )
 }

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 
 use hanare_host::hands::{self, Role, Setup};
+use hanare_host::unix;
+use hanare_hq::admin::SOCKET_NAME;
 
 use super::ended;
 use crate::context::{Context, Outcome, block_on};
@@ -27,12 +29,20 @@ impl Args {
         worker.push(self.listen.to_string().into());
         worker.extend(["--api".into(), self.api.to_string().into()]);
         worker.extend(["--interface".into(), self.interface.clone().into()]);
+        context.prepare_runtime();
+        let socket = context.runtime.join(SOCKET_NAME);
         let setup = Setup {
             state: context.state.clone(),
             interface: self.interface,
             role: Role::Hq { overlay },
             worker,
-            on_ready: Box::new(service::ready),
+            on_ready: Box::new(move |status| {
+                // Without it root alone administers, which is the safe side.
+                if let Err(error) = unix::give_to_admins(&socket) {
+                    tracing::warn!(%error, "the group hanare cannot administer");
+                }
+                service::ready(status);
+            }),
         };
         let outcome = hands::serve(setup).map_err(foreign::host_error)?;
         service::stopping();

@@ -3,6 +3,7 @@
 mod company;
 mod device;
 mod down;
+mod guard;
 mod hq;
 mod invite;
 mod join;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Device(device::Args),
     #[command(subcommand, hide = true)]
     Worker(worker::Command),
+    #[command(hide = true)]
+    Guard(guard::Args),
 }
 
 impl Command {
@@ -75,6 +78,7 @@ impl Command {
             Self::Unlock(args) => args.run(context),
             Self::Device(args) => args.run(context),
             Self::Worker(command) => command.run(context),
+            Self::Guard(args) => args.run(context),
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod policy;
 pub(crate) mod render;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,7 +55,12 @@ impl KillSwitch {
     /// # Errors
     /// [`HostError::ProgramMissing`] or [`HostError::Program`] from nft; the old tables stay then.
     pub fn engage(state: &Path, policy: Policy) -> Result<Self, HostError> {
+        let _turn = turn(state)?;
         policy::store(state, &policy)?;
+        Self::apply_new(state, policy)
+    }
+
+    fn apply_new(state: &Path, policy: Policy) -> Result<Self, HostError> {
         let mut switch =
             Self { state: state.to_owned(), policy, devices: Vec::new(), fingerprint: Vec::new() };
         switch.apply()?;
@@ -75,6 +81,7 @@ impl KillSwitch {
         if policy == self.policy {
             return Ok(());
         }
+        let _turn = turn(&self.state)?;
         policy::store(&self.state, &policy)?;
         self.policy = policy;
         self.apply()
@@ -125,8 +132,13 @@ impl KillSwitch {
 /// # Errors
 /// As [`KillSwitch::engage`].
 pub fn restore(state: &Path) -> Result<bool, HostError> {
+    if !state.exists() {
+        return Ok(false);
+    }
+    // A `leave` at the same time comes before or after, and is not undone.
+    let _turn = turn(state)?;
     match policy::load(state)? {
-        Some(policy) => KillSwitch::engage(state, policy).map(|_| true),
+        Some(policy) => KillSwitch::apply_new(state, policy).map(|_| true),
         None => Ok(false),
     }
 }
@@ -136,6 +148,7 @@ pub fn restore(state: &Path) -> Result<bool, HostError> {
 /// # Errors
 /// What nft or the file system says.
 pub fn remove(state: &Path) -> Result<(), HostError> {
+    let _turn = turn(state)?;
     let mut rules = Transaction::default();
     for family in FAMILIES {
         if nft::list(family, TABLE)?.is_some() {
@@ -210,6 +223,15 @@ pub fn state() -> Result<KillSwitchState, HostError> {
         (None, Some(seconds)) => KillSwitchState::Unlocked { seconds, all: false },
         (None, None) => KillSwitchState::Closed,
     })
+}
+
+/// File and tables change together: one process at a time, others wait until the returned file is dropped.
+fn turn(state: &Path) -> Result<File, HostError> {
+    let failed = |error: &std::io::Error| HostError::io(format!("locking {}", state.display()), error);
+    let directory = File::open(state).map_err(|error| failed(&error))?;
+    rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)
+        .map_err(|error| failed(&error.into()))?;
+    Ok(directory)
 }
 
 fn devices(policy: &Policy) -> Result<Vec<Link>, HostError> {

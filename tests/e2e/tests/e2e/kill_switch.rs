@@ -143,6 +143,52 @@ fn leaks(scene: &Scene<'_>, state: &str) -> Result<Vec<(String, usize)>> {
     Ok(table)
 }
 
+/// Whether something with our own address tries to leave by `device`, which is new.
+fn leaves_by(host: &Host, device: &str) -> Result<bool> {
+    let sent = format!("cat /sys/class/net/{device}/statistics/tx_packets");
+    let before = host.sh(&sent)?.stdout;
+    host.attempt(&format!("ping -n -q -c 2 -i 0.2 -W 1 -I {device} 198.51.100.9"))?;
+    Ok(host.sh(&sent)?.stdout != before)
+}
+
+#[test]
+fn it_is_closed_after_a_reboot_before_the_network_comes_up() {
+    inside("kill_switch::it_is_closed_after_a_reboot_before_the_network_comes_up", LIMIT, |lab| {
+        let mut scene = scene(lab)?;
+        scene.pc.node.enrol(&scene.deployment.hq, "kofu/306", "endpoint")?;
+        let host = scene.pc.host.clone();
+        let program = scene.deployment.program.clone();
+        program.run(&host, &["guard"])?;
+        assert!(
+            host.pings(STRANGER[0].parse().unwrap(), 1)?,
+            "before the first `up` there is nothing to guard"
+        );
+        scene.pc.node.up(&[])?;
+
+        // What a reboot leaves: the state directory.
+        if let Some(daemon) = &mut scene.pc.node.daemon {
+            daemon.kill()?;
+        }
+        host.sh("nft flush ruleset")?;
+        let open = leaks(&scene, "rebooted without the guard")?;
+        assert!(open.iter().all(|(_, count)| *count > 0), "otherwise it proves nothing: {open:?}");
+        program.run(&host, &["guard"])?;
+        assert_none("rebooted", &leaks(&scene, "rebooted")?);
+
+        // A device that appears before anybody runs `up`, and udev's rule for it.
+        host.sh("ip link add late0 type veth peer name late1")?;
+        host.sh("ip link set late1 up")?;
+        host.sh("ip address add 198.51.100.1/24 dev late0")?;
+        host.sh("ip link set late0 up")?;
+        program.run(&host, &["guard"])?;
+        assert!(!leaves_by(&host, "late0")?, "a late device is guarded");
+        program.run(&host, &["leave", "--yes"])?;
+        program.run(&host, &["guard"])?;
+        assert!(leaves_by(&host, "late0")?, "after `leave` there is nothing to guard");
+        Ok(())
+    });
+}
+
 fn assert_none(state: &str, table: &[(String, usize)]) {
     let leaked: Vec<_> = table.iter().filter(|(_, count)| *count > 0).collect();
     assert!(leaked.is_empty(), "{state}: {leaked:?}");

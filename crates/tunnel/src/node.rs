@@ -71,13 +71,18 @@ pub enum UpError {
     Host(#[from] HostError),
 }
 
-/// Runs as host process until a signal, `down` or `leave`; `on_ready` gets one line once the daemon serves.
+/// Runs as host process until a signal, `down` or `leave`; `on_ready` gets one line once the daemon serves, and
+/// `on_stopping` is called when the end begins.
 ///
 /// The worker says on its own standard error why it failed, and its exit status comes back as [`Ended::Worker`].
 ///
 /// # Errors
 /// See [`UpError`]; a second `up` on the same state is [`HostError::Busy`].
-pub fn run_host_process(options: UpOptions, on_ready: Box<dyn FnMut(&str)>) -> Result<Ended, UpError> {
+pub fn run_host_process(
+    options: UpOptions,
+    on_ready: Box<dyn FnMut(&str)>,
+    on_stopping: Box<dyn FnOnce()>,
+) -> Result<Ended, UpError> {
     let state = NodeState::new(&options.state);
     if let Some(tombstone) = state.tombstone()? {
         return Err(UpError::Revoked { at: tombstone.revoked_at, reason: tombstone.reason });
@@ -101,6 +106,7 @@ pub fn run_host_process(options: UpOptions, on_ready: Box<dyn FnMut(&str)>) -> R
         role: Role::Node(Box::new(role)),
         worker: options.worker,
         on_ready,
+        on_stopping: Some(on_stopping),
     };
     Ok(hands::serve(setup)?)
 }

@@ -53,8 +53,8 @@ impl Args {
             unlock: UnlockPolicy::default(),
             worker,
         };
-        let outcome = run_host_process(options, Box::new(service::ready)).map_err(foreign::up_error)?;
-        service::stopping();
+        let outcome = run_host_process(options, Box::new(service::ready), Box::new(service::stopping))
+            .map_err(foreign::up_error)?;
         if outcome == Ended::Stopped {
             context.out.talk("up-stopped", &[]);
         }

@@ -44,6 +44,7 @@ pub fn serve(mut setup: Setup) -> Result<Ended, HostError> {
     let _lock = hold(&setup.state)?;
     let mut hands = prepare(&setup)?;
     let ended = work(&mut hands, &mut setup);
+    say_stopping(&mut setup);
     let undone = hands.log.undo_all();
     let ended = ended?;
     undone?;
@@ -257,10 +258,17 @@ async fn answer(
             if stop.is_some() {
                 return Ok(Ended::Stopped);
             }
+            say_stopping(setup);
             tell(notices.as_ref(), &Notice::Stop);
             let patience = if notices.is_some() { GOODBYE } else { Duration::ZERO };
             stop = Some(Instant::now() + patience);
         }
+    }
+}
+
+fn say_stopping(setup: &mut Setup) {
+    if let Some(say) = setup.on_stopping.take() {
+        say();
     }
 }
 

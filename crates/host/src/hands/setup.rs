@@ -18,6 +18,8 @@ pub struct Setup {
     pub worker: Vec<OsString>,
     /// Called with the worker's line once it serves (readiness to systemd, `up --detach`).
     pub on_ready: Box<dyn FnMut(&str)>,
+    /// Called once when the end begins: somebody asked for it, or the worker is gone.
+    pub on_stopping: Option<Box<dyn FnOnce()>>,
 }
 
 /// Whose hands.

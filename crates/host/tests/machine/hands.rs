@@ -26,7 +26,7 @@ fn entry_host() {
         unlock: UnlockPolicy::default(),
     };
     let worker = ["worker::entry_worker", "--exact", "--nocapture", "--ignored"].map(OsString::from).to_vec();
-    let ready = state().join("ready");
+    let (ready, stopping) = (state().join("ready"), state().join("stopping"));
     let setup = Setup {
         state: state(),
         interface: "hn0".to_owned(),
@@ -37,8 +37,14 @@ fn entry_host() {
         },
         worker,
         on_ready: Box::new(move |line| std::fs::write(&ready, line).unwrap()),
+        on_stopping: Some(Box::new(move || {
+            assert!(!stopping.exists(), "once is enough");
+            std::fs::write(&stopping, "").unwrap();
+        })),
     };
-    match hands::serve(setup) {
+    let ended = hands::serve(setup);
+    assert!(ended.is_err() || state().join("stopping").exists());
+    match ended {
         Ok(Ended::Stopped) => {}
         Ok(Ended::Left) => std::fs::write(state().join("left"), "").unwrap(),
         Ok(ended @ Ended::Worker(_)) => panic!("{ended:?}"),
@@ -53,7 +59,7 @@ struct Host {
 
 impl Host {
     fn start(kind: &str, state: &Path) -> Self {
-        for name in ["ready", "error", "left"] {
+        for name in ["ready", "error", "left", "stopping"] {
             let _ = std::fs::remove_file(state.join(name));
         }
         let child = Command::new("/proc/self/exe")

@@ -43,9 +43,9 @@ impl Args {
                 }
                 service::ready(status);
             }),
+            on_stopping: Some(Box::new(service::stopping)),
         };
         let outcome = hands::serve(setup).map_err(foreign::host_error)?;
-        service::stopping();
         Ok(ended(outcome))
     }
 }

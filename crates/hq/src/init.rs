@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::keys::{Keys, KeysError, sync_directory};
 use crate::lock::{LockError, StateLock};
+use crate::overlay;
 use crate::random::{self, NoRandomness};
 use crate::registry::{Change, CompanyRow};
 use crate::settings::Settings;
@@ -181,6 +182,7 @@ async fn build(
     keys_directory: &Path,
 ) -> Result<Initialised, InitError> {
     Keys::create(keys_directory)?;
+    overlay::write(keys_directory, &settings.overlay)?;
     let keys = Keys::load(keys_directory)?;
     let now = settings.created_at;
     let name = options.company.to_string();
@@ -225,7 +227,7 @@ fn discard(draft: &Path, keys_directory: &Path) -> io::Result<()> {
         name.push(suffix);
         gone(std::fs::remove_file(PathBuf::from(name)))?;
     }
-    for name in ["wireguard.key", "signing.key", "tls.key", "tls.crt"] {
+    for name in ["wireguard.key", "signing.key", "tls.key", "tls.crt", overlay::FILE_NAME] {
         gone(std::fs::remove_file(keys_directory.join(name)))?;
     }
     gone(std::fs::remove_dir(keys_directory))

@@ -68,10 +68,10 @@ impl Keys {
         let tls = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)?;
         let certificate =
             rcgen::CertificateParams::new(vec![CERTIFICATE_NAME.to_owned()])?.self_signed(&tls)?;
-        write_secret(&directory.join("wireguard.key"), &wireguard.expose_base64())?;
-        write_secret(&directory.join("signing.key"), &signing.expose_base64())?;
-        write_secret(&directory.join("tls.key"), &Zeroizing::new(tls.serialize_pem()))?;
-        write_secret(&directory.join("tls.crt"), &certificate.pem())?;
+        write_private(&directory.join("wireguard.key"), &wireguard.expose_base64())?;
+        write_private(&directory.join("signing.key"), &signing.expose_base64())?;
+        write_private(&directory.join("tls.key"), &Zeroizing::new(tls.serialize_pem()))?;
+        write_private(&directory.join("tls.crt"), &certificate.pem())?;
         sync_directory(directory)
     }
 
@@ -100,7 +100,8 @@ impl Keys {
     }
 }
 
-fn write_secret(path: &Path, text: &str) -> Result<(), KeysError> {
+/// Makes a 0600 file that must not exist yet.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), KeysError> {
     let io = |source| KeysError::Io { path: path.to_owned(), source };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
     file.write_all(text.trim_end().as_bytes()).map_err(io)?;

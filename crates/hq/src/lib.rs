@@ -13,6 +13,7 @@ mod keys;
 mod lease;
 mod limit;
 mod lock;
+mod overlay;
 mod plane;
 mod publish;
 mod random;
@@ -28,9 +29,10 @@ pub use api::ApiError;
 pub use init::{DEFAULT_OVERLAY, InitError, InitOptions, Initialised, init};
 pub use keys::KeysError;
 pub use lock::LockError;
+pub use overlay::overlay;
 pub use plane::{Order, PeerReport, PlaneLink, PlaneReport, Published};
 pub use random::NoRandomness;
-pub use serve::{ServeError, ServeOptions, Server, overlay};
+pub use serve::{ServeError, ServeOptions, Server};
 pub use store::StoreError;
 
 #[cfg(test)]

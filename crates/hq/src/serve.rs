@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hanare_model::{Endpoint, PrivateKey, PublicKey};
-use ipnet::IpNet;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -206,21 +205,6 @@ impl Server {
         self.hq.writer.stop().await;
         self.tasks.shutdown().await;
     }
-}
-
-/// The overlay of the headquarters in this state directory, for whoever prepares the machine before [`Server::start`].
-///
-/// # Errors
-/// [`ServeError::Store`] if there is no headquarters or its database cannot be read.
-pub async fn overlay(state: &Path) -> Result<Vec<IpNet>, ServeError> {
-    let database = state.join(FILE_NAME);
-    if !database.exists() {
-        return Err(StoreError::Absent { path: state.to_owned() }.into());
-    }
-    let mut store = Store::open(&database).await?;
-    let settings = store.load(random::now()).await?.settings;
-    store.close().await?;
-    Ok(settings.overlay.prefixes().to_vec())
 }
 
 /// An address to dial from outside: where the API listens, or with a wildcard every endpoint's host (`INTERFACE`).

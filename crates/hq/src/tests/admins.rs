@@ -5,7 +5,7 @@ use crate::admin::{
     Client, ClientError, CompanyAdd, CompanyRemove, LedgerExport, LedgerVerify, NodeAddExternal, PolicyApply,
     PolicyShow, Problem, RoomAdd, RoomList, RoomRemove, StatusShow,
 };
-use crate::{InitError, ServeError, init};
+use crate::{InitError, ServeError, init, overlay};
 
 #[tokio::test]
 async fn a_second_init_is_refused_and_a_bad_one_leaves_nothing() {
@@ -22,6 +22,22 @@ async fn a_second_init_is_refused_and_a_bad_one_leaves_nothing() {
     let error = init(options.clone()).await.unwrap_err();
     assert_eq!(error.exit_status(), 3);
     assert!(!options.state.exists());
+}
+
+#[tokio::test]
+async fn the_overlay_is_known_with_and_without_its_file() {
+    let home = Home::new().await;
+    let (file, database) = (home.state().join("hq/overlay.json"), home.state().join("hq.sqlite3"));
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let kept = std::fs::read(&database).unwrap();
+    std::fs::write(&database, "not a database").unwrap();
+    let known = overlay(&home.state()).await.unwrap();
+    assert_eq!(known.len(), 2, "and the database was not opened");
+    std::fs::write(&database, kept).unwrap();
+    std::fs::write(&file, "{}").unwrap();
+    assert_eq!(overlay(&home.state()).await.unwrap(), known);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(overlay(&home.state()).await.unwrap(), known, "one that an earlier version made");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Every environment variable that this program reads, and nowhere else.
 //!
-//! `NOTIFY_SOCKET` is read by the sd-notify library.
+//! `NOTIFY_SOCKET` is read by the sd-notify library, `TZ` and `TZDIR` by jiff.
 
 use crate::voice::Language;
 

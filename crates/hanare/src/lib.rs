@@ -20,6 +20,7 @@ mod serve;
 mod service;
 mod show;
 mod table;
+mod times;
 pub mod voice;
 
 pub use environment::language;

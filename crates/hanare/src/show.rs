@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::durations;
 use crate::table;
+use crate::times;
 use crate::voice::Voice;
 
 /// Headings for [`node_row`].
@@ -41,9 +42,9 @@ pub(crate) fn node(node: &Node, voice: &Voice) -> String {
             ("label-endpoint", text(node.endpoint.map(|endpoint| endpoint.to_string()))),
             ("label-handshake", handshake(node.last_handshake_seconds, voice)),
             ("label-traffic", traffic(node.rx_bytes, node.tx_bytes, voice)),
-            ("label-enrolled", node.enrolled_at.to_string()),
-            ("label-lease-until", text(node.lease_until.map(|time| time.to_string()))),
-            ("label-revoked", text(node.revoked_at.map(|time| time.to_string()))),
+            ("label-enrolled", times::tell(node.enrolled_at)),
+            ("label-lease-until", times::tell_some(node.lease_until)),
+            ("label-revoked", times::tell_some(node.revoked_at)),
             ("label-reason", text(node.reason.clone())),
         ],
     )

@@ -10,6 +10,7 @@ use crate::durations::Span;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::qr;
+use crate::times;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -50,7 +51,9 @@ impl Args {
             Some(code) => format!("{}\n\n{code}", invited.text),
             None => invited.text.clone(),
         })?;
-        context.out.talk("invite-once", &[("room", &invited.room), ("until", &invited.expires_at)]);
+        context
+            .out
+            .talk("invite-once", &[("room", &invited.room), ("until", &times::tell(invited.expires_at))]);
         Ok(Exit::Good)
     }
 }

@@ -11,7 +11,7 @@ use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::voice::Voice;
-use crate::{foreign, input, show, table};
+use crate::{foreign, input, show, table, times};
 
 /// The longest line that is read from a terminal.
 const MAX_LINE: u64 = 4096;
@@ -59,7 +59,7 @@ fn shown(joined: &Joined, voice: &Voice) -> String {
             ("label-company", joined.company.to_string()),
             ("label-addresses", show::bare_addresses(&joined.addresses)),
             ("label-lan", table::list(&joined.lan)),
-            ("label-lease-until", joined.lease_until.to_string()),
+            ("label-lease-until", times::tell(joined.lease_until)),
         ],
     )
 }

@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::{self, NewFile};
 use crate::table;
+use crate::times;
 use crate::voice::Voice;
 
 #[derive(Debug, Subcommand)]
@@ -61,7 +62,7 @@ impl Command {
 fn row(record: &admin::LedgerEntry) -> Vec<String> {
     vec![
         record.sequence.to_string(),
-        record.at.to_string(),
+        times::tell(record.at),
         record.actor.clone(),
         record.kind.clone(),
         record.subject.clone(),

@@ -12,6 +12,7 @@ use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::table;
+use crate::times;
 use crate::voice::Voice;
 
 #[derive(Debug, Subcommand)]
@@ -88,7 +89,7 @@ fn show(office: &admin::Office, voice: &Voice) -> String {
             ("label-name", office.name.clone()),
             ("label-rooms", table::list(&office.rooms)),
             ("label-site", site.join("\n")),
-            ("label-created", office.created_at.to_string()),
+            ("label-created", times::tell(office.created_at)),
         ],
     )
 }

@@ -11,6 +11,7 @@ use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::table;
+use crate::times;
 use crate::voice::Voice;
 
 #[derive(Debug, Subcommand)]
@@ -92,7 +93,7 @@ fn show(room: &admin::Room, voice: &Voice) -> String {
             ("label-lan", table::list(&room.lan_prefixes)),
             ("label-nodes", table::list(&room.nodes)),
             ("label-open-invites", room.open_invites.to_string()),
-            ("label-created", room.created_at.to_string()),
+            ("label-created", times::tell(room.created_at)),
         ],
     )
 }

@@ -10,7 +10,7 @@ use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::voice::Voice;
-use crate::{foreign, show, table};
+use crate::{foreign, show, table, times};
 
 /// Between two looks with `--watch`.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -74,7 +74,7 @@ fn shown(status: &Status, voice: &Voice) -> String {
         KillSwitch::Closed => voice.say("kill-switch-closed"),
         KillSwitch::Open => voice.say("kill-switch-open"),
         KillSwitch::Unlocked => {
-            let until = status.unlocked_until.map(|time| time.to_string()).unwrap_or_default();
+            let until = times::tell_some(status.unlocked_until);
             voice.say_with("kill-switch-unlocked", &[("until", &until)])
         }
         KillSwitch::Unknown => voice.say("kill-switch-unknown"),
@@ -92,7 +92,7 @@ fn shown(status: &Status, voice: &Voice) -> String {
             ("label-addresses", table::list(&status.addresses)),
             ("label-hq", hq.join("\n")),
             ("label-kill-switch", kill_switch),
-            ("label-lease-until", text(status.lease_until.map(|time| time.to_string()))),
+            ("label-lease-until", times::tell_some(status.lease_until)),
         ],
     );
     let mut out = format!("{}\n\n{fields}", voice.say(state));

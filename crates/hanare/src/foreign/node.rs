@@ -10,6 +10,7 @@ use hanare_tunnel::state::StateError;
 use super::host::host_error;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::times;
 
 /// A text that is no invite.
 pub(crate) fn invite_error(error: InviteError) -> Failure {
@@ -29,7 +30,9 @@ pub(crate) fn join_error(error: JoinError) -> Failure {
         JoinError::AlreadyEnrolled { node } => {
             Failure::new(Exit::Impossible, "already-enrolled").with("node", node)
         }
-        JoinError::Revoked { at, reason } => refused("revoked").with("at", at).with("cause", reason),
+        JoinError::Revoked { at, reason } => {
+            refused("revoked").with("at", times::tell(at)).with("cause", reason)
+        }
         JoinError::CodeWanted => Failure::new(Exit::Input, "code-wanted"),
         JoinError::NotHeadquarters { endpoints } => refused("not-headquarters").with("endpoints", endpoints),
         JoinError::Refused(refusal) => join_refused(&refusal),
@@ -47,7 +50,7 @@ fn join_refused(refusal: &Refusal) -> Failure {
     let refused = |code| Failure::new(Exit::Refused, code);
     match refusal {
         Refusal::UnknownInvite => refused("invite-unknown"),
-        Refusal::Expired { at } => refused("invite-expired").with("at", at),
+        Refusal::Expired { at } => refused("invite-expired").with("at", times::tell(*at)),
         Refusal::Used => refused("invite-used"),
         Refusal::Proof => refused("invite-proof"),
         Refusal::Code => refused("invite-code"),
@@ -109,7 +112,7 @@ pub(crate) fn up_error(error: UpError) -> Failure {
     match error {
         UpError::NotJoined => Failure::new(Exit::Impossible, "not-joined"),
         UpError::Revoked { at, reason } => {
-            Failure::new(Exit::Refused, "revoked").with("at", at).with("cause", reason)
+            Failure::new(Exit::Refused, "revoked").with("at", times::tell(at)).with("cause", reason)
         }
         UpError::NotGateway => Failure::new(Exit::Input, "not-gateway"),
         UpError::State(error) => state_error(error),

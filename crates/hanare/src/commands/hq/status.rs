@@ -6,6 +6,7 @@ use hanare_ledger::sshsig;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::table;
+use crate::times;
 use crate::voice::Voice;
 
 pub(crate) fn run(context: &Context) -> Outcome {
@@ -37,7 +38,7 @@ fn show(status: &admin::Status, voice: &Voice) -> String {
             ("label-public-key", status.public_key.to_string()),
             ("label-signing-key", sshsig::openssh_key(&status.signing_key, "hanare-hq")),
             ("label-pin", status.pin.clone()),
-            ("label-since", status.since.to_string()),
+            ("label-since", times::tell(status.since)),
         ],
     )
 }

@@ -21,8 +21,34 @@ pub(crate) struct Failure {
 enum Fact {
     /// As it is.
     Value(String),
-    /// A message of the catalogue, said in the same language.
-    Message(&'static str),
+    /// A message of the catalogue, said in the same language, with what fills its placeholders.
+    Message(Phrase),
+}
+
+/// A message of the catalogue and what fills its placeholders.
+#[derive(Debug)]
+pub(crate) struct Phrase {
+    id: &'static str,
+    arguments: Vec<(&'static str, String)>,
+}
+
+impl Phrase {
+    /// A message without placeholders.
+    pub(crate) const fn new(id: &'static str) -> Self {
+        Self { id, arguments: Vec::new() }
+    }
+
+    /// Fills one placeholder.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.arguments.push((name, value.to_string()));
+        self
+    }
+
+    fn say(&self, voice: &Voice) -> String {
+        let arguments: Vec<Argument<'_>> =
+            self.arguments.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+        voice.say_with(self.id, &arguments)
+    }
 }
 
 /// A failure in a person's words.
@@ -48,9 +74,9 @@ impl Failure {
         self
     }
 
-    /// Adds a fact that has a word of its own in every language.
-    pub(crate) fn with_word(mut self, name: &'static str, id: &'static str) -> Self {
-        self.facts.push((name, Fact::Message(id)));
+    /// Adds a fact that has words of its own in every language.
+    pub(crate) fn with_phrase(mut self, name: &'static str, phrase: Phrase) -> Self {
+        self.facts.push((name, Fact::Message(phrase)));
         self
     }
 
@@ -64,7 +90,7 @@ impl Failure {
         let id = format!("error-{}", self.code);
         let said = |fact: &Fact| match fact {
             Fact::Value(value) => value.clone(),
-            Fact::Message(id) => voice.say(id),
+            Fact::Message(phrase) => phrase.say(voice),
         };
         let facts: Vec<(&str, String)> = self.facts.iter().map(|(name, fact)| (*name, said(fact))).collect();
         let arguments: Vec<Argument<'_>> =

@@ -44,11 +44,38 @@ pub enum PlanError {
         /// What was asked for.
         prefix: IpNet,
         /// Why not.
-        reason: &'static str,
+        reason: Unfit,
     },
     /// Nothing is left.
     #[error("nothing is free in {0}")]
     Full(IpNet),
+}
+
+/// Why a prefix cannot be an overlay or a room's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unfit {
+    /// Not a prefix but an address with a length.
+    #[error("bits are set behind the prefix length")]
+    HostBits,
+    /// Too long or too short for an IPv4 overlay.
+    #[error("an IPv4 overlay is a /8 to a /23")]
+    Overlay4Length,
+    /// Too long or too short for an IPv6 overlay.
+    #[error("an IPv6 overlay is a /32 to a /60")]
+    Overlay6Length,
+    /// Loopback, link-local, multicast.
+    #[error("these addresses are not for hosts")]
+    NotForHosts,
+    /// Neither unique local nor global.
+    #[error("an IPv6 overlay is inside fc00::/7 or 2000::/3")]
+    Overlay6Range,
+    /// A room outside the overlay.
+    #[error("it is not inside the overlay")]
+    OutsideOverlay,
+    /// A room without room.
+    #[error("a room's prefix is a /29 or shorter")]
+    RoomTooSmall,
 }
 
 /// Everything that lives inside the tunnel.
@@ -76,24 +103,24 @@ impl Overlay {
     pub fn new(v4: Ipv4Net, v6: Ipv6Net, networks: &[IpNet]) -> Result<Self, PlanError> {
         let unusable = |prefix: IpNet, reason| Err(PlanError::Unusable { prefix, reason });
         if v4 != v4.trunc() {
-            return unusable(v4.into(), "bits are set behind the prefix length");
+            return unusable(v4.into(), Unfit::HostBits);
         }
         if v6 != v6.trunc() {
-            return unusable(v6.into(), "bits are set behind the prefix length");
+            return unusable(v6.into(), Unfit::HostBits);
         }
         if !(8..=MAX_OVERLAY4_LEN).contains(&v4.prefix_len()) {
-            return unusable(v4.into(), "an IPv4 overlay is a /8 to a /23");
+            return unusable(v4.into(), Unfit::Overlay4Length);
         }
         if !OVERLAY6_LENGTHS.contains(&v6.prefix_len()) {
-            return unusable(v6.into(), "an IPv6 overlay is a /32 to a /60");
+            return unusable(v6.into(), Unfit::Overlay6Length);
         }
         let first = v4.network();
         if first.is_loopback() || first.is_link_local() || first.is_multicast() || first.octets()[0] == 0 {
-            return unusable(v4.into(), "these addresses are not for hosts");
+            return unusable(v4.into(), Unfit::NotForHosts);
         }
         let first = v6.network();
         if !first.is_unique_local() && (first.segments()[0] & 0xe000) != 0x2000 {
-            return unusable(v6.into(), "an IPv6 overlay is inside fc00::/7 or 2000::/3");
+            return unusable(v6.into(), Unfit::Overlay6Range);
         }
         let overlay = Self { v4, v6 };
         for prefix in overlay.prefixes() {
@@ -168,13 +195,13 @@ impl Overlay {
     ) -> Result<Ipv4Net, PlanError> {
         let unusable = |reason| Err(PlanError::Unusable { prefix: prefix.into(), reason });
         if prefix != prefix.trunc() {
-            return unusable("bits are set behind the prefix length");
+            return unusable(Unfit::HostBits);
         }
         if !self.v4.contains(&prefix) {
-            return unusable("it is not inside the overlay");
+            return unusable(Unfit::OutsideOverlay);
         }
         if prefix.prefix_len() > MAX_ROOM_PREFIX_LEN {
-            return unusable("a room's prefix is a /29 or shorter");
+            return unusable(Unfit::RoomTooSmall);
         }
         free_of(prefix.into(), &[self.hq_prefix().into()])?;
         let rooms: Vec<IpNet> = taken.iter().map(|room| room.v4.into()).collect();

@@ -3,6 +3,7 @@
 //! What it does not say stays closed between rooms and between companies. See `policies/` for an example and the schema.
 
 mod compile;
+mod fault;
 mod read;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 pub use compile::{Resident, Site, compile, unknown};
+pub use fault::Fault;
 
 use crate::filter::Service;
 use crate::id::{CompanyId, RoomId};
@@ -116,12 +118,12 @@ pub struct Position {
 
 /// What is wrong with a policy, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {}, column {}: {text}", position.line, position.column)]
+#[error("line {}, column {}: {fault}", position.line, position.column)]
 pub struct PolicyError {
     /// Where.
     pub position: Position,
     /// What, and what was expected.
-    pub text: String,
+    pub fault: Fault,
 }
 
 impl FromStr for Policy {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use hanare_hq::admin::{ClientError, Noun, Problem};
+use hanare_hq::admin::{ClientError, Problem};
 use hanare_model::policy::PolicyError;
 
+use super::reasons::{bad_text, field_phrase, owner_phrase, policy_fault, unfit, word};
 use crate::durations;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -36,19 +37,21 @@ fn refused(problem: Problem) -> Failure {
     let exit = Exit::from_code(problem.exit_status());
     match problem {
         Problem::Exists { noun, id } => {
-            Failure::new(exit, "exists").with_word("noun", word(noun)).with("id", id)
+            Failure::new(exit, "exists").with_phrase("noun", word(noun)).with("id", id)
         }
         Problem::Missing { noun, id } => {
-            Failure::new(exit, "missing").with_word("noun", word(noun)).with("id", id)
+            Failure::new(exit, "missing").with_phrase("noun", word(noun)).with("id", id)
         }
-        Problem::InUse { noun, id, by } => {
-            Failure::new(exit, "in-use").with_word("noun", word(noun)).with("id", id).with("by", by)
-        }
-        Problem::Overlap { prefix, with, owner } => {
-            Failure::new(exit, "overlap").with("prefix", prefix).with("other", with).with("owner", owner)
-        }
+        Problem::InUse { noun, id, by } => Failure::new(exit, "in-use")
+            .with_phrase("noun", word(noun))
+            .with("id", id)
+            .with_phrase("by", owner_phrase(by)),
+        Problem::Overlap { prefix, with, owner } => Failure::new(exit, "overlap")
+            .with("prefix", prefix)
+            .with("other", with)
+            .with_phrase("owner", owner_phrase(owner)),
         Problem::Prefix { prefix, reason } => {
-            Failure::new(exit, "prefix").with("prefix", prefix).with("cause", reason)
+            Failure::new(exit, "prefix").with("prefix", prefix).with_phrase("cause", unfit(reason))
         }
         Problem::Full { place } => Failure::new(exit, "full").with("place", place),
         Problem::GatewayTaken { room, node } => {
@@ -59,12 +62,12 @@ fn refused(problem: Problem) -> Failure {
             .with("asked", durations::short(asked))
             .with("least", durations::short(least))
             .with("most", durations::short(most)),
-        Problem::Text { field, reason } => {
-            Failure::new(exit, "text").with("field", field).with("cause", reason)
-        }
-        Problem::Policy { line, column, text } => {
-            Failure::new(exit, "policy").with("place", format!("{line}:{column}")).with("cause", text)
-        }
+        Problem::Text { field, reason } => Failure::new(exit, "text")
+            .with_phrase("field", field_phrase(field))
+            .with_phrase("cause", bad_text(reason)),
+        Problem::Policy { line, column, fault } => Failure::new(exit, "policy")
+            .with("place", format!("{line}:{column}"))
+            .with_phrase("cause", policy_fault(&fault)),
         Problem::Forbidden { uid, group } => {
             Failure::new(exit, "forbidden").with("uid", uid).with("group", group)
         }
@@ -77,19 +80,8 @@ fn refused(problem: Problem) -> Failure {
     }
 }
 
-const fn word(noun: Noun) -> &'static str {
-    match noun {
-        Noun::Company => "noun-company",
-        Noun::Office => "noun-office",
-        Noun::Room => "noun-room",
-        Noun::Node => "noun-node",
-        Noun::Invite => "noun-invite",
-        Noun::Policy => "noun-policy",
-    }
-}
-
 /// A policy file that cannot be used, with its place as editors understand it.
 pub(crate) fn policy_error(error: &PolicyError, path: &Path) -> Failure {
     let place = format!("{}:{}:{}", path.display(), error.position.line, error.position.column);
-    Failure::new(Exit::Input, "policy").with("place", place).with("cause", &error.text)
+    Failure::new(Exit::Input, "policy").with("place", place).with_phrase("cause", policy_fault(&error.fault))
 }

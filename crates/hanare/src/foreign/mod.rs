@@ -4,6 +4,7 @@ mod device;
 mod host;
 mod hq;
 mod node;
+mod reasons;
 mod serve;
 mod values;
 

@@ -5,6 +5,7 @@ use hanare_hq::{
 };
 use hanare_model::plan::PlanError;
 
+use super::reasons::unfit;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -90,9 +91,9 @@ fn plan_error(error: &PlanError) -> Failure {
         PlanError::Overlap { prefix, with } => {
             Failure::new(Exit::Input, "plan-overlap").with("prefix", prefix).with("other", with)
         }
-        PlanError::Unusable { prefix, reason } => {
-            Failure::new(Exit::Input, "plan-unusable").with("prefix", prefix).with("cause", reason)
-        }
+        PlanError::Unusable { prefix, reason } => Failure::new(Exit::Input, "plan-unusable")
+            .with("prefix", prefix)
+            .with_phrase("cause", unfit(*reason)),
         PlanError::Full(prefix) => Failure::new(Exit::Impossible, "full").with("place", prefix),
     }
 }

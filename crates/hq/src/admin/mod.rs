@@ -14,7 +14,7 @@ pub use answer::{
 };
 pub use client::{Client, ClientError};
 pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};
-pub use problem::{Noun, Problem};
+pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
     Call, CompanyAdd, CompanyList, CompanyRemove, InviteMake, LedgerExport, LedgerList, LedgerVerify,
     NodeAddExternal, NodeList, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove, OfficeShow,

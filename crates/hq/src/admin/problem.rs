@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use hanare_model::plan::Unfit;
+use hanare_model::policy::Fault;
+use hanare_model::{NodeName, RoomId};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +39,57 @@ impl fmt::Display for Noun {
     }
 }
 
+/// Whose a prefix is, or what keeps something in use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owner {
+    /// A room.
+    #[error("room {0}")]
+    Room(RoomId),
+    /// A node.
+    #[error("node {0}")]
+    Node(NodeName),
+    /// The policy in force.
+    #[error("policy")]
+    Policy,
+    /// Headquarters itself.
+    #[error("headquarters")]
+    Headquarters,
+    /// Nobody yet: it was somebody's a while ago.
+    #[error("quarantine")]
+    Quarantine,
+}
+
+/// A text that a person gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Field {
+    /// A name for people.
+    #[error("name")]
+    Name,
+    /// A reason.
+    #[error("reason")]
+    Reason,
+    /// A fact about an office, or its key.
+    #[error("site")]
+    Site,
+}
+
+/// Why a text cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BadText {
+    /// Nothing but blanks.
+    #[error("it is empty")]
+    Empty,
+    /// Longer than so many characters.
+    #[error("it has more than {0} characters")]
+    Long(usize),
+    /// More than one line, or worse.
+    #[error("it holds control characters")]
+    Control,
+}
+
 /// Why headquarters says no to an admin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "problem", rename_all = "kebab-case")]
@@ -63,8 +117,8 @@ pub enum Problem {
         noun: Noun,
         /// Its id.
         id: String,
-        /// What uses it, such as `room kofu/306`.
-        by: String,
+        /// What uses it.
+        by: Owner,
     },
     /// A prefix meets another one.
     #[error("{prefix} overlaps {with}, which belongs to {owner}")]
@@ -73,8 +127,8 @@ pub enum Problem {
         prefix: IpNet,
         /// What is in the way.
         with: IpNet,
-        /// Whose it is, such as `room kofu/306` or `quarantine`.
-        owner: String,
+        /// Whose it is.
+        owner: Owner,
     },
     /// A prefix that cannot be a room's.
     #[error("{prefix} cannot be a room's prefix: {reason}")]
@@ -82,7 +136,7 @@ pub enum Problem {
         /// What was asked for.
         prefix: IpNet,
         /// Why not.
-        reason: String,
+        reason: Unfit,
     },
     /// No address or prefix is left.
     #[error("no free address is left in {place}")]
@@ -115,19 +169,19 @@ pub enum Problem {
     #[error("{field} cannot be used: {reason}")]
     Text {
         /// Which.
-        field: String,
+        field: Field,
         /// Why not.
-        reason: String,
+        reason: BadText,
     },
     /// The policy cannot be read.
-    #[error("policy, line {line}, column {column}: {text}")]
+    #[error("policy, line {line}, column {column}: {fault}")]
     Policy {
         /// From 1.
         line: u64,
         /// From 1, in characters.
         column: u64,
         /// What is wrong and what was expected.
-        text: String,
+        fault: Fault,
     },
     /// The caller may not.
     #[error("only root and members of the group {group} may do this, not user {uid}")]

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::rows::{NodeRow, RoomRow};
 use super::tenants::{missing, plan_problem, text};
 use super::{Change, Context, Decision, Outcome, Registry};
-use crate::admin::{NodeRevoke, Noun, Problem, Revoked};
+use crate::admin::{Field, NodeRevoke, Noun, Problem, Revoked};
 use crate::show;
 
 /// A room, and addresses and LAN for a new node in it.
@@ -60,7 +60,7 @@ pub(super) fn roamed(registry: &Registry, news: &[(PublicKey, SocketAddr)]) -> D
 
 pub(super) fn revoke(registry: &Registry, context: &Context, ask: NodeRevoke) -> Result<Decision, Problem> {
     if let Some(reason) = &ask.reason {
-        text("reason", reason)?;
+        text(Field::Reason, reason)?;
     }
     let Some(node) = registry.node_or_last(&ask.name) else {
         return Err(missing(Noun::Node, &ask.name));

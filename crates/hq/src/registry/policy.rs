@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::rows::PolicyRow;
 use super::{Change, Context, Decision, Registry};
-use crate::admin::{PolicyApply, PolicyShown, Problem};
+use crate::admin::{Owner, PolicyApply, PolicyShown, Problem};
 
 pub(super) fn apply(registry: &Registry, context: &Context, ask: PolicyApply) -> Result<Decision, Problem> {
     let policy: Policy = ask.text.parse().map_err(|error| problem(&error))?;
@@ -44,7 +44,7 @@ fn problem(error: &PolicyError) -> Problem {
     Problem::Policy {
         line: u64::try_from(error.position.line).unwrap_or(u64::MAX),
         column: u64::try_from(error.position.column).unwrap_or(u64::MAX),
-        text: error.text.clone(),
+        fault: error.fault.clone(),
     }
 }
 
@@ -54,20 +54,20 @@ pub(crate) fn in_force(registry: &Registry) -> Policy {
 }
 
 /// `policy` if it names the company: removing it would hand its rules to the next one of that name.
-pub(super) fn names_company(registry: &Registry, id: &CompanyId) -> Option<String> {
+pub(super) fn names_company(registry: &Registry, id: &CompanyId) -> Option<Owner> {
     names(registry, &Party::Company(id.clone()))
 }
 
 /// `policy` if it names the room.
-pub(super) fn names_room(registry: &Registry, id: &RoomId) -> Option<String> {
+pub(super) fn names_room(registry: &Registry, id: &RoomId) -> Option<Owner> {
     names(registry, &Party::Room(id.clone()))
 }
 
-fn names(registry: &Registry, party: &Party) -> Option<String> {
+fn names(registry: &Registry, party: &Party) -> Option<Owner> {
     let policy = in_force(registry);
     policy
         .allow
         .iter()
         .any(|rule| rule.from.contains(party) || rule.to.contains(party))
-        .then(|| "policy".to_owned())
+        .then_some(Owner::Policy)
 }

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::rows::{CompanyRow, OfficeRow, RoomRow};
 use super::{Change, Context, Decision, Registry, policy};
 use crate::admin::{
-    Added, CompanyAdd, CompanyRemove, Noun, OfficeAdd, OfficeRemove, Problem, Removed, RoomAdd, RoomRemove,
+    Added, BadText, CompanyAdd, CompanyRemove, Field, Noun, OfficeAdd, OfficeRemove, Owner, Problem, Removed,
+    RoomAdd, RoomRemove,
 };
 use crate::show;
 
@@ -16,16 +17,16 @@ use crate::show;
 const MAX_TEXT: usize = 200;
 
 /// Checks a text that a person gave and other people will read.
-pub(super) fn text(field: &str, text: &str) -> Result<(), Problem> {
-    let bad = |reason: String| Err(Problem::Text { field: field.to_owned(), reason });
+pub(super) fn text(field: Field, text: &str) -> Result<(), Problem> {
+    let bad = |reason| Err(Problem::Text { field, reason });
     if text.trim().is_empty() {
-        return bad("it is empty".to_owned());
+        return bad(BadText::Empty);
     }
     if text.chars().count() > MAX_TEXT {
-        return bad(format!("it has more than {MAX_TEXT} characters"));
+        return bad(BadText::Long(MAX_TEXT));
     }
     if text.chars().any(char::is_control) {
-        return bad("it holds control characters".to_owned());
+        return bad(BadText::Control);
     }
     Ok(())
 }
@@ -44,7 +45,7 @@ pub(super) fn company_add(
     ask: CompanyAdd,
 ) -> Result<Decision, Problem> {
     let name = ask.name.unwrap_or_else(|| ask.id.to_string());
-    text("name", &name)?;
+    text(Field::Name, &name)?;
     if let Some(row) = registry.companies.get(&ask.id) {
         return if row.name == name {
             Decision::answer(&Added { created: false, item: show::company(registry, row) })
@@ -68,7 +69,7 @@ pub(super) fn company_remove(
     }
     let room = registry.rooms.values().find(|room| room.company == ask.id);
     let by =
-        room.map(|room| format!("room {}", room.id)).or_else(|| policy::names_company(registry, &ask.id));
+        room.map(|room| Owner::Room(room.id.clone())).or_else(|| policy::names_company(registry, &ask.id));
     if let Some(by) = by {
         return Err(Problem::InUse { noun: Noun::Company, id: ask.id.to_string(), by });
     }
@@ -84,10 +85,10 @@ pub(super) fn office_add(
     ask: OfficeAdd,
 ) -> Result<Decision, Problem> {
     let name = ask.name.unwrap_or_else(|| ask.id.to_string());
-    text("name", &name)?;
+    text(Field::Name, &name)?;
     for (key, value) in &ask.site {
-        text("site", key)?;
-        text("site", value)?;
+        text(Field::Site, key)?;
+        text(Field::Site, value)?;
     }
     if let Some(row) = registry.offices.get(&ask.id) {
         return if row.name == name && row.site == ask.site {
@@ -111,7 +112,7 @@ pub(super) fn office_remove(
         return Err(missing(Noun::Office, &ask.id));
     }
     if let Some(room) = registry.rooms.keys().find(|room| *room.office() == ask.id) {
-        let by = format!("room {room}");
+        let by = Owner::Room(room.clone());
         return Err(Problem::InUse { noun: Noun::Office, id: ask.id.to_string(), by });
     }
     let removed = Decision::answer(&Removed { id: ask.id.to_string() })?;
@@ -162,7 +163,7 @@ pub(super) fn room_remove(
     let Some(row) = registry.rooms.get(&ask.id) else {
         return Err(missing(Noun::Room, &ask.id));
     };
-    let node = registry.nodes_of(&ask.id).next().map(|node| format!("node {}", node.name));
+    let node = registry.nodes_of(&ask.id).next().map(|node| Owner::Node(node.name.clone()));
     if let Some(by) = node.or_else(|| policy::names_room(registry, &ask.id)) {
         return Err(Problem::InUse { noun: Noun::Room, id: ask.id.to_string(), by });
     }
@@ -191,12 +192,12 @@ pub(super) fn plan_problem(registry: &Registry, error: &PlanError) -> Problem {
         PlanError::Overlap { prefix, with } => {
             Problem::Overlap { prefix, with, owner: owner(registry, &with) }
         }
-        PlanError::Unusable { prefix, reason } => Problem::Prefix { prefix, reason: reason.to_owned() },
+        PlanError::Unusable { prefix, reason } => Problem::Prefix { prefix, reason },
         PlanError::Full(prefix) => Problem::Full { place: prefix.to_string() },
     }
 }
 
-fn owner(registry: &Registry, with: &IpNet) -> String {
+fn owner(registry: &Registry, with: &IpNet) -> Owner {
     let overlay = &registry.settings.overlay;
     let room: Option<&RoomId> = registry
         .rooms
@@ -204,8 +205,8 @@ fn owner(registry: &Registry, with: &IpNet) -> String {
         .find(|room| overlay.room(room.place).iter().any(|prefix| overlap(prefix, with)))
         .map(|room| &room.id);
     match room {
-        Some(room) => format!("room {room}"),
-        None if overlay.hq().iter().any(|own| with.contains(own)) => "headquarters".to_owned(),
-        None => "quarantine".to_owned(),
+        Some(room) => Owner::Room(room.clone()),
+        None if overlay.hq().iter().any(|own| with.contains(own)) => Owner::Headquarters,
+        None => Owner::Quarantine,
     }
 }

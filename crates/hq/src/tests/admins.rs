@@ -59,7 +59,7 @@ async fn an_admin_adds_removes_and_is_told_why_not() {
     };
     let error = admin.call(overlapping).await.unwrap_err();
     let ClientError::Refused(Problem::Overlap { owner, .. }) = &error else { panic!("{error:?}") };
-    assert_eq!((owner.as_str(), error.exit_status()), ("room kofu/306", 3));
+    assert_eq!((owner.to_string().as_str(), error.exit_status()), ("room kofu/306", 3));
     let error = admin.call(CompanyRemove { id: "beta".parse().unwrap() }).await.unwrap_err();
     assert_eq!((error.code(), error.exit_status()), ("in-use", 6));
     admin.call(RoomRemove { id: "gujo/1".parse().unwrap() }).await.unwrap();

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Access, Party, Policy, PolicyError, Position};
+use super::{Access, Fault, Party, Policy, PolicyError, Position};
 use crate::filter::{Flow, PortRange, Segmentation, Service};
 use crate::id::{CompanyId, RoomId};
 use crate::lease::Internet;
@@ -71,16 +71,15 @@ pub fn unknown(policy: &Policy, site: &Site) -> Vec<PolicyError> {
 }
 
 fn missing(party: &Party, position: Position, site: &Site) -> Option<PolicyError> {
-    let (known, text) = match party {
-        Party::Company(id) => (site.companies.contains(id), format!("there is no company {id}")),
-        Party::Room(id) => (site.rooms.iter().any(|room| room.room == *id), format!("there is no room {id}")),
-        Party::Network(net) => (
-            site.networks.iter().any(|declared| declared.contains(net)),
-            format!("{net} is not inside a network that headquarters declared with --network"),
-        ),
+    let (known, fault) = match party {
+        Party::Company(id) => (site.companies.contains(id), Fault::NoCompany(id.clone())),
+        Party::Room(id) => (site.rooms.iter().any(|room| room.room == *id), Fault::NoRoom(id.clone())),
+        Party::Network(net) => {
+            (site.networks.iter().any(|declared| declared.contains(net)), Fault::Undeclared(*net))
+        }
         Party::Rooms | Party::Hq | Party::Service(_) => return None,
     };
-    (!known).then_some(PolicyError { position, text })
+    (!known).then_some(PolicyError { position, fault })
 }
 
 /// What the firewall lets through. Parties that the registry does not hold open nothing.

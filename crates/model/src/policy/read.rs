@@ -8,7 +8,9 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::{Access, Defaults, MAX_LEN, NamedService, Party, Policy, PolicyError, Position, Rule, VERSION};
+use super::{
+    Access, Defaults, Fault, MAX_LEN, NamedService, Party, Policy, PolicyError, Position, Rule, VERSION,
+};
 use crate::filter::{PortRange, Service};
 
 #[derive(Deserialize)]
@@ -69,17 +71,14 @@ struct Ports(Vec<Port>);
 struct Port(PortRange);
 
 pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
-    let at =
-        |span: Range<usize>, what: String| PolicyError { position: position(text, span.start), text: what };
+    let at = |span: Range<usize>, fault: Fault| PolicyError { position: position(text, span.start), fault };
     if text.len() > MAX_LEN {
-        return Err(at(0..0, format!("a policy has at most {MAX_LEN} bytes, this one has {}", text.len())));
+        return Err(at(0..0, Fault::TooLong(text.len())));
     }
-    let file: File =
-        toml::from_str(text).map_err(|error| at(error.span().unwrap_or(0..0), error.message().to_owned()))?;
+    let file: File = toml::from_str(text)
+        .map_err(|error| at(error.span().unwrap_or(0..0), Fault::Form(error.message().to_owned())))?;
     if *file.version.get_ref() != VERSION {
-        let what =
-            format!("version {} is not known: this program reads version {VERSION}", file.version.get_ref());
-        return Err(at(file.version.span(), what));
+        return Err(at(file.version.span(), Fault::Version(*file.version.get_ref())));
     }
     let mut services = BTreeMap::new();
     for table in file.service {
@@ -87,19 +86,16 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
         let position = position(text, table.at.span().start);
         for party in &table.at.get_ref().0 {
             if !matches!(party, Party::Hq | Party::Network(_)) {
-                return Err(at(
-                    table.at.span(),
-                    format!("a service is at hq or at network:CIDR, not at {party}"),
-                ));
+                return Err(at(table.at.span(), Fault::ServicePlace(party.to_string())));
             }
         }
         let (span, name) = (table.name.span(), table.name.into_inner());
         if name.parse::<crate::NodeName>().is_err() {
-            return Err(at(span, format!("{name:?} is not a name: a-z, 0-9 and - inside")));
+            return Err(at(span, Fault::ServiceName(name)));
         }
         let named = NamedService { name: name.clone(), at: table.at.into_inner().0, service, position };
         if services.insert(name.clone(), named).is_some() {
-            return Err(at(span, format!("service {name} is there already")));
+            return Err(at(span, Fault::ServiceTwice(name)));
         }
     }
     let mut allow = Vec::new();
@@ -119,18 +115,15 @@ fn rules_of(
     table: AllowTable,
     services: &BTreeMap<String, NamedService>,
     text: &str,
-    at: &impl Fn(Range<usize>, String) -> PolicyError,
+    at: &impl Fn(Range<usize>, Fault) -> PolicyError,
 ) -> Result<Vec<Rule>, PolicyError> {
     let reason = table.reason.get_ref().trim();
     if reason.is_empty() {
-        return Err(at(table.reason.span(), "say why this is open".to_owned()));
+        return Err(at(table.reason.span(), Fault::NoReason));
     }
     for party in &table.from.get_ref().0 {
         if matches!(party, Party::Hq | Party::Service(_)) {
-            let what = format!(
-                "{party} starts nothing that a policy opens: write rooms, company:, room: or network:"
-            );
-            return Err(at(table.from.span(), what));
+            return Err(at(table.from.span(), Fault::Starter(party.to_string())));
         }
     }
     let (named, plain): (Vec<Party>, Vec<Party>) =
@@ -147,20 +140,20 @@ fn rules_of(
     for party in named {
         let Party::Service(name) = party else { continue };
         let Some(service) = services.get(&name) else {
-            return Err(at(table.to.span(), format!("there is no service {name} in this policy")));
+            return Err(at(table.to.span(), Fault::NoService(name)));
         };
         if let Some(protocol) = &table.protocol {
-            return Err(at(protocol.span(), "a service brings its own protocol and ports".to_owned()));
+            return Err(at(protocol.span(), Fault::OwnProtocol));
         }
         rules.push(rule(service.at.clone(), service.service.clone()));
     }
     if !plain.is_empty() {
         let Some(protocol) = &table.protocol else {
-            return Err(at(table.to.span(), "protocol is missing: any, ping, tcp or udp".to_owned()));
+            return Err(at(table.to.span(), Fault::NoProtocol));
         };
         rules.push(rule(plain, service_of(*protocol.get_ref(), table.ports, at)?));
     } else if let Some(ports) = table.ports {
-        return Err(at(ports.span(), "a service brings its own protocol and ports".to_owned()));
+        return Err(at(ports.span(), Fault::OwnProtocol));
     }
     Ok(rules)
 }
@@ -168,17 +161,15 @@ fn rules_of(
 fn service_of(
     protocol: Protocol,
     ports: Option<Spanned<Ports>>,
-    at: &impl Fn(Range<usize>, String) -> PolicyError,
+    at: &impl Fn(Range<usize>, Fault) -> PolicyError,
 ) -> Result<Service, PolicyError> {
     let ranges = |ports: Option<Spanned<Ports>>| {
         ports.map_or_else(Vec::new, |ports| ports.into_inner().0.into_iter().map(|port| port.0).collect())
     };
     match (protocol, ports) {
-        (Protocol::Any | Protocol::Ping, Some(ports)) => {
-            Err(at(ports.span(), "ports belong to tcp and udp only".to_owned()))
-        }
+        (Protocol::Any | Protocol::Ping, Some(ports)) => Err(at(ports.span(), Fault::StrayPorts)),
         (Protocol::Tcp | Protocol::Udp, Some(ports)) if ports.get_ref().0.is_empty() => {
-            Err(at(ports.span(), "name a port, or leave ports out for all of them".to_owned()))
+            Err(at(ports.span(), Fault::NoPorts))
         }
         (Protocol::Any, None) => Ok(Service::Any),
         (Protocol::Ping, None) => Ok(Service::Ping),

@@ -1,0 +1,61 @@
+//! What can be wrong with a policy, as data that the command says in the person's language.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{MAX_LEN, VERSION};
+use crate::id::{CompanyId, RoomId};
+
+/// What is wrong with a policy, and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "fault", content = "about", rename_all = "kebab-case")]
+pub enum Fault {
+    /// Not TOML, or not a policy's: the parser's words.
+    #[error("{0}")]
+    Form(String),
+    /// Longer than [`MAX_LEN`].
+    #[error("a policy has at most {most} bytes, this one has {0}", most = MAX_LEN)]
+    TooLong(usize),
+    /// Another version than [`VERSION`].
+    #[error("version {0} is not known: this program reads version {known}", known = VERSION)]
+    Version(u32),
+    /// A service somewhere else than behind headquarters.
+    #[error("a service is at hq or at network:CIDR, not at {0}")]
+    ServicePlace(String),
+    /// A service's name that is none.
+    #[error("{0:?} is not a name: a-z, 0-9 and - inside")]
+    ServiceName(String),
+    /// Two services of one name.
+    #[error("service {0} is there already")]
+    ServiceTwice(String),
+    /// A rule without a reason.
+    #[error("say why this is open")]
+    NoReason,
+    /// A party that starts nothing.
+    #[error("{0} starts nothing that a policy opens: write rooms, company:, room: or network:")]
+    Starter(String),
+    /// A rule to a service that the policy does not name.
+    #[error("there is no service {0} in this policy")]
+    NoService(String),
+    /// A protocol or ports beside a service, which has its own.
+    #[error("a service brings its own protocol and ports")]
+    OwnProtocol,
+    /// A rule without a protocol.
+    #[error("protocol is missing: any, ping, tcp or udp")]
+    NoProtocol,
+    /// Ports of something that has none.
+    #[error("ports belong to tcp and udp only")]
+    StrayPorts,
+    /// An empty list of ports.
+    #[error("name a port, or leave ports out for all of them")]
+    NoPorts,
+    /// A company that headquarters does not know.
+    #[error("there is no company {0}")]
+    NoCompany(CompanyId),
+    /// A room that headquarters does not know.
+    #[error("there is no room {0}")]
+    NoRoom(RoomId),
+    /// A network that headquarters did not declare.
+    #[error("{0} is not inside a network that headquarters declared with --network")]
+    Undeclared(IpNet),
+}

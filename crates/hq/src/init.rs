@@ -78,6 +78,11 @@ pub enum InitError {
     /// A network with bits behind its prefix length.
     #[error("{0} has bits set behind its prefix length")]
     Network(IpNet),
+    /// A resolver that no room could ask.
+    #[error(
+        "{0} is neither headquarters' own address, nor in one of its networks, nor reached through the internet"
+    )]
+    Resolver(IpAddr),
     /// The overlay cannot be used.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -108,7 +113,7 @@ impl InitError {
     #[must_use]
     pub const fn exit_status(&self) -> u8 {
         match self {
-            Self::NoEndpoint | Self::Network(_) | Self::Plan(_) => 3,
+            Self::NoEndpoint | Self::Network(_) | Self::Resolver(_) | Self::Plan(_) => 3,
             Self::Exists { .. } => 6,
             Self::Store(error) => error.exit_status(),
             Self::Io { .. } | Self::Lock(_) | Self::Keys(_) | Self::Randomness(_) => 4,
@@ -164,8 +169,18 @@ fn settings(options: &InitOptions) -> Result<Settings, InitError> {
         Some(prefix) => prefix,
         None => Overlay::unique_local(*random::bytes()?),
     };
+    let overlay = Overlay::new(v4, v6, &options.networks)?;
+    let reached = |address: &&IpAddr| {
+        let inside = overlay.prefixes().iter().any(|prefix| prefix.contains(*address));
+        overlay.hq().contains(*address)
+            || options.networks.iter().any(|net| net.contains(*address))
+            || (options.internet == Internet::ViaHq && !inside)
+    };
+    if let Some(bad) = options.dns.iter().find(|address| !reached(address)) {
+        return Err(InitError::Resolver(*bad));
+    }
     Ok(Settings {
-        overlay: Overlay::new(v4, v6, &options.networks)?,
+        overlay,
         endpoints: options.endpoints.clone(),
         networks: options.networks.clone(),
         internet: options.internet,

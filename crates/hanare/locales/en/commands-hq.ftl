@@ -25,6 +25,7 @@ cmd-hanare-hq-init = Make this machine the headquarters
     .overlay = IPv4 addresses of the rooms, a /16 [default: 10.88.0.0/16]
     .overlay6 = IPv6 addresses of the rooms, a /48 [default: a random one from fd00::/8]
     .network = A network behind this server that rooms reach through the tunnel; may be repeated
+    .dns = A name server that rooms ask through the tunnel: headquarters' own address, one in its networks or, with --internet via-hq, any; may be repeated
     .internet = Whether rooms reach the internet: via-hq or none [default: none]
 
 cmd-hanare-hq-serve = Run the headquarters until it is stopped

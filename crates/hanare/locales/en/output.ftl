@@ -157,6 +157,7 @@ value-time = Write a time as 2026-04-01T09:00:00+09:00.
 
 label-hq = Headquarters
 label-kill-switch = Kill switch
+hq-no-dns = No name server was given: names will not be resolved in the rooms. --dns ADDR names one.
 hq-made = Headquarters is made. Keep a copy of { $state } in a safe place, then start it with `hanare hq serve`.
 hq-ready = headquarters forwards on { $interface }, UDP port { $port }
 hq-answers = { $endpoint }: answers in { $rtt } ms, last handshake { $handshake }, { $traffic }

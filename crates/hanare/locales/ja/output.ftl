@@ -130,6 +130,7 @@ value-time = 2026-04-01T09:00:00+09:00 のような形で指定してくださ�
 
 label-hq = 本社
 label-kill-switch = キルスイッチ
+hq-no-dns = ネームサーバーが指定されていないため、オフィスでは名前解決ができません。--dns ADDR で指定できます。
 hq-made = 本社サーバーを作りました。{ $state } のバックアップを安全な場所に保管し、`hanare hq serve` で起動してください。
 hq-ready = { $interface } で中継を開始しました（UDP ポート { $port }）
 hq-answers = { $endpoint }: 応答 { $rtt } ミリ秒、最後のハンドシェイク { $handshake }、{ $traffic }

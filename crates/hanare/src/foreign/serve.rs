@@ -15,6 +15,7 @@ pub(crate) fn init_error(error: InitError) -> Failure {
     match error {
         InitError::Exists { path } => Failure::new(exit, "hq-exists").with("path", path.display()),
         InitError::NoEndpoint => Failure::new(exit, "no-endpoint"),
+        InitError::Resolver(address) => Failure::new(exit, "resolver-unreachable").with("address", address),
         InitError::Network(network) => Failure::new(exit, "network").with("network", network),
         InitError::Plan(error) => plan_error(&error),
         InitError::Io { path, source } => {

@@ -54,14 +54,14 @@ pub struct NodeRole {
 pub struct UnlockPolicy {
     /// Whether a local person may, and not only root and the group `hanare`.
     pub persons: bool,
-    /// Whether `--all` may be asked for.
+    /// Whether a local person may ask for everything; root and the group `hanare` always may.
     pub all: bool,
 }
 
 impl Default for UnlockPolicy {
-    /// A portal for the person in the room; everything too, since it is on the record.
+    /// A portal for the person in the room, and no more: whoever may open everything could open it again and again.
     fn default() -> Self {
-        Self { persons: true, all: true }
+        Self { persons: true, all: false }
     }
 }
 

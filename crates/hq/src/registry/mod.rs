@@ -155,6 +155,7 @@ impl Registry {
             own: overlay.hq().to_vec(),
             api_port,
             networks: self.settings.networks.clone(),
+            dns: self.settings.dns.clone(),
             internet: self.settings.internet,
             companies: self.companies.keys().cloned().collect(),
             rooms: self

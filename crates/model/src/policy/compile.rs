@@ -38,6 +38,8 @@ pub struct Site {
     pub api_port: u16,
     /// Headquarters' networks.
     pub networks: Vec<IpNet>,
+    /// Resolvers that leases name.
+    pub dns: Vec<IpAddr>,
     /// Whether rooms reach the internet.
     pub internet: Internet,
     /// All tenants, also those without a room.
@@ -93,11 +95,16 @@ pub fn compile(policy: &Policy, site: &Site) -> Segmentation {
     };
     input.push(flow(&site.overlay, &own, Service::Tcp { ports: tcp }));
 
+    let (at_hq, behind_hq): (Vec<IpNet>, Vec<IpNet>) =
+        site.dns.iter().map(|address| IpNet::from(*address)).partition(|address| own.contains(address));
+    input.extend(names(&site.overlay, &at_hq));
+
     let mut forward: Vec<Flow> =
         site.rooms.iter().map(|room| flow(&room.prefixes, &room.prefixes, Service::Any)).collect();
     if policy.defaults.networks == Access::Open && !site.networks.is_empty() {
         forward.push(flow(&site.overlay, &site.networks, Service::Any));
     }
+    forward.extend(names(&site.overlay, &behind_hq));
     let via_hq = site.internet == Internet::ViaHq && policy.defaults.internet == Access::Open;
     if via_hq {
         forward.push(flow(&site.overlay[..], &internet(site), Service::Any));
@@ -120,6 +127,19 @@ pub fn compile(policy: &Policy, site: &Site) -> Segmentation {
         forward,
         masquerade: via_hq,
     }
+}
+
+/// Questions to the resolvers that a lease names, whatever else is closed: a room without names is a dead room.
+fn names(from: &[IpNet], resolvers: &[IpNet]) -> Vec<Flow> {
+    if resolvers.is_empty() {
+        return Vec::new();
+    }
+    // RFC 1035 and RFC 7766: DNS over UDP and over TCP.
+    let ports = || vec![PortRange { first: 53, last: 53 }];
+    vec![
+        flow(from, resolvers, Service::Udp { ports: ports() }),
+        flow(from, resolvers, Service::Tcp { ports: ports() }),
+    ]
 }
 
 fn flow(from: &[IpNet], to: &[IpNet], service: Service) -> Flow {

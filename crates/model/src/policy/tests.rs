@@ -20,6 +20,7 @@ fn site() -> Site {
         own: vec!["10.88.0.1".parse().unwrap(), "fd00::1".parse().unwrap()],
         api_port: 51821,
         networks: nets(&["192.168.10.0/24"]),
+        dns: Vec::new(),
         internet: Internet::None,
         companies: vec!["a".parse().unwrap(), "b".parse().unwrap(), "c".parse().unwrap()],
         rooms: vec![
@@ -52,6 +53,19 @@ fn without_a_policy_a_room_reaches_itself_and_headquarters_only() {
     }
     assert_eq!(made.input.len(), 2);
     assert!(!made.masquerade);
+}
+
+#[test]
+fn the_resolvers_of_a_lease_answer_whatever_else_is_closed() {
+    let policy: Policy = "version = 1\n[defaults]\nhq = \"closed\"\nnetworks = \"closed\"\n".parse().unwrap();
+    let dns = vec!["10.88.0.1".parse().unwrap(), "192.168.10.53".parse().unwrap()];
+    let made = compile(&policy, &Site { dns, ..site() });
+    let port = |service: &Service| matches!(service, Service::Udp { ports } if ports == &[PortRange { first: 53, last: 53 }]);
+    let open =
+        |flows: &[Flow], to: &str| flows.iter().any(|flow| port(&flow.service) && flow.to == nets(&[to]));
+    assert!(open(&made.input, "10.88.0.1/32"));
+    assert!(open(&made.forward, "192.168.10.53/32"));
+    assert!(!crosses(&made, "10.88.1.1", "192.168.10.9"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `hanare hq init`: makes this machine the headquarters.
 
+use std::net::IpAddr;
+
 use hanare_hq::InitOptions;
 use hanare_ledger::sshsig;
 use hanare_model::{CompanyId, Endpoint, Internet};
@@ -23,6 +25,8 @@ pub(crate) struct Args {
     overlay6: Option<Ipv6Net>,
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     network: Vec<IpNet>,
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    dns: Vec<IpAddr>,
     #[arg(long, value_enum, value_name = "via-hq|none", default_value = "none")]
     internet: Access,
 }
@@ -45,7 +49,8 @@ fn hex(bytes: &[u8]) -> String {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let Self { company, endpoint, overlay, overlay6, network, internet } = self;
+        let Self { company, endpoint, overlay, overlay6, network, dns, internet } = self;
+        let nameless = dns.is_empty() && matches!(internet, Access::ViaHq);
         let options = InitOptions {
             state: context.state.clone(),
             company,
@@ -57,7 +62,7 @@ impl Args {
                 Access::ViaHq => Internet::ViaHq,
                 Access::None => Internet::None,
             },
-            dns: Vec::new(),
+            dns,
             uid: rustix::process::getuid().as_raw(),
         };
         let made = block_on(hanare_hq::init(options))?.map_err(foreign::init_error)?;
@@ -79,6 +84,9 @@ impl Args {
                 ],
             )
         })?;
+        if nameless {
+            context.out.talk("hq-no-dns", &[]);
+        }
         context.out.talk("hq-made", &[("state", &context.state.display())]);
         Ok(Exit::Good)
     }

@@ -4,6 +4,7 @@ mod events;
 mod join;
 mod listen;
 mod routes;
+mod share;
 mod tls;
 
 use std::io;
@@ -24,15 +25,23 @@ pub(crate) use events::Feed;
 pub(crate) use listen::{inside as listen_inside, outside as listen};
 
 use crate::keys::Keys;
-use crate::limit::{Limiter, Rate};
+use crate::limit::{Limiter, Rate, network};
+use crate::registry::NodeRow;
 use crate::shared::Hq;
+use share::{Shares, Source};
 
-/// How long a handshake or a request's headers may take.
+/// How long a handshake, a request's headers, or its body and our decision together may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection from outside may take in all: a join is two requests, and who reads no answer holds a place.
+const OUTSIDE_LIFE: Duration = Duration::from_mins(1);
 /// Connections from outside at a time: about 30 KiB each keeps an attacker below 8 MiB.
 const MAX_OUTSIDE: usize = 256;
 /// Connections from inside the tunnel at a time: a node holds one, and one more while it renews.
 const MAX_INSIDE: usize = 4096;
+/// Of those, from one address outside: a room behind one address gets its turn, and leaves the others theirs.
+const OUTSIDE_SHARE: usize = 64;
+/// And from one node inside: with connections whose other end went silent.
+const INSIDE_SHARE: usize = 32;
 /// New connections from one address: far more than a room behind one address makes, far less than a core can handshake.
 const CONNECTIONS: Rate = Rate { burst: 500, every: Duration::from_millis(10) };
 /// Requests from one address that were refused for what no honest device sends.
@@ -62,6 +71,7 @@ pub(crate) struct Api {
     inside: Arc<Semaphore>,
     connections: Mutex<Limiter>,
     forgeries: Mutex<Limiter>,
+    shares: Arc<Shares>,
 }
 
 impl Api {
@@ -74,6 +84,7 @@ impl Api {
             inside: Arc::new(Semaphore::new(MAX_INSIDE)),
             connections: Mutex::new(Limiter::new(CONNECTIONS)),
             forgeries: Mutex::new(Limiter::new(FORGERIES)),
+            shares: Arc::default(),
         }))
     }
 
@@ -95,16 +106,36 @@ impl Api {
             let inside = self.hq.terms.addresses.contains(&at.ip().to_canonical());
             let permits = if inside { &self.inside } else { &self.outside };
             let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { continue };
+            let most = if inside { INSIDE_SHARE } else { OUTSIDE_SHARE };
+            let Some(share) = Shares::take(&self.shares, self.source(from, inside), most) else { continue };
             if !inside && !take(&self.connections, from) {
                 continue;
             }
             let api = Arc::clone(&self);
             connections.spawn(async move {
-                api.connection(stream, from, inside).await;
-                drop(permit);
+                let connection = api.connection(stream, from, inside);
+                if inside {
+                    connection.await;
+                } else if tokio::time::timeout(OUTSIDE_LIFE, connection).await.is_err() {
+                    tracing::debug!(%from, "a connection took too long");
+                }
+                drop((permit, share));
             });
         }
         connections.shutdown().await;
+    }
+
+    /// Who shares the places of this connection: the node, whichever of its addresses it uses, or the address.
+    fn source(&self, from: SocketAddr, inside: bool) -> Source {
+        let ip = from.ip().to_canonical();
+        let registry = self.hq.writer.registry();
+        let lives_here = |node: &&NodeRow| {
+            node.addresses.contains(&ip) || node.lan.iter().any(|prefix| prefix.contains(&ip))
+        };
+        match registry.enrolled().find(lives_here) {
+            Some(node) if inside => Source::Node(node.public_key),
+            Some(_) | None => Source::Network(network(ip)),
+        }
     }
 
     async fn connection(self: Arc<Self>, stream: TcpStream, from: SocketAddr, inside: bool) {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -13,7 +14,7 @@ use hanare_model::api::{Ack, Granted, Hello, Refusal};
 use hanare_model::{PublicKey, Signed};
 
 use super::tls::Peer;
-use super::{Api, events, join};
+use super::{Api, PATIENCE, events, join};
 use crate::lease::tombstone;
 use crate::plane::Order;
 use crate::random;
@@ -33,8 +34,16 @@ pub(super) fn router(api: Arc<Api>, peer: Peer) -> Router {
         .route("/v1/ack", post(ack))
         .route("/v1/rebuild", post(rebuild))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(in_time))
         .layer(Extension(peer))
         .with_state(api)
+}
+
+/// A body that does not come, or a database that does not answer, must not hold a connection. What streams afterwards
+/// (`/v1/events`) has its answer by then.
+async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
+    answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 /// A refusal, or our own failure, as an answer.

@@ -3,6 +3,7 @@
 mod admins;
 mod device;
 mod enrolment;
+mod holding;
 mod leaving;
 
 use std::path::PathBuf;

@@ -165,7 +165,9 @@ impl UndoLog {
     fn append(&mut self, line: &Line) -> Result<(), HostError> {
         let failed =
             |error: &std::io::Error| HostError::io(format!("writing {}", self.path.display()), error);
-        let mut text = serde_json::to_vec(line).map_err(|error| failed(&error.into()))?;
+        // A line begins on a line of its own: what a full disk left of another one must not swallow it.
+        let mut text = vec![b'\n'];
+        serde_json::to_writer(&mut text, line).map_err(|error| failed(&error.into()))?;
         text.push(b'\n');
         if self.file.is_none() {
             let opened = OpenOptions::new()
@@ -214,4 +216,23 @@ fn read(path: &Path) -> Result<(Vec<Entry>, u64), HostError> {
 pub fn replay(state: &Path) -> Result<(), HostError> {
     let _lock = crate::hands::hold(state)?;
     UndoLog::open(state).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_full_disk_left_of_a_line_swallows_no_other() {
+        let state = tempfile::tempdir().unwrap();
+        let mut log = UndoLog::open(state.path()).unwrap();
+        let change = |name: &str| Change::Up { interface: name.to_owned() };
+        log.record(change("a")).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&log.path).unwrap();
+        file.write_all(b"{\"number\":1,\"place\":{\"bo").unwrap();
+        log.record(change("b")).unwrap();
+        let (entries, _) = read(&log.path).unwrap();
+        let changes: Vec<_> = entries.into_iter().map(|entry| entry.change).collect();
+        assert_eq!(changes, [change("a"), change("b")]);
+    }
 }

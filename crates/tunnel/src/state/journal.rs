@@ -1,7 +1,7 @@
 //! The node's own ledger, `node/ledger.jsonl`: who opened the kill switch and why, chained and signed by the node's key.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
@@ -11,14 +11,18 @@ use hanare_model::SigningKey;
 use super::file::failed;
 use super::{NodeState, StateError};
 
-/// Of a longer file only the end is read: the head is all that appending needs, and a line has at most a few kilobytes.
+/// The file's name.
 const NAME: &str = "ledger.jsonl";
+/// Of a longer file only so much of its end is read: the head is all that appending needs, and no line is half as long.
+const TAIL: u64 = 256 * 1024;
 
 /// An open journal.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
+    /// Bytes that are acknowledged.
+    length: u64,
     chain: Chain,
 }
 
@@ -33,11 +37,19 @@ impl Journal {
             .mode(0o600)
             .open(&path)
             .map_err(failed("opening", &path))?;
+        let length = file.metadata().map_err(failed("reading", &path))?.len();
+        let start = length.saturating_sub(TAIL);
         let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(failed("reading", &path))?;
+        file.seek(SeekFrom::Start(start))
+            .and_then(|_| file.read_to_end(&mut text))
+            .map_err(failed("reading", &path))?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        if whole == 0 && start > 0 {
+            let why = "its last line has no end".to_owned();
+            return Err(StateError::Damaged { path, why });
+        }
+        let length = start + u64::try_from(whole).unwrap_or(0);
         if whole < text.len() {
-            let length = u64::try_from(whole).unwrap_or(0);
             file.set_len(length).map_err(failed("mending", &path))?;
         }
         let lines = text.get(..whole).unwrap_or_default();
@@ -48,7 +60,7 @@ impl Journal {
                 why: "its last line is not a ledger record".to_owned(),
             })?,
         };
-        Ok(Self { path, file, chain: Chain::after(head) })
+        Ok(Self { path, file, length, chain: Chain::after(head) })
     }
 
     /// Appends durably: what it records may be done afterwards.
@@ -59,10 +71,13 @@ impl Journal {
             .map_err(|error| StateError::Damaged { path: self.path.clone(), why: error.to_string() })?;
         let mut line = appended.line;
         line.push('\n');
+        // What a full disk left of an earlier line was never acknowledged; it must not become the beginning of this one.
         self.file
-            .write_all(line.as_bytes())
+            .set_len(self.length)
+            .and_then(|()| self.file.write_all(line.as_bytes()))
             .and_then(|()| self.file.sync_data())
             .map_err(failed("writing", &self.path))?;
+        self.length += line.len() as u64;
         self.chain = chain;
         Ok(())
     }
@@ -102,5 +117,38 @@ mod tests {
         let records: Vec<_> = text.lines().map(|line| Record::parse(line).unwrap()).collect();
         assert_eq!(records.iter().map(|record| record.seq).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(records[1].prev, Hash::of(text.lines().next().unwrap().as_bytes()));
+    }
+
+    #[test]
+    fn what_a_full_disk_left_does_not_spoil_the_next_record() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = NodeState::new(directory.path());
+        let key = state.make_keys().unwrap().signing;
+        let mut journal = Journal::open(&state).unwrap();
+        journal.record(entry("one"), &key).unwrap();
+        let path = state.path(NAME);
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"seq\":2,\"at").unwrap();
+        journal.record(entry("two"), &key).unwrap();
+        drop(journal);
+        Journal::open(&state).unwrap().record(entry("three"), &key).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let numbers: Vec<_> = text.lines().map(|line| Record::parse(line).unwrap().seq).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+    }
+
+    #[test]
+    fn of_a_long_journal_the_end_is_enough() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = NodeState::new(directory.path());
+        let key = state.make_keys().unwrap().signing;
+        let mut journal = Journal::open(&state).unwrap();
+        for _ in 0..8 {
+            journal.record(entry(&"x".repeat(60_000)), &key).unwrap();
+        }
+        drop(journal);
+        assert!(state.path(NAME).metadata().unwrap().len() > TAIL);
+        Journal::open(&state).unwrap().record(entry("nine"), &key).unwrap();
+        let text = std::fs::read_to_string(state.path(NAME)).unwrap();
+        assert_eq!(Record::parse(text.lines().last().unwrap()).unwrap().seq, 9);
     }
 }

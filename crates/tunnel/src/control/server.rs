@@ -20,6 +20,8 @@ const MODE: u32 = 0o666;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Clients served at a time; the others wait in the kernel's queue.
 const CLIENTS: usize = 16;
+/// The longest reason, in characters: it is written down for good, and people read it.
+const MAX_REASON: usize = 200;
 
 /// A request that its sender may make.
 #[derive(Debug)]
@@ -105,6 +107,12 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
         Request::Unlock { reason, .. } if reason.trim().is_empty() => {
             return Err(Problem::Wrong { why: "an unlock needs a reason".to_owned() });
         }
+        Request::Unlock { reason, .. }
+            if reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control) =>
+        {
+            let why = format!("a reason is one line of at most {MAX_REASON} characters");
+            return Err(Problem::Wrong { why });
+        }
         Request::Unlock { seconds, .. } if !(1..=MAX_UNLOCK_SECONDS).contains(seconds) => {
             return Err(Problem::Wrong { why: "an unlock lasts from 1 second to 30 minutes".to_owned() });
         }
@@ -134,7 +142,10 @@ mod tests {
         assert!(matches!(permitted(Request::Down, &stranger()), Err(Problem::Forbidden { .. })));
         assert!(matches!(permitted(Request::Leave, &stranger()), Err(Problem::Forbidden { .. })));
         let own = Peer { uid: rustix::process::geteuid().as_raw(), ..stranger() };
-        for wrong in [unlock(0, "x"), unlock(1801, "x"), unlock(60, " ")] {
+        let long = "x".repeat(MAX_REASON + 1);
+        for wrong in
+            [unlock(0, "x"), unlock(1801, "x"), unlock(60, " "), unlock(60, &long), unlock(60, "a\nb")]
+        {
             assert!(matches!(permitted(wrong, &own), Err(Problem::Wrong { .. })));
         }
     }

@@ -60,6 +60,8 @@ pub(super) struct Daemon {
     pub(super) signing: SigningKey,
     pub(super) agenda: Agenda,
     pub(super) name_missing: bool,
+    /// When somebody last asked for an unlock.
+    pub(super) unlock_asked: Option<Instant>,
     pub(super) outcomes: mpsc::Sender<Outcome>,
     pub(super) inbox: Inbox,
     /// For `wg show`.

@@ -1,7 +1,7 @@
 //! What the control socket asks of the daemon.
 
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hanare_ledger::Entry;
 
@@ -9,6 +9,9 @@ use super::daemon::{Daemon, Next, own_clock};
 use crate::control::server::Command;
 use crate::control::{Problem, Reply, Request};
 use crate::state::StateError;
+
+/// Between unlocks that people other than root ask for: each is written down for good, and nobody shall fill the disk.
+const UNLOCK_GAP: Duration = Duration::from_secs(10);
 
 /// Does what is asked and answers.
 pub(super) async fn obey(daemon: &mut Daemon, command: Command) -> Next {
@@ -48,6 +51,13 @@ struct Unlock {
 impl Unlock {
     /// On the record first, then open: an unlock that cannot be recorded does not happen.
     async fn run(self, daemon: &mut Daemon, requester: OwnedFd) -> Result<(), Problem> {
+        let now = Instant::now();
+        let last = daemon.unlock_asked.filter(|at| now.saturating_duration_since(*at) < UNLOCK_GAP);
+        if last.is_some() && self.uid != 0 {
+            let why = format!("the last unlock is less than {} s ago", UNLOCK_GAP.as_secs());
+            return Err(Problem::Wrong { why });
+        }
+        daemon.unlock_asked = Some(now);
         self.record(daemon, "kill-switch.unlock")?;
         let (time, all, reason) = (Duration::from_secs(self.seconds), self.all, self.reason.clone());
         let unlock = daemon.hands.run(move |hands| hands.unlock(requester.as_fd(), time, all, &reason));

@@ -187,12 +187,22 @@ pub(super) async fn refused(daemon: &mut Daemon, error: &ApiError) -> Result<(),
     }
 }
 
+/// A lease that seemed to be over is not: a clock was set right, this machine's or what we know of headquarters'.
+fn in_force(daemon: &mut Daemon) -> Result<(), WorkerError> {
+    if !daemon.warnings.remove(&WarningCode::LeaseOver) {
+        return Ok(());
+    }
+    tracing::info!("the lease is in force after all");
+    peer(daemon)
+}
+
 /// The lease grew older: warns in the grace period, stops traffic when that is over too.
 pub(super) fn term(daemon: &mut Daemon, term: Term) -> Result<(), WorkerError> {
     match term {
-        Term::Fresh | Term::Due => {}
+        Term::Fresh | Term::Due => in_force(daemon)?,
         Term::Grace => {
             daemon.warnings.insert(WarningCode::LeaseGrace);
+            in_force(daemon)?;
         }
         Term::Over => {
             daemon.warnings.remove(&WarningCode::LeaseGrace);

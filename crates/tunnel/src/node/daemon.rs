@@ -35,7 +35,8 @@ pub(super) const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNS
 #[derive(Debug)]
 pub(super) enum Outcome {
     Resolved(Resolved),
-    Asked(Result<Granted, ApiError>),
+    /// The lease, and headquarters' clock if it was asked past the tunnel.
+    Asked(Result<(Granted, Option<Timestamp>), ApiError>),
 }
 
 /// A running node.
@@ -181,7 +182,12 @@ impl Daemon {
                 }
                 self.take_addresses(resolved).await?;
             }
-            Outcome::Asked(Ok(granted)) => apply::granted(self, &granted).await?,
+            Outcome::Asked(Ok((granted, clock))) => {
+                if let Some(clock) = clock {
+                    self.clock.learn(clock, own_clock());
+                }
+                apply::granted(self, &granted).await?;
+            }
             Outcome::Asked(Err(error)) => {
                 tracing::debug!(?error, "headquarters' API");
                 apply::refused(self, &error).await?;
@@ -249,7 +255,7 @@ impl Daemon {
                     };
                     let asked = match through {
                         Err(error) if error.is_transient() => outside::lease(&hands, &api, &identity).await,
-                        answer => answer,
+                        answer => answer.map(|granted| (granted, None)),
                     };
                     let _ = outcomes.send(Outcome::Asked(asked)).await;
                 });

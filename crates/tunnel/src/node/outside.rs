@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hanare_host::hands::Client;
-use hanare_model::api::Granted;
+use hanare_model::Timestamp;
+use hanare_model::api::{Granted, Hello};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -12,13 +13,17 @@ use crate::api::{ApiError, Connection, Identity};
 
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Asks for the lease: renewed, the same again, or a tombstone.
+/// Asks for the lease (renewed, the same again, or a tombstone) and for headquarters' clock: by a clock that is weeks ahead
+/// the lease seems to be over, and then nothing travels through the tunnel that could say otherwise.
 pub(super) async fn lease(
     hands: &Client,
     api: &[SocketAddr],
     identity: &Identity,
-) -> Result<Granted, ApiError> {
-    open(hands, api, identity).await?.get("/v1/lease").await
+) -> Result<(Granted, Option<Timestamp>), ApiError> {
+    let mut connection = open(hands, api, identity).await?;
+    let granted = connection.get("/v1/lease").await?;
+    let clock = connection.get::<Hello>("/v1/hello").await.ok().map(|hello| hello.now);
+    Ok((granted, clock))
 }
 
 /// Asks headquarters to build its side of the session anew: this node's clock may have gone back.

@@ -1,5 +1,7 @@
 //! Joining and cutting against each other: what comes out of a super-packet is what went into it.
 
+#![expect(clippy::cast_possible_truncation, reason = "counters and payloads of a few packets")]
+
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::OwnedFd;

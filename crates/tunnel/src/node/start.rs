@@ -44,8 +44,7 @@ impl Daemon {
         let tunnel = hands.run(move |hands| hands.tunnel(mtu, ANYWHERE, true)).await?;
         let system = |what| move |source| WorkerError::System { what, source };
         let tun = Tun::from_fd(tunnel.tun).map_err(|error| WorkerError::Plane(error.to_string()))?;
-        let udp = Udp::from_fds(tunnel.udp.fds)
-            .map_err(|error| WorkerError::Plane(error.to_string()))?;
+        let udp = Udp::from_fds(tunnel.udp.fds).map_err(|error| WorkerError::Plane(error.to_string()))?;
         let private_key = keys.wireguard.clone();
         let seed = random_seed().map_err(system("random bytes"))?;
         let config = PlaneConfig { tun, udp, private_key: keys.wireguard, peers: PeerSet::default(), seed };

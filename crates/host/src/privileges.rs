@@ -32,6 +32,20 @@ pub fn has_net_admin() -> bool {
     rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::NET_ADMIN))
 }
 
+/// Whether a process (its number, or `self`) can gain no privileges any more, as [`become_worker`] leaves a worker and
+/// whatever that starts; also if it is gone, so that nobody can tell. Number 0 is a process of an outer namespace of
+/// process numbers, where no worker gets to.
+pub(crate) fn are_confined(process: &str) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else { return process != "0" };
+    let is_confined = |status: String| {
+        status.lines().any(|line| line.strip_prefix("NoNewPrivs:").is_some_and(|set| set.trim() == "1"))
+    };
+    // One thread is enough: it holds the same descriptors as the others.
+    threads
+        .flatten()
+        .any(|thread| std::fs::read_to_string(thread.path().join("status")).is_ok_and(is_confined))
+}
+
 fn drop_to(keep: CapabilitySet) -> Result<(), HostError> {
     let own = rustix::thread::capabilities(None).map_err(failed("capget"))?;
     // The bounding set can be narrowed only with CAP_SETPCAP. A process without it has nothing to gain from the set:

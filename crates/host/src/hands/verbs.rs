@@ -21,7 +21,7 @@ use crate::udp::{Udp, UdpError};
 use crate::underlay::Underlay;
 use crate::undo::{Change, UndoLog};
 use crate::unix::Peer;
-use crate::{MARK, marked, resolver, segmentation, sysctl};
+use crate::{MARK, marked, privileges, resolver, segmentation, sysctl};
 
 /// The largest inner MTU: an Ethernet frame of 9,000 bytes less `WireGuard`'s own.
 const MAX_MTU: u16 = 8920;
@@ -349,7 +349,12 @@ impl Hands {
 fn requester(verb: &str, fds: &[OwnedFd]) -> Result<Peer, HostError> {
     let refuse = || HostError::refused(verb, "it needs the connection of who asks for it");
     let socket = fds.first().ok_or_else(refuse)?;
-    Peer::of(socket.as_fd()).map_err(|_| refuse())
+    let peer = Peer::of(socket.as_fd()).map_err(|_| refuse())?;
+    // Our worker has our user id: a connection of its own making would be root's.
+    if !privileges::are_confined("self") && privileges::are_confined(&peer.pid.to_string()) {
+        return Err(HostError::refused(verb, "a process that may gain no privileges asks for it"));
+    }
+    Ok(peer)
 }
 
 fn check_mtu(mtu: u16) -> Result<(), HostError> {

@@ -151,6 +151,9 @@ fn hijacked(client: &Client) {
     let file = std::fs::File::open("/dev/null").unwrap();
     no(client.unlock(file.as_fd(), Duration::from_mins(1), true, "x"));
     no(client.leave(file.as_fd()));
+    let (own, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    no(client.unlock(own.as_fd(), Duration::from_mins(1), true, "x"));
+    no(client.leave(own.as_fd()));
     no(client.segment(&crate::segmentation::two_rooms()));
     let forged = hanare_model::lease::Tombstone {
         node: "pc-1".parse().unwrap(),

@@ -155,7 +155,9 @@ fn end_to_end(options: &Options) -> Outcome {
     if let Err(bad) = installed("boringtun-cli", &[]) {
         return bad;
     }
-    let built = outcome(repository::cargo().args(["build", "--package", "hanare", "--locked"]));
+    // The whole workspace, although one package would do: another selection means other features of the same
+    // dependencies, and all of them built once more.
+    let built = outcome(repository::cargo().args(["build", "--workspace", "--locked"]));
     if built != Outcome::Good {
         return built;
     }
@@ -163,8 +165,9 @@ fn end_to_end(options: &Options) -> Outcome {
     let mut command = repository::cargo();
     command.args([
         "test",
-        "--package",
-        "hanare-e2e",
+        "--workspace",
+        "--test",
+        "e2e",
         "--locked",
         "--no-fail-fast",
         "--",

@@ -4,6 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Creates a file that must not exist yet, mode 0600, durable when this returns. A file that could not be written whole
 /// is removed again.
@@ -71,15 +72,27 @@ pub fn remove(path: &Path) -> io::Result<bool> {
     }
 }
 
+/// How long [`lock`] waits for another process to let go. A child that a killed process had just forked holds its files
+/// until it executes its program: milliseconds, on a busy machine tens of them.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Holds a directory for this process: an exclusive lock on `NAME` inside it, until the file is dropped.
 ///
 /// # Errors
-/// `WouldBlock` if another process holds it.
+/// `WouldBlock` if another process holds it, and still does two seconds later.
 pub fn lock(directory: &Path, name: &str) -> io::Result<File> {
     let path = directory.join(name);
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
-    Ok(file)
+    let patient_until = Instant::now() + PATIENCE;
+    loop {
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < patient_until => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn parent(path: &Path) -> PathBuf {
@@ -114,5 +127,17 @@ mod tests {
         assert_eq!(lock(directory.path(), "lock").unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(held);
         lock(directory.path(), "lock").unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_a_dying_process_still_holds_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let held = lock(directory.path(), "lock").unwrap();
+        let dying = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            drop(held);
+        });
+        lock(directory.path(), "lock").unwrap();
+        dying.join().unwrap();
     }
 }

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod bad_days;
+mod device;
 mod enrolment;
 mod flood;
 mod interop;

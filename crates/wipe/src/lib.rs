@@ -1,5 +1,10 @@
 //! The wipe agent: when the day or the machine ends, no work data can be recovered from the room.
 
+pub mod boot;
 pub mod outcome;
+pub mod receipt;
+pub mod volume_kind;
 
+pub use boot::BootId;
 pub use outcome::{Method, Outcome, Reason, SkipKind, Skipped, Verdict, Verified, VolumeEnd};
+pub use volume_kind::VolumeKind;

@@ -9,6 +9,7 @@ use hanare_hq::admin;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::foreign;
+use crate::guards::Guards;
 use crate::output::Printer;
 
 /// How a command ends.
@@ -24,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) runtime: PathBuf,
     /// The flags that a process started by this one needs to talk and log alike.
     pub(crate) inherited: Vec<OsString>,
+    /// What stands between the rooms where this is headquarters.
+    pub(crate) guards: Guards,
 }
 
 impl Context {

@@ -11,6 +11,7 @@ mod environment;
 mod exit;
 mod failure;
 mod foreign;
+mod guards;
 mod help;
 mod input;
 mod output;
@@ -25,5 +26,6 @@ pub mod voice;
 
 pub use environment::language;
 pub use exit::Exit;
+pub use guards::Guards;
 pub use help::command;
-pub use program::main;
+pub use program::{main, main_with};

@@ -12,6 +12,7 @@ use crate::context::{Context, Outcome};
 use crate::environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::guards::Guards;
 use crate::help;
 use crate::output::{PrintError, Printer};
 use crate::voice::{Language, Voice};
@@ -49,6 +50,12 @@ struct Globals {
 /// Runs the program with these arguments, its own name first.
 #[must_use]
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    main_with(arguments, Guards::default())
+}
+
+/// The same with other guards; only a test's binary has any.
+#[must_use]
+pub fn main_with(arguments: impl Iterator<Item = OsString>, guards: Guards) -> ExitCode {
     let arguments = as_device(arguments.collect());
     let (language, json) = glance(&arguments);
     let language = language.unwrap_or_else(environment::language);
@@ -58,12 +65,12 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Err(error) => return not_run(&error, &arguments, language, json),
     };
     match Cli::from_arg_matches(&matches) {
-        Ok(cli) => run(cli, language),
+        Ok(cli) => run(cli, language, guards),
         Err(error) => not_run(&error, &arguments, language, json),
     }
 }
 
-fn run(cli: Cli, language: Language) -> ExitCode {
+fn run(cli: Cli, language: Language, guards: Guards) -> ExitCode {
     let Cli { globals, command } = cli;
     let Globals { lang: _, json, state, runtime, verbose, quiet } = globals;
     log(verbose, quiet, command.is_service());
@@ -72,6 +79,7 @@ fn run(cli: Cli, language: Language) -> ExitCode {
         out: Printer::new(Voice::new(language), json, quiet),
         state,
         runtime,
+        guards,
     };
     end(&context.out, command.run(&context))
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hanare_ledger::{Export, Head, Record, Verdict, verify};
-use hanare_model::Timestamp;
 use hanare_model::policy::compile;
+use hanare_model::{NodeKind, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -68,9 +68,9 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             json(&verified(hq, &lines, head))
         }
         Request::NodeRevoke(ask) => {
-            let before = registry.node_by_name(&ask.name).map(|row| row.public_key);
-            let answer = change(hq, uid, Request::NodeRevoke(ask), before).await?;
-            Ok(answer)
+            let leaving = registry.node_by_name(&ask.name).filter(|row| hears(hq, row));
+            let leaving = leaving.map(|row| row.public_key);
+            change(hq, uid, Request::NodeRevoke(ask), leaving).await
         }
         other @ (Request::CompanyAdd(_)
         | Request::CompanyRemove(_)
@@ -84,6 +84,14 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
     }
 }
 
+/// Whether a node can be told that it is revoked: it listens, or it has a session and may be about to listen again.
+fn hears(hq: &Hq, row: &NodeRow) -> bool {
+    let report = hq.report.borrow();
+    let age = report.peers.get(&row.public_key).and_then(|peer| peer.last_handshake_seconds);
+    hq.listens(&row.public_key)
+        || (row.kind != NodeKind::External && age.is_some_and(|age| age < SESSION_SECONDS))
+}
+
 /// Passes a change to the writer; with `leaving`, waits for the revoked node's word for as long as a farewell takes.
 async fn change(
     hq: &Arc<Hq>,
@@ -91,19 +99,18 @@ async fn change(
     request: Request,
     leaving: Option<hanare_model::PublicKey>,
 ) -> Result<Value, Problem> {
-    let listener = leaving.filter(|key| hq.listens(key));
-    if let Some(key) = listener {
+    if let Some(key) = leaving {
         // Before the commit, or the publisher would drop the peer with the notice still unsent.
         hq.depart(key);
     }
     let outcome = hq.writer.act(&format!("uid {uid}"), Act::Admin(Box::new(request))).await;
-    if let (Some(key), Err(_)) = (listener, &outcome) {
+    if let (Some(key), Err(_)) = (leaving, &outcome) {
         hq.farewell(&key);
     }
     let Outcome::Answer(mut answer) = outcome? else {
         return Err(Problem::Bug { text: "the writer gave no answer".to_owned() });
     };
-    if let Some(key) = listener {
+    if let Some(key) = leaving {
         let mut departing = hq.departing.subscribe();
         let gone = departing.wait_for(|departing| !departing.contains_key(&key));
         // The publisher ends the farewell at its deadline; an acknowledgement ends it sooner.

@@ -4,11 +4,17 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
 /// The lock's name in the state directory.
 const FILE_NAME: &str = "hq.lock";
+/// How long another process may take to let go: the worker of a `serve` that was killed notices by itself, and on a busy
+/// machine that takes tens of milliseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Held as long as it lives; the kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -36,7 +42,7 @@ pub enum LockError {
 }
 
 impl StateLock {
-    /// Takes it, without waiting.
+    /// Takes it; waits two seconds for a process that is ending.
     pub(crate) fn take(state: &Path) -> Result<Self, LockError> {
         let path = state.join(FILE_NAME);
         let io = |source| LockError::Io { path: path.clone(), source };
@@ -47,10 +53,18 @@ impl StateLock {
             .mode(0o600)
             .open(&path)
             .map_err(io)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Taken { path: state.to_owned() }),
-            Err(error) => Err(LockError::Io { path, source: error.into() }),
+        let patient_until = Instant::now() + PATIENCE;
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < patient_until => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    return Err(LockError::Taken { path: state.to_owned() });
+                }
+                Err(error) => return Err(LockError::Io { path, source: error.into() }),
+            }
         }
     }
 }

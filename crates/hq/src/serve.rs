@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -135,6 +136,7 @@ impl Server {
             orders,
             departing,
             listening: Mutex::new(BTreeMap::new()),
+            streams: AtomicU64::new(0),
         });
         let socket = AdminSocket::bind(&options.runtime)?;
         let socket_path = socket.path().to_owned();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use hanare_model::{PrivateKey, PublicKey, SigningKey, Timestamp};
@@ -32,6 +33,8 @@ pub(crate) struct Hq {
     pub departing: watch::Sender<BTreeMap<PublicKey, Instant>>,
     /// Nodes that listen for events, with the number of their newest stream.
     pub listening: Mutex<BTreeMap<PublicKey, u64>>,
+    /// Number of the next stream; never given twice, or the end of an old one could be taken for that of a newer.
+    pub streams: AtomicU64,
 }
 
 impl Hq {

@@ -19,6 +19,16 @@ const EVENTS: usize = 4096;
 /// What [`Core::next_wakeup`] answers if nothing is due.
 const IDLE: Duration = Duration::from_hours(1);
 
+/// Decides on the source address of a decrypted packet: `owner` is whose address it is by the longest matching prefix,
+/// `sender` is whose session brought it.
+pub type SourceCheck = fn(owner: Option<PeerIndex>, sender: PeerIndex) -> bool;
+
+/// The check of every program that ships: a peer speaks for its own addresses.
+#[must_use]
+pub fn own_addresses_only(owner: Option<PeerIndex>, sender: PeerIndex) -> bool {
+    owner == Some(sender)
+}
+
 /// All peers of one shard, without input or output: the caller brings datagrams, packets and the time, and carries away
 /// what comes out.
 pub struct Core {
@@ -28,6 +38,7 @@ pub struct Core {
     pub(crate) free: Vec<PeerIndex>,
     pub(crate) keys: BTreeMap<PublicKey, PeerIndex>,
     pub(crate) routes: Routes,
+    pub(crate) source_check: SourceCheck,
     pub(crate) indices: Indices,
     pub(crate) schedule: BTreeSet<(Instant, PeerIndex)>,
     /// Peers whose session has just come and whose packets wait.
@@ -52,6 +63,7 @@ impl Core {
             free: Vec::new(),
             keys: BTreeMap::new(),
             routes: Routes::default(),
+            source_check: own_addresses_only,
             indices: Indices::default(),
             schedule: BTreeSet::new(),
             ready: VecDeque::new(),
@@ -60,6 +72,11 @@ impl Core {
             drops: Drops::default(),
             now,
         }
+    }
+
+    /// Replaces the check of inner source addresses. For the tests that show what it is good for.
+    pub fn set_source_check(&mut self, check: SourceCheck) {
+        self.source_check = check;
     }
 
     /// This side's public key.

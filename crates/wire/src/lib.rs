@@ -24,6 +24,6 @@ mod receive;
 mod routes;
 mod transmit;
 
-pub use engine::Core;
+pub use engine::{Core, SourceCheck, own_addresses_only};
 pub use outcome::{ClockStep, Drops, Event, PeerIndex, PeerStats, Reason, Received, Sent, Transmit};
 pub use transmit::{MIN_OUT, OVERHEAD};

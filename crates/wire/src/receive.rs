@@ -64,7 +64,7 @@ impl Core {
             Opened::Keepalive => Received::Nothing,
             Opened::Packet { len, source } => {
                 link.heard_data();
-                if self.routes.find(source) == Some(peer) {
+                if (self.source_check)(self.routes.find(source), peer) {
                     Received::Packet { len, peer }
                 } else {
                     Received::Dropped(link.drop(Reason::Source))

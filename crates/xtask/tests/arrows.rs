@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("xtask", &["hanare", "hanare-lab"]),
     ("hanare-lab", &[]),
-    ("hanare-e2e", &["hanare-lab"]),
+    ("hanare-e2e", &["hanare-lab", "hanare"]),
     ("hanare-bench", &["hanare-host"]),
 ];
 

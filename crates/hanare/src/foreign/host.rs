@@ -14,9 +14,11 @@ pub(crate) fn host_error(error: HostError) -> Failure {
         HostError::BadName { name } => Failure::new(Exit::Input, "interface-name").with("name", name),
         HostError::NameTaken { name } => impossible("interface-taken").with("name", name),
         HostError::NoSuchInterface { name } => impossible("interface-missing").with("name", name),
-        HostError::Collision { prefix, route, interface } => {
-            impossible("collision").with("prefix", prefix).with("route", route).with("interface", interface)
-        }
+        // An overlap is bad input wherever it is found: somebody has to choose other prefixes.
+        HostError::Collision { prefix, route, interface } => Failure::new(Exit::Input, "collision")
+            .with("prefix", prefix)
+            .with("route", route)
+            .with("interface", interface),
         HostError::PortInUse { port } => impossible("port-in-use").with("port", port),
         HostError::ProgramMissing { program, package } => {
             impossible("program-missing").with("program", program).with("package", package)

@@ -14,6 +14,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::foreign;
+use crate::guards::Guards;
 
 /// How often headquarters is told how the data plane is.
 pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -23,6 +24,7 @@ const END_PATIENCE: Duration = Duration::from_secs(2);
 /// A running data plane.
 pub(super) struct DataPlane {
     handle: PlaneHandle,
+    guards: Guards,
 }
 
 impl DataPlane {
@@ -33,6 +35,7 @@ impl DataPlane {
         server: &Server,
         first: &Published,
         listen: SocketAddr,
+        guards: Guards,
     ) -> Result<Self, Failure> {
         let mut seed = [0; 32];
         SystemRandom::new()
@@ -45,14 +48,16 @@ impl DataPlane {
         let udp = Udp::from_fds(tunnel.udp.fds).map_err(foreign::udp_error)?;
         let (segmentation, addresses) = (first.segmentation.clone(), first.addresses.clone());
         hands
-            .run(move |hands| hands.segment(&segmentation).and_then(|()| hands.addresses(&addresses)))
+            .run(move |hands| {
+                (guards.segment)(hands, &segmentation).and_then(|()| hands.addresses(&addresses))
+            })
             .await
             .map_err(foreign::host_error)?;
         let config =
             PlaneConfig { tun, udp, private_key: server.private_key(), peers: first.peers.clone(), seed };
-        let handle = plane::spawn(config)
+        let handle = plane::spawn_with(config, guards.source_check)
             .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))?;
-        Ok(Self { handle })
+        Ok(Self { handle, guards })
     }
 
     /// For orders and questions.
@@ -73,7 +78,8 @@ impl DataPlane {
         self.handle.set_peers(stay.map(|(_, peer)| peer.clone()).collect()).map_err(gone)?;
         if from.segmentation != to.segmentation {
             let segmentation = to.segmentation.clone();
-            hands.run(move |hands| hands.segment(&segmentation)).await.map_err(foreign::host_error)?;
+            let segment = self.guards.segment;
+            hands.run(move |hands| segment(hands, &segmentation)).await.map_err(foreign::host_error)?;
         }
         if from.addresses != to.addresses {
             let addresses = to.addresses.clone();

@@ -56,7 +56,7 @@ async fn with_plane(
 ) -> Outcome {
     let mut published = server.published();
     let first = published.borrow_and_update().clone();
-    let plane = DataPlane::start(hands, server, &first, listen).await?;
+    let plane = DataPlane::start(hands, server, &first, listen, context.guards).await?;
     let socket = Listener::bind(interface).map_err(foreign::uapi_error)?;
     let service =
         Service::new(plane.handle().clone(), Access::ReadOnly, Some(server.private_key()), hanare_host::MARK);

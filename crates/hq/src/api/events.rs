@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -56,11 +57,10 @@ pub(crate) struct Feed {
 
 impl Feed {
     pub(crate) fn new(hq: Arc<Hq>, node: PublicKey) -> Self {
-        let number = hq.listening.lock().map_or(0, |mut listening| {
-            let number = listening.get(&node).map_or(0, |number| number.wrapping_add(1));
+        let number = hq.streams.fetch_add(1, Ordering::Relaxed);
+        if let Ok(mut listening) = hq.listening.lock() {
             listening.insert(node, number);
-            number
-        });
+        }
         let mut registry = hq.writer.watch();
         registry.mark_changed();
         Self { hq, node, number, registry, sent: None, alive_at: Instant::now() + ALIVE, ended: false }

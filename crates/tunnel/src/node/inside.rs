@@ -138,10 +138,13 @@ async fn probe(
     again: Arc<Notify>,
     reconnected: Arc<Notify>,
 ) {
+    let mut lost = false;
     loop {
         match open(&addresses, &identity).await {
             Ok(mut connection) => {
-                reconnected.notify_one();
+                if std::mem::replace(&mut lost, true) {
+                    reconnected.notify_one();
+                }
                 while let Some((rtt, hello)) = one_probe(&mut connection).await {
                     let answered = News::Answered { rtt: Some(rtt), clock: Some(hello.now) };
                     if news.send(answered).await.is_err() {
@@ -150,7 +153,10 @@ async fn probe(
                     let _ = timeout(PROBE_EVERY, again.notified()).await;
                 }
             }
-            Err(error) => tracing::debug!(?error, "no way to headquarters through the tunnel"),
+            Err(error) => {
+                tracing::debug!(?error, "no way to headquarters through the tunnel");
+                lost = true;
+            }
         }
         sleep(PAUSE).await;
     }
@@ -168,7 +174,8 @@ async fn one_probe(connection: &mut Connection) -> Option<(Duration, Hello)> {
     }
 }
 
-/// Keeps the events channel; starts over when the probe had to (the old connection is as dead as the probe's was).
+/// Keeps the events channel; starts over at once when the probe had to (the old connection is as dead as the probe's was):
+/// a revocation finds nobody while nobody listens.
 async fn listen(
     addresses: Vec<SocketAddr>,
     identity: Identity,
@@ -182,7 +189,7 @@ async fn listen(
         };
         let error = tokio::select! {
             ended = channel => ended.err(),
-            () = reconnected.notified() => None,
+            () = reconnected.notified() => continue,
         };
         if let Some(error @ ApiError::Refused(_)) = error {
             if news.send(News::Refused(error)).await.is_err() {

@@ -12,7 +12,7 @@ mod shard;
 use hanare_host::tun::Tun;
 use hanare_host::udp::Udp;
 use hanare_model::{PeerSet, PrivateKey};
-pub use hanare_wire::{ClockStep, Drops};
+pub use hanare_wire::{ClockStep, Drops, SourceCheck, own_addresses_only};
 pub use handle::{End, Event, Gone, PeerState, PlaneHandle, Snapshot};
 
 /// What a data plane is made of.
@@ -35,8 +35,16 @@ pub struct PlaneConfig {
 /// # Errors
 /// As the kernel says, if it gives no thread or no event descriptor.
 pub fn spawn(config: PlaneConfig) -> std::io::Result<PlaneHandle> {
+    spawn_with(config, own_addresses_only)
+}
+
+/// The same with another check of inner source addresses.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn spawn_with(config: PlaneConfig, source_check: SourceCheck) -> std::io::Result<PlaneHandle> {
     let (handle, orders) = handle::channel()?;
-    let shard = shard::Shard::new(config, orders);
+    let shard = shard::Shard::new(config, source_check, orders);
     std::thread::Builder::new().name("hanare-plane".to_owned()).spawn(move || shard.run())?;
     Ok(handle)
 }

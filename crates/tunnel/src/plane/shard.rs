@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hanare_host::tun::{self, Tun};
 use hanare_host::udp::{Family, Udp};
-use hanare_wire::Core;
+use hanare_wire::{Core, SourceCheck};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -54,10 +54,11 @@ struct Ready {
 }
 
 impl Shard {
-    pub(super) fn new(config: PlaneConfig, orders: Orders) -> Self {
+    pub(super) fn new(config: PlaneConfig, source_check: SourceCheck, orders: Orders) -> Self {
         let clock = Clock::new();
         let now = clock.now();
         let mut core = Core::new(&config.private_key, config.seed, now);
+        core.set_source_check(source_check);
         core.set_peers(&config.peers, now);
         let mtu = config.tun.mtu().unwrap_or(DEFAULT_MTU);
         prepare(&config.udp);

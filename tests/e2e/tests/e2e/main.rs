@@ -5,6 +5,7 @@
 mod bad_days;
 mod device;
 mod enrolment;
+mod external;
 mod flood;
 mod interop;
 mod isolation;

@@ -5,33 +5,35 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use boringtun::noise::rate_limiter::RateLimiter;
-use boringtun::noise::{Packet, TunnResult, handshake};
+use boringtun::noise::{Packet, Tunn, TunnResult, handshake};
 use boringtun::x25519;
 use hanare_model::{PrivateKey, PublicKey};
-use ring::hmac;
 
+use crate::credit::Credit;
 use crate::noise::reason;
 use crate::outcome::Reason;
 use crate::random::Random;
 
-/// Handshake messages in a second from which on the sender has to prove its address with a cookie. An initiation by a
-/// stranger costs one X25519 (about 60 µs): 1.5 % of a core.
-const LIMIT: u64 = 250;
-/// Sources that are told apart; fixed, so that a flood costs no memory. Two that share a slot share its rate.
-const SOURCES: usize = 512;
-/// Time that one initiation costs its source (50 in a second) …
-const COST: Duration = Duration::from_millis(20);
-/// … and how much of it may be owed: a room whose nodes share one address and come back at once.
-const CREDIT: Duration = Duration::from_secs(1);
+/// Handshake messages in a second that are tried although their sender did not prove its address with a cookie. An
+/// initiation by a stranger costs one X25519 (about 60 µs): 1.5 % of a core.
+const LIMIT: u32 = 250;
+/// What [`LIMIT`] is counted over.
+const PERIOD: Duration = Duration::from_secs(1);
 
 pub(crate) struct Identity {
     pub(crate) private: x25519::StaticSecret,
     public: x25519::PublicKey,
+    /// Checks both MACs of a message and writes the cookie for whoever lacks it; when that is asked is decided here.
     gate: RateLimiter,
     /// `Tunn` verifies again what has passed the gate; its own limiter must never interfere.
     pub(crate) unlimited: Arc<RateLimiter>,
-    sources: Vec<Option<Instant>>,
-    hash: hmac::Key,
+    /// When the current period began, and what was tried in it without a cookie.
+    period: Option<Instant>,
+    tried: u32,
+    /// What sources owe that anybody can write on a datagram …
+    claimed: Credit,
+    /// … and those that answered a cookie, which nobody else's datagrams are booked on.
+    proved: Credit,
 }
 
 /// What a handshake message turned out to be.
@@ -42,7 +44,7 @@ pub(crate) enum Admission {
     Response(u32),
     /// A cookie for this receiver index.
     Cookie(u32),
-    /// Under load: these first bytes of `out` are a cookie for the sender.
+    /// Too much of this is about: these first bytes of `out` are a cookie for the sender.
     Reply(usize),
     Dropped(Reason),
 }
@@ -51,12 +53,14 @@ impl Identity {
     pub(crate) fn new(private: &PrivateKey, random: &mut Random) -> Self {
         let private = x25519::StaticSecret::from(*private.expose());
         let public = x25519::PublicKey::from(&private);
-        let key: [u8; 8] = std::array::from_fn(|_| random.next_u32().to_le_bytes()[0]);
         Self {
-            gate: RateLimiter::new(&public, LIMIT),
+            // A limit of nothing: it always looks for a cookie.
+            gate: RateLimiter::new(&public, 0),
             unlimited: Arc::new(RateLimiter::new(&public, u64::MAX)),
-            sources: vec![None; SOURCES],
-            hash: hmac::Key::new(hmac::HMAC_SHA256, &key),
+            period: None,
+            tried: 0,
+            claimed: Credit::new(random),
+            proved: Credit::new(random),
             private,
             public,
         }
@@ -66,24 +70,32 @@ impl Identity {
         PublicKey::from_bytes(self.public.to_bytes())
     }
 
-    /// Checks a handshake message or a cookie: form, first MAC, cookie while under load, rate of its source.
+    /// Checks a handshake message or a cookie: form, first MAC, rate of its source. Whoever exceeds a rate that others can
+    /// use up in its name is sent a cookie instead of silence, and has a rate of its own from then on.
     pub(crate) fn admit(&mut self, from: IpAddr, datagram: &[u8], out: &mut [u8], now: Instant) -> Admission {
-        // Does nothing within a second of the last time; without it the limiter would say “under load” for good.
-        self.gate.reset_count();
-        let packet = match self.gate.verify_packet(Some(from), datagram, out) {
-            Ok(packet) => packet,
-            Err(TunnResult::WriteToNetwork(cookie)) => return Admission::Reply(cookie.len()),
-            Err(TunnResult::Err(error)) => return Admission::Dropped(reason(&error)),
-            Err(TunnResult::Done | TunnResult::WriteToTunnelV4(..) | TunnResult::WriteToTunnelV6(..)) => {
-                return Admission::Dropped(Reason::Malformed);
-            }
-        };
-        match packet {
-            Packet::HandshakeInit(initiation) => {
-                if !self.pay(from, now) {
-                    return Admission::Dropped(Reason::TooMany);
+        match self.gate.verify_packet(Some(from), datagram, out) {
+            Ok(packet) => self.look_into(&packet, |identity| identity.proved.pay(from, now)),
+            Err(TunnResult::WriteToNetwork(cookie)) => {
+                let cookie = cookie.len();
+                match Tunn::parse_incoming_packet(datagram) {
+                    Ok(packet) if self.try_unproved(&packet, from, now) => self.look_into(&packet, |_| true),
+                    Ok(_) => Admission::Reply(cookie),
+                    Err(error) => Admission::Dropped(reason(&error)),
                 }
-                match handshake::parse_handshake_anon(&self.private, &self.public, &initiation) {
+            }
+            Err(TunnResult::Err(error)) => Admission::Dropped(reason(&error)),
+            Err(TunnResult::Done | TunnResult::WriteToTunnelV4(..) | TunnResult::WriteToTunnelV6(..)) => {
+                Admission::Dropped(Reason::Malformed)
+            }
+        }
+    }
+
+    /// Takes a message apart; an initiation only once it is paid for.
+    fn look_into(&mut self, packet: &Packet<'_>, pay: impl FnOnce(&mut Self) -> bool) -> Admission {
+        match packet {
+            Packet::HandshakeInit(_) if !pay(self) => Admission::Dropped(Reason::TooMany),
+            Packet::HandshakeInit(initiation) => {
+                match handshake::parse_handshake_anon(&self.private, &self.public, initiation) {
                     Ok(half) => Admission::Initiation(PublicKey::from_bytes(half.peer_static_public)),
                     Err(error) => Admission::Dropped(reason(&error)),
                 }
@@ -94,36 +106,15 @@ impl Identity {
         }
     }
 
-    /// Books one initiation on its source: an IPv4 address, or the /64 that one IPv6 host has for itself.
-    fn pay(&mut self, from: IpAddr, now: Instant) -> bool {
-        let network = match from {
-            IpAddr::V4(address) => u64::from(address.to_bits()),
-            IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
-        };
-        let digest = hmac::sign(&self.hash, &network.to_be_bytes());
-        let slot = digest.as_ref().first_chunk().map_or(0, |bytes| usize::from(u16::from_le_bytes(*bytes)));
-        let Some(owed_until) = self.sources.get_mut(slot % SOURCES) else { return false };
-        let owed = owed_until.map_or(now, |until| until.max(now));
-        if owed + COST > now + CREDIT {
-            return false;
+    /// Whether a message without a cookie is tried: few come in all, and few from where it says it is from.
+    fn try_unproved(&mut self, packet: &Packet<'_>, from: IpAddr, now: Instant) -> bool {
+        if self.period.is_none_or(|began| now.saturating_duration_since(began) >= PERIOD) {
+            self.period = Some(now);
+            self.tried = 0;
         }
-        *owed_until = Some(owed + COST);
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_source_is_slowed_down_and_others_are_not() {
-        let mut random = Random::new(&[1; 32]);
-        let mut identity = Identity::new(&PrivateKey::from_bytes([1; 32]), &mut random);
-        let (now, one) = (Instant::now(), IpAddr::from([192, 0, 2, 1]));
-        let passed = (0..1000).filter(|_| identity.pay(one, now)).count();
-        assert_eq!(passed, 50);
-        assert!(identity.pay(IpAddr::from([192, 0, 2, 2]), now));
-        assert!(identity.pay(one, now + COST), "and the first recovers");
+        let may = self.tried < LIMIT
+            && (!matches!(packet, Packet::HandshakeInit(_)) || self.claimed.pay(from, now));
+        self.tried += u32::from(may);
+        may
     }
 }

@@ -12,6 +12,7 @@
 
 mod attempt;
 mod configure;
+mod credit;
 mod engine;
 mod identity;
 mod indices;

@@ -68,7 +68,8 @@ impl Service {
                 text.push_str("errno=0\n\n");
                 text
             }
-            Err(errno) => Zeroizing::new(format!("errno={errno}\n\n")),
+            // Negative, as wireguard-go says it and wg(8) reads it: a positive number is an error that nobody has a word for.
+            Err(errno) => Zeroizing::new(format!("errno={}\n\n", -errno)),
         }
     }
 

@@ -67,6 +67,66 @@ fn ten_thousand_initiations_cost_cookies_and_no_memory_and_a_node_still_gets_in(
     assert!(world.both_ways(0, 1));
 }
 
+/// How long a node needs to its first session while a forger sends `rate` initiations a second in its name; `None` if it has
+/// none after a minute. The forger spends the node's credit at once, and then whatever comes back in the moment in which it
+/// does. Without `cookies` the network swallows headquarters' cookies, and whoever is over its rate meets silence: what the
+/// guard is there against.
+fn until_a_session(seed: u64, rate: u64, cookies: bool) -> Option<std::time::Duration> {
+    let mut world = World::new(seed);
+    let hq = world.add(1, vec![peer(2, &["10.88.0.2/32"])]);
+    world.swallows = (!cookies).then_some(3);
+    let forged = initiations(&world, 50);
+    let send = |world: &mut World, count: u64| {
+        for number in 0..count {
+            let answer = world.receive(hq, outer(2), &forged[number as usize % forged.len()]);
+            assert!(!matches!(answer, Received::Packet { .. } | Received::Nothing), "{answer:?}");
+        }
+    };
+    send(&mut world, 60);
+    let towards_hq = Peer { endpoint: Some(outer(1)), initiate: true, ..peer(1, &["10.88.0.0/16"]) };
+    let node = world.add(2, vec![towards_hq]);
+    let begun = world.elapsed;
+    for tick in 0.. {
+        world.run(std::time::Duration::from_millis(20));
+        if world.stats(node, 1).connected {
+            break;
+        }
+        if world.elapsed - begun >= secs(60) {
+            return None;
+        }
+        send(&mut world, (tick + 1) * rate / 50 - tick * rate / 50);
+    }
+    let took = world.elapsed - begun;
+    world.run(secs(1));
+    assert!(world.both_ways(hq, node));
+    Some(took)
+}
+
+#[test]
+fn a_slow_flood_in_a_nodes_name_does_not_keep_it_out() {
+    for rate in [60, 100, 240] {
+        let times = |cookies| -> Vec<_> { (0..4).map(|seed| until_a_session(seed, rate, cookies)).collect() };
+        let guarded = times(true);
+        println!("measured: {rate} forged initiations a second: a session after {guarded:?}");
+        // One initiation for the cookie and, 5 s later as the protocol demands, one that shows it.
+        assert!(guarded.iter().all(|took| took.is_some_and(|took| took < secs(6))), "{rate}/s: {guarded:?}");
+        assert_eq!(times(false), [None; 4], "{rate}/s: the attack works where the cookies are swallowed");
+    }
+}
+
+#[test]
+fn a_cookie_that_was_not_asked_for_is_paid_from_a_credit_of_its_own() {
+    let mut world = World::pair(8, false);
+    world.run(secs(1));
+    assert!(world.both_ways(0, 1));
+    let forged = initiations(&world, 50);
+    // The node's own credit is used up in its name; what it still gets is a cookie, and never more than that.
+    let answers: Vec<_> = (0..200).map(|n| world.receive(0, outer(2), &forged[n % 50])).collect();
+    let cookies = answers.iter().filter(|answer| matches!(answer, Received::Reply { len: 64 })).count();
+    assert_eq!((cookies, world.nodes[0].core.drops().of(Reason::UnknownKey)), (150, 50));
+    assert!(world.both_ways(0, 1), "and the session does not notice");
+}
+
 #[test]
 fn a_recorded_session_played_again_does_nothing() {
     let mut world = World::pair(2, false);

@@ -68,6 +68,8 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     flying: BTreeMap<(Duration, u64), Flying>,
     serial: u64,
+    /// The type of the messages that the network swallows.
+    pub(crate) swallows: Option<u8>,
     pub(crate) sent: BTreeSet<u64>,
     /// Everything that was ever handed to the network.
     pub(crate) capture: Vec<Flying>,
@@ -126,6 +128,7 @@ impl World {
             nodes: Vec::new(),
             flying: BTreeMap::new(),
             serial: 0,
+            swallows: None,
             sent: BTreeSet::new(),
             capture: Vec::new(),
         }
@@ -221,7 +224,10 @@ impl World {
         self.capture.push(flying.clone());
         let copies = 1 + u64::from(self.dice.chance(self.weather.repeat_percent));
         for _ in 0..copies {
-            if self.weather.down || self.dice.chance(self.weather.loss_percent) {
+            if self.weather.down
+                || flying.bytes.first() == self.swallows.as_ref()
+                || self.dice.chance(self.weather.loss_percent)
+            {
                 continue;
             }
             let (least, most) = self.weather.delay_ms;

@@ -169,10 +169,14 @@ fn nobody_sets_an_interface_that_headquarters_manages() {
             let socket = format!("UNIX-CONNECT:/run/wireguard/{interface}.sock");
             let answer =
                 host.run("socat", ["-t", "5", "-", &socket], "set=1\nreplace_peers=true\n\n", SOON)?;
-            // EPERM, in the number that the protocol gives to errors.
-            assert_eq!(answer.stdout.trim(), "errno=1", "{interface}");
+            assert_eq!(answer.stdout.trim(), "errno=-1", "{interface}: EPERM");
             let refused = host.attempt(&format!("wg set {interface} listen-port 4000"))?;
             assert!(!refused.good(), "wg(8) is refused");
+            assert!(
+                refused.stderr.contains("Operation not permitted"),
+                "and can say why: {}",
+                refused.stderr
+            );
             assert_eq!(host.sh(&format!("wg show {interface} peers"))?.stdout, before);
         }
         assert!(pc.host.pings(deployment.hq.socket(false, 0)?.ip(), 2)?);

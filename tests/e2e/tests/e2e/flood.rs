@@ -1,6 +1,8 @@
 //! Hostile datagrams at full rate: the session lives, memory stays flat, cookies are asked for.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -121,6 +123,50 @@ fn initiations_with_a_valid_mac1_from_spoofed_addresses() {
         );
         assert!(count(Message::Initiation) >= 9_900, "the attack took place: {tally:?}");
         assert!(count(Message::Cookie) > 0, "headquarters asks for cookies: {tally:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_slow_flood_in_a_nodes_name() {
+    inside("flood::a_slow_flood_in_a_nodes_name", LIMIT, |lab| {
+        let (mut deployment, _pc, attacker) = under_attack(lab)?;
+        let key = key_of(&deployment.hq.ask(&["hq", "status"])?);
+        let mut victim = deployment.place("victim")?;
+        victim.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
+        let address = victim.host.sh("ip -4 -o address show dev eth0")?.stdout;
+        let address =
+            address.split_whitespace().nth(3).and_then(|net| net.split('/').next()).unwrap().to_owned();
+        // The victim's address is the attacker's own to send from, but not to answer or to ask for.
+        attacker.sh("ping -n -c 1 192.0.2.1")?;
+        attacker.sh(&format!("ip route add local {address} dev lo"))?;
+        attacker.sh("sysctl -q -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2")?;
+        let socket = attacker.within(move || UdpSocket::bind((address.as_str(), 51_820)).unwrap())?;
+        let capture = Capture::everywhere(lab)?;
+        let over = Arc::new(AtomicBool::new(false));
+        let forger = std::thread::spawn({
+            let over = Arc::clone(&over);
+            move || {
+                let forged: Vec<Vec<u8>> = (0..50).map(|number| initiation(key, number)).collect();
+                for datagram in forged.iter().cycle() {
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let _refused = socket.send_to(datagram, "192.0.2.1:51820");
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+        });
+        std::thread::sleep(Duration::from_secs(2));
+        let begun = now();
+        victim.node.up(&[])?;
+        deployment.until_it_pings(&victim.host, Duration::from_secs(20))?;
+        println!("measured: 200 forged initiations a second: up after {} ms", (now() - begun).as_millis());
+        over.store(true, Ordering::Relaxed);
+        forger.join().unwrap();
+        let tally = Captured::tally(&capture.stop()?, &Ports::default());
+        let count = |message| tally.get(&Kind::WireGuard(message)).copied().unwrap_or(0);
+        assert!(count(Message::Initiation) > 200 && count(Message::Cookie) > 50, "{tally:?}");
         Ok(())
     });
 }

@@ -16,6 +16,7 @@ mod room;
 mod status;
 mod unlock;
 mod up;
+mod wipe;
 mod worker;
 
 use clap::Subcommand;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Down(down::Args),
     Leave(leave::Args),
     Unlock(unlock::Args),
+    #[command(subcommand)]
+    Wipe(wipe::Command),
     Device(device::Args),
     #[command(subcommand, hide = true)]
     Worker(worker::Command),
@@ -76,6 +79,7 @@ impl Command {
             Self::Down(args) => args.run(context),
             Self::Leave(args) => args.run(context),
             Self::Unlock(args) => args.run(context),
+            Self::Wipe(command) => command.run(context),
             Self::Device(args) => args.run(context),
             Self::Worker(command) => command.run(context),
             Self::Guard(args) => args.run(context),

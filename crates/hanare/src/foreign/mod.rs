@@ -7,6 +7,7 @@ mod node;
 mod reasons;
 mod serve;
 mod values;
+mod wipe;
 
 pub(crate) use device::{device_error, tun_error, uapi_error, udp_error};
 pub(crate) use host::host_error;
@@ -16,3 +17,4 @@ pub(crate) use node::{
 };
 pub(crate) use serve::{init_error, serve_error};
 pub(crate) use values::value_reason;
+pub(crate) use wipe::receipt_error;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hanare_ledger::{Hash, Head, sshsig};
 use hanare_model::VerifyKey;
+use serde::Serialize;
 
 use super::document::{ChainState, Receipt};
 use super::error::ReceiptError;
@@ -37,7 +38,8 @@ pub struct Listing {
 }
 
 /// What is wrong with a chain.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(tag = "fault", rename_all = "kebab-case")]
 pub enum ChainFault {
     /// Receipts are missing.
     #[error("receipts {first} to {last} are missing")]

@@ -2,6 +2,7 @@
 
 use hanare_ledger::sshsig::{self, Namespace, SshsigError};
 use hanare_model::VerifyKey;
+use serde::Serialize;
 
 use super::document::Receipt;
 
@@ -11,7 +12,8 @@ pub const NAMESPACE: Namespace = Namespace::new("hanare-receipt");
 pub const MAX_LEN: u64 = 256 * 1024;
 
 /// Why something is not a receipt of that machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Refused {
     /// There is no signature beside it.
     #[error("there is no signature beside it")]

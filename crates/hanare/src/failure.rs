@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::path::Path;
 
 use crate::exit::Exit;
 use crate::voice::{Argument, Voice};
@@ -77,6 +78,16 @@ impl Failure {
     /// Adds a fact that has words of its own in every language.
     pub(crate) fn with_phrase(mut self, name: &'static str, phrase: Phrase) -> Self {
         self.facts.push((name, Fact::Message(phrase)));
+        self
+    }
+
+    /// Puts a policy's file before the place in it: headquarters saw the text, and not where it came from.
+    pub(crate) fn in_file(mut self, path: &Path) -> Self {
+        for (name, fact) in &mut self.facts {
+            if let ("policy", "place", Fact::Value(place)) = (self.code, *name, fact) {
+                *place = format!("{}:{place}", path.display());
+            }
+        }
         self
     }
 

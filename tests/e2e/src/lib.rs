@@ -1,9 +1,13 @@
 //! What the end-to-end tests share: bare devices of several implementations, and a small deployment.
 
 mod bare;
+mod database;
 mod deployment;
 mod pinger;
+mod refusal;
 
 pub use bare::{Bare, Implementation, Keys, configure, keys};
+pub use database::Stranger;
 pub use deployment::{Deployment, Place, long};
 pub use pinger::{Pinger, now};
+pub use refusal::Refusal;

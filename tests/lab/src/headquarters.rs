@@ -32,6 +32,18 @@ impl Headquarters {
     /// If either fails or it does not forward in time.
     pub fn open(host: &Host, program: &Program, init: &[&str], serve: &[&str]) -> Result<Self> {
         program.run(host, &[&["hq", "init"], init].concat())?;
+        Self::serve(host, program, serve)
+    }
+
+    /// Runs `hq serve` on a state that is there already, and waits until it forwards.
+    ///
+    /// # Errors
+    /// If it does not forward in time.
+    pub fn open_again(host: &Host, program: &Program) -> Result<Self> {
+        Self::serve(host, program, &[])
+    }
+
+    fn serve(host: &Host, program: &Program, serve: &[&str]) -> Result<Self> {
         let serve: Vec<String> = serve.iter().map(|word| (*word).to_owned()).collect();
         let daemon = start(host, program, &serve, 0)?;
         let mut headquarters = Self {

@@ -35,7 +35,7 @@ impl Command {
             Self::Apply { file } => {
                 let text = input::text(&file)?;
                 parse(&text, &file)?;
-                let shown = context.ask(PolicyApply { text })?;
+                let shown = context.ask(PolicyApply { text }).map_err(|failure| failure.in_file(&file))?;
                 let said = if shown.changed { "policy-applied" } else { "policy-unchanged" };
                 context.out.talk(said, &[]);
                 context.out.result("policy.apply", &shown, |_| String::new())?;

@@ -21,6 +21,9 @@ use header::Header;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 pub use split::Segments;
 
+/// Where TUN devices come from.
+const NODE: &str = "/dev/net/tun";
+
 /// Why a TUN device cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum TunError {
@@ -77,6 +80,8 @@ impl Tun {
         if !fits || name.contains(|c: char| c == '/' || c.is_whitespace() || c == '\0' || c == '%') {
             return Err(TunError::Name(name.to_owned()));
         }
+        // `tun-rs` would make the device node, a change to this machine that nobody records or undoes.
+        std::fs::metadata(NODE).map_err(TunError::Unavailable)?;
         let device = tun_rs::DeviceBuilder::new()
             .name(name)
             .offload(wanted != Offload::None)

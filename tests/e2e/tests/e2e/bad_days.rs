@@ -1,59 +1,66 @@
-//! Bad days: what happened, why, what to do, and the exit status that the interface promises.
+//! Bad days at headquarters: what happened, why, what to do, and the exit status that the interface promises.
 
 use std::time::Duration;
 
-use hanare_e2e::Deployment;
-use hanare_lab::{Headquarters, Output, Program, Result, inside};
-use serde_json::Value;
+use hanare_e2e::{Deployment, Refusal, long};
+use hanare_lab::{Headquarters, Program, Result, inside, until};
+use rustix::process::Signal;
 
-const LIMIT: Duration = Duration::from_mins(3);
-
-/// An error on the record: its status, and a document with all four parts.
-#[track_caller]
-fn assert_error(output: &Output, status: i32) {
-    assert_eq!(output.code(), Some(status), "{output:?}");
-    let document: Value =
-        serde_json::from_str(&output.stdout).unwrap_or_else(|why| panic!("{why}: {output:?}"));
-    assert_eq!(document["schema"], "hanare.error/1", "{document}");
-    for part in ["code", "text", "cause", "fix"] {
-        assert!(document[part].as_str().is_some_and(|text| !text.is_empty()), "{part} of {document}");
-    }
-}
+const LIMIT: Duration = Duration::from_mins(10);
+const INIT: [&str; 6] = ["hq", "init", "--company", "aoba", "--endpoint", "192.0.2.1:51820"];
 
 #[test]
 fn headquarters_refuses_what_it_cannot_do() {
     inside("bad_days::headquarters_refuses_what_it_cannot_do", LIMIT, |lab| {
         let program = Program::built()?;
         let host = lab.host("hq")?;
-        let init = ["--json", "hq", "init", "--company", "aoba", "--endpoint", "192.0.2.1:51820"];
-        program.run(&host, &init)?;
-        assert_error(&program.attempt(&host, &init, "")?, 6);
-        assert_error(&program.attempt(&host, &["--json", "hq", "status"], "")?, 5);
-        assert_error(
-            &program.attempt(&host, &["--json", "room", "add", "Kofu", "--company", "aoba"], "")?,
-            2,
-        );
-        // The port is in use.
+        let serve = |refusal: Refusal, more: &[&str]| {
+            refusal.of(&program, &host, &[&["hq", "serve"], more].concat(), "")
+        };
+        serve(Refusal(3, "hq-absent"), &[])?;
+        program.run(&host, &INIT)?;
+        Refusal(6, "hq-exists").of(&program, &host, &INIT, "")?;
+        Refusal(5, "hq-not-running").of(&program, &host, &["hq", "status"], "")?;
+        // The ports are in use: WireGuard's and the API's.
         let blocker = host.within(|| std::net::UdpSocket::bind("[::]:51820"))?.unwrap();
-        assert_error(&program.attempt(&host, &["--json", "hq", "serve"], "")?, 4);
+        let said = serve(Refusal(4, "port-in-use"), &[])?;
+        assert!(said["text"].as_str().unwrap().contains("51820"), "{said}");
         drop(blocker);
-        // An interface name that is too long, and one that is taken.
-        assert_error(
-            &program.attempt(
-                &host,
-                &["--json", "hq", "serve", "--interface", "a-name-that-is-too-long"],
-                "",
-            )?,
-            3,
-        );
+        let blocker = host.within(|| std::net::TcpListener::bind("[::]:51821"))?.unwrap();
+        let said = serve(Refusal(4, "api-bind"), &[])?;
+        assert!(said["text"].as_str().unwrap().contains("51821"), "{said}");
+        drop(blocker);
+        serve(Refusal(3, "interface-name"), &["--interface", "a-name-that-is-too-long"])?;
         host.sh("ip link add taken type bridge")?;
-        assert_error(&program.attempt(&host, &["--json", "hq", "serve", "--interface", "taken"], "")?, 4);
-        // A database from the future.
-        let database = host.directory().join("state/hq.sqlite3");
-        assert!(database.exists());
-        std::fs::write(&database, b"this is not a database, it is a text that is long enough").unwrap();
-        let corrupt = program.attempt(&host, &["--json", "hq", "serve"], "")?;
-        assert!(matches!(corrupt.code(), Some(3 | 4)), "{corrupt:?}");
+        serve(Refusal(4, "interface-taken"), &["--interface", "taken"])?;
+        // The overlay is the server's own network.
+        host.sh("ip link add lan type bridge")?;
+        host.sh("ip address add 10.88.7.1/24 dev lan")?;
+        host.sh("ip link set lan up")?;
+        let said = serve(Refusal(3, "collision"), &[])?.to_string();
+        assert!(said.contains("10.88.0.0/16") && said.contains("10.88.7.0/24"), "both prefixes: {said}");
+        host.sh("ip link delete lan")?;
+        // No TUN device.
+        host.sh("mount -t tmpfs none /dev/net")?;
+        serve(Refusal(4, "no-tun"), &[])?;
+        host.sh("umount /dev/net")?;
+        // None of this left anything behind.
+        assert!(!host.attempt("ip link show hnhq0")?.good());
+        assert_eq!(host.sh("nft list tables")?.stdout, "");
+        Headquarters::open_again(&host, &program)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn two_headquarters_on_one_state_are_one_too_many() {
+    inside("bad_days::two_headquarters_on_one_state_are_one_too_many", LIMIT, |lab| {
+        let deployment = Deployment::open(lab)?;
+        let host = &deployment.hq.host;
+        Refusal(4, "busy").of(&deployment.program, host, &["hq", "serve", "--interface", "hnhq1"], "")?;
+        let other = ["hq", "serve", "--listen", "[::]:1", "--api", "[::]:2", "--interface", "hnhq1"];
+        Refusal(4, "busy").of(&deployment.program, host, &other, "")?;
+        deployment.hq.ask(&["hq", "status"])?;
         Ok(())
     });
 }
@@ -63,19 +70,66 @@ fn an_acknowledged_command_survives_kill_9() {
     inside("bad_days::an_acknowledged_command_survives_kill_9", LIMIT, |lab| {
         let program = Program::built()?;
         let host = lab.host("hq")?;
-        let mut hq = Headquarters::open(
-            &host,
-            &program,
-            &["--company", "aoba", "--endpoint", "192.0.2.1:51820"],
-            &[],
-        )?;
-        for round in 0..5 {
-            hq.admin(&["room", "add", &format!("kofu/{round}"), "--company", "aoba"])?;
-            hq.daemon.kill()?;
+        let mut hq = Headquarters::open(&host, &program, &INIT[2..], &[])?;
+        let rounds = if long() { 200 } else { 30 };
+        let (mut rooms, mut tries) = (0, 0);
+        for round in 0..rounds {
+            // Killed at once after an answer, and killed while commands are under way.
+            let room = format!("kofu/a{round}");
+            hq.admin(&["room", "add", &room, "--company", "aoba"])?;
+            let mut acknowledged = vec![room];
+            if round % 2 == 1 {
+                let (program, host) = (program.clone(), host.clone());
+                let busy = std::thread::spawn(move || {
+                    let mut done = Vec::new();
+                    for number in 0.. {
+                        let room = format!("gujo/b{round}-{number}");
+                        match program.run(&host, &["room", "add", &room, "--company", "aoba"]) {
+                            Ok(_) => done.push(room),
+                            Err(_) => break,
+                        }
+                    }
+                    done
+                });
+                std::thread::sleep(Duration::from_millis(20 + 7 * round));
+                hq.daemon.kill()?;
+                acknowledged.extend(busy.join().unwrap());
+            } else {
+                hq.daemon.kill()?;
+            }
+            // At once: whoever was killed may not yet be gone.
             hq.start_again()?;
-            let rooms = hq.ask(&["room", "list"])?.to_string();
-            assert!(rooms.contains(&format!("kofu/{round}")), "{rooms}");
+            tries += 1;
+            let known = hq.ask(&["room", "list"])?.to_string();
+            for room in &acknowledged {
+                assert!(known.contains(&format!("\"{room}\"")), "{room} was acknowledged: {known}");
+            }
+            rooms += acknowledged.len();
         }
+        hq.admin(&["ledger", "verify"]).map(drop).or_else(|_| -> Result<()> {
+            // Without a key from elsewhere the best answer is 7.
+            assert_eq!(program.attempt(&host, &["ledger", "verify"], "")?.code(), Some(7));
+            Ok(())
+        })?;
+        println!(
+            "measured: {tries} starts right after SIGKILL, all good; {rooms} acknowledged rooms, all there"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn serve_starts_at_once_after_only_its_host_process_was_killed() {
+    inside("bad_days::serve_starts_at_once_after_only_its_host_process_was_killed", LIMIT, |lab| {
+        let program = Program::built()?;
+        let host = lab.host("hq")?;
+        let mut hq = Headquarters::open(&host, &program, &INIT[2..], &[])?;
+        for _ in 0..30 {
+            // `Daemon::kill` waits for the worker; systemd, like here, does not.
+            hq.daemon.signal(Signal::KILL)?;
+            hq.start_again()?;
+        }
+        println!("measured: 30 starts while the killed one's worker still ran, all good");
         Ok(())
     });
 }
@@ -84,47 +138,61 @@ fn an_acknowledged_command_survives_kill_9() {
 fn a_duplicate_or_an_overlap_is_refused() {
     inside("bad_days::a_duplicate_or_an_overlap_is_refused", LIMIT, |lab| {
         let deployment = Deployment::open(lab)?;
-        let attempt = |arguments: &[&str]| -> Result<Output> {
-            deployment.program.attempt(&deployment.hq.host, &[&["--json"], arguments].concat(), "")
+        let refused = |refusal: Refusal, arguments: &[&str]| {
+            refusal.of(&deployment.program, &deployment.hq.host, arguments, "")
         };
-        attempt(&["company", "add", "aoba"])?.must()?;
-        assert_error(&attempt(&["room", "add", "kofu/306", "--company", "midori"])?, 3);
-        attempt(&["room", "add", "kofu/400", "--company", "aoba", "--prefix", "10.88.200.0/24"])?.must()?;
-        assert_error(
-            &attempt(&["room", "add", "kofu/401", "--company", "aoba", "--prefix", "10.88.200.0/25"])?,
-            3,
-        );
-        assert_error(&attempt(&["invite", "kofu/999", "--kind", "endpoint"])?, 3);
-        assert_error(&attempt(&["node", "revoke", "nobody"])?, 2);
+        deployment.hq.admin(&["company", "add", "aoba"])?;
+        deployment.hq.admin(&["company", "add", "hana", "--name", "花"])?;
+        deployment.hq.admin(&["company", "add", "hana", "--name", "花"])?;
+        refused(Refusal(3, "exists"), &["company", "add", "hana", "--name", "華"])?;
+        deployment.hq.admin(&["room", "add", "kofu/306", "--company", "aoba"])?;
+        refused(Refusal(3, "exists"), &["room", "add", "kofu/306", "--company", "midori"])?;
+        let add = |room: &'static str, prefix: &'static str| {
+            ["room", "add", room, "--company", "aoba", "--prefix", prefix]
+        };
+        deployment.hq.admin(&add("kofu/400", "10.88.200.0/24"))?;
+        refused(Refusal(3, "overlap"), &add("kofu/401", "10.88.200.0/25"))?;
+        refused(Refusal(3, "prefix"), &add("kofu/401", "192.168.1.0/24"))?;
+        refused(Refusal(3, "missing"), &["invite", "kofu/999", "--kind", "endpoint"])?;
+        refused(Refusal(3, "missing"), &["room", "add", "kofu/9", "--company", "nobody"])?;
+        refused(Refusal(2, "wants-yes"), &["node", "revoke", "nobody"])?;
+        refused(Refusal(3, "missing"), &["node", "revoke", "nobody", "--yes"])?;
+        refused(Refusal(2, "wants-yes"), &["room", "remove", "kofu/400"])?;
+        refused(Refusal(2, "wants-yes"), &["company", "remove", "hana"])?;
+        refused(Refusal(2, "wants-yes"), &["office", "remove", "kofu"])?;
+        for remove in [["room", "remove", "kofu/400"], ["company", "remove", "hana"]] {
+            let dry = deployment.hq.ask(&[&remove[..], &["--dry-run"]].concat())?;
+            assert_eq!(dry["dry_run"], true);
+            deployment.hq.admin(&[&remove[..], &["--yes"]].concat())?;
+        }
         Ok(())
     });
 }
 
 #[test]
-fn a_node_says_what_it_lacks() {
-    inside("bad_days::a_node_says_what_it_lacks", LIMIT, |lab| {
-        let mut deployment = Deployment::open(lab)?;
-        let mut pc = deployment.place("pc")?;
-        let program = deployment.program.clone();
-        assert_error(&program.attempt(&pc.host, &["--json", "up"], "")?, 4);
-        pc.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
-        assert_error(
-            &program.attempt(&pc.host, &["--json", "up", "--interface", "a-name-that-is-too-long"], "")?,
-            3,
-        );
-        // Without CAP_NET_ADMIN.
-        let mut command = pc.host.command("setpriv");
-        command.args(["--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]).arg(program.path());
-        command.args(["--json", "--state"]).arg(pc.host.directory().join("state")).args([
-            "--runtime",
-            "/run/hanare",
-            "up",
-        ]);
-        assert_error(&hanare_lab::run(&mut command, "", LIMIT)?, 4);
-        pc.node.up(&[])?;
-        // Two at once.
-        assert_error(&program.attempt(&pc.host, &["--json", "up", "--interface", "hn1"], "")?, 4);
-        assert!(pc.host.pings(deployment.hq.addresses[0], 2)?, "the first one notices nothing");
+fn a_policy_that_says_what_nobody_knows_is_refused_with_its_place() {
+    inside("bad_days::a_policy_that_says_what_nobody_knows_is_refused_with_its_place", LIMIT, |lab| {
+        let deployment = Deployment::open(lab)?;
+        let file = deployment.hq.host.directory().join("policy.toml");
+        let name = file.to_string_lossy().into_owned();
+        let good = "version = 1\n\n[[allow]]\nfrom = \"company:aoba\"\nto = \"hq\"\nprotocol = \"any\"\nreason = \"test\"\n";
+        for (text, place) in [
+            (format!("{good}colour = \"red\"\n"), ":8:"),
+            (format!("{good}[defaults\n"), ":8:"),
+            (good.replace("version = 1", "version = 2"), ":1:"),
+            (good.replace("company:aoba", "company:nobody"), ":4:"),
+        ] {
+            std::fs::write(&file, &text).unwrap();
+            let said = Refusal(3, "policy").of(
+                &deployment.program,
+                &deployment.hq.host,
+                &["policy", "apply", &name],
+                "",
+            )?;
+            let told = format!("{} {}", said["text"], said["cause"]);
+            assert!(told.contains(&format!("{name}{place}")), "line {place} of {told}\n{text}");
+        }
+        assert_eq!(deployment.hq.ask(&["policy", "show"])?["text"], "", "nothing of it is in force");
         Ok(())
     });
 }
@@ -140,7 +208,9 @@ fn sigterm_ends_both_sides_at_once_and_cleanly() {
         assert!(pc.host.sh("nft list tables")?.stdout.contains("hanare"), "its kill switch is not");
         let status = deployment.hq.daemon.stop(Duration::from_secs(5))?;
         assert!(status.success(), "serve: {status}");
-        assert!(!deployment.hq.host.attempt("ip link show hnhq0")?.good());
+        until("the interface's end", Duration::from_secs(1), || {
+            !deployment.hq.host.attempt("ip link show hnhq0").is_ok_and(|output| output.good())
+        })?;
         Ok(())
     });
 }

@@ -190,18 +190,34 @@ fn a_captured_session_replayed() {
             .collect();
         assert!(payloads.len() > 40, "{}", payloads.len());
         let before = deployment.hq.daemon.memory();
-        let endpoint = || -> Result<String> { Ok(deployment.hq.host.sh("wg show all endpoints")?.stdout) };
-        let endpoints = endpoint()?;
+        let endpoints = || endpoints(&deployment.hq.host);
+        let places = endpoints()?;
+        // Where the two nodes are, and nobody else: an answer that says nothing proves nothing.
+        let hosts: Vec<&str> =
+            places.iter().filter_map(|place| place.rsplit_once(':')).map(|(ip, _)| ip).collect();
+        assert_eq!(hosts, ["192.0.2.10", "192.0.2.12"], "{places:?}");
+        let replayed = payloads.clone();
         attacker.within(move || {
             let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-            for payload in (0..20).flat_map(|_| &payloads) {
+            for payload in (0..20).flat_map(|_| &replayed) {
                 let _refused = socket.send_to(payload, "192.0.2.1:51820");
             }
         })?;
         judge("a captured session replayed 20 times", &deployment, before, &pings)?;
-        assert_eq!(endpoint()?, endpoints, "a replay moves nobody");
+        assert_eq!(endpoints()?, places, "a replay moves nobody");
+        assert!(payloads.iter().any(|payload| payload.first() == Some(&1)), "a handshake was among them");
+        println!("measured: {} datagrams replayed from another address, 20 times each", payloads.len());
         Ok(())
     });
+}
+
+/// Where headquarters sends to, as wg(8) sees it; sorted.
+fn endpoints(hq: &Host) -> Result<Vec<String>> {
+    let shown = hq.sh("wg show hnhq0 endpoints")?.stdout;
+    let places = shown.lines().filter_map(|line| Some(line.split_once('\t')?.1.to_owned()));
+    let mut places: Vec<String> = places.collect();
+    places.sort();
+    Ok(places)
 }
 
 /// A first message as a stranger would send it: right in form, from a key that headquarters does not know.

@@ -3,6 +3,9 @@
 #![cfg(test)]
 
 mod bad_days;
+mod bad_disks;
+mod bad_invites;
+mod bad_nodes;
 mod device;
 mod enrolment;
 mod external;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hanare_host::hands::{Ended, UnlockPolicy};
 use hanare_tunnel::control::Client;
 use hanare_tunnel::node::{UpOptions, run_host_process};
+use serde_json::json;
 
 use super::hq::ended;
 use crate::context::{Context, Outcome};
@@ -86,6 +87,8 @@ impl Args {
                 return Ok(code.map_or(Exit::Bug, Exit::from_code));
             }
             if Client::new(&context.runtime).status().is_ok() {
+                let document = json!({"interface": self.interface, "pid": child.id(), "log": path});
+                context.out.result("up", &document, |_| String::new())?;
                 context.out.talk("up-runs", &[("log", &path.display())]);
                 return Ok(Exit::Good);
             }

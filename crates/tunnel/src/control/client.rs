@@ -8,6 +8,14 @@ use super::{ControlError, MAX_LINE, Problem, Reply, Request, SOCKET, Status};
 
 /// `leave` waits for headquarters and for the undo log.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What a daemon that is not there, or that ends while it is asked, looks like.
+const GONE: [io::ErrorKind; 5] = [
+    io::ErrorKind::NotFound,
+    io::ErrorKind::ConnectionRefused,
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::BrokenPipe,
+    io::ErrorKind::UnexpectedEof,
+];
 
 /// Asks the daemon of one runtime directory. Connects anew for each request.
 #[derive(Debug, Clone)]
@@ -74,7 +82,7 @@ impl Client {
         let socket = self.runtime.join(SOCKET);
         let line = self.exchange(request).map_err(|source| {
             let kind = source.kind();
-            if kind == io::ErrorKind::NotFound || kind == io::ErrorKind::ConnectionRefused {
+            if GONE.contains(&kind) {
                 ControlError::NotRunning { path: socket }
             } else if kind == io::ErrorKind::PermissionDenied {
                 // A directory on the way keeps strangers out; say it as the daemon would.
@@ -95,7 +103,9 @@ impl Client {
         stream.write_all(line.as_bytes())?;
         let mut answer = String::new();
         let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
-        BufReader::new(stream.take(limit)).read_line(&mut answer)?;
+        if BufReader::new(stream.take(limit)).read_line(&mut answer)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         Ok(answer)
     }
 }

@@ -10,6 +10,7 @@ mod device;
 mod enrolment;
 mod external;
 mod flood;
+mod interface;
 mod interop;
 mod isolation;
 mod kill_switch;

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     overlay: Option<Ipv4Net>,
     #[arg(long, value_name = "CIDR6")]
     overlay6: Option<Ipv6Net>,
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', num_args = 1..)]
     network: Vec<IpNet>,
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     dns: Vec<IpAddr>,

@@ -11,6 +11,7 @@ pub mod lease;
 pub mod peer;
 pub mod plan;
 pub mod policy;
+pub mod position;
 pub mod time;
 
 pub use filter::{Flow, PortRange, Segmentation, Service};
@@ -19,4 +20,5 @@ pub use invite::{Invite, InviteError, InviteId, InviteSecret, SpkiPin};
 pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey, SigningKey, VerifyKey};
 pub use lease::{HqPeer, Internet, Lease, NodeKind, Signed, Tombstone};
 pub use peer::{Endpoint, Peer, PeerSet};
+pub use position::Position;
 pub use time::Timestamp;

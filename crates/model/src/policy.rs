@@ -16,6 +16,7 @@ pub use fault::Fault;
 
 use crate::filter::Service;
 use crate::id::{CompanyId, RoomId};
+pub use crate::position::Position;
 
 /// The version that this code reads.
 pub const VERSION: u32 = 1;
@@ -105,15 +106,6 @@ pub enum Party {
     Hq,
     /// `service:NAME`.
     Service(String),
-}
-
-/// A place in the policy's text, from 1; the column counts characters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// Line.
-    pub line: usize,
-    /// Column.
-    pub column: usize,
 }
 
 /// What is wrong with a policy, and where.

@@ -2,7 +2,9 @@
 
 pub mod boot;
 pub mod outcome;
+pub mod policy;
 pub mod receipt;
+mod system;
 pub mod volume_kind;
 
 pub use boot::BootId;

@@ -71,7 +71,8 @@ struct Ports(Vec<Port>);
 struct Port(PortRange);
 
 pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
-    let at = |span: Range<usize>, fault: Fault| PolicyError { position: position(text, span.start), fault };
+    let at =
+        |span: Range<usize>, fault: Fault| PolicyError { position: Position::of(text, span.start), fault };
     if text.len() > MAX_LEN {
         return Err(at(0..0, Fault::TooLong(text.len())));
     }
@@ -83,7 +84,7 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     let mut services = BTreeMap::new();
     for table in file.service {
         let service = service_of(*table.protocol.get_ref(), table.ports, &at)?;
-        let position = position(text, table.at.span().start);
+        let position = Position::of(text, table.at.span().start);
         for party in &table.at.get_ref().0 {
             if !matches!(party, Party::Hq | Party::Network(_)) {
                 return Err(at(table.at.span(), Fault::ServicePlace(party.to_string())));
@@ -133,8 +134,8 @@ fn rules_of(
         to,
         service,
         reason: reason.to_owned(),
-        from_position: position(text, table.from.span().start),
-        to_position: position(text, table.to.span().start),
+        from_position: Position::of(text, table.from.span().start),
+        to_position: Position::of(text, table.to.span().start),
     };
     let mut rules = Vec::new();
     for party in named {
@@ -176,13 +177,6 @@ fn service_of(
         (Protocol::Tcp, ports) => Ok(Service::Tcp { ports: ranges(ports) }),
         (Protocol::Udp, ports) => Ok(Service::Udp { ports: ranges(ports) }),
     }
-}
-
-fn position(text: &str, offset: usize) -> Position {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let column = before.get(line_start..).map_or(0, |line| line.chars().count()) + 1;
-    Position { line: before.matches('\n').count() + 1, column }
 }
 
 impl<'de> Deserialize<'de> for Parties {

@@ -1,0 +1,82 @@
+//! What can be wrong with a wipe policy, as data that the command says in the person's language.
+
+use super::{MAX_LEN, MAX_SECONDS, VERSION};
+
+/// What is wrong with a policy, and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Not TOML, or not a policy's: the parser's words.
+    #[error("{0}")]
+    Form(String),
+    /// Longer than [`MAX_LEN`].
+    #[error("a policy has at most {most} bytes, this one has {0}", most = MAX_LEN)]
+    TooLong(usize),
+    /// Another version than [`VERSION`].
+    #[error("version {0} is not known: this program reads version {known}", known = VERSION)]
+    Version(u32),
+    /// A name that is none.
+    #[error("{0:?} is not a name: a-z, 0-9 and - inside")]
+    Name(String),
+    /// A path that no policy may name.
+    #[error("{path:?}: {why}")]
+    Path {
+        /// As it was written.
+        path: String,
+        /// Why not.
+        why: Misplaced,
+    },
+    /// A tree below none of the allowed places.
+    #[error("{0} is not below any of the allowed places")]
+    Outside(String),
+    /// Two trees, or two confined directories, one of which holds the other.
+    #[error("{path} and {other} overlap")]
+    Overlap {
+        /// The later one.
+        path: String,
+        /// The earlier one.
+        other: String,
+    },
+    /// A tree that holds something to be kept, or lies in it.
+    #[error("{path} holds or lies in {kept}, which is kept")]
+    Kept {
+        /// The tree.
+        path: String,
+        /// What is kept.
+        kept: String,
+    },
+    /// An empty list.
+    #[error("the list is empty")]
+    Empty,
+    /// The same thing twice in a list.
+    #[error("{0} is there twice")]
+    Twice(String),
+    /// No time, or too much of it.
+    #[error("{0} seconds are not from {least} to {most}", least = 1, most = MAX_SECONDS)]
+    Seconds(u64),
+    /// A policy without anything that goes.
+    #[error("it names neither a volume nor a tree: nothing would go")]
+    Nothing,
+}
+
+/// Why a path cannot stand in a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Misplaced {
+    /// No text at all.
+    #[error("it is empty")]
+    Empty,
+    /// It depends on where the program runs.
+    #[error("it does not begin with a slash")]
+    Relative,
+    /// `.` or `..` in it.
+    #[error("it has . or .. in it")]
+    Dots,
+    /// A character that no line of text can show: a policy is read by people.
+    #[error("it has a control character in it")]
+    Control,
+    /// The system needs it.
+    #[error("it belongs to the system")]
+    System,
+    /// Something is mounted there.
+    #[error("something is mounted there")]
+    MountRoot,
+}

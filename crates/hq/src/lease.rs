@@ -8,7 +8,7 @@ use hanare_model::{Endpoint, HqPeer, Internet, Lease, PublicKey, Signed, Signing
 use ipnet::IpNet;
 use ring::digest::{SHA256, digest};
 
-use crate::registry::NodeRow;
+use crate::registry::{NodeRow, Registry};
 use crate::settings::Settings;
 
 /// What every lease of this headquarters says.
@@ -55,8 +55,10 @@ impl LeaseTerms {
         }
     }
 
-    /// The lease of a node as its row has it.
-    pub(crate) fn lease(&self, node: &NodeRow) -> Lease {
+    /// The lease of a node as its row has it, with the LAN of the room it stands in.
+    pub(crate) fn lease(&self, registry: &Registry, node: &NodeRow) -> Lease {
+        let overlay = &registry.settings.overlay;
+        let lan = registry.rooms.get(&node.room).map(|room| overlay.lan(room.place).to_vec());
         Lease {
             serial: node.serial,
             node: node.name.clone(),
@@ -65,7 +67,7 @@ impl LeaseTerms {
             company: node.company.clone(),
             room: node.room.clone(),
             addresses: node.addresses.iter().map(|address| IpNet::from(*address)).collect(),
-            lan: node.lan.clone(),
+            lan: lan.unwrap_or_default(),
             hq: HqPeer {
                 public_key: self.public_key,
                 preshared_key: node.preshared_key.clone(),
@@ -85,34 +87,41 @@ impl LeaseTerms {
     }
 
     /// Digest of what a node's lease says, but for serial and dates: SHA-256, hexadecimal.
-    pub(crate) fn digest(&self, node: &NodeRow) -> String {
+    pub(crate) fn digest(&self, registry: &Registry, node: &NodeRow) -> String {
         let zero = Timestamp::from_seconds(0);
-        let timeless = Lease { serial: 0, issued_at: zero, expires_at: zero, ..self.lease(node) };
+        let timeless = Lease { serial: 0, issued_at: zero, expires_at: zero, ..self.lease(registry, node) };
         let text = serde_json::to_vec(&timeless).unwrap_or_default();
         hex::encode(digest(&SHA256, &text))
     }
 
     /// Whether the node needs a new lease: what it says has changed, or half of its time has passed.
-    pub(crate) fn stale(&self, node: &NodeRow, now: Timestamp) -> bool {
+    pub(crate) fn stale(&self, registry: &Registry, node: &NodeRow, now: Timestamp) -> bool {
         let half = node.expires_at.since(node.issued_at) / 2;
-        now >= node.issued_at.after(half) || now < node.issued_at || node.lease_digest != self.digest(node)
+        now >= node.issued_at.after(half)
+            || now < node.issued_at
+            || node.lease_digest != self.digest(registry, node)
     }
 
     /// The node's row with a new lease.
-    pub(crate) fn renewed(&self, node: &NodeRow, now: Timestamp) -> NodeRow {
+    pub(crate) fn renewed(&self, registry: &Registry, node: &NodeRow, now: Timestamp) -> NodeRow {
         let mut row = NodeRow {
             serial: node.serial.saturating_add(1),
             issued_at: now,
             expires_at: now.after(LEASE_DURATION),
             ..node.clone()
         };
-        row.lease_digest = self.digest(&row);
+        row.lease_digest = self.digest(registry, &row);
         row
     }
 
     /// The lease as the node gets it.
-    pub(crate) fn granted(&self, node: &NodeRow, key: &SigningKey) -> Result<Granted, SignedError> {
-        let lease = Signed::seal(&self.lease(node), key)?;
+    pub(crate) fn granted(
+        &self,
+        registry: &Registry,
+        node: &NodeRow,
+        key: &SigningKey,
+    ) -> Result<Granted, SignedError> {
+        let lease = Signed::seal(&self.lease(registry, node), key)?;
         Ok(Granted { lease, signing_key: key.verify_key() })
     }
 }

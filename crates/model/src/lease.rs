@@ -84,7 +84,8 @@ pub struct Lease {
     pub room: RoomId,
     /// The node's own addresses inside the tunnel, one of each family, as host prefixes (/32, /128).
     pub addresses: Vec<IpNet>,
-    /// A gateway's LAN prefixes, one of each family; empty for other kinds.
+    /// The room's LAN behind its gateway, one prefix of each family. A gateway takes the first host of each; an endpoint
+    /// that stands there knows by it that this part of the overlay is no stranger's network.
     pub lan: Vec<IpNet>,
     /// Headquarters.
     pub hq: HqPeer,

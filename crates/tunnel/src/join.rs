@@ -150,7 +150,7 @@ pub async fn join_async(options: &JoinOptions) -> Result<Joined, JoinError> {
         company: lease.company,
         room: lease.room,
         addresses: lease.addresses,
-        lan: lease.lan,
+        lan: if lease.kind == NodeKind::Gateway { lease.lan } else { Vec::new() },
         lease_until: lease.expires_at,
         again: stored.is_some(),
     })

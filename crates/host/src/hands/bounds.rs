@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use hanare_model::{Endpoint, Lease, Signed};
+use hanare_model::{Endpoint, Lease, NodeKind, Signed};
 use ipnet::IpNet;
 
 use super::message::Permit;
@@ -43,6 +43,11 @@ impl Bounds {
         }
         self.lease = lease;
         Ok(())
+    }
+
+    /// The LAN in which a node that is not the gateway may stand.
+    pub(super) fn room_lan(&self) -> Vec<IpNet> {
+        if self.lease.kind == NodeKind::Gateway { Vec::new() } else { self.lease.lan.clone() }
     }
 
     /// The node's own addresses, as they are in the lease.

@@ -25,12 +25,13 @@ pub(super) fn table(index: u32) -> u32 {
 }
 
 /// Refuses if one of `prefixes` overlaps with a network that this machine reaches without us. Default routes do not
-/// count, nor do our own interfaces.
-pub(super) fn check_collisions(prefixes: &[IpNet], own: &[&str]) -> Result<(), HostError> {
+/// count, nor do our own interfaces, nor what lies in `room`: the LAN behind the room's gateway, where an endpoint may stand.
+pub(super) fn check_collisions(prefixes: &[IpNet], own: &[&str], room: &[IpNet]) -> Result<(), HostError> {
     let mut netlink = Netlink::open()?;
     let links = netlink.links()?;
     for route in netlink.routes()? {
-        if route.to.prefix_len() == 0 || is_local(&route.to) {
+        if route.to.prefix_len() == 0 || is_local(&route.to) || room.iter().any(|lan| lan.contains(&route.to))
+        {
             continue;
         }
         let link = links.iter().find(|link| link.index == route.index);

@@ -99,13 +99,15 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
         }
     }
     let log = UndoLog::open(&setup.state)?;
-    let (prefixes, lan) = match (&setup.role, &bounds) {
-        (Role::Hq { overlay }, _) => (overlay.clone(), None),
-        (Role::Node(role), Some(bounds)) => (bounds.lease().hq.allowed_ips.clone(), role.lan.clone()),
-        (Role::Node(_), None) => (Vec::new(), None),
+    let (prefixes, lan, room) = match (&setup.role, &bounds) {
+        (Role::Hq { overlay }, _) => (overlay.clone(), None, Vec::new()),
+        (Role::Node(role), Some(bounds)) => {
+            (bounds.lease().hq.allowed_ips.clone(), role.lan.clone(), bounds.room_lan())
+        }
+        (Role::Node(_), None) => (Vec::new(), None, Vec::new()),
     };
     let own: Vec<&str> = lan.iter().map(String::as_str).chain([setup.interface.as_str()]).collect();
-    routing::check_collisions(&prefixes, &own)?;
+    routing::check_collisions(&prefixes, &own, &room)?;
     let mut hands = Hands {
         state: setup.state.clone(),
         interface: setup.interface.clone(),

@@ -17,7 +17,7 @@ use crate::kill_switch::{self, Checked, KillSwitch, Lan, Policy};
 use crate::netlink::{Netlink, Route};
 use crate::nft::Family;
 use crate::tun::{Offload, Tun, TunError};
-use crate::udp::{RECEIVE_BUFFER, Udp, UdpError};
+use crate::udp::{Udp, UdpError};
 use crate::underlay::Underlay;
 use crate::undo::{Change, UndoLog};
 use crate::unix::Peer;
@@ -129,7 +129,7 @@ impl Hands {
             }
             None => Route::MAIN,
         };
-        routing::check_collisions(&wanted, &own)?;
+        routing::check_collisions(&wanted, &own, &self.room_lan())?;
         routing::set_routes(&mut self.log, &self.interface, &wanted, table)?;
         if self.bounds.is_some() {
             sysctl::set(&mut self.log, &sysctl::marked_reverse_path())?;
@@ -142,12 +142,17 @@ impl Hands {
         self.bounds.as_ref().and_then(|bounds| bounds.role().lan.clone())
     }
 
+    /// The LAN that this node may stand in; a gateway's own is its LAN interface's alone.
+    fn room_lan(&self) -> Vec<IpNet> {
+        self.bounds.as_ref().map_or_else(Vec::new, Bounds::room_lan)
+    }
+
     fn lan(&mut self, addresses: &[IpNet]) -> Result<(), HostError> {
         let lan =
             self.lan_interface().ok_or_else(|| HostError::refused("lan", "`up` was called without --lan"))?;
         self.node("lan")?.lan(addresses)?;
         let prefixes: Vec<IpNet> = addresses.iter().map(IpNet::trunc).collect();
-        routing::check_collisions(&prefixes, &[&lan, &self.interface])?;
+        routing::check_collisions(&prefixes, &[&lan, &self.interface], &[])?;
         routing::set_addresses(&mut self.log, &lan, addresses)?;
         if let Some(switch) = &mut self.switch {
             let mut policy = switch.policy().clone();
@@ -370,9 +375,6 @@ fn udp(listen: SocketAddr) -> Result<(u16, Vec<OwnedFd>), HostError> {
         UdpError::Permission => HostError::NoNetAdmin { what: "marking the tunnel's packets".to_owned() },
         UdpError::Socket(error) => HostError::io(format!("the tunnel's UDP socket on {listen}"), &error),
     })?;
-    // The worker may not go beyond the system's maximum, which on Debian holds 150 datagrams.
-    udp.set_receive_buffer(RECEIVE_BUFFER)
-        .map_err(|error| HostError::io(format!("the tunnel's UDP socket on {listen}"), &error))?;
     Ok((udp.port(), udp.into_fds().collect()))
 }
 

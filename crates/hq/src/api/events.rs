@@ -94,7 +94,7 @@ impl Feed {
             self.ended = true;
             return notice(&self.hq, node).map(|tombstone| Event::Revoked { tombstone });
         }
-        let stale = self.hq.terms.stale(node, crate::random::now());
+        let stale = self.hq.terms.stale(&registry, node, crate::random::now());
         if !stale && self.sent == Some(node.serial) {
             return None;
         }

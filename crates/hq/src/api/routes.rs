@@ -144,8 +144,9 @@ pub(super) fn notice(hq: &Hq, node: &NodeRow) -> Option<Signed> {
 
 /// The node's lease, a new one if that is due.
 pub(super) async fn renew(hq: &Hq, key: PublicKey) -> Result<Granted, No> {
-    let stale = |node: &NodeRow| hq.terms.stale(node, random::now());
-    if hq.writer.registry().nodes.get(&key).is_some_and(stale) {
+    let registry = hq.writer.registry();
+    let stale = |node: &NodeRow| hq.terms.stale(&registry, node, random::now());
+    if registry.nodes.get(&key).is_some_and(stale) {
         hq.writer.act("hq", Act::Renew(key)).await.map_err(|_| No::Unavailable)?;
     }
     let registry = hq.writer.registry();
@@ -153,5 +154,5 @@ pub(super) async fn renew(hq: &Hq, key: PublicKey) -> Result<Granted, No> {
     if node.revoked_at.is_some() {
         return Err(revoked(hq, node));
     }
-    hq.terms.granted(node, &hq.signing).map_err(|_| No::Unavailable)
+    hq.terms.granted(&registry, node, &hq.signing).map_err(|_| No::Unavailable)
 }

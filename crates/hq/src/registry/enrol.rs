@@ -59,8 +59,8 @@ fn again(registry: &Registry, context: &Context, joining: &Joining, key: &Public
                 return decision;
             }
             let granted = Decision::nothing(Outcome::Joined(Joined::Granted(*key)));
-            if context.terms.stale(node, context.now) {
-                granted.with(Change::Node(Box::new(context.terms.renewed(node, context.now))))
+            if context.terms.stale(registry, node, context.now) {
+                granted.with(Change::Node(Box::new(context.terms.renewed(registry, node, context.now))))
             } else {
                 granted
             }
@@ -117,7 +117,7 @@ fn first(
         revoked_at: None,
         reason: None,
     };
-    let row = context.terms.renewed(&row, context.now);
+    let row = context.terms.renewed(registry, &row, context.now);
     let data = json!({
         "invite": invite.id,
         "public_key": row.public_key,

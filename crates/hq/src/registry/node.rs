@@ -40,8 +40,8 @@ pub(super) fn place<'a>(
 pub(super) fn renew(registry: &Registry, context: &Context, key: &PublicKey) -> Decision {
     let done = Decision::nothing(Outcome::Done);
     match registry.nodes.get(key) {
-        Some(node) if node.revoked_at.is_none() && context.terms.stale(node, context.now) => {
-            done.with(Change::Node(Box::new(context.terms.renewed(node, context.now))))
+        Some(node) if node.revoked_at.is_none() && context.terms.stale(registry, node, context.now) => {
+            done.with(Change::Node(Box::new(context.terms.renewed(registry, node, context.now))))
         }
         _ => done,
     }

@@ -5,14 +5,20 @@
 //! Nothing is let through by connection state: a flow once let out would outlive the unlock. An answer is known by its
 //! socket's mark, or by its direction under a set whose elements the kernel removes when the unlock ends.
 
+mod egress;
+mod forward;
+
+use egress::egress;
+pub(crate) use egress::guarded;
+use forward::forward;
 use serde_json::{Value, json};
 
 use super::policy::{Lan, Policy};
 use crate::MARK;
 use crate::netlink::Link;
 use crate::nft::rule::{
-    accept, address, any_of, both, counter, differs, direction, equal, family_name, field, jump, meta,
-    prefix, reject, set_mark, socket_mark,
+    accept, address, any_of, both, counter, differs, direction, equal, family_name, field, meta, reject,
+    reset, set_mark, socket_mark,
 };
 use crate::nft::{Family, Transaction};
 
@@ -78,7 +84,7 @@ fn set(rules: &mut Transaction, family: Family, name: &str, kind: Value, element
 }
 
 /// Answers from headquarters carry the mark for the reverse path check (`src_valid_mark`); what the room's own
-/// endpoints send to headquarters carries it to leave below the tunnel.
+/// endpoints send to headquarters carries it to leave below the tunnel. IPv4 only: see `forward`.
 fn prerouting(rules: &mut Transaction, policy: &Policy) {
     chain(rules, INET, "prerouting", "filter", "prerouting", -150, "accept");
     for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
@@ -89,7 +95,7 @@ fn prerouting(rules: &mut Transaction, policy: &Policy) {
                 set_mark(MARK),
             ];
             rule(rules, INET, "prerouting", from);
-            if let Some(lan) = &policy.lan {
+            if let Some(lan) = policy.lan.as_ref().filter(|_| !v6) {
                 let to = vec![
                     equal(meta("iifname"), json!(lan.interface)),
                     peer(set, v6, "daddr", protocol, "dport"),
@@ -161,6 +167,7 @@ fn output(rules: &mut Transaction, policy: &Policy) {
         }
     }
     // Refused aloud: a program that waits for a time-out looks like a broken machine.
+    rule(rules, INET, "output", vec![equal(meta("l4proto"), json!("tcp")), counter(), reset()]);
     rule(rules, INET, "output", vec![counter(), reject()]);
 }
 
@@ -219,112 +226,6 @@ fn room_service(lan: &Lan, family: Family) -> Vec<Vec<Value>> {
         }
     }
     all
-}
-
-fn forward(rules: &mut Transaction, policy: &Policy) {
-    chain(rules, INET, "forward", "filter", "forward", 0, "drop");
-    let Some(lan) = &policy.lan else {
-        rule(rules, INET, "forward", vec![counter(), reject()]);
-        return;
-    };
-    let (room, tunnel) = (json!(lan.interface), json!(policy.interface));
-    let between = |from: &Value, to: &Value| {
-        vec![equal(meta("iifname"), from.clone()), equal(meta("oifname"), to.clone())]
-    };
-    for v6 in [false, true] {
-        let own: Vec<Value> =
-            lan.prefixes.iter().filter(|net| net.addr().is_ipv6() == v6).map(prefix).collect();
-        if own.is_empty() {
-            continue;
-        }
-        let ip = family_name(v6);
-        let mut up = between(&room, &tunnel);
-        up.extend([equal(field(ip, "saddr"), any_of(own.clone())), accept()]);
-        rule(rules, INET, "forward", up);
-        let mut down = between(&tunnel, &room);
-        down.extend([equal(field(ip, "daddr"), any_of(own.clone())), set_mark(FORWARDED), accept()]);
-        rule(rules, INET, "forward", down);
-        for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
-            let out = vec![
-                equal(meta("iifname"), room.clone()),
-                differs(meta("oifname"), room.clone()),
-                equal(field(ip, "saddr"), any_of(own.clone())),
-                peer(set, v6, "daddr", protocol, "dport"),
-                accept(),
-            ];
-            rule(rules, INET, "forward", out);
-            let back = vec![
-                equal(meta("oifname"), room.clone()),
-                differs(meta("iifname"), room.clone()),
-                equal(field(ip, "daddr"), any_of(own.clone())),
-                peer(set, v6, "saddr", protocol, "sport"),
-                set_mark(FORWARDED),
-                accept(),
-            ];
-            rule(rules, INET, "forward", back);
-        }
-    }
-    // Neighbours in one room reach each other directly or not at all: never by way of the gateway.
-    let mut bridged = between(&room, &room);
-    bridged.extend([counter(), json!({ "drop": null })]);
-    rule(rules, INET, "forward", bridged);
-    rule(rules, INET, "forward", vec![counter(), reject()]);
-    masquerade(rules, lan);
-}
-
-/// The room's addresses mean nothing to the building's network: what a gateway forwards below the tunnel leaves under
-/// its own address (IPv4; there is no NAT66).
-fn masquerade(rules: &mut Transaction, lan: &Lan) {
-    chain(rules, INET, "postrouting", "nat", "postrouting", 100, "accept");
-    let own: Vec<Value> = lan.prefixes.iter().filter(|net| net.addr().is_ipv4()).map(prefix).collect();
-    if own.is_empty() {
-        return;
-    }
-    for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
-        let out = vec![
-            differs(meta("oifname"), json!(lan.interface)),
-            equal(field("ip", "saddr"), any_of(own.clone())),
-            peer(set, false, "daddr", protocol, "dport"),
-            json!({ "masquerade": null }),
-        ];
-        rule(rules, INET, "postrouting", out);
-    }
-}
-
-fn egress(rules: &mut Transaction, policy: &Policy, links: &[Link]) {
-    for name in ["outward", "roomward"] {
-        rules.add("chain", NETDEV, TABLE, json!({ "name": name }));
-    }
-    rule(rules, NETDEV, "outward", vec![equal(field("ether", "type"), json!("arp")), accept()]);
-    outward(rules, NETDEV, "outward");
-    if let Some(lan) = &policy.lan {
-        rule(rules, NETDEV, "roomward", vec![equal(meta("mark"), json!(FORWARDED)), accept()]);
-        for expressions in room_service(lan, NETDEV) {
-            rule(rules, NETDEV, "roomward", expressions);
-        }
-    }
-    let lan_index = policy
-        .lan
-        .as_ref()
-        .and_then(|lan| links.iter().find(|link| link.name == lan.interface))
-        .map(|link| link.index);
-    for link in guarded(policy, links) {
-        let name = format!("egress_{}", link.index);
-        let object = json!({
-            "name": name, "type": "filter", "hook": "egress", "dev": link.name, "prio": 0, "policy": "drop",
-        });
-        rules.add("chain", NETDEV, TABLE, object);
-        if lan_index.is_some_and(|lan| link.index == lan || link.controller == Some(lan)) {
-            rule(rules, NETDEV, &name, vec![jump("roomward")]);
-        }
-        rule(rules, NETDEV, &name, vec![jump("outward")]);
-        rule(rules, NETDEV, &name, vec![counter()]);
-    }
-}
-
-/// The devices that get an egress chain: all but the loopback and the tunnel.
-pub(crate) fn guarded<'l>(policy: &Policy, links: &'l [Link]) -> impl Iterator<Item = &'l Link> {
-    links.iter().filter(move |link| !link.loopback && link.name != policy.interface)
 }
 
 fn chain(

@@ -1,0 +1,76 @@
+//! What leaves each device: the output chain's word again, for what no output chain sees.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use serde_json::json;
+
+use super::super::policy::Policy;
+use super::{FORWARDED, NETDEV, TABLE, outward, room_service, rule};
+use crate::MARK;
+use crate::netlink::Link;
+use crate::nft::Transaction;
+use crate::nft::rule::{accept, address, any_of, counter, differs, equal, family_name, field, jump, meta};
+
+/// Where a device is narrower than the tunnel's datagrams, the kernel cuts them behind the output chain, and only the
+/// first part has a port. Nobody without `CAP_NET_ADMIN` can set the mark that the parts inherit.
+fn fragments(rules: &mut Transaction, policy: &Policy) {
+    for v6 in [false, true] {
+        let to: BTreeSet<IpAddr> =
+            policy.wireguard.iter().map(SocketAddr::ip).filter(|ip| ip.is_ipv6() == v6).collect();
+        if to.is_empty() {
+            continue;
+        }
+        let later_part = if v6 {
+            differs(json!({ "exthdr": { "name": "frag", "field": "frag-off" } }), json!(0))
+        } else {
+            // The lower 13 bits (RFC 791); above them are flags.
+            differs(json!({ "&": [field("ip", "frag-off"), 0x1fff] }), json!(0))
+        };
+        let expressions = vec![
+            equal(meta("mark"), json!(MARK)),
+            equal(field(family_name(v6), "daddr"), any_of(to.into_iter().map(address).collect())),
+            equal(meta("l4proto"), json!("udp")),
+            later_part,
+            accept(),
+        ];
+        rule(rules, NETDEV, "outward", expressions);
+    }
+}
+
+pub(super) fn egress(rules: &mut Transaction, policy: &Policy, links: &[Link]) {
+    for name in ["outward", "roomward"] {
+        rules.add("chain", NETDEV, TABLE, json!({ "name": name }));
+    }
+    rule(rules, NETDEV, "outward", vec![equal(field("ether", "type"), json!("arp")), accept()]);
+    outward(rules, NETDEV, "outward");
+    fragments(rules, policy);
+    if let Some(lan) = &policy.lan {
+        rule(rules, NETDEV, "roomward", vec![equal(meta("mark"), json!(FORWARDED)), accept()]);
+        for expressions in room_service(lan, NETDEV) {
+            rule(rules, NETDEV, "roomward", expressions);
+        }
+    }
+    let lan_index = policy
+        .lan
+        .as_ref()
+        .and_then(|lan| links.iter().find(|link| link.name == lan.interface))
+        .map(|link| link.index);
+    for link in guarded(policy, links) {
+        let name = format!("egress_{}", link.index);
+        let object = json!({
+            "name": name, "type": "filter", "hook": "egress", "dev": link.name, "prio": 0, "policy": "drop",
+        });
+        rules.add("chain", NETDEV, TABLE, object);
+        if lan_index.is_some_and(|lan| link.index == lan || link.controller == Some(lan)) {
+            rule(rules, NETDEV, &name, vec![jump("roomward")]);
+        }
+        rule(rules, NETDEV, &name, vec![jump("outward")]);
+        rule(rules, NETDEV, &name, vec![counter()]);
+    }
+}
+
+/// The devices that get an egress chain: all but the loopback and the tunnel.
+pub(crate) fn guarded<'l>(policy: &Policy, links: &'l [Link]) -> impl Iterator<Item = &'l Link> {
+    links.iter().filter(move |link| !link.loopback && link.name != policy.interface)
+}

@@ -1,13 +1,18 @@
 //! What the end-to-end tests share: bare devices of several implementations, and a small deployment.
 
 mod bare;
+pub mod behind;
+mod carry;
 mod database;
 mod deployment;
 mod pinger;
 mod refusal;
+mod room;
 
 pub use bare::{Bare, Implementation, Keys, configure, keys};
+pub use carry::carry;
 pub use database::Stranger;
 pub use deployment::{Deployment, Place, long};
 pub use pinger::{Pinger, now};
 pub use refusal::Refusal;
+pub use room::Room;

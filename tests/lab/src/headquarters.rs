@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::{Daemon, Error, Host, Output, Program, Result, until};
@@ -109,6 +110,16 @@ impl Headquarters {
     /// If it is refused.
     pub fn invite(&self, room: &str, kind: &str, name: &str) -> Result<String> {
         self.admin(&["invite", room, "--kind", kind, "--name", name]).map(|output| output.stdout)
+    }
+
+    /// The prefixes of the LAN behind a room's gateway, IPv4 first.
+    ///
+    /// # Errors
+    /// If there is no such room.
+    pub fn lan(&self, room: &str) -> Result<Vec<IpNet>> {
+        let shown = self.ask(&["room", "show", room])?;
+        let prefixes = shown.get("lan_prefixes").and_then(Value::as_array).into_iter().flatten();
+        Ok(prefixes.filter_map(|text| text.as_str()?.parse().ok()).collect())
     }
 
     /// Its address inside the tunnel, with `port`.

@@ -41,6 +41,8 @@ pub const TESTS: &[Tool] = &[
     tool("ssh-keygen", "openssh-client"),
     tool("runuser", "util-linux"),
     tool("socat", "socat"),
+    tool("zbarimg", "zbar-tools"),
+    tool("script", "bsdutils"),
 ];
 
 /// For the bench, beside [`LABORATORY`].

@@ -1,0 +1,159 @@
+//! The leak table of a gateway: what of the room's traffic leaves by its uplink, in every state of the kill switch.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use hanare_e2e::{Deployment, Room};
+use hanare_lab::{Capture, Captured, Guest, Host, Kind, Ports, Result, inside};
+
+const LIMIT: Duration = Duration::from_mins(8);
+/// Who would love to hear something: a host on the underlay, and headquarters' own addresses, which are for the tunnel.
+const STRANGER: [&str; 2] = ["192.0.2.200", "2001:db8::200"];
+/// Addresses of the PC that are not of the room's LAN.
+const STRAY: [&str; 2] = ["192.168.7.2", "fd77::2"];
+const WAYS: [&str; 4] = ["TCP", "UDP", "ICMP", "DNS"];
+
+struct Scene<'a> {
+    deployment: Deployment<'a>,
+    room: Room,
+    pc: Guest,
+}
+
+impl Scene<'_> {
+    /// One way with several packets, from the PC.
+    fn attempt(&self, way: &str, source: IpAddr, target: IpAddr) -> Result<()> {
+        match way {
+            "TCP" => self.pc.host.within(move || tcp(source, SocketAddr::new(target, 8080))),
+            "UDP" => self.pc.host.within(move || udp(source, SocketAddr::new(target, 9999))),
+            "DNS" => self.pc.host.within(move || udp(source, SocketAddr::new(target, 53))),
+            _ => {
+                let line = format!("ping -n -q -c 2 -i 0.2 -W 1 -I {source} {target}");
+                self.pc.host.attempt(&line).map(drop)
+            }
+        }
+    }
+
+    /// Tries everything; how many packets of other than the allowed kinds left by the uplink, each way.
+    fn leaks(&self, state: &str) -> Result<Vec<(String, usize)>> {
+        let mut table = Vec::new();
+        for way in WAYS {
+            for ipv6 in [false, true] {
+                let family = usize::from(ipv6);
+                let hq = self.deployment.hq.socket(ipv6, 0)?.ip();
+                for (source, from) in
+                    [(self.pc.address(ipv6)?, "the LAN"), (STRAY[family].parse().unwrap(), "another net")]
+                {
+                    for (target, to) in
+                        [(STRANGER[family].parse().unwrap(), "a stranger"), (hq, "headquarters")]
+                    {
+                        let capture = Capture::leaving(&self.room.gateway.link)?;
+                        self.attempt(way, source, target)?;
+                        let tally = Captured::tally(&capture.stop()?, &Ports::default());
+                        let others = tally.iter().filter(|(kind, _)| matches!(kind, Kind::Other(_)));
+                        let count: usize = others.map(|(_, count)| count).sum();
+                        let row = format!("{way} | IPv{} | {from} to {to}", if ipv6 { 6 } else { 4 });
+                        println!("measured: gateway leaks | {state} | {row} | {count}");
+                        table.push((row, count));
+                    }
+                }
+            }
+        }
+        Ok(table)
+    }
+}
+
+fn tcp(source: IpAddr, target: SocketAddr) {
+    let socket =
+        socket2::Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(source, 0).into()).unwrap();
+    let _refused = socket.connect_timeout(&target.into(), Duration::from_millis(200));
+}
+
+fn udp(source: IpAddr, target: SocketAddr) {
+    let socket = UdpSocket::bind(SocketAddr::new(source, 0)).unwrap();
+    for _ in 0..3 {
+        let _refused = socket.send_to(b"a secret", target);
+    }
+}
+
+fn assert_none(state: &str, table: &[(String, usize)]) {
+    let leaked: Vec<_> = table.iter().filter(|(_, count)| *count > 0).collect();
+    assert!(leaked.is_empty(), "{state}: {leaked:?}");
+}
+
+fn assert_all(state: &str, table: &[(String, usize)]) {
+    let silent: Vec<_> = table.iter().filter(|(_, count)| *count == 0).collect();
+    assert!(
+        silent.is_empty(),
+        "{state}: without the guard every attempt is seen, or it proves nothing: {silent:?}"
+    );
+}
+
+/// A gateway that forwards by itself, with addresses of its own on the LAN: what `down` takes back is not what protects it.
+fn scene(lab: &hanare_lab::Lab) -> Result<Scene<'_>> {
+    let mut deployment = Deployment::open(lab)?;
+    let room = Room::build(&mut deployment, "kofu/306", "gw")?;
+    let gateway: &Host = &room.gateway.host;
+    gateway.sh("sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")?;
+    for prefix in &room.prefixes {
+        let first = prefix.hosts().find(|host| *host != prefix.network()).unwrap();
+        let quick = if first.is_ipv6() { " nodad" } else { "" };
+        gateway.sh(&format!("ip address add {first}/{} dev eth1{quick}", prefix.prefix_len()))?;
+    }
+    gateway.sh("ip address add 192.168.7.1/24 dev eth1")?;
+    gateway.sh("ip address add fd77::1/64 dev eth1 nodad")?;
+    let pc = room.machine(&deployment, "pc", 5)?;
+    pc.host.sh("ip address add 192.168.7.2/24 dev eth0")?;
+    pc.host.sh("ip address add fd77::2/64 dev eth0 nodad")?;
+    let stranger = lab.host("stranger")?;
+    lab.plug(&stranger, &deployment.segment, "eth0", &["192.0.2.200/24", "2001:db8::200/64"])?;
+    // Resolved beforehand, so that a dropped neighbour solicitation does not hide a leak.
+    for address in STRANGER {
+        gateway.pings(address.parse().unwrap(), 1)?;
+    }
+    Ok(Scene { deployment, room, pc })
+}
+
+#[test]
+fn nothing_of_the_room_leaves_by_the_uplink_in_any_state_and_everything_does_without_the_guard() {
+    let name = "gateway_leaks::nothing_of_the_room_leaves_by_the_uplink_in_any_state_and_everything_does_without_the_guard";
+    inside(name, LIMIT, |lab| {
+        let mut scene = scene(lab)?;
+        assert_all("never up", &scene.leaks("never up")?);
+
+        scene.room.gateway.node.enrol(&scene.deployment.hq, "kofu/306", "gateway")?;
+        scene.room.gateway.node.up(&["--lan", "eth1"])?;
+        assert!(scene.pc.host.pings(scene.deployment.hq.socket(false, 0)?.ip(), 2)?);
+        assert_none("up", &scene.leaks("up")?);
+
+        let host = scene.room.gateway.host.clone();
+        let program = scene.deployment.program.clone();
+        program.run(&host, &["unlock", "--reason", "test", "--for", "2s", "--all"])?;
+        std::thread::sleep(Duration::from_secs(3));
+        assert_none("unlock expired", &scene.leaks("unlock expired")?);
+
+        scene.deployment.hq_link.set_connected(false)?;
+        assert_none("headquarters unreachable", &scene.leaks("hq unreachable")?);
+
+        if let Some(daemon) = &mut scene.room.gateway.node.daemon {
+            daemon.kill()?;
+        }
+        assert_none("daemon killed", &scene.leaks("daemon killed")?);
+
+        host.sh("nft flush ruleset")?;
+        program.run(&host, &["guard"])?;
+        assert_none("rebooted", &scene.leaks("rebooted")?);
+
+        scene.deployment.hq_link.set_connected(true)?;
+        scene.room.gateway.node.up(&["--lan", "eth1"])?;
+        program.run(&host, &["down"])?;
+        if let Some(daemon) = &mut scene.room.gateway.node.daemon {
+            daemon.wait(Duration::from_secs(10))?;
+        }
+        assert_none("down", &scene.leaks("down")?);
+
+        host.sh("nft flush ruleset")?;
+        assert_all("flushed", &scene.leaks("flushed")?);
+        Ok(())
+    });
+}

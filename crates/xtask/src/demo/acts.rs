@@ -3,20 +3,23 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hanare_lab::{Capture, Headquarters, Host, Lab, Node, Ports, Program, Result, receive_once, send, until};
+use hanare_lab::{
+    Capture, Guest, Headquarters, Host, Lab, Node, Ports, Program, Result, receive_once, send, until,
+};
 
-use super::cast::{self, COMPANIES, ENDPOINTS, Player, ROOMS, Stage};
+use super::cast::{self, COMPANIES, ENDPOINTS, LAN, Player, ROOMS, Stage};
 use super::narrator::Narrator;
 use super::report::{Report, Underlay};
 
-/// Bytes of one transfer; four of them go each way.
-const LOAD: u64 = 6_000_000;
+/// Bytes of one transfer; eight of them go each way.
+const LOAD: u64 = 4_000_000;
 
 /// Who is on stage when the story is over.
 pub(crate) struct Troupe {
     headquarters: Headquarters,
     nodes: Vec<(Player, Node)>,
-    _phone: Host,
+    /// The phone and the guests, kept alive.
+    _others: Vec<Guest>,
 }
 
 /// Plays everything and fills in the report.
@@ -41,8 +44,9 @@ pub(crate) fn play(lab: &Lab, narrator: &Narrator, report: &mut Report) -> Resul
     }
 
     narrator.tell("demo-up", &[]);
-    for (_, node) in &mut nodes {
-        node.start(&[])?;
+    for (player, node) in &mut nodes {
+        let lan: &[&str] = if player.kind == "gateway" { &["--lan", LAN] } else { &[] };
+        node.start(lan)?;
     }
     for (_, node) in &mut nodes {
         node.wait_for("up", Duration::from_secs(20))?;
@@ -54,20 +58,28 @@ pub(crate) fn play(lab: &Lab, narrator: &Narrator, report: &mut Report) -> Resul
     report.externals += 1;
     report.tunnels_up += 1;
 
+    narrator.tell("demo-guests", &[]);
+    let mut guests = Vec::new();
+    for (host, room) in stage.guests.iter().zip(ROOMS) {
+        guests.push(Guest::settle(host, "eth0", &headquarters.lan(room)?, 5)?);
+    }
+
     narrator.tell("demo-ping", &[]);
-    report.ping_ok = everybody_pings(&headquarters, &nodes, (&stage.phone, &phone), false)?;
-    report.ping6_ok = everybody_pings(&headquarters, &nodes, (&stage.phone, &phone), true)?;
+    let mut others = guests.clone();
+    others.push(Guest { host: stage.phone.clone(), addresses: phone });
+    report.ping_ok = everybody_pings(&headquarters, &nodes, &others, false)?;
+    report.ping6_ok = everybody_pings(&headquarters, &nodes, &others, true)?;
 
     narrator.tell("demo-transfer", &[]);
-    carry(&headquarters, &nodes, report)?;
+    carry(&headquarters, &nodes, &guests, report)?;
 
     narrator.tell("demo-isolation", &[]);
-    report.isolation_ok = isolated(&nodes)?;
+    report.isolation_ok = isolated(&nodes, &guests)?;
 
     let packets = capture.stop()?;
     report.underlay = Underlay::judge(&packets, &Ports::default());
     narrator.tell("demo-underlay", &[("count", &packets.len()), ("other", &report.underlay.other.len())]);
-    Ok(Troupe { headquarters, nodes, _phone: stage.phone })
+    Ok(Troupe { headquarters, nodes, _others: others })
 }
 
 fn open_headquarters(stage: &Stage, program: &Program) -> Result<Headquarters> {
@@ -116,7 +128,7 @@ fn bring_up_the_phone(headquarters: &Headquarters, phone: &Host) -> Result<Vec<I
 fn everybody_pings(
     headquarters: &Headquarters,
     nodes: &[(Player, Node)],
-    phone: (&Host, &[IpAddr]),
+    others: &[Guest],
     ipv6: bool,
 ) -> Result<bool> {
     let hq = headquarters.socket(ipv6, 0)?.ip();
@@ -125,24 +137,33 @@ fn everybody_pings(
         all &= node.host.pings(hq, 2)?;
         all &= headquarters.host.pings(node.socket(ipv6, 0)?.ip(), 2)?;
     }
-    let addressed = phone.1.iter().find(|ip| ip.is_ipv6() == ipv6);
-    all &= phone.0.pings(hq, 2)?;
-    all &= addressed.map_or(Ok(false), |ip| headquarters.host.pings(*ip, 2))?;
+    for other in others {
+        all &= other.host.pings(hq, 2)?;
+        all &= headquarters.host.pings(other.address(ipv6)?, 2)?;
+    }
     Ok(all)
 }
 
-/// One PC of each company sends to headquarters and is sent to, over both families; the receiver's digest is compared.
-fn carry(headquarters: &Headquarters, nodes: &[(Player, Node)], report: &mut Report) -> Result<()> {
+/// One PC of each company, and the machine behind each gateway, sends to headquarters and is sent to, over both families;
+/// the receiver's digest is compared.
+fn carry(
+    headquarters: &Headquarters,
+    nodes: &[(Player, Node)],
+    guests: &[Guest],
+    report: &mut Report,
+) -> Result<()> {
     report.digest_ok = true;
-    let pcs = [nodes.get(1), nodes.get(4)];
-    for (number, (_, node)) in (1u64..).zip(pcs.into_iter().flatten()) {
+    let pcs = [nodes.get(1), nodes.get(4)].into_iter().flatten();
+    let pcs = pcs.map(|(_, node)| Guest { host: node.host.clone(), addresses: node.addresses.clone() });
+    for (number, machine) in (1u64..).zip(pcs.chain(guests.iter().cloned())) {
         for ipv6 in [false, true] {
             let seed = number * 2 + u64::from(ipv6);
             let (to_hq, same) =
-                one_way(&node.host, &headquarters.host, headquarters.socket(ipv6, 9000)?, seed)?;
+                one_way(&machine.host, &headquarters.host, headquarters.socket(ipv6, 9000)?, seed)?;
             report.bytes_to_hq += to_hq;
             report.digest_ok &= same;
-            let (to_room, same) = one_way(&headquarters.host, &node.host, node.socket(ipv6, 9000)?, !seed)?;
+            let there = SocketAddr::new(machine.address(ipv6)?, 9000);
+            let (to_room, same) = one_way(&headquarters.host, &machine.host, there, !seed)?;
             report.bytes_to_room += to_room;
             report.digest_ok &= same;
         }
@@ -162,17 +183,19 @@ fn one_way(from: &Host, to: &Host, address: SocketAddr, seed: u64) -> Result<(u6
 }
 
 /// Nobody of company A reaches company B's PC, which answers its own room all the while.
-fn isolated(nodes: &[(Player, Node)]) -> Result<bool> {
+fn isolated(nodes: &[(Player, Node)], guests: &[Guest]) -> Result<bool> {
     let Some((_, target)) = nodes.last() else { return Ok(false) };
     let mut isolated = true;
     for ipv6 in [false, true] {
         let address = target.socket(ipv6, 9001)?;
         let listener = target.host.within(move || std::net::TcpListener::bind(address))?;
         let listening = listener.is_ok();
-        for (player, node) in nodes.iter().filter(|(_, node)| node.host.name() != target.host.name()) {
-            let pinged = node.host.pings(address.ip(), 1)?;
-            let connected = node.host.connects(address)?;
-            let own_room = player.company == 1;
+        let others = nodes.iter().filter(|(_, node)| node.host.name() != target.host.name());
+        let others = others.map(|(player, node)| (player.company, &node.host));
+        for (company, host) in others.chain((0..).zip(guests.iter().map(|guest| &guest.host))) {
+            let pinged = host.pings(address.ip(), 1)?;
+            let connected = host.connects(address)?;
+            let own_room = company == 1;
             isolated &= listening && pinged == own_room && connected == own_room;
         }
     }

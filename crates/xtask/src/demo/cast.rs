@@ -6,8 +6,13 @@ use hanare_lab::{Host, Lab, Result, Segment};
 pub(crate) const ROOMS: [&str; 2] = ["kofu/306", "gujo/101"];
 /// The two companies.
 pub(crate) const COMPANIES: [&str; 2] = ["aoba", "midori"];
+/// A gateway's side towards its room.
+pub(crate) const LAN: &str = "eth1";
 /// Headquarters' `WireGuard` endpoints.
 pub(crate) const ENDPOINTS: &str = "192.0.2.1:51820,[2001:db8:0:1::1]:51820";
+
+/// Machines behind the gateways, in the companies' order, on which nothing of ours runs.
+pub(crate) const GUESTS: [&str; 2] = ["aoba-guest", "midori-guest"];
 
 /// Who stands where.
 pub(crate) const PLAYERS: [Player; 5] = [
@@ -32,6 +37,8 @@ pub(crate) struct Stage {
     pub(crate) headquarters: Host,
     pub(crate) players: Vec<(Player, Host)>,
     pub(crate) phone: Host,
+    /// Joined to their gateways by a cable of their own, which no capture hears.
+    pub(crate) guests: Vec<Host>,
     /// Holds the networks together.
     _internet: Host,
 }
@@ -63,9 +70,17 @@ pub(crate) fn set_up(lab: &Lab) -> Result<Stage> {
         let office = if player.company == 0 { &offices[0] } else { &offices[1] };
         players.push((player, place(lab, player.name, office, number)?));
     }
+    let mut guests = Vec::new();
+    let gateways = players.iter().filter(|(player, _)| player.kind == "gateway");
+    for ((_, gateway), name) in gateways.zip(GUESTS) {
+        let guest = lab.host(name)?;
+        lab.cable((gateway, LAN, &[]), (&guest, "eth0", &[]))?;
+        guests.push(guest);
+    }
     Ok(Stage {
         headquarters: place(lab, "headquarters", &server, 1)?,
         players,
+        guests,
         phone: place(lab, "phone", &mobile, 20)?,
         _internet: internet,
     })

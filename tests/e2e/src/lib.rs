@@ -8,6 +8,7 @@ mod deployment;
 mod pinger;
 mod refusal;
 mod room;
+mod shifted;
 
 pub use bare::{Bare, Implementation, Keys, configure, keys};
 pub use carry::carry;
@@ -16,3 +17,4 @@ pub use deployment::{Deployment, Place, long};
 pub use pinger::{Pinger, now};
 pub use refusal::Refusal;
 pub use room::Room;
+pub use shifted::Shifted;

@@ -16,6 +16,7 @@ mod interface;
 mod interop;
 mod isolation;
 mod kill_switch;
+mod lease;
 mod names;
 mod narrow_path;
 mod networks;

@@ -1,5 +1,6 @@
 //! The only hands: TUN, UDP, netlink, nftables, resolver, undo log.
 
+pub mod confine;
 pub mod error;
 pub mod files;
 pub mod hands;

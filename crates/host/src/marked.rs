@@ -8,22 +8,28 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::MARK;
 use crate::error::HostError;
 
-/// A TCP socket of `to`'s family, not connected, non-blocking. Without `CAP_NET_ADMIN` it has no mark, which is good as
-/// long as no kill switch is closed: before the first `join`.
+/// A non-blocking TCP socket on its way to `to`, below the tunnel if `marked`.
 ///
 /// # Errors
-/// [`HostError::Io`] if the family is not to be had.
-pub fn tcp(to: SocketAddr) -> Result<OwnedFd, HostError> {
-    marked(to, Type::STREAM, Protocol::TCP)
+/// [`HostError::Io`] if there is no way.
+pub(crate) fn tcp_towards(to: SocketAddr, marked: bool) -> Result<OwnedFd, HostError> {
+    let socket = socket(to, Type::STREAM, Protocol::TCP, marked)?;
+    match socket.connect(&to.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => {
+            Err(HostError::io(format!("connecting to {to}"), &error))
+        }
+        _ => Ok(socket.into()),
+    }
 }
 
-/// A UDP socket connected to port 53 of `server`, non-blocking, marked like [`tcp`].
+/// A non-blocking, marked UDP socket connected to port 53 of `server`. Without `CAP_NET_ADMIN` it has no mark, which is good as
+/// long as no kill switch is closed: before the first `join`.
 ///
 /// # Errors
 /// [`HostError::Io`] if there is no way to the server.
 pub fn udp_to_resolver(server: IpAddr) -> Result<OwnedFd, HostError> {
     let to = SocketAddr::new(server, 53);
-    let socket = Socket::from(marked(to, Type::DGRAM, Protocol::UDP)?);
+    let socket = socket(to, Type::DGRAM, Protocol::UDP, true)?;
     socket.connect(&to.into()).map_err(|error| HostError::io(format!("asking {server}"), &error))?;
     Ok(socket.into())
 }
@@ -34,14 +40,15 @@ pub fn resolvers() -> Vec<IpAddr> {
     crate::resolver::underlay()
 }
 
-fn marked(to: SocketAddr, kind: Type, protocol: Protocol) -> Result<OwnedFd, HostError> {
+fn socket(to: SocketAddr, kind: Type, protocol: Protocol, marked: bool) -> Result<Socket, HostError> {
     let failed = |error: std::io::Error| HostError::io(format!("a socket towards {to}"), &error);
     let socket = Socket::new(Domain::for_address(to), kind, Some(protocol)).map_err(failed)?;
     socket.set_nonblocking(true).map_err(failed)?;
-    if let Err(error) = socket.set_mark(MARK)
+    if marked
+        && let Err(error) = socket.set_mark(MARK)
         && error.kind() != std::io::ErrorKind::PermissionDenied
     {
         return Err(failed(error));
     }
-    Ok(socket.into())
+    Ok(socket)
 }

@@ -92,7 +92,8 @@ fn with_short<T>(path: &Path, action: impl FnOnce(PathBuf) -> io::Result<T>) -> 
 /// Who is at the other end of a connected Unix socket, as the kernel saw them when they connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// The process.
+    /// The process; 0 for one that has no number here, because it lives in another namespace of process numbers than this
+    /// process or one inside it.
     pub pid: i32,
     /// Its user.
     pub uid: u32,
@@ -104,13 +105,17 @@ impl Peer {
     /// Asks the kernel.
     ///
     /// # Errors
-    /// What the system says, for example for a socket that is not a Unix one.
+    /// `NotConnected` for a socket without another end, which would be nobody's; otherwise what the system says, for example
+    /// for a socket that is not a Unix one.
     pub fn of(socket: impl AsFd) -> io::Result<Self> {
         let socket = socket.as_fd();
-        let credentials = rustix::net::sockopt::socket_peercred(socket)?;
-        let mut groups = vec![credentials.gid.as_raw()];
+        let credentials = peer_credentials(socket)?;
+        if credentials.uid == NOBODY {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let mut groups = vec![credentials.gid];
         groups.extend(peer_groups(socket)?);
-        Ok(Self { pid: credentials.pid.as_raw_nonzero().get(), uid: credentials.uid.as_raw(), groups })
+        Ok(Self { pid: credentials.pid, uid: credentials.uid, groups })
     }
 
     /// Root, or a member of the group `hanare`.
@@ -126,6 +131,28 @@ fn admin_group() -> Option<u32> {
         let mut fields = line.split(':');
         (fields.next() == Some(ADMIN_GROUP)).then(|| fields.nth(1)?.parse().ok())?
     })
+}
+
+/// What the kernel says of a socket that was never connected; no user has this number.
+const NOBODY: u32 = u32::MAX;
+
+/// Not rustix's: its process number cannot be 0, which the kernel's can.
+#[expect(unsafe_code, reason = "no safe wrapper of SO_PEERCRED admits a process number of 0")]
+fn peer_credentials(socket: BorrowedFd<'_>) -> io::Result<libc::ucred> {
+    let mut credentials = libc::ucred { pid: 0, uid: NOBODY, gid: NOBODY };
+    let mut length =
+        libc::socklen_t::try_from(size_of_val(&credentials)).map_err(|_| io::ErrorKind::InvalidData)?;
+    // SAFETY: `credentials` is valid for `length` bytes of plain numbers, and the kernel writes at most so many.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut credentials).cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 { Ok(credentials) } else { Err(io::Error::last_os_error()) }
 }
 
 #[expect(unsafe_code, reason = "no safe wrapper of SO_PEERGROUPS exists in the libraries we use")]
@@ -178,6 +205,14 @@ mod tests {
         assert_eq!(peer.is_admin(), peer.uid == 0 || peer.groups.iter().any(|g| Some(*g) == admin_group()));
         drop((client, served, listener));
         listen(&path, 0o600).unwrap();
+    }
+
+    #[test]
+    fn a_socket_without_another_end_is_nobodys() {
+        let alone = std::os::unix::net::UnixDatagram::unbound().unwrap();
+        let credentials = peer_credentials(alone.as_fd()).unwrap();
+        assert_eq!((credentials.pid, credentials.uid), (0, NOBODY));
+        assert_eq!(Peer::of(&alone).unwrap_err().kind(), io::ErrorKind::NotConnected);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::FlockOperation;
 
 /// The lock's name in the state directory.
-const FILE_NAME: &str = "hq.lock";
+pub(crate) const FILE_NAME: &str = "hq.lock";
 /// How long another process may take to let go: the worker of a `serve` that was killed notices by itself, and on a busy
 /// machine that takes tens of milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);

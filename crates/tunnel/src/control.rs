@@ -2,6 +2,7 @@
 
 mod client;
 mod message;
+mod seats;
 pub(crate) mod server;
 mod status;
 

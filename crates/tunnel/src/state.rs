@@ -119,8 +119,14 @@ impl NodeState {
         &self.root
     }
 
+    /// Where the files are that only the node's own processes read and write.
+    #[must_use]
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.root.join("node")
+    }
+
     fn path(&self, name: &str) -> PathBuf {
-        self.root.join("node").join(name)
+        self.directory().join(name)
     }
 
     /// The keys, made on first use: each file is created exclusively with mode 0600. A second call returns the same keys,

@@ -200,6 +200,8 @@ warning-name-not-found = Headquarters' name cannot be looked up.
     .fix = Check the name server of this network.
 warning-clock-wrong = This machine's clock is far from headquarters'.
     .fix = Switch on time synchronisation: timedatectl set-ntp true
+warning-not-confined = This kernel cannot confine the part of hanare that talks to the network.
+    .fix = Use a kernel with Landlock and seccomp: Linux 5.13 or later, with landlock among its security modules (lsm=).
 warning-not-joined = This machine belongs to no room yet.
     .fix = Run `hanare join` with an invite.
 up-runs = The tunnel runs. Its log: { $log }

@@ -173,6 +173,8 @@ warning-name-not-found = 本社サーバーの名前を解決できません。
     .fix = このネットワークの DNS サーバーを確認してください。
 warning-clock-wrong = このマシンの時計が本社と大きくずれています。
     .fix = 時刻の自動同期を有効にしてください: timedatectl set-ntp true
+warning-not-confined = このカーネルでは、hanare のネットワークと通信する部分を隔離できません。
+    .fix = Landlock と seccomp のあるカーネルを使ってください（Linux 5.13 以降、起動パラメーターの lsm= に landlock を含める）。
 warning-not-joined = このマシンはまだ部屋に参加していません。
     .fix = 招待を用意して `hanare join` を実行してください。
 up-runs = トンネルが動いています。ログ: { $log }

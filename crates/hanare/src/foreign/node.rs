@@ -93,6 +93,7 @@ pub(crate) fn control_error(error: ControlError) -> Failure {
                 Failure::new(Exit::Impossible, "node-forbidden").with("verb", verb)
             }
             Problem::Wrong { why } => Failure::new(Exit::Input, "node-wrong").with("cause", why),
+            Problem::Busy => Failure::new(Exit::Impossible, "node-busy"),
             Problem::Host { failure } => host_error(failure),
             Problem::State { text } => Failure::new(Exit::Impossible, "node-state").with("cause", text),
         },

@@ -44,7 +44,7 @@ impl DataPlane {
         let mtu = first.mtu;
         let tunnel =
             hands.run(move |hands| hands.tunnel(mtu, listen, true)).await.map_err(foreign::host_error)?;
-        let tun = Tun::from_fd(tunnel.tun).map_err(foreign::tun_error)?;
+        let tun = Tun::from_fds(tunnel.tun, tunnel.query).map_err(foreign::tun_error)?;
         let udp = Udp::from_fds(tunnel.udp.fds).map_err(foreign::udp_error)?;
         let (segmentation, addresses) = (first.segmentation.clone(), first.addresses.clone());
         hands

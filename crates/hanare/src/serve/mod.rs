@@ -5,15 +5,16 @@ mod data;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hanare_host::confine::{self, Access as Reach, Grants};
 use hanare_host::hands::{AsyncNotices, Client, Notice};
-use hanare_host::privileges;
+use hanare_host::{HostError, privileges};
 use hanare_hq::{Order, Published, ServeOptions, Server};
 use hanare_tunnel::plane::End;
 use hanare_tunnel::uapi::{self, Access, Listener, Service};
 use tokio::sync::{mpsc, watch};
 
 use self::data::DataPlane;
-use crate::context::{Context, Outcome};
+use crate::context::{Context, Outcome, block_on};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::foreign;
@@ -24,6 +25,8 @@ const BLOCKING_THREADS: usize = 4;
 /// Runs the worker until its host process or a signal ends it.
 pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
     privileges::become_worker().map_err(foreign::host_error)?;
+    let files = block_on(hanare_hq::prepare(&options.state))?.map_err(foreign::serve_error)?;
+    confined(&options, files).map_err(foreign::host_error)?;
     let hands = Client::from_stdin().map_err(foreign::host_error)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -35,14 +38,47 @@ pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
     outcome
 }
 
+/// Everything that headquarters needs of the machine by itself: its keys, the files of its database, places for its two
+/// sockets, its API's port. A kernel that cannot see to it is named in the log.
+fn confined(options: &ServeOptions, files: hanare_hq::Files) -> Result<(), HostError> {
+    // What cannot be made now is missed, and named, where it is used.
+    let _ = std::fs::create_dir_all(uapi::DIRECTORY);
+    let mut paths = vec![
+        (files.reads, Reach::Read),
+        // SQLite makes the directory's entries durable.
+        (options.state.clone(), Reach::List),
+        (options.runtime.clone(), Reach::Sockets),
+        (uapi::DIRECTORY.into(), Reach::Sockets),
+    ];
+    paths.extend(files.writes.into_iter().map(|path| (path, Reach::Write)));
+    let read = ["/etc/group", "/etc/passwd", "/dev/urandom"];
+    paths.extend(read.map(|path| (path.into(), Reach::Read)));
+    confine::confine(&Grants { paths, listen: Some(options.api.port()) }).map(drop)
+}
+
 async fn serve(context: &Context, options: ServeOptions, hands: Client) -> Outcome {
     let listen = options.listen;
     let interface = options.interface.clone();
     let notices = hands.notices().and_then(hanare_host::hands::Notices::into_async);
     let mut notices = notices.map_err(foreign::host_error)?;
-    let mut server = Server::start(options).await.map_err(foreign::serve_error)?;
-    let outcome = with_plane(context, &mut server, &hands, &mut notices, &interface, listen).await;
-    server.stop().await;
+    let socket = Listener::bind(&interface).map_err(foreign::uapi_error)?;
+    let outcome = match Server::start(options).await {
+        Ok(mut server) => {
+            // The API's tasks have not run yet: nothing was read that came from a network.
+            let closed = confine::close_doors().map(drop).map_err(foreign::host_error);
+            let outcome = match closed {
+                Ok(()) => {
+                    with_plane(context, &mut server, &hands, &mut notices, (&interface, &socket), listen)
+                        .await
+                }
+                Err(failure) => Err(failure),
+            };
+            server.stop().await;
+            outcome
+        }
+        Err(error) => Err(foreign::serve_error(error)),
+    };
+    socket.remove();
     outcome
 }
 
@@ -51,16 +87,15 @@ async fn with_plane(
     server: &mut Server,
     hands: &Client,
     notices: &mut AsyncNotices,
-    interface: &str,
+    (interface, socket): (&str, &Listener),
     listen: SocketAddr,
 ) -> Outcome {
     let mut published = server.published();
     let first = published.borrow_and_update().clone();
     let plane = DataPlane::start(hands, server, &first, listen, context.guards).await?;
-    let socket = Listener::bind(interface).map_err(foreign::uapi_error)?;
     let service =
         Service::new(plane.handle().clone(), Access::ReadOnly, Some(server.private_key()), hanare_host::MARK);
-    uapi::spawn(&socket, service)
+    uapi::spawn(socket, service)
         .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))?;
     let status =
         context.out.voice().say_with("hq-ready", &[("interface", &interface), ("port", &listen.port())]);
@@ -68,7 +103,6 @@ async fn with_plane(
     let orders = server.take_orders();
     let ended = follow(server, &plane, hands, notices, published, orders).await;
     plane.stop().await;
-    socket.remove();
     ended
 }
 
@@ -103,7 +137,7 @@ async fn follow(
             Ok(event) = events.recv() => data::tell(&link, &event),
             _ = tick.tick() => link.report(plane.report().await),
             notice = notices.next() => match notice {
-                Ok(Notice::Stop) | Err(hanare_host::HostError::Gone) => return Ok(Exit::Good),
+                Ok(Notice::Stop) | Err(HostError::Gone) => return Ok(Exit::Good),
                 Ok(notice) => plane.notice(&notice)?,
                 Err(error) => return Err(foreign::host_error(error)),
             },

@@ -1,9 +1,10 @@
-//! What a worker may ask: for a node, what headquarters signed in its lease; nothing a hijacked worker says widens it.
+//! What a worker may ask: for a node, what headquarters signed in its lease; for headquarters, what its command said at the
+//! start. Nothing a hijacked worker says widens it.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use hanare_model::{Endpoint, Lease, NodeKind, Signed};
+use hanare_model::{Endpoint, Lease, NodeKind, Segmentation, Signed};
 use ipnet::IpNet;
 
 use super::message::Permit;
@@ -13,6 +14,38 @@ use crate::kill_switch::Policy;
 
 /// Addresses that one name of headquarters may resolve to at a time; more is not a name server's answer but an opening.
 const MAX_ADDRESSES: usize = 32;
+
+/// The bounds of headquarters' worker.
+#[derive(Debug)]
+pub(super) struct HqBounds {
+    pub(super) overlay: Vec<IpNet>,
+    pub(super) listen: SocketAddr,
+}
+
+impl HqBounds {
+    /// Addresses with the prefixes that they bring along, and routes: of the overlay, or it could take any host's place.
+    pub(super) fn prefixes(&self, verb: &str, asked: &[IpNet]) -> Result<(), HostError> {
+        let outside = |net: &&IpNet| !self.overlay.iter().any(|overlay| overlay.contains(*net));
+        match asked.iter().find(outside) {
+            Some(net) => Err(HostError::refused(verb, format!("{net} is not in the overlay"))),
+            None => Ok(()),
+        }
+    }
+
+    /// A firewall about the overlay: the rules' prefixes are headquarters' decision, what they hang on is not.
+    pub(super) fn segmentation(&self, asked: &Segmentation) -> Result<(), HostError> {
+        self.prefixes("segment", &asked.overlay)?;
+        let own: Vec<IpNet> = asked.own.iter().copied().map(IpNet::from).collect();
+        self.prefixes("segment", &own)
+    }
+
+    pub(super) fn listen(&self, verb: &str, asked: SocketAddr) -> Result<(), HostError> {
+        if asked == self.listen {
+            return Ok(());
+        }
+        Err(HostError::refused(verb, format!("{asked} is not where headquarters listens")))
+    }
+}
 
 /// The bounds of a node's worker.
 #[derive(Debug)]
@@ -76,8 +109,13 @@ impl Bounds {
         Err(HostError::refused("dns", "a server is not in the lease"))
     }
 
-    pub(super) fn api(&self, to: SocketAddr) -> Result<(), HostError> {
-        endpoint("api-socket", &self.lease.hq.api, to)
+    /// Whether `to` is headquarters' API past the tunnel (true) or inside it (false).
+    pub(super) fn api(&self, to: SocketAddr) -> Result<bool, HostError> {
+        let hq = &self.lease.hq;
+        if to.port() == hq.api_port && hq.addresses.contains(&to.ip()) {
+            return Ok(false);
+        }
+        endpoint("api-socket", &hq.api, to).map(|()| true)
     }
 
     /// The kill switch's policy for what the worker resolved.
@@ -102,6 +140,14 @@ impl Bounds {
         let needed = all.any(|endpoint| endpoint.address().is_none());
         underlay.iter().copied().filter(|server| needed && !server.is_loopback()).collect()
     }
+}
+
+/// A node speaks first: any port, of the kernel's choice.
+pub(super) fn node_listen(verb: &str, asked: SocketAddr) -> Result<(), HostError> {
+    if asked.port() == 0 && asked.ip().is_unspecified() {
+        return Ok(());
+    }
+    Err(HostError::refused(verb, "a node does not choose its port"))
 }
 
 fn open(role: &NodeRole, signed: &Signed) -> Result<Lease, HostError> {

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use hanare_model::{Segmentation, Signed};
 use ipnet::IpNet;
@@ -28,6 +27,8 @@ pub struct Tunnel {
     pub index: u32,
     /// The TUN device, non-blocking.
     pub tun: OwnedFd,
+    /// A socket to ask about it with.
+    pub query: OwnedFd,
     /// Whether the device carries virtio headers and large segments.
     pub offload: bool,
     /// The sockets.
@@ -95,7 +96,8 @@ impl Client {
         let Reply::Tunnel { interface, index, offload, port } = reply else { return Err(HostError::Gone) };
         let mut fds = fds.into_iter();
         let tun = fds.next().ok_or(HostError::Gone)?;
-        Ok(Tunnel { interface, index, tun, offload, udp: udp_sockets(port, fds.collect())? })
+        let query = fds.next().ok_or(HostError::Gone)?;
+        Ok(Tunnel { interface, index, tun, query, offload, udp: udp_sockets(port, fds.collect())? })
     }
 
     /// New UDP sockets instead of those of [`Client::tunnel`].
@@ -159,19 +161,13 @@ impl Client {
     }
 
     /// Opens the kill switch for a while, on behalf of the person at the other end of `requester` (the accepted
-    /// connection of the control socket), whose credentials the host process checks itself.
+    /// connection of the control socket). Who it is and what they ask the host process sees for itself: their line still
+    /// waits on the connection.
     ///
     /// # Errors
     /// [`HostError::Refused`] if the person may not, the time is over 30 min, or no reason is given.
-    pub fn unlock(
-        &self,
-        requester: BorrowedFd<'_>,
-        time: Duration,
-        all: bool,
-        reason: &str,
-    ) -> Result<(), HostError> {
-        let request = Request::Unlock { seconds: time.as_secs(), all, reason: reason.to_owned() };
-        self.ask(&request, &[requester]).map(drop)
+    pub fn unlock(&self, requester: BorrowedFd<'_>) -> Result<(), HostError> {
+        self.ask(&Request::Unlock, &[requester]).map(drop)
     }
 
     /// Replaces headquarters' firewall and turns forwarding on.
@@ -190,10 +186,10 @@ impl Client {
         self.done(&Request::Dns { servers: servers.to_vec() })
     }
 
-    /// A marked TCP socket of `to`'s family, not connected, non-blocking.
+    /// A non-blocking TCP socket that is being connected to headquarters' API at `to`; writable once that is over.
     ///
     /// # Errors
-    /// [`HostError::Refused`] if `to` has none of headquarters' API ports.
+    /// [`HostError::Refused`] if `to` is not headquarters' API; [`HostError::Io`] if there is no way to it.
     pub fn api_socket(&self, to: SocketAddr) -> Result<OwnedFd, HostError> {
         let (_, fds) = self.ask(&Request::ApiSocket { to }, &[])?;
         fds.into_iter().next().ok_or(HostError::Gone)
@@ -227,10 +223,10 @@ impl Client {
     }
 
     /// Gives the machine back as it was, the kill switch included, on behalf of the admin at the other end of
-    /// `requester`. The worker exits afterwards.
+    /// `requester`, whose line still waits there. The worker exits afterwards.
     ///
     /// # Errors
-    /// [`HostError::Refused`] if the requester is no admin.
+    /// [`HostError::Refused`] if the requester is no admin or asked for something else.
     pub fn leave(&self, requester: BorrowedFd<'_>) -> Result<(), HostError> {
         self.ask(&Request::Leave, &[requester]).map(drop)
     }

@@ -30,13 +30,13 @@ pub(crate) enum Request {
     KillSwitch { permit: Permit },
     /// Asks for its state.
     KillSwitchState,
-    /// Opens it for a while; the requester's connection comes along as file descriptor.
-    Unlock { seconds: u64, all: bool, reason: String },
+    /// Opens it for a while, as the line says that waits on the requester's connection, which comes along.
+    Unlock,
     /// Headquarters' firewall.
     Segment { segmentation: Segmentation },
     /// Resolvers while the tunnel is up; empty gives the machine its own back.
     Dns { servers: Vec<IpAddr> },
-    /// A TCP socket that the kill switch lets through to headquarters' API.
+    /// A TCP connection to headquarters' API, under way: past the tunnel by its mark, or through the tunnel.
     ApiSocket { to: SocketAddr },
     /// A UDP socket for each of the underlay's resolvers, connected, for headquarters' name only.
     NameSockets,
@@ -44,7 +44,8 @@ pub(crate) enum Request {
     Lease { lease: Signed },
     /// The worker serves; tells whoever waits for it.
     Ready { status: String },
-    /// Gives the machine back as it was, the kill switch included; the requester's connection comes along.
+    /// Gives the machine back as it was, the kill switch included, if that is what the line says that waits on the requester's
+    /// connection, which comes along.
     Leave,
 }
 
@@ -54,7 +55,7 @@ pub(crate) enum Request {
 pub(crate) enum Reply {
     /// Done; file descriptors may come along.
     Done,
-    /// The tunnel: TUN, then the UDP sockets, one of each family at most.
+    /// The tunnel: TUN, the socket to ask about it, then the UDP sockets, one of each family at most.
     Tunnel { interface: String, index: u32, offload: bool, port: u16 },
     /// UDP sockets as above, and the port they are bound to.
     Udp { port: u16 },

@@ -3,17 +3,21 @@
 //! The started process is the host process: [`serve`] locks the state directory, replays the undo log, closes a node's
 //! kill switch, starts the worker (`/proc/self/exe` with [`Setup::worker`] as arguments and one end of a socket pair as
 //! standard input) and then answers its requests until it ends. It parses what its worker says and nothing that came from
-//! a network. The worker calls [`crate::privileges::become_worker`] and [`Client::from_stdin`] before anything else.
+//! a network, but for one line: what a person asks of the machine itself ([`Asked`]). The worker calls
+//! [`crate::privileges::become_worker`], [`crate::confine::confine`] and [`Client::from_stdin`] before anything else.
 
+mod asked;
 mod bounds;
 mod channel;
 mod client;
+mod look;
 mod message;
 mod routing;
 mod serve;
 mod setup;
 mod verbs;
 
+pub use asked::Asked;
 pub use client::{AsyncNotices, Client, Notices, Tunnel, UdpSockets};
 pub use message::{KillSwitchState, Notice, Permit};
 pub(crate) use serve::hold;

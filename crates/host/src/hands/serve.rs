@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use super::bounds::Bounds;
+use super::bounds::{Bounds, HqBounds};
 use super::message::{Notice, Reply, Request};
 use super::setup::{Ended, Role, Setup};
 use super::verbs::Hands;
@@ -100,7 +100,7 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
     }
     let log = UndoLog::open(&setup.state)?;
     let (prefixes, lan, room) = match (&setup.role, &bounds) {
-        (Role::Hq { overlay }, _) => (overlay.clone(), None, Vec::new()),
+        (Role::Hq { overlay, .. }, _) => (overlay.clone(), None, Vec::new()),
         (Role::Node(role), Some(bounds)) => {
             (bounds.lease().hq.allowed_ips.clone(), role.lan.clone(), bounds.room_lan())
         }
@@ -112,6 +112,10 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
         state: setup.state.clone(),
         interface: setup.interface.clone(),
         bounds,
+        hq: match &setup.role {
+            Role::Hq { overlay, listen } => Some(HqBounds { overlay: overlay.clone(), listen: *listen }),
+            Role::Node(_) => None,
+        },
         log,
         switch: None,
         index: None,

@@ -1,6 +1,7 @@
 //! What a host process is told once by the command that starts it, and how it ends.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hanare_model::{PublicKey, Signed, VerifyKey};
@@ -27,8 +28,11 @@ pub struct Setup {
 pub enum Role {
     /// Headquarters: plain routes, segmentation.
     Hq {
-        /// The overlay, checked for collisions before anything is changed.
+        /// The overlay, checked for collisions before anything is changed. Its worker gets addresses and routes in it and
+        /// nowhere else.
         overlay: Vec<IpNet>,
+        /// Where `WireGuard` listens, and nothing else does.
+        listen: SocketAddr,
     },
     /// A node: kill switch, full tunnel, a gateway's LAN.
     Node(Box<NodeRole>),

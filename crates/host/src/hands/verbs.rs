@@ -1,7 +1,7 @@
 //! Each verb: checked against the bounds, recorded, done.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -9,19 +9,19 @@ use hanare_model::Segmentation;
 use hanare_model::lease::MIN_MTU;
 use ipnet::IpNet;
 
-use super::bounds::Bounds;
+use super::asked::{self, Asked};
+use super::bounds::{Bounds, HqBounds, node_listen};
 use super::message::{KillSwitchState, Notice, Permit, Reply, Request};
 use super::routing;
 use crate::error::HostError;
-use crate::kill_switch::{self, Checked, KillSwitch, Lan, Policy};
+use crate::kill_switch::{self, KillSwitch, Lan, Policy};
 use crate::netlink::{Netlink, Route};
 use crate::nft::Family;
 use crate::tun::{Offload, Tun, TunError};
 use crate::udp::{Udp, UdpError};
 use crate::underlay::Underlay;
 use crate::undo::{Change, UndoLog};
-use crate::unix::Peer;
-use crate::{MARK, marked, privileges, resolver, segmentation, sysctl};
+use crate::{MARK, marked, resolver, segmentation, sysctl};
 
 /// The largest inner MTU: an Ethernet frame of 9,000 bytes less `WireGuard`'s own.
 const MAX_MTU: u16 = 8920;
@@ -30,8 +30,10 @@ const MAX_MTU: u16 = 8920;
 pub(super) struct Hands {
     pub(super) state: PathBuf,
     pub(super) interface: String,
-    /// `None` at headquarters.
+    /// `None` at headquarters …
     pub(super) bounds: Option<Bounds>,
+    /// … which has these.
+    pub(super) hq: Option<HqBounds>,
     pub(super) log: UndoLog,
     pub(super) switch: Option<KillSwitch>,
     /// The tunnel interface's index once it is made.
@@ -54,6 +56,7 @@ impl Hands {
         match request {
             Request::Tunnel { mtu, listen, offload } => return self.tunnel(mtu, listen, offload),
             Request::Udp { listen } => {
+                self.listen("udp", listen)?;
                 let (port, sockets) = udp(listen)?;
                 return Ok((Reply::Udp { port }, sockets));
             }
@@ -66,7 +69,7 @@ impl Hands {
                 let state = kill_switch::state()?;
                 return Ok((Reply::KillSwitch { state }, Vec::new()));
             }
-            Request::Unlock { seconds, all, reason } => self.unlock(seconds, all, &reason, fds)?,
+            Request::Unlock => self.unlock(fds)?,
             Request::Segment { segmentation } => self.segment(segmentation)?,
             Request::Dns { servers } => self.dns(&servers)?,
             Request::ApiSocket { to } => return self.api_socket(to),
@@ -83,6 +86,28 @@ impl Hands {
         self.bounds.as_mut().ok_or_else(|| HostError::refused(verb, "headquarters has no lease"))
     }
 
+    fn listen(&self, verb: &str, asked: SocketAddr) -> Result<(), HostError> {
+        match (&self.bounds, &self.hq) {
+            (Some(_), _) => node_listen(verb, asked),
+            (None, Some(hq)) => hq.listen(verb, asked),
+            (None, None) => Err(HostError::refused(verb, "nothing is known of this role")),
+        }
+    }
+
+    /// Whether a node's lease or headquarters' overlay holds these addresses or routes.
+    fn within(
+        &self,
+        verb: &str,
+        asked: &[IpNet],
+        node: impl FnOnce(&Bounds) -> Result<(), HostError>,
+    ) -> Result<(), HostError> {
+        match (&self.bounds, &self.hq) {
+            (Some(bounds), _) => node(bounds),
+            (None, Some(hq)) => hq.prefixes(verb, asked),
+            (None, None) => Err(HostError::refused(verb, "nothing is known of this role")),
+        }
+    }
+
     fn index(&self) -> Result<u32, HostError> {
         self.index.ok_or_else(|| HostError::NoSuchInterface { name: self.interface.clone() })
     }
@@ -94,6 +119,7 @@ impl Hands {
         offload: bool,
     ) -> Result<(Reply, Vec<OwnedFd>), HostError> {
         check_mtu(mtu)?;
+        self.listen("tunnel", listen)?;
         let (port, sockets) = udp(listen)?;
         let wanted = if offload { Offload::TcpUdp } else { Offload::None };
         let tun = Tun::create(&self.interface, mtu, wanted).map_err(tun_error)?;
@@ -101,16 +127,14 @@ impl Hands {
         self.index = Some(index);
         own_settings(&self.interface);
         let offload = tun.offload() != Offload::None;
-        let mut fds = vec![tun.into_fd()];
+        let mut fds = Vec::from(tun.into_fds());
         fds.extend(sockets);
         Ok((Reply::Tunnel { interface: self.interface.clone(), index, offload, port }, fds))
     }
 
     fn addresses(&mut self, wanted: &[IpNet]) -> Result<(), HostError> {
         self.index()?;
-        if let Some(bounds) = &self.bounds {
-            bounds.addresses(wanted)?;
-        }
+        self.within("addresses", wanted, |bounds| bounds.addresses(wanted))?;
         let wanted: Vec<IpNet> =
             wanted.iter().copied().filter(|net| net.addr().is_ipv4() || routing::has_v6()).collect();
         routing::set_addresses(&mut self.log, &self.interface, &wanted)
@@ -122,13 +146,8 @@ impl Hands {
         let own: Vec<&str> = lan.iter().map(String::as_str).chain([self.interface.as_str()]).collect();
         let wanted: Vec<IpNet> =
             wanted.iter().copied().filter(|net| net.addr().is_ipv4() || routing::has_v6()).collect();
-        let table = match &self.bounds {
-            Some(bounds) => {
-                bounds.routes(&wanted)?;
-                routing::table(index)
-            }
-            None => Route::MAIN,
-        };
+        self.within("routes", &wanted, |bounds| bounds.routes(&wanted))?;
+        let table = if self.bounds.is_some() { routing::table(index) } else { Route::MAIN };
         routing::check_collisions(&wanted, &own, &self.room_lan())?;
         routing::set_routes(&mut self.log, &self.interface, &wanted, table)?;
         if self.bounds.is_some() {
@@ -188,9 +207,11 @@ impl Hands {
         Ok(())
     }
 
-    fn unlock(&mut self, seconds: u64, all: bool, reason: &str, fds: &[OwnedFd]) -> Result<(), HostError> {
+    fn unlock(&mut self, fds: &[OwnedFd]) -> Result<(), HostError> {
         let policy = self.node("unlock")?.role().unlock;
-        let peer = requester("unlock", fds)?;
+        let (peer, Asked::Unlock { reason, seconds, all }) = asked::take("unlock", fds)? else {
+            return Err(HostError::refused("unlock", "its sender asked for something else"));
+        };
         if !peer.is_admin() && !policy.persons {
             return Err(HostError::refused("unlock", "only root and the group hanare may"));
         }
@@ -233,6 +254,9 @@ impl Hands {
         if segmentation.interface != self.interface {
             return Err(HostError::refused("segment", "it is about another interface"));
         }
+        if let Some(hq) = &self.hq {
+            hq.segmentation(&segmentation)?;
+        }
         let is_table = |change: &Change| matches!(change, Change::Table { .. });
         if !self.log.has(is_table) {
             self.log.record(Change::Table { family: Family::Inet, name: segmentation::TABLE.to_owned() })?;
@@ -254,8 +278,8 @@ impl Hands {
     }
 
     fn api_socket(&mut self, to: SocketAddr) -> Result<(Reply, Vec<OwnedFd>), HostError> {
-        self.node("api-socket")?.api(to)?;
-        Ok((Reply::Done, vec![marked::tcp(to)?]))
+        let past_the_tunnel = self.node("api-socket")?.api(to)?;
+        Ok((Reply::Done, vec![marked::tcp_towards(to, past_the_tunnel)?]))
     }
 
     fn name_sockets(&mut self) -> Result<(Reply, Vec<OwnedFd>), HostError> {
@@ -276,7 +300,11 @@ impl Hands {
     }
 
     fn leave(&mut self, fds: &[OwnedFd]) -> Result<(), HostError> {
-        if !requester("leave", fds)?.is_admin() {
+        self.node("leave")?;
+        let (peer, Asked::Leave) = asked::take("leave", fds)? else {
+            return Err(HostError::refused("leave", "its sender asked for something else"));
+        };
+        if !peer.is_admin() {
             return Err(HostError::refused("leave", "only root and the group hanare may"));
         }
         self.log.undo_all()?;
@@ -285,81 +313,6 @@ impl Hands {
         self.left = true;
         Ok(())
     }
-
-    /// After links, addresses, routes or firewall tables changed: mends what is ours, and says what the worker must know.
-    pub(super) fn look(&mut self) -> Vec<Notice> {
-        let mut notices = Vec::new();
-        if let Some(switch) = &mut self.switch {
-            match switch.check() {
-                Ok(Checked::Restored(what)) => notices.push(Notice::FirewallRestored { what }),
-                Ok(Checked::Intact | Checked::DevicesChanged) => {}
-                Err(error) => tracing::error!(%error, "the kill switch could not be checked"),
-            }
-        }
-        if let Some(segmentation) = &self.segmentation {
-            match crate::nft::list(Family::Inet, segmentation::TABLE) {
-                Ok(None) => match segmentation::apply(
-                    segmentation,
-                    self.log.has(|c| matches!(c, Change::Sysctl { .. })),
-                ) {
-                    Ok(()) => {
-                        let what = "the table was gone".to_owned();
-                        notices.push(Notice::FirewallRestored { what });
-                    }
-                    Err(error) => tracing::error!(%error, "the segmentation could not be restored"),
-                },
-                Ok(Some(_)) => {}
-                Err(error) => tracing::error!(%error, "the segmentation could not be checked"),
-            }
-        }
-        match Underlay::read(&self.interface) {
-            Ok(now) if now != self.underlay => {
-                self.underlay = now;
-                self.refresh_resolvers();
-                notices.push(Notice::UnderlayChanged);
-            }
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "the underlay cannot be read"),
-        }
-        if let Some(index) = self.index
-            && Netlink::open()
-                .and_then(|mut netlink| netlink.links())
-                .is_ok_and(|links| links.iter().all(|link| link.index != index))
-        {
-            self.index = None;
-            notices.push(Notice::InterfaceLost);
-        }
-        notices
-    }
-
-    /// Follows the underlay's resolvers (another network, another DHCP server), but never takes our own for them.
-    fn refresh_resolvers(&mut self) {
-        let Some(bounds) = &self.bounds else { return };
-        let mut found = resolver::underlay();
-        found.retain(|server| !bounds.lease().dns.contains(server));
-        if found.is_empty() || found == self.resolvers {
-            return;
-        }
-        self.resolvers = found;
-        let resolvers = bounds.resolvers(&self.resolvers);
-        if let Some(switch) = &mut self.switch {
-            let policy = Policy { resolvers, ..switch.policy().clone() };
-            if let Err(error) = switch.set_policy(policy) {
-                tracing::error!(%error, "the kill switch does not know the new resolvers");
-            }
-        }
-    }
-}
-
-fn requester(verb: &str, fds: &[OwnedFd]) -> Result<Peer, HostError> {
-    let refuse = || HostError::refused(verb, "it needs the connection of who asks for it");
-    let socket = fds.first().ok_or_else(refuse)?;
-    let peer = Peer::of(socket.as_fd()).map_err(|_| refuse())?;
-    // Our worker has our user id: a connection of its own making would be root's.
-    if !privileges::are_confined("self") && privileges::are_confined(&peer.pid.to_string()) {
-        return Err(HostError::refused(verb, "a process that may gain no privileges asks for it"));
-    }
-    Ok(peer)
 }
 
 fn check_mtu(mtu: u16) -> Result<(), HostError> {

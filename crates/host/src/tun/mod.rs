@@ -92,20 +92,22 @@ impl Tun {
         #[expect(unsafe_code, reason = "tun-rs gives its descriptor up only as a number")]
         // SAFETY: `into_raw_fd` gives up the only owner of this open descriptor.
         let fd = unsafe { OwnedFd::from_raw_fd(raw) };
-        let tun = Self::from_fd_with(fd, wanted)?;
+        let query = device::query().map_err(|source| TunError::Device { name: name.to_owned(), source })?;
+        let tun = Self::with(fd, query, wanted)?;
         tun.set_mtu(mtu).map_err(|source| TunError::Device { name: name.to_owned(), source })?;
         Ok(tun)
     }
 
-    /// Takes an open device, as handed over by the process that made it.
+    /// Takes an open device, as handed over by the process that made it, with a socket to ask about it: see
+    /// [`Tun::into_fds`].
     ///
     /// # Errors
     /// [`TunError::Device`] if it is not a TUN device.
-    pub fn from_fd(fd: OwnedFd) -> Result<Self, TunError> {
-        Self::from_fd_with(fd, Offload::TcpUdp)
+    pub fn from_fds(fd: OwnedFd, query: OwnedFd) -> Result<Self, TunError> {
+        Self::with(fd, query, Offload::TcpUdp)
     }
 
-    fn from_fd_with(fd: OwnedFd, wanted: Offload) -> Result<Self, TunError> {
+    fn with(fd: OwnedFd, query: OwnedFd, wanted: Offload) -> Result<Self, TunError> {
         let failed = |name: &str| {
             let name = name.to_owned();
             move |source| TunError::Device { name, source }
@@ -118,14 +120,13 @@ impl Tun {
         };
         let flags = fcntl_getfl(&fd).map_err(|e| failed(&name)(e.into()))?;
         fcntl_setfl(&fd, flags | OFlags::NONBLOCK).map_err(|e| failed(&name)(e.into()))?;
-        let query = device::query().map_err(failed(&name))?;
         Ok(Self { file: File::from(fd), name, has_header, offload, query })
     }
 
-    /// Gives the descriptor up, to hand it to another process.
+    /// Gives up the device and the socket that belongs to it, to hand them to another process.
     #[must_use]
-    pub fn into_fd(self) -> OwnedFd {
-        self.file.into()
+    pub fn into_fds(self) -> [OwnedFd; 2] {
+        [self.file.into(), self.query]
     }
 
     /// The interface's name when it was opened.

@@ -30,8 +30,14 @@ fn entry_host() {
     let setup = Setup {
         state: state(),
         interface: "hn0".to_owned(),
-        role: if kind == "hq" {
-            Role::Hq { overlay: vec!["10.88.0.0/16".parse().unwrap()] }
+        role: if kind.starts_with("hq") {
+            // The test's own hand on the guard: a host process that was told of another overlay.
+            let more = std::fs::read_to_string(state().join("overlay")).ok();
+            let overlay = ["10.88.0.0/16", "fd00:88::/48"].into_iter().chain(more.as_deref());
+            Role::Hq {
+                overlay: overlay.map(|net| net.parse().unwrap()).collect(),
+                listen: "[::]:51820".parse().unwrap(),
+            }
         } else {
             Role::Node(Box::new(role))
         },
@@ -98,9 +104,9 @@ impl Host {
         eventually("the worker goes with it", || !works("ip link show hn0"));
     }
 
-    fn ask(&self, verb: &str) -> String {
+    fn ask(&self, line: &str) -> String {
         let mut connection = unix::connect(&self.state.join("node.sock")).unwrap();
-        std::io::Write::write_all(&mut connection, verb.as_bytes()).unwrap();
+        std::io::Write::write_all(&mut connection, line.as_bytes()).unwrap();
         let mut answer = String::new();
         std::io::Read::read_to_string(&mut connection, &mut answer).unwrap();
         answer
@@ -233,7 +239,8 @@ fn a_person_unlocks_and_an_admin_leaves_through_the_worker() {
         let state = tempfile::tempdir().unwrap();
         let mut host = Host::ready("requests", state.path());
         let rules = run("ip rule");
-        assert_eq!(host.ask("unlock"), "Ok(())");
+        let unlock = "{\"verb\":\"unlock\",\"reason\":\"portal\",\"seconds\":2,\"all\":true}\n";
+        assert_eq!(host.ask(unlock), "Ok(())");
         assert!(run("ip route get 8.8.8.8").contains("dev eth0"));
         assert!(works("ping -c1 -W1 192.0.2.2"));
         let notices = || std::fs::read_to_string(state.path().join("notices")).unwrap_or_default();
@@ -249,11 +256,91 @@ fn a_person_unlocks_and_an_admin_leaves_through_the_worker() {
         run("ip address del 192.0.2.77/24 dev eth0");
         outside.run(|| drop(run("ip link add eth9 type veth peer name x9")));
 
-        assert_eq!(host.ask("leaves"), "Ok(())");
+        assert_eq!(host.ask("{\"verb\":\"leave\"}\n"), "Ok(())");
         assert!(host.child.wait().unwrap().success());
         assert!(state.path().join("left").exists());
         assert_eq!(snapshot(), before);
         assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Open);
+    });
+}
+
+#[test]
+fn a_worker_cannot_say_for_an_admin_what_the_admin_did_not_say() {
+    inside("hands::a_worker_cannot_say_for_an_admin_what_the_admin_did_not_say", false, || {
+        let _peers = machine();
+        let state = tempfile::tempdir().unwrap();
+        let mut host = Host::ready("turncoat", state.path());
+        let unlock = "{\"verb\":\"unlock\",\"reason\":\"portal\",\"seconds\":60,\"all\":false}\n";
+        for other in ["{\"verb\":\"status\"}\n", unlock, "{\"verb\":\"leave\"}", "\n"] {
+            let answer = host.ask(other);
+            assert!(answer.contains("Refused"), "{other}: {answer}");
+        }
+        // A wish that nobody waits for any more.
+        let mut gone = unix::connect(&state.path().join("node.sock")).unwrap();
+        std::io::Write::write_all(&mut gone, b"{\"verb\":\"leave\"}\n").unwrap();
+        drop(gone);
+        let answers = || std::fs::read_to_string(state.path().join("answers")).unwrap_or_default();
+        eventually("it is refused too", || answers().lines().count() == 5);
+        assert!(answers().contains("whoever asked for it has gone"), "{}", answers());
+        assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed);
+        assert!(host.child.try_wait().unwrap().is_none());
+        // And what the admin does say is done.
+        assert_eq!(host.ask("{\"verb\":\"leave\"}\n"), "Ok(())");
+        assert!(host.child.wait().unwrap().success());
+        assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Open);
+    });
+}
+
+#[test]
+fn a_hijacked_headquarters_stays_in_its_overlay() {
+    inside("hands::a_hijacked_headquarters_stays_in_its_overlay", false, || {
+        let _peers = machine();
+        let state = tempfile::tempdir().unwrap();
+        for (overlay, way) in [(None, "eth0"), (Some("198.51.100.0/24"), "hn0")] {
+            if let Some(overlay) = overlay {
+                std::fs::write(state.path().join("overlay"), overlay).unwrap();
+            }
+            let mut host = Host::ready("hq-hijacked", state.path());
+            let taken = std::fs::read_to_string(state.path().join("taken")).unwrap();
+            assert_eq!(
+                (taken.contains("Refused"), taken == "Ok(())"),
+                (overlay.is_none(), overlay.is_some())
+            );
+            // Without the guard the network is the worker's own.
+            assert!(run("ip route get 198.51.100.7").contains(&format!("dev {way}")), "{overlay:?}");
+            host.stop();
+        }
+    });
+}
+
+/// What a worker tried, and whether it could.
+fn tried(kind: &str) -> Vec<String> {
+    let state = tempfile::tempdir().unwrap();
+    std::fs::create_dir(state.path().join("node")).unwrap();
+    let _service = unix::listen(&state.path().join("service.sock"), 0o600).unwrap();
+    let mut host = Host::ready(kind, state.path());
+    let text = std::fs::read_to_string(state.path().join("node").join("tried")).unwrap();
+    host.stop();
+    text.lines().map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn a_confined_worker_reaches_nothing_that_it_was_not_given() {
+    inside("hands::a_confined_worker_reaches_nothing_that_it_was_not_given", false, || {
+        let (outside, _room) = machine();
+        outside.run(|| {
+            let listener = std::net::TcpListener::bind("192.0.2.2:9999").unwrap();
+            std::thread::spawn(move || listener.incoming().for_each(drop));
+        });
+        let loose = tried("hq-loose");
+        assert!(loose.len() > 10 && loose.iter().all(|line| !line.starts_with("could not")), "{loose:#?}");
+        let confined = tried("hq-confined");
+        assert_eq!(confined.len(), loose.len());
+        assert!(confined.iter().all(|line| line.starts_with("could not")), "{confined:#?}");
+        // Without Landlock it says so, and the filter of system calls is there all the same.
+        let old = tried("hq-old-kernel");
+        let filtered = old.iter().filter(|line| line.starts_with("could not")).count();
+        assert!(filtered >= 8 && filtered < old.len(), "{old:#?}");
     });
 }
 

@@ -11,6 +11,8 @@
 mod world;
 
 #[cfg(test)]
+mod confinement;
+#[cfg(test)]
 mod hands;
 #[cfg(test)]
 mod kill_switch;

@@ -62,10 +62,15 @@ pub(crate) fn lease(serial: u64) -> Signed {
 fn entry_worker() {
     let Ok(kind) = std::env::var(KIND) else { return };
     privileges::become_worker().unwrap();
+    if kind.starts_with("hq-") && kind != "hq-hijacked" {
+        crate::confinement::begin(&kind);
+    }
     let client = Client::from_stdin().unwrap();
     let notices = client.notices().unwrap();
     match kind.as_str() {
         "hijacked" => hijacked(&client),
+        "hq-hijacked" => hijacked_hq(&client),
+        "hq-confined" | "hq-loose" | "hq-old-kernel" => crate::confinement::try_everything(&client, &kind),
         "refused" => refused(&client),
         "hq" => {
             let _tunnel = client.tunnel(1360, everywhere(51820), true).unwrap();
@@ -97,23 +102,12 @@ fn node(client: &Client, notices: &hands::Notices, kind: &str) {
         text = text + &format!("{notice:?}") + "\n";
         std::fs::write(path, text).unwrap();
     };
-    if kind == "requests" {
+    if kind == "requests" || kind == "turncoat" {
         let socket = unix::listen(&state().join("node.sock"), 0o600).unwrap();
-        std::thread::spawn({
-            let client = client.clone();
-            move || {
-                for connection in socket.incoming() {
-                    let mut connection = connection.unwrap();
-                    let mut verb = [0; 6];
-                    std::io::Read::read_exact(&mut connection, &mut verb).unwrap();
-                    let done = match &verb {
-                        b"unlock" => {
-                            client.unlock(connection.as_fd(), Duration::from_secs(2), true, "portal")
-                        }
-                        _ => client.leave(connection.as_fd()),
-                    };
-                    std::io::Write::write_all(&mut connection, format!("{done:?}").as_bytes()).unwrap();
-                }
+        let (client, honest) = (client.clone(), kind == "requests");
+        std::thread::spawn(move || {
+            for connection in socket.incoming() {
+                pass_on(&client, &mut connection.unwrap(), honest);
             }
         });
     }
@@ -126,15 +120,57 @@ fn node(client: &Client, notices: &hands::Notices, kind: &str) {
     }
 }
 
+/// Looks at the line and leaves it there; a turncoat passes everything on as the wish to leave.
+fn pass_on(client: &Client, connection: &mut std::os::unix::net::UnixStream, honest: bool) {
+    let mut line = [0; 4096];
+    let (_, length) = rustix::net::recv(&mut *connection, &mut line, rustix::net::RecvFlags::PEEK).unwrap();
+    if !honest {
+        // All that is known of the connection itself: it is an admin's.
+        assert!(unix::Peer::of(&connection).unwrap().is_admin());
+        // Late enough for whoever has hung up.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let unlocks = String::from_utf8_lossy(&line[..length]).contains("unlock");
+    let done =
+        if honest && unlocks { client.unlock(connection.as_fd()) } else { client.leave(connection.as_fd()) };
+    let path = state().join("answers");
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    std::fs::write(path, format!("{before}{done:?}\n")).unwrap();
+    // Whoever asked may be gone.
+    let _ = std::io::Write::write_all(connection, format!("{done:?}").as_bytes());
+}
+
+/// What headquarters' worker in an attacker's hands would ask for.
+fn hijacked_hq(client: &Client) {
+    no(client.tunnel(1360, everywhere(53), false).map(drop));
+    let _tunnel = client.tunnel(1360, everywhere(51820), false).unwrap();
+    no(client.udp(everywhere(53)).map(drop));
+    no(client.addresses(&["192.0.2.2/32".parse().unwrap()]));
+    no(client.addresses(&["10.88.0.1/8".parse().unwrap()]));
+    no(client.routes(&["0.0.0.0/0".parse().unwrap()]));
+    let mut wide = crate::segmentation::two_rooms();
+    wide.overlay.push("192.0.2.0/24".parse().unwrap());
+    no(client.segment(&wide));
+    let stdin = rustix::stdio::stdin();
+    no(client.leave(stdin));
+    client.addresses(&["10.88.0.1/24".parse().unwrap()]).unwrap();
+    // Somebody else's network: in this overlay or not, as the host process was told.
+    let taken = client.routes(&["198.51.100.0/24".parse().unwrap()]);
+    std::fs::write(state().join("taken"), format!("{taken:?}")).unwrap();
+    std::fs::write(state().join("ready"), "hijacked").unwrap();
+    std::thread::sleep(Duration::from_mins(1));
+}
+
+fn no(result: Result<(), HostError>) {
+    assert!(matches!(result, Err(HostError::Refused { .. })), "{result:?}");
+}
+
 /// What a worker in an attacker's hands would ask for.
 fn hijacked(client: &Client) {
     // SAFETY of the machine: no capability is left to do it without asking.
     assert!(!privileges::has_net_admin());
     assert!(!works("ip link add evil0 type dummy || ip link add evil0 type veth"));
     assert!(!works("nft flush ruleset"));
-    let no = |result: Result<(), HostError>| {
-        assert!(matches!(result, Err(HostError::Refused { .. })), "{result:?}");
-    };
     let permit = |wireguard: &str, api: &str| Permit {
         wireguard: vec![wireguard.parse().unwrap()],
         api: vec![api.parse().unwrap()],
@@ -143,17 +179,30 @@ fn hijacked(client: &Client) {
     no(client.kill_switch(&permit("192.0.2.2:53", "192.0.2.2:51821")));
     no(client.kill_switch(&permit("192.0.2.2:51820", "192.0.2.2:22")));
     no(client.api_socket("203.0.113.1:443".parse().unwrap()).map(drop));
+    no(client.api_socket("10.88.0.1:22".parse().unwrap()).map(drop));
+    no(client.tunnel(1360, everywhere(53), false).map(drop));
     let _tunnel = client.tunnel(1360, everywhere(0), false).unwrap();
     no(client.addresses(&["192.0.2.66/24".parse().unwrap()]));
     no(client.lan(&["192.0.2.129/25".parse().unwrap()]));
     no(client.dns(&["203.0.113.53".parse().unwrap()]));
     no(client.mtu(576));
     let file = std::fs::File::open("/dev/null").unwrap();
-    no(client.unlock(file.as_fd(), Duration::from_mins(1), true, "x"));
+    no(client.unlock(file.as_fd()));
     no(client.leave(file.as_fd()));
     let (own, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-    no(client.unlock(own.as_fd(), Duration::from_mins(1), true, "x"));
+    no(client.unlock(own.as_fd()));
     no(client.leave(own.as_fd()));
+    // The line to the host process has the host process at its other end: root, and free of every restriction.
+    let stdin = rustix::stdio::stdin();
+    let peer = unix::Peer::of(stdin).unwrap();
+    assert_eq!(
+        (peer.is_admin(), peer.pid),
+        (true, i32::try_from(std::os::unix::process::parent_id()).unwrap())
+    );
+    no(client.unlock(stdin));
+    no(client.leave(stdin));
+    let alone = rustix::net::socket(rustix::net::AddressFamily::UNIX, rustix::net::SocketType::STREAM, None);
+    no(client.unlock(alone.unwrap().as_fd()));
     no(client.segment(&crate::segmentation::two_rooms()));
     let forged = hanare_model::lease::Tombstone {
         node: "pc-1".parse().unwrap(),

@@ -62,7 +62,7 @@ impl Store {
         }
         let mut store = Self::connect(path).await?;
         store.check().await?;
-        let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let known = known_version();
         let found = store.version().await?;
         if found > known {
             return Err(StoreError::Newer { path: path.to_owned(), found, known });
@@ -75,6 +75,14 @@ impl Store {
         Ok(store)
     }
 
+    /// Whether a database is to be migrated before it can be used.
+    pub(crate) async fn is_older(path: &Path) -> Result<bool, StoreError> {
+        let mut store = Self::connect(path).await?;
+        let found = store.version().await?;
+        store.close().await?;
+        Ok(found < known_version())
+    }
+
     async fn connect(path: &Path) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -85,6 +93,8 @@ impl Store {
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("cache_size", CACHE_KIB)
             .pragma("journal_size_limit", "1048576")
+            // A confined worker has no other place, and what is sorted here is small.
+            .pragma("temp_store", "MEMORY")
             .statement_cache_capacity(16)
             .command_buffer_size(8)
             .row_buffer_size(16)
@@ -232,6 +242,10 @@ impl Store {
         let Self { path, connection, .. } = self;
         connection.close().await.map_err(|error| StoreError::new(&path, error))
     }
+}
+
+fn known_version() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
 #[cfg(test)]

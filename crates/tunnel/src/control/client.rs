@@ -2,20 +2,14 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{ControlError, MAX_LINE, Problem, Reply, Request, SOCKET, Status};
 
 /// `leave` waits for headquarters and for the undo log.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What a daemon that is not there, or that ends while it is asked, looks like.
-const GONE: [io::ErrorKind; 5] = [
-    io::ErrorKind::NotFound,
-    io::ErrorKind::ConnectionRefused,
-    io::ErrorKind::ConnectionReset,
-    io::ErrorKind::BrokenPipe,
-    io::ErrorKind::UnexpectedEof,
-];
+/// How long a daemon that hung up may take to be seen dead: a killed process closes its sockets one after the other.
+const DYING: Duration = Duration::from_secs(2);
 
 /// Asks the daemon of one runtime directory. Connects anew for each request.
 #[derive(Debug, Clone)]
@@ -79,18 +73,8 @@ impl Client {
     /// # Errors
     /// [`ControlError::NotRunning`], [`ControlError::Io`] or [`ControlError::Answer`].
     pub fn ask(&self, request: &Request) -> Result<Reply, ControlError> {
-        let socket = self.runtime.join(SOCKET);
-        let line = self.exchange(request).map_err(|source| {
-            let kind = source.kind();
-            if GONE.contains(&kind) {
-                ControlError::NotRunning { path: socket }
-            } else if kind == io::ErrorKind::PermissionDenied {
-                // A directory on the way keeps strangers out; say it as the daemon would.
-                ControlError::Refused(Problem::Forbidden { verb: "the control socket".to_owned() })
-            } else {
-                ControlError::Io { path: socket, source }
-            }
-        })?;
+        let path = self.runtime.join(SOCKET);
+        let line = self.exchange(request).map_err(|source| failure(path, source))?;
         serde_json::from_str(&line).map_err(|_| ControlError::Answer)
     }
 
@@ -100,12 +84,84 @@ impl Client {
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
-        stream.write_all(line.as_bytes())?;
+        // Whoever is turned away may be told so before the request is out.
+        let written = stream.write_all(line.as_bytes());
         let mut answer = String::new();
         let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
-        if BufReader::new(stream.take(limit)).read_line(&mut answer)? == 0 {
+        let read = BufReader::new(stream.take(limit)).read_line(&mut answer);
+        if answer.is_empty() {
+            written.and(read)?;
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(answer)
+        read.map(|_| answer)
+    }
+}
+
+fn failure(path: PathBuf, source: io::Error) -> ControlError {
+    let kind = source.kind();
+    let hung_up = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof];
+    if is_nobody(kind) || (hung_up.contains(&kind) && is_gone(&path)) {
+        ControlError::NotRunning { path }
+    } else if kind == io::ErrorKind::PermissionDenied {
+        // A directory on the way keeps strangers out; say it as the daemon would.
+        ControlError::Refused(Problem::Forbidden { verb: "the control socket".to_owned() })
+    } else {
+        ControlError::Io { path, source }
+    }
+}
+
+fn is_nobody(kind: io::ErrorKind) -> bool {
+    kind == io::ErrorKind::NotFound || kind == io::ErrorKind::ConnectionRefused
+}
+
+/// Whether nobody listens any more, or soon does not: a connection that ended without an answer is no proof of it.
+fn is_gone(path: &Path) -> bool {
+    let end = Instant::now() + DYING;
+    loop {
+        match hanare_host::unix::connect(path) {
+            Err(error) => return is_nobody(error.kind()),
+            Ok(_) if Instant::now() >= end => return false,
+            Ok(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    use super::*;
+
+    /// Hangs up on a client whose request was not read, as the kernel does for a killed daemon.
+    fn hang_up(listener: &UnixListener) {
+        let (stream, _): (UnixStream, _) = listener.accept().unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        drop(stream);
+    }
+
+    #[test]
+    fn a_daemon_that_died_under_the_question_is_not_running() {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join(SOCKET)).unwrap();
+        let dying = std::thread::spawn(move || {
+            hang_up(&listener);
+            // Its last socket outlives the others by a moment.
+            std::thread::sleep(Duration::from_millis(200));
+        });
+        let asked = Client::new(directory.path()).leave();
+        assert!(matches!(asked, Err(ControlError::NotRunning { .. })), "{asked:?}");
+        dying.join().unwrap();
+    }
+
+    #[test]
+    fn a_daemon_that_hung_up_and_lives_is_not_taken_for_dead() {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join(SOCKET)).unwrap();
+        let other = listener.try_clone().unwrap();
+        let rude = std::thread::spawn(move || hang_up(&other));
+        let asked = Client::new(directory.path()).leave();
+        assert!(matches!(asked, Err(ControlError::Io { .. })), "{asked:?}");
+        rude.join().unwrap();
+        drop(listener);
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Status;
 
-/// One request.
+/// One request. `unlock` and `leave` are read once more by the host process, as [`hanare_host::hands::Asked`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
@@ -60,6 +60,9 @@ pub enum Problem {
         /// What is wrong with it.
         why: String,
     },
+    /// This user, or everybody but the admins together, has too many questions open.
+    #[error("too many questions are open")]
+    Busy,
     /// The machine or the host process said no.
     #[error(transparent)]
     Host {

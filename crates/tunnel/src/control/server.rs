@@ -1,25 +1,27 @@
-//! The answering side of the control socket: reads one request a connection, checks who asks, hands it to the daemon.
+//! The answering side of the control socket: looks at one request a connection, checks who asks, hands it to the daemon.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hanare_host::unix::{self, Peer};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::RecvFlags;
+use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::{MAX_LINE, MAX_UNLOCK_SECONDS, Problem, Reply, Request, SOCKET};
+use super::seats::Seats;
+use super::{MAX_UNLOCK_SECONDS, Problem, Reply, Request, SOCKET};
 
 /// Everybody may connect; what they may ask is decided per verb.
 const MODE: u32 = 0o666;
 /// A client says what it wants at once.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Clients served at a time; the others wait in the kernel's queue.
-const CLIENTS: usize = 16;
+/// The longest request: a reason, every character of it escaped.
+const MAX_REQUEST: usize = 4096;
 /// The longest reason, in characters: it is written down for good, and people read it.
 const MAX_REASON: usize = 200;
 
@@ -46,19 +48,10 @@ pub(crate) fn listen(runtime: &Path) -> io::Result<UnixListener> {
 
 /// Serves until the daemon is gone.
 pub(crate) async fn serve(listener: UnixListener, commands: mpsc::Sender<Command>) {
-    let room = Arc::new(Semaphore::new(CLIENTS));
+    let seats = Seats::default();
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let commands = commands.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &commands).await {
-                        tracing::debug!(%error, "a control client went away");
-                    }
-                    drop(permit);
-                });
-            }
+            Ok((stream, _)) => admit(stream, &seats, &commands),
             Err(error) => {
                 // Out of descriptors: whoever has them lets go soon.
                 tracing::warn!(%error, "the control socket cannot accept");
@@ -71,17 +64,35 @@ pub(crate) async fn serve(listener: UnixListener, commands: mpsc::Sender<Command
     }
 }
 
-async fn answer(stream: UnixStream, commands: &mpsc::Sender<Command>) -> io::Result<()> {
-    let peer = Peer::of(stream.as_fd())?;
-    let requester = stream.as_fd().try_clone_to_owned()?;
-    let (reading, mut writing) = stream.into_split();
-    let mut line = String::new();
-    let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
-    let mut reading = BufReader::new(reading.take(limit));
-    timeout(PATIENCE, reading.read_line(&mut line)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+/// Gives a client its seat, or turns it away at once: who sits silent keeps nobody else from being heard.
+fn admit(stream: UnixStream, seats: &Seats, commands: &mpsc::Sender<Command>) {
+    let Ok(peer) = Peer::of(stream.as_fd()) else { return };
+    let Some(seat) = seats.take(peer.uid, is_admin(&peer)) else {
+        tracing::debug!(uid = peer.uid, "a control client was turned away");
+        let mut text = serde_json::to_vec(&Reply::Failed { problem: Problem::Busy }).unwrap_or_default();
+        text.push(b'\n');
+        // A new connection has room for it.
+        let _ = stream.try_write(&text);
+        drain(&stream);
+        return;
+    };
+    let commands = commands.clone();
+    tokio::spawn(async move {
+        if let Err(error) = answer(&stream, peer, &commands).await {
+            tracing::debug!(%error, "a control client went away");
+        }
+        // What is left unread would reset the connection before the answer is read.
+        drain(&stream);
+        drop(seat);
+    });
+}
+
+async fn answer(stream: &UnixStream, peer: Peer, commands: &mpsc::Sender<Command>) -> io::Result<()> {
+    let line = timeout(PATIENCE, look(stream)).await.map_err(|_| io::ErrorKind::TimedOut)??;
     let reply = match parse(&line).and_then(|request| permitted(request, &peer)) {
         Err(problem) => Reply::Failed { problem },
         Ok(request) => {
+            let requester = stream.as_fd().try_clone_to_owned()?;
             let (reply, answer) = oneshot::channel();
             let command = Command { request, uid: peer.uid, requester, reply };
             commands.send(command).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
@@ -90,7 +101,55 @@ async fn answer(stream: UnixStream, commands: &mpsc::Sender<Command>) -> io::Res
     };
     let mut text = serde_json::to_vec(&reply)?;
     text.push(b'\n');
-    timeout(PATIENCE, writing.write_all(&text)).await.map_err(|_| io::ErrorKind::TimedOut)?
+    timeout(PATIENCE, write(stream, &text)).await.map_err(|_| io::ErrorKind::TimedOut)?
+}
+
+/// One line, which stays where it is: the host process reads it again from the connection.
+async fn look(stream: &UnixStream) -> io::Result<String> {
+    let mut buffer = vec![0; MAX_REQUEST];
+    let seen = stream.async_io(Interest::READABLE, || {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let (_, length) = rustix::net::recv(stream, buffer.as_mut_slice(), flags)?;
+        let seen = buffer.get(..length).unwrap_or_default();
+        match seen.iter().position(|byte| *byte == b'\n') {
+            Some(end) => Ok(end),
+            None if length == MAX_REQUEST => Err(io::ErrorKind::InvalidData.into()),
+            None if length == 0 || has_hung_up(stream) => Err(io::ErrorKind::UnexpectedEof.into()),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    });
+    let end = seen.await?;
+    Ok(String::from_utf8_lossy(buffer.get(..end).unwrap_or_default()).into_owned())
+}
+
+fn has_hung_up(stream: &UnixStream) -> bool {
+    let mut fds = [PollFd::new(stream, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let polled = rustix::event::poll(&mut fds, Some(&now));
+    let [fd] = &fds;
+    polled.is_err() || fd.revents().intersects(PollFlags::RDHUP | PollFlags::HUP)
+}
+
+async fn write(stream: &UnixStream, text: &[u8]) -> io::Result<()> {
+    let mut rest = text;
+    while !rest.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(rest) {
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn drain(stream: &UnixStream) {
+    let mut waste = [0; 512];
+    while stream.try_read(&mut waste).is_ok_and(|count| count > 0) {}
+}
+
+fn is_admin(peer: &Peer) -> bool {
+    peer.is_admin() || peer.uid == rustix::process::geteuid().as_raw()
 }
 
 fn parse(line: &str) -> Result<Request, Problem> {
@@ -99,7 +158,7 @@ fn parse(line: &str) -> Result<Request, Problem> {
 
 /// Who may ask what. `unlock` and `leave` are judged once more by the host process, which trusts no worker.
 fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
-    let admin = peer.is_admin() || peer.uid == rustix::process::geteuid().as_raw();
+    let admin = is_admin(peer);
     let forbidden = |verb: &str| Err(Problem::Forbidden { verb: verb.to_owned() });
     match &request {
         Request::Down if !admin => return forbidden("down"),
@@ -123,6 +182,8 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+
     use super::*;
     use crate::control::{Client, ControlError};
 
@@ -171,10 +232,39 @@ mod tests {
 
             let path = directory.path().join(SOCKET);
             let mut stream = UnixStream::connect(path).await.unwrap();
-            stream.write_all(b"{\"verb\":\"format\"}\n").await.unwrap();
+            // In two pieces, and more behind it.
+            stream.write_all(b"{\"verb\":").await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            stream.write_all(b"\"format\"}\nand more").await.unwrap();
             let mut answer = String::new();
             BufReader::new(stream).read_line(&mut answer).await.unwrap();
             assert!(answer.contains("wrong"), "{answer}");
         });
+    }
+
+    #[test]
+    fn a_half_request_ends_with_its_sender_and_is_not_waited_for() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (mut there, here) = UnixStream::pair().unwrap();
+            there.write_all(b"{\"verb\":").await.unwrap();
+            let looked = tokio::spawn(async move { look(&here).await });
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            drop(there);
+            let ended = timeout(Duration::from_secs(1), looked).await.expect("at once").unwrap();
+            assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        });
+    }
+
+    #[test]
+    fn the_host_process_reads_what_a_client_writes() {
+        use hanare_host::hands::Asked;
+        let read =
+            |request: &Request| serde_json::from_str::<Asked>(&serde_json::to_string(request).unwrap()).ok();
+        assert_eq!(read(&Request::Leave), Some(Asked::Leave));
+        let unlock = Request::Unlock { reason: "門".to_owned(), seconds: 60, all: true };
+        let asked = Asked::Unlock { reason: "門".to_owned(), seconds: 60, all: true };
+        assert_eq!(read(&unlock), Some(asked));
+        assert_eq!((read(&Request::Status), read(&Request::Down)), (None, None));
     }
 }

@@ -108,6 +108,8 @@ pub enum WarningCode {
     NameNotFound,
     /// The machine's clock is far from headquarters'.
     ClockWrong,
+    /// This kernel lacks Landlock or seccomp: the worker runs without.
+    NotConfined,
     /// The node is not enrolled yet.
     NotJoined,
 }
@@ -125,6 +127,7 @@ impl WarningCode {
             Self::ResolverNotSet => "resolver-not-set",
             Self::NameNotFound => "name-not-found",
             Self::ClockWrong => "clock-wrong",
+            Self::NotConfined => "not-confined",
             Self::NotJoined => "not-joined",
         }
     }
@@ -162,6 +165,10 @@ impl WarningCode {
             Self::ClockWrong => {
                 ("this machine's clock is far from headquarters'", "switch on time synchronisation")
             }
+            Self::NotConfined => (
+                "this kernel cannot confine the part that talks to the network",
+                "use a kernel with Landlock and seccomp",
+            ),
             Self::NotJoined => ("this machine is not enrolled", "run `hanare join` with an invite"),
         };
         Warning { code: self, text: text.to_owned(), fix: fix.to_owned() }

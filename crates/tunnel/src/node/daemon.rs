@@ -250,7 +250,7 @@ impl Daemon {
                 let inside = inside.map(|inside| inside.addresses().to_vec());
                 tokio::spawn(async move {
                     let through = match inside {
-                        Some(addresses) => Inside::renew(addresses, identity.clone()).await,
+                        Some(addresses) => Inside::renew(&hands, addresses, identity.clone()).await,
                         None => Err(ApiError::Timeout { what: "the tunnel" }),
                     };
                     let asked = match through {
@@ -284,7 +284,8 @@ impl Daemon {
     /// Starts, or starts over, talking through the tunnel.
     pub(super) fn talk_inside(&mut self) {
         let hq = &self.lease.hq;
-        self.inside = Some(Inside::start(&hq.addresses, hq.api_port, &self.identity, &self.news));
+        self.inside =
+            Some(Inside::start(&self.hands, &hq.addresses, hq.api_port, &self.identity, &self.news));
     }
 
     /// Names that a new lease brought must be looked up.

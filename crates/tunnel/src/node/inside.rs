@@ -4,14 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hanare_host::hands::Client;
 use hanare_model::api::{Ack, Event, Granted, Hello};
 use hanare_model::{Signed, Timestamp};
 use http_body_util::BodyExt as _;
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::outside::connect;
 use crate::api::{ApiError, Connection, Identity};
 
 /// Between probes; three of them fit into `health::STALE`.
@@ -47,6 +48,7 @@ pub(super) enum News {
 /// The tasks that talk through the tunnel; they end when this is dropped.
 #[derive(Debug)]
 pub(super) struct Inside {
+    hands: Client,
     addresses: Vec<SocketAddr>,
     identity: Identity,
     again: Arc<Notify>,
@@ -62,6 +64,7 @@ impl Drop for Inside {
 impl Inside {
     /// Starts talking to headquarters at its addresses inside the tunnel.
     pub(super) fn start(
+        hands: &Client,
         addresses: &[IpAddr],
         port: u16,
         identity: &Identity,
@@ -71,15 +74,16 @@ impl Inside {
         let again = Arc::new(Notify::new());
         let reconnected = Arc::new(Notify::new());
         let probe = probe(
+            hands.clone(),
             addresses.clone(),
             identity.clone(),
             news.clone(),
             Arc::clone(&again),
             Arc::clone(&reconnected),
         );
-        let listen = listen(addresses.clone(), identity.clone(), news.clone(), reconnected);
+        let listen = listen(hands.clone(), addresses.clone(), identity.clone(), news.clone(), reconnected);
         let tasks = vec![tokio::spawn(probe), tokio::spawn(listen)];
-        Self { addresses, identity: identity.clone(), again, tasks }
+        Self { hands: hands.clone(), addresses, identity: identity.clone(), again, tasks }
     }
 
     /// Probes at once: something changed below.
@@ -90,7 +94,7 @@ impl Inside {
     /// Says that something was done, within `patience`; on a connection of its own, so that nothing waits before it.
     pub(super) async fn acknowledge(&self, ack: Ack, patience: Duration) {
         let tell = async {
-            let mut connection = open(&self.addresses, &self.identity).await?;
+            let mut connection = open(&self.hands, &self.addresses, &self.identity).await?;
             connection.tell("/v1/ack", &ack).await
         };
         match timeout(patience, tell).await {
@@ -102,16 +106,21 @@ impl Inside {
 
     /// [`Inside::acknowledge`] without waiting.
     pub(super) fn acknowledge_later(&self, ack: Ack) {
-        let (addresses, identity) = (self.addresses.clone(), self.identity.clone());
+        let (hands, addresses, identity) =
+            (self.hands.clone(), self.addresses.clone(), self.identity.clone());
         tokio::spawn(async move {
-            let once = Self { addresses, identity, again: Arc::default(), tasks: Vec::new() };
+            let once = Self { hands, addresses, identity, again: Arc::default(), tasks: Vec::new() };
             once.acknowledge(ack, Duration::from_secs(10)).await;
         });
     }
 
     /// Asks for a lease through the tunnel.
-    pub(super) async fn renew(addresses: Vec<SocketAddr>, identity: Identity) -> Result<Granted, ApiError> {
-        open(&addresses, &identity).await?.get("/v1/lease").await
+    pub(super) async fn renew(
+        hands: &Client,
+        addresses: Vec<SocketAddr>,
+        identity: Identity,
+    ) -> Result<Granted, ApiError> {
+        open(hands, &addresses, &identity).await?.get("/v1/lease").await
     }
 
     pub(super) fn addresses(&self) -> &[SocketAddr] {
@@ -119,12 +128,12 @@ impl Inside {
     }
 }
 
-async fn open(addresses: &[SocketAddr], identity: &Identity) -> Result<Connection, ApiError> {
+async fn open(hands: &Client, addresses: &[SocketAddr], identity: &Identity) -> Result<Connection, ApiError> {
     let mut last = ApiError::Timeout { what: "connecting" };
     for address in addresses {
-        match timeout(CONNECT, TcpStream::connect(address)).await {
+        match timeout(CONNECT, connect(hands, *address)).await {
             Ok(Ok(stream)) => return Connection::open(stream, identity).await,
-            Ok(Err(error)) => last = ApiError::io("connecting")(error),
+            Ok(Err(error)) => last = error,
             Err(_) => {}
         }
     }
@@ -132,6 +141,7 @@ async fn open(addresses: &[SocketAddr], identity: &Identity) -> Result<Connectio
 }
 
 async fn probe(
+    hands: Client,
     addresses: Vec<SocketAddr>,
     identity: Identity,
     news: mpsc::Sender<News>,
@@ -140,7 +150,7 @@ async fn probe(
 ) {
     let mut lost = false;
     loop {
-        match open(&addresses, &identity).await {
+        match open(&hands, &addresses, &identity).await {
             Ok(mut connection) => {
                 if std::mem::replace(&mut lost, true) {
                     reconnected.notify_one();
@@ -177,6 +187,7 @@ async fn one_probe(connection: &mut Connection) -> Option<(Duration, Hello)> {
 /// Keeps the events channel; starts over at once when the probe had to (the old connection is as dead as the probe's was):
 /// a revocation finds nobody while nobody listens.
 async fn listen(
+    hands: Client,
     addresses: Vec<SocketAddr>,
     identity: Identity,
     news: mpsc::Sender<News>,
@@ -184,7 +195,7 @@ async fn listen(
 ) {
     loop {
         let channel = async {
-            let mut connection = open(&addresses, &identity).await?;
+            let mut connection = open(&hands, &addresses, &identity).await?;
             events(&mut connection, &news).await
         };
         let error = tokio::select! {

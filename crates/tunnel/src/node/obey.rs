@@ -59,8 +59,7 @@ impl Unlock {
         }
         daemon.unlock_asked = Some(now);
         self.record(daemon, "kill-switch.unlock")?;
-        let (time, all, reason) = (Duration::from_secs(self.seconds), self.all, self.reason.clone());
-        let unlock = daemon.hands.run(move |hands| hands.unlock(requester.as_fd(), time, all, &reason));
+        let unlock = daemon.hands.run(move |hands| hands.unlock(requester.as_fd()));
         if let Err(failure) = unlock.await {
             self.record(daemon, "kill-switch.unlock-refused")?;
             return Err(Problem::Host { failure });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hanare_host::hands::Client;
 use hanare_model::Timestamp;
 use hanare_model::api::{Granted, Hello};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::api::{ApiError, Connection, Identity};
@@ -46,11 +46,16 @@ async fn open(hands: &Client, api: &[SocketAddr], identity: &Identity) -> Result
     Err(last)
 }
 
-async fn connect(hands: &Client, to: SocketAddr) -> Result<TcpStream, ApiError> {
+/// The host process begins the connection: a worker has no socket of its own.
+pub(super) async fn connect(hands: &Client, to: SocketAddr) -> Result<TcpStream, ApiError> {
     let socket = hands
         .run(move |hands| hands.api_socket(to))
         .await
-        .map_err(|error| ApiError::connection("a marked socket")(Box::new(error)))?;
-    let socket = TcpSocket::from_std_stream(socket.into());
-    socket.connect(to).await.map_err(ApiError::io("connecting to headquarters' API"))
+        .map_err(|error| ApiError::connection("a socket")(Box::new(error)))?;
+    let connected = async {
+        let stream = TcpStream::from_std(socket.into())?;
+        stream.writable().await?;
+        stream.take_error()?.map_or(Ok(stream), Err)
+    };
+    connected.await.map_err(ApiError::io("connecting to headquarters' API"))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use hanare_host::confine::{self, Confinement};
 use hanare_host::hands::Client;
 use hanare_host::tun::Tun;
 use hanare_host::udp::Udp;
@@ -18,7 +19,7 @@ use super::resolve::Resolved;
 use super::term::HqClock;
 use super::worker::{WorkerError, WorkerOptions};
 use crate::api::Identity;
-use crate::control::server;
+use crate::control::{WarningCode, server};
 use crate::plane::{self, PlaneConfig, PlaneHandle};
 use crate::state::journal::Journal;
 use crate::state::{NodeState, random_seed};
@@ -30,6 +31,7 @@ impl Daemon {
         options: &WorkerOptions,
         state: NodeState,
         hands: Client,
+        confinement: Confinement,
     ) -> Result<Self, WorkerError> {
         let keys = state.keys()?.ok_or(WorkerError::NotJoined)?;
         let enrolment = state.enrolment()?.ok_or(WorkerError::NotJoined)?;
@@ -43,14 +45,18 @@ impl Daemon {
         let mtu = lease.mtu;
         let tunnel = hands.run(move |hands| hands.tunnel(mtu, ANYWHERE, true)).await?;
         let system = |what| move |source| WorkerError::System { what, source };
-        let tun = Tun::from_fd(tunnel.tun).map_err(|error| WorkerError::Plane(error.to_string()))?;
+        let tun =
+            Tun::from_fds(tunnel.tun, tunnel.query).map_err(|error| WorkerError::Plane(error.to_string()))?;
         let udp = Udp::from_fds(tunnel.udp.fds).map_err(|error| WorkerError::Plane(error.to_string()))?;
+        let shown = bind_for_wg(&tunnel.interface);
+        // From here on everything that this process reads may come from a network.
+        let confined = confine::close_doors()? && confinement.is_whole();
         let private_key = keys.wireguard.clone();
         let seed = random_seed().map_err(system("random bytes"))?;
         let config = PlaneConfig { tun, udp, private_key: keys.wireguard, peers: PeerSet::default(), seed };
         let plane = plane::spawn(config).map_err(system("the data plane"))?;
 
-        let uapi = show_to_wg(&tunnel.interface, &plane, private_key);
+        let uapi = shown.and_then(|listener| show_to_wg(listener, &plane, private_key));
         let now = Instant::now();
         let (news, news_inbox) = mpsc::channel(16);
         let (outcomes, outcomes_inbox) = mpsc::channel(16);
@@ -70,7 +76,7 @@ impl Daemon {
             candidates: Candidates::new(now),
             api: Vec::new(),
             clock: HqClock::default(),
-            warnings: BTreeSet::new(),
+            warnings: if confined { BTreeSet::new() } else { BTreeSet::from([WarningCode::NotConfined]) },
             inside: None,
             news,
             agenda: Agenda::default(),
@@ -98,16 +104,15 @@ impl Daemon {
     }
 }
 
-/// Lets `wg show` see the interface, and nobody change it: headquarters' lease says what it is. Without the socket's
-/// directory there is nothing to see, and the tunnel works all the same.
-fn show_to_wg(interface: &str, plane: &PlaneHandle, key: PrivateKey) -> Option<uapi::Listener> {
-    let listener = match uapi::Listener::bind(interface) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::warn!(%error, "`wg show` will not see the interface");
-            return None;
-        }
-    };
+/// The socket that `wg show` looks for. Without its directory there is nothing to see, and the tunnel works all the same.
+fn bind_for_wg(interface: &str) -> Option<uapi::Listener> {
+    uapi::Listener::bind(interface)
+        .inspect_err(|error| tracing::warn!(%error, "`wg show` will not see the interface"))
+        .ok()
+}
+
+/// Lets `wg show` see the interface, and nobody change it: headquarters' lease says what it is.
+fn show_to_wg(listener: uapi::Listener, plane: &PlaneHandle, key: PrivateKey) -> Option<uapi::Listener> {
     let service = uapi::Service::new(plane.clone(), uapi::Access::ReadOnly, Some(key), hanare_host::MARK);
     if let Err(error) = uapi::spawn(&listener, service) {
         tracing::warn!(%error, "`wg show` will not see the interface");

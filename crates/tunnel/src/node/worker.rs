@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use hanare_host::HostError;
+use hanare_host::confine::{self, Access, Confinement, Grants};
 use hanare_host::hands::Client;
-use hanare_host::privileges;
+use hanare_host::{HostError, privileges};
 
 use super::daemon::Daemon;
 use crate::api::ApiError;
 use crate::state::{NodeState, StateError};
+use crate::uapi;
 
 /// What the hidden `worker node` is told; the same settings as the host process has.
 #[derive(Debug, Clone)]
@@ -65,6 +66,7 @@ pub enum WorkerError {
 /// See [`WorkerError`].
 pub fn run_worker(options: &WorkerOptions) -> Result<(), WorkerError> {
     privileges::become_worker()?;
+    let confinement = confined(options)?;
     let hands = Client::from_stdin()?;
     let state = NodeState::new(&options.state);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -75,9 +77,26 @@ pub fn run_worker(options: &WorkerOptions) -> Result<(), WorkerError> {
         .build()
         .map_err(|source| WorkerError::System { what: "the runtime", source })?;
     let ended = runtime.block_on(async {
-        let daemon = Daemon::start(options, state, hands).await?;
+        let daemon = Daemon::start(options, state, hands, confinement).await?;
         daemon.run().await
     });
     runtime.shutdown_background();
     ended
+}
+
+/// Everything that the daemon needs of the machine by itself: its own files, the two files that name hosts and groups, and
+/// places for its two sockets. All else comes through the hands.
+fn confined(options: &WorkerOptions) -> Result<Confinement, HostError> {
+    // What cannot be made now is missed, and named, where it is used.
+    let _ = std::fs::create_dir_all(uapi::DIRECTORY);
+    let path = |text: &str| PathBuf::from(text);
+    let paths = vec![
+        (NodeState::new(&options.state).directory(), Access::Write),
+        (options.state.clone(), Access::RemoveEmpty),
+        (options.runtime.clone(), Access::Sockets),
+        (path(uapi::DIRECTORY), Access::Sockets),
+        (path("/etc/hosts"), Access::Read),
+        (path("/etc/group"), Access::Read),
+    ];
+    confine::confine(&Grants { paths, listen: None })
 }

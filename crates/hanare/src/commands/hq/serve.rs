@@ -34,7 +34,7 @@ impl Args {
         let setup = Setup {
             state: context.state.clone(),
             interface: self.interface,
-            role: Role::Hq { overlay },
+            role: Role::Hq { overlay, listen: self.listen },
             worker,
             on_ready: Box::new(move |status| {
                 // Without it root alone administers, which is the safe side.

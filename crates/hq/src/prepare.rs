@@ -1,0 +1,51 @@
+//! What a worker must have before it is confined: an up-to-date database, and every file that it will write, in place.
+
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::init::KEYS_DIRECTORY;
+use crate::lock::{self, StateLock};
+use crate::serve::ServeError;
+use crate::store::{FILE_NAME, Store, StoreError};
+
+/// What [`crate::Server`] touches in a state directory.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// What it reads: keys.
+    pub reads: PathBuf,
+    /// Every single file that it writes.
+    pub writes: Vec<PathBuf>,
+}
+
+/// Migrates an older database, which makes files of other names, and makes the files that SQLite would make beside it: a
+/// confined worker writes in none but these, and cannot touch what else lies there.
+///
+/// # Errors
+/// [`ServeError`], as [`crate::Server::start`] has it.
+pub async fn prepare(state: &Path) -> Result<Files, ServeError> {
+    let database = state.join(FILE_NAME);
+    if !database.exists() {
+        return Err(StoreError::Absent { path: state.to_owned() }.into());
+    }
+    let lock = StateLock::take(state)?;
+    if Store::is_older(&database).await? {
+        Store::open(&database).await?.close().await?;
+    }
+    drop(lock);
+    let beside = |suffix: &str| {
+        let mut name = database.clone().into_os_string();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let writes = vec![database.clone(), beside("-wal"), beside("-shm"), state.join(lock::FILE_NAME)];
+    for path in &writes {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| StoreError::new(path, error.into()))?;
+    }
+    Ok(Files { reads: state.join(KEYS_DIRECTORY), writes })
+}

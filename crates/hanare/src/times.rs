@@ -3,6 +3,12 @@
 use hanare_model::Timestamp;
 use jiff::tz::TimeZone;
 
+/// The clock of this machine.
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
 /// In the time zone of `TZ` or `/etc/localtime`; without either in UTC.
 pub(crate) fn tell(time: Timestamp) -> String {
     tell_in(time, TimeZone::system())

@@ -102,11 +102,16 @@ fn both_languages_have_the_same_messages_parts_and_placeholders() {
 fn no_message_is_unused() {
     let used = sources(&["src", "../xtask/src"]);
     let warnings = sources(&["../tunnel/src"]);
+    let skipped = sources(&["../wipe/src"]);
     for id in catalogue(Language::English).keys().filter(|id| !id.starts_with("cmd-")) {
-        let found = match (id.strip_prefix("error-"), id.strip_prefix("warning-")) {
-            (Some(code), _) => used.contains(code),
-            (_, Some(code)) => warnings.contains(code),
-            (None, None) => used.contains(id),
+        let found = if let Some(code) = id.strip_prefix("error-") {
+            used.contains(code)
+        } else if let Some(code) = id.strip_prefix("warning-") {
+            warnings.contains(code)
+        } else if let Some(reason) = id.strip_prefix("skip-") {
+            skipped.contains(reason)
+        } else {
+            used.contains(id)
         };
         assert!(found, "{id} is not used");
     }
@@ -131,6 +136,24 @@ fn no_message_is_missing() {
     assert!(missing.is_empty(), "not in the catalogue: {missing:?}");
     for literal in sources(&["../xtask/src"]).iter().filter(|text| text.starts_with("demo-")) {
         assert!(messages.contains_key(literal), "{literal} is not in the catalogue");
+    }
+}
+
+/// Why something was left out of a wipe: the second argument of every `Tally::add`, and the lists of what file systems keep.
+#[test]
+fn every_reason_of_a_wipe_has_words() {
+    let messages = catalogue(Language::English);
+    let mut reasons = BTreeSet::new();
+    for literal in sources(&["../wipe/src/erase"]) {
+        let is_code =
+            literal.contains('-') && literal.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        if is_code && !literal.starts_with('-') {
+            reasons.insert(literal);
+        }
+    }
+    assert!(reasons.len() > 10, "{reasons:?}");
+    for reason in reasons {
+        assert!(messages.contains_key(&format!("skip-{reason}")), "skip-{reason} is not in the catalogue");
     }
 }
 

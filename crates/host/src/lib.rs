@@ -12,6 +12,7 @@ pub mod privileges;
 mod readiness;
 mod resolver;
 pub mod segmentation;
+pub mod storage;
 mod sysctl;
 pub mod tun;
 pub mod udp;

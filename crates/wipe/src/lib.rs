@@ -1,10 +1,15 @@
 //! The wipe agent: when the day or the machine ends, no work data can be recovered from the room.
 
 pub mod boot;
+mod erase;
 pub mod outcome;
+pub mod pending;
 pub mod policy;
 pub mod receipt;
+pub mod root;
 mod system;
+pub mod tree;
+mod verify;
 pub mod volume_kind;
 
 pub use boot::BootId;

@@ -151,6 +151,20 @@ impl Tally {
         }
     }
 
+    /// Takes over what another has counted of the same things: the larger count holds.
+    pub fn merge_most(&mut self, other: &Self) {
+        for (key, count) in &other.0 {
+            let entry = self.0.entry(key.clone()).or_default();
+            *entry = (*entry).max(*count);
+        }
+    }
+
+    /// Counts on from a list.
+    #[must_use]
+    pub fn from_skipped(skipped: &[Skipped]) -> Self {
+        Self(skipped.iter().map(|entry| ((entry.kind, entry.reason.clone()), entry.count)).collect())
+    }
+
     /// Whether nothing was left out.
     #[must_use]
     pub fn is_empty(&self) -> bool {

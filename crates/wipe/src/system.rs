@@ -1,4 +1,4 @@
-//! Directories that the system needs, by name: no policy may name one as work.
+//! Directories that the system needs, by name: no policy may name one as work, and none is erased.
 
 use std::path::Path;
 
@@ -56,4 +56,9 @@ pub(crate) fn is_system(path: &Path) -> bool {
 pub(crate) fn is_all_system(path: &Path) -> bool {
     let in_dev = path.starts_with("/dev") && !path.starts_with("/dev/shm");
     in_dev || WITH_ALL_BELOW.iter().any(|directory| path.starts_with(directory))
+}
+
+/// All their names.
+pub(crate) fn directories() -> impl Iterator<Item = &'static Path> {
+    EXACT.iter().chain(WITH_ALL_BELOW).map(Path::new)
 }

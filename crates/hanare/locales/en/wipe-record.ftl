@@ -1,7 +1,5 @@
 # Wiping: receipts and the plan.
 
-cmd-hanare-wipe = Nothing left in the room: wipes and their receipts
-    .example = hanare wipe receipt list
 cmd-hanare-wipe-receipt = List, show and verify the receipts of wipes
     .example = hanare wipe receipt list
 cmd-hanare-wipe-receipt-list = List the receipts, oldest first, and check that none is missing or swapped

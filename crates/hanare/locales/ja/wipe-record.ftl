@@ -1,7 +1,5 @@
 # 消去: 消去記録と計画。
 
-cmd-hanare-wipe = 部屋に業務データを残さない: 消去と、その記録
-    .example = hanare wipe receipt list
 cmd-hanare-wipe-receipt = 消去記録の一覧・内容・検証
     .example = hanare wipe receipt list
 cmd-hanare-wipe-receipt-list = 消去記録を古い順に表示し、欠けや入れ替えがないか調べる

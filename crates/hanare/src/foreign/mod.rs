@@ -1,6 +1,7 @@
 //! Errors of the library crates as failures of this program: every variant gets its code and its facts here.
 
 mod device;
+mod erase;
 mod host;
 mod hq;
 mod node;
@@ -10,6 +11,7 @@ mod values;
 mod wipe;
 
 pub(crate) use device::{device_error, tun_error, uapi_error, udp_error};
+pub(crate) use erase::{refused, tree_error};
 pub(crate) use host::host_error;
 pub(crate) use hq::{client_error, policy_error};
 pub(crate) use node::{

@@ -3,7 +3,7 @@
 use super::Language;
 
 /// Names of the catalogue's files, the same in every language.
-pub const FILES: [&str; 8] = [
+pub const FILES: [&str; 9] = [
     "commands-hq.ftl",
     "commands-node.ftl",
     "demo.ftl",
@@ -11,6 +11,7 @@ pub const FILES: [&str; 8] = [
     "errors-node.ftl",
     "errors.ftl",
     "output.ftl",
+    "wipe-erase.ftl",
     "wipe-record.ftl",
 ];
 
@@ -25,9 +26,9 @@ pub(crate) const fn files(language: Language) -> &'static [(&'static str, &'stat
     match language {
         Language::Japanese => {
             embedded!("ja": "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
-            "errors-node.ftl" "errors.ftl" "output.ftl" "wipe-record.ftl")
+            "errors-node.ftl" "errors.ftl" "output.ftl" "wipe-erase.ftl" "wipe-record.ftl")
         }
         Language::English => embedded!("en": "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
-            "errors-node.ftl" "errors.ftl" "output.ftl" "wipe-record.ftl"),
+            "errors-node.ftl" "errors.ftl" "output.ftl" "wipe-erase.ftl" "wipe-record.ftl"),
     }
 }

@@ -1,7 +1,10 @@
 //! `hanare wipe`: nothing left in the room.
 
 mod receipt;
+mod report;
+mod resume;
 mod signer;
+mod tree;
 
 use clap::Subcommand;
 
@@ -9,6 +12,8 @@ use crate::context::{Context, Outcome};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Tree(tree::Args),
+    Resume,
     #[command(subcommand)]
     Receipt(receipt::Command),
 }
@@ -16,6 +21,8 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         match self {
+            Self::Tree(args) => args.run(context),
+            Self::Resume => resume::run(context),
             Self::Receipt(command) => command.run(context),
         }
     }

@@ -1,10 +1,12 @@
 //! The key that signs this machine's receipts: an enrolled node's signing key, otherwise one of the machine's own.
 
 use hanare_model::SigningKey;
+use hanare_model::lease::NodeKind;
 use hanare_tunnel::state::NodeState;
 use hanare_wipe::receipt;
 
 use crate::context::Context;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::foreign;
 
@@ -23,4 +25,24 @@ pub(super) fn own(context: &Context) -> Result<Option<SigningKey>, Failure> {
         Some(key) => Ok(Some(key)),
         None => receipt::standalone_key(&context.state).map_err(foreign::receipt_error),
     }
+}
+
+/// The same, made on first use.
+pub(super) fn own_or_new(context: &Context) -> Result<SigningKey, Failure> {
+    match enrolled(context)? {
+        Some(key) => Ok(key),
+        None => receipt::make_standalone_key(&context.state).map_err(foreign::receipt_error),
+    }
+}
+
+/// Refuses on a machine that is not enrolled as an endpoint, unless `standalone` says that it need not be.
+pub(super) fn may_wipe(context: &Context, standalone: bool) -> Result<(), Failure> {
+    if standalone {
+        return Ok(());
+    }
+    let lease = NodeState::new(&context.state).lease().map_err(foreign::state_error)?;
+    if lease.is_some_and(|stored| stored.lease.kind == NodeKind::Endpoint) {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Refused, "not-an-endpoint"))
 }

@@ -1,0 +1,65 @@
+//! What a wipe tells at its end: one document, or a few lines for a person.
+
+use hanare_wipe::tree::Ended;
+use hanare_wipe::{Outcome as WipeOutcome, Verdict};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::table;
+use crate::voice::Voice;
+
+/// Tells it, and gives the exit status that says the same.
+pub(super) fn tell(context: &Context, name: &str, ended: &Ended) -> Result<Exit, Failure> {
+    let Ended { outcome, verifying, receipt } = ended;
+    let mut document = serde_json::to_value(outcome).unwrap_or(Value::Null);
+    if let Value::Object(members) = &mut document {
+        members.insert("receipt".to_owned(), json!(receipt));
+        if let Some(Value::Object(verified)) = members.get_mut("verified") {
+            verified.insert("seconds".to_owned(), json!(verifying.as_secs_f64()));
+        }
+    }
+    context.out.result(name, &document, |voice| {
+        let seconds = (outcome.seconds - verifying.as_secs_f64()).max(0.0);
+        table::fields(
+            voice,
+            vec![
+                ("label-verdict", verdict(voice, outcome.verdict)),
+                ("label-erased-files", outcome.files.to_string()),
+                ("label-overwritten", outcome.bytes.to_string()),
+                ("label-erasing", format!("{seconds:.1}")),
+                ("label-verifying", format!("{:.1}", verifying.as_secs_f64())),
+                ("label-reread", outcome.verified.reread_bytes.to_string()),
+                ("label-remnants", outcome.verified.remnants.to_string()),
+                ("label-receipt", receipt.display().to_string()),
+            ],
+        )
+    })?;
+    for line in skipped(context.out.voice(), outcome) {
+        context.out.talk("wipe-skipped", &[("count", &line.0), ("reason", &line.1)]);
+    }
+    Ok(status(outcome.verdict))
+}
+
+/// The exit status of a verdict.
+pub(super) const fn status(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Pass => Exit::Good,
+        Verdict::Partial => Exit::Incomplete,
+        Verdict::Fail => Exit::No,
+    }
+}
+
+fn verdict(voice: &Voice, verdict: Verdict) -> String {
+    voice.say(match verdict {
+        Verdict::Pass => "ended-pass",
+        Verdict::Partial => "ended-partial",
+        Verdict::Fail => "ended-fail",
+    })
+}
+
+fn skipped(voice: &Voice, outcome: &WipeOutcome) -> Vec<(u64, String)> {
+    let words = |code: &str| voice.say(&format!("skip-{code}"));
+    outcome.skipped.iter().map(|entry| (entry.count, words(entry.reason.as_str()))).collect()
+}

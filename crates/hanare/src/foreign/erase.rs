@@ -1,0 +1,52 @@
+//! What keeps a wipe from being done, as failures.
+
+use hanare_wipe::pending::PendingError;
+use hanare_wipe::root::{Refusal, Refused};
+use hanare_wipe::tree::TreeError;
+
+use super::wipe::receipt_error;
+use crate::exit::Exit;
+use crate::failure::{Failure, Phrase};
+
+/// A path that is not erased.
+pub(crate) fn refused(error: Refused) -> Failure {
+    let Refused { path, refusal } = error;
+    let (exit, id) = match &refusal {
+        Refusal::Empty => (Exit::Input, "refusal-empty"),
+        Refusal::Relative => (Exit::Input, "refusal-relative"),
+        Refusal::Dots => (Exit::Input, "refusal-dots"),
+        Refusal::Absent => (Exit::Input, "refusal-absent"),
+        Refusal::Link => (Exit::Input, "refusal-link"),
+        Refusal::NotADirectory => (Exit::Input, "refusal-no-directory"),
+        Refusal::Overlap => (Exit::Input, "refusal-overlap"),
+        Refusal::MountPoint => (Exit::Refused, "refusal-mount-point"),
+        Refusal::System => (Exit::Refused, "refusal-system"),
+        Refusal::HoldsState => (Exit::Refused, "refusal-holds-state"),
+        Refusal::InsideState => (Exit::Refused, "refusal-inside-state"),
+        Refusal::BeingErased => (Exit::Refused, "refusal-being-erased"),
+        Refusal::Changed => (Exit::Refused, "refusal-changed"),
+        Refusal::ReadOnly => (Exit::Impossible, "refusal-read-only"),
+        Refusal::Unreadable(_) => (Exit::Impossible, "refusal-unreadable"),
+    };
+    let mut phrase = Phrase::new(id);
+    if let Refusal::Unreadable(error) = &refusal {
+        phrase = phrase.with("cause", error);
+    }
+    Failure::new(exit, "tree-refused").with("path", path.display()).with_phrase("cause", phrase)
+}
+
+/// Trees that were not erased, or have no receipt.
+pub(crate) fn tree_error(error: TreeError) -> Failure {
+    match error {
+        TreeError::Refused(error) => refused(error),
+        TreeError::Unfinished => Failure::new(Exit::Refused, "wipe-unfinished"),
+        TreeError::Pending(PendingError::Held { path }) => {
+            Failure::new(Exit::Refused, "wipe-running").with("path", path.display())
+        }
+        TreeError::Pending(error @ (PendingError::Io { .. } | PendingError::Damaged { .. })) => {
+            Failure::new(Exit::Impossible, "wipe-marker").because(&error)
+        }
+        TreeError::Diary(error) => Failure::new(Exit::Impossible, "wipe-marker").because(&error),
+        TreeError::Receipt(error) => receipt_error(error),
+    }
+}

@@ -1,0 +1,123 @@
+//! The block device below a file system, as `/sys` describes it.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{OFlags, major, makedev, minor};
+
+/// How far below a device others are looked for: dm on dm on a partition, and some to spare.
+const DEPTH: usize = 8;
+
+/// A block device: a disk, a partition, a loop or mapped device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockDevice {
+    number: u64,
+    /// Its directory in `/sys`, links resolved.
+    directory: PathBuf,
+}
+
+impl BlockDevice {
+    /// The device with this number (`st_dev` of a file on it); `None` if there is none: not every file system has one.
+    #[must_use]
+    pub fn by_number(number: u64) -> Option<Self> {
+        let link = format!("/sys/dev/block/{}:{}", major(number), minor(number));
+        let directory = std::fs::canonicalize(link).ok()?;
+        Some(Self { number, directory })
+    }
+
+    /// The device behind a node in `/dev`.
+    #[must_use]
+    pub fn by_node(node: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(node).ok()?;
+        if metadata.file_type().is_block_device() { Self::by_number(metadata.rdev()) } else { None }
+    }
+
+    /// Its name in the kernel, such as `nvme0n1p2`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// The most that one discard can take, in bytes; 0 where the device has none.
+    #[must_use]
+    pub fn discard_limit(&self) -> u64 {
+        self.queue("discard_max_bytes").unwrap_or(0)
+    }
+
+    /// The least that a discard must take to have an effect, in bytes.
+    #[must_use]
+    pub fn discard_granularity(&self) -> u64 {
+        self.queue("discard_granularity").unwrap_or(0)
+    }
+
+    /// Whether unencrypted data ends up on flash, which keeps copies of its own in a spare area that nobody else reaches.
+    #[must_use]
+    pub fn keeps_spare_area(&self) -> bool {
+        self.ends_on_flash(DEPTH)
+    }
+
+    fn ends_on_flash(&self, depth: usize) -> bool {
+        let disk = self.disk();
+        let uuid = std::fs::read_to_string(disk.join("dm/uuid")).unwrap_or_default();
+        if depth == 0 || uuid.starts_with("CRYPT-") {
+            return false;
+        }
+        let below = std::fs::read_dir(disk.join("slaves")).into_iter().flatten().flatten();
+        let mut below = below.filter_map(|entry| {
+            let directory = std::fs::canonicalize(entry.path()).ok()?;
+            Some(Self { number: 0, directory })
+        });
+        let physical = disk.join("device").exists();
+        let solid = self.queue("rotational") == Some(0);
+        (physical && solid) || below.any(|device| device.ends_on_flash(depth - 1))
+    }
+
+    /// Opens the device itself for reading, past the page cache, which may hold what the device no longer does.
+    ///
+    /// # Errors
+    /// `NotFound` if its node in `/dev` is missing or another device's; otherwise what the system says.
+    pub fn open(&self) -> io::Result<File> {
+        let event = std::fs::read_to_string(self.directory.join("uevent"))?;
+        let name = event.lines().find_map(|line| line.strip_prefix("DEVNAME="));
+        let node = Path::new("/dev").join(name.ok_or(io::ErrorKind::NotFound)?);
+        let flags = (OFlags::DIRECT | OFlags::NOFOLLOW | OFlags::CLOEXEC).bits();
+        let file =
+            OpenOptions::new().read(true).custom_flags(i32::try_from(flags).unwrap_or(0)).open(node)?;
+        let metadata = file.metadata()?;
+        let ours = metadata.file_type().is_block_device() && metadata.rdev() == self.number;
+        if ours { Ok(file) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    fn queue(&self, name: &str) -> Option<u64> {
+        let text = std::fs::read_to_string(self.disk().join("queue").join(name)).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// The directory of the whole disk: a partition's is below it.
+    fn disk(&self) -> &Path {
+        match self.directory.parent() {
+            Some(parent) if self.directory.join("partition").exists() => parent,
+            Some(_) | None => &self.directory,
+        }
+    }
+}
+
+/// The number of a device from `statx`'s two halves.
+#[must_use]
+pub fn number(major: u32, minor: u32) -> u64 {
+    makedev(major, minor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_has_no_block_device() {
+        let metadata = std::fs::metadata("/proc").unwrap();
+        assert_eq!(BlockDevice::by_number(metadata.dev()), None);
+        assert_eq!(BlockDevice::by_node(Path::new("/dev/null")), None);
+    }
+}

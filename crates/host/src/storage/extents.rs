@@ -1,0 +1,116 @@
+//! Where a file's bytes lie on its device: `FS_IOC_FIEMAP`.
+#![expect(unsafe_code, reason = "rustix has no FS_IOC_FIEMAP")]
+
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
+
+/// A run of blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Offset in the file.
+    pub logical: u64,
+    /// Offset on the device (in btrfs: in its own address space).
+    pub physical: u64,
+    /// Bytes.
+    pub length: u64,
+    /// Whether another file or a snapshot has the same blocks.
+    pub shared: bool,
+    /// Whether `physical` can be read as the file's bytes: written, at a known place, neither packed nor encrypted.
+    pub plain: bool,
+}
+
+/// How many extents one call returns.
+const AT_ONCE: usize = 32;
+/// Extents of the kernel's answer that `physical` says nothing useful about: unknown place, delayed allocation, encoded,
+/// encrypted, not aligned, inline, tail, unwritten.
+const NOT_PLAIN: u32 = 0x2 | 0x4 | 0x8 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800;
+const LAST: u32 = 0x1;
+const SHARED: u32 = 0x2000;
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Header {
+    start: u64,
+    length: u64,
+    flags: u32,
+    mapped: u32,
+    count: u32,
+    reserved: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Mapped {
+    logical: u64,
+    physical: u64,
+    length: u64,
+    reserved: [u64; 2],
+    flags: u32,
+    reserved_too: [u32; 3],
+}
+
+#[repr(C)]
+struct Request {
+    header: Header,
+    extents: [Mapped; AT_ONCE],
+}
+
+const FIEMAP: Opcode = opcode::read_write::<Header>(b'f', 11);
+
+/// The extents of an open file or directory, in order; at most `limit`. They are as the kernel has them now: what is not
+/// written back yet has no place.
+///
+/// # Errors
+/// What the system says; `EOPNOTSUPP` where the file system cannot tell.
+pub fn extents<Fd: AsFd>(file: Fd, limit: usize) -> io::Result<Vec<Extent>> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    while found.len() < limit {
+        let count = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        let header = Header { start, length: u64::MAX - start, count, ..Header::default() };
+        let mut request = Request { header, extents: [Mapped::default(); AT_ONCE] };
+        // SAFETY: the opcode is FS_IOC_FIEMAP, whose argument is `struct fiemap` followed by as many `struct fiemap_extent`
+        // as `fm_extent_count` says: `Request` has that layout, and room for as many.
+        unsafe { ioctl(&file, Updater::<FIEMAP, Request>::new(&mut request)) }?;
+        let mapped = usize::try_from(request.header.mapped).unwrap_or(AT_ONCE).min(AT_ONCE);
+        let Some(last) = request.extents.iter().take(mapped).next_back() else { break };
+        start = last.logical.saturating_add(last.length);
+        let is_last = last.flags & LAST != 0;
+        found.extend(request.extents.iter().take(mapped).map(|extent| Extent {
+            logical: extent.logical,
+            physical: extent.physical,
+            length: extent.length,
+            shared: extent.flags & SHARED != 0,
+            plain: extent.flags & NOT_PLAIN == 0,
+        }));
+        if is_last {
+            break;
+        }
+    }
+    found.truncate(limit);
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_has_the_kernels_layout() {
+        assert_eq!((size_of::<Header>(), size_of::<Mapped>()), (32, 56));
+        assert_eq!(FIEMAP, 0xC020_660B);
+    }
+
+    #[test]
+    fn a_written_file_has_extents_or_the_file_system_says_that_it_cannot_tell() {
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, &[7; 10_000]).unwrap();
+        file.sync_all().unwrap();
+        match extents(&file, 100) {
+            Ok(found) => assert!(found.iter().map(|extent| extent.length).sum::<u64>() >= 10_000),
+            Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EOPNOTSUPP)),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What erasing needs of block devices and file systems: their kernel interfaces, without an opinion on when to use them.
+
+mod aligned;
+mod block;
+mod extents;
+mod journal;
+mod mounts;
+
+pub use aligned::AlignedBuffer;
+pub use block::{BlockDevice, number};
+pub use extents::{Extent, extents};
+pub use journal::{checkpoint, trim};
+pub use mounts::Mount;
+
+/// What `O_DIRECT` wants of addresses, offsets and lengths: a page fits every device that Linux has a driver for.
+pub const ALIGNMENT: usize = 4096;

@@ -1,0 +1,67 @@
+//! What a file system lets be erased, and what it keeps whatever is done.
+
+use crate::outcome::{SkipKind, Tally};
+
+/// A file system, as far as erasing is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Filesystem {
+    /// Whether new bytes go where the old ones are.
+    pub(super) in_place: bool,
+    /// Whether files can share blocks.
+    pub(super) shares: bool,
+    /// Whether the journal can be written back and blanked.
+    pub(super) has_checkpoint: bool,
+    /// Whether it is on a block device at all.
+    pub(super) on_device: bool,
+    /// What it keeps.
+    limits: &'static [(SkipKind, &'static str)],
+}
+
+impl Filesystem {
+    /// The file system of this type, as `/proc/self/mountinfo` names it.
+    pub(super) fn of(kind: &str) -> Self {
+        use SkipKind::{Filesystem as Records, LowerLayer};
+        let base =
+            Self { in_place: true, shares: false, has_checkpoint: false, on_device: true, limits: &[] };
+        let keeps = |limits| Self { limits, ..base.clone() };
+        match kind {
+            "ext2" | "ext3" | "ext4" => Self { has_checkpoint: true, ..base },
+            "xfs" => Self { shares: true, ..keeps(&[(Records, "xfs-log")]) },
+            // Each write makes a copy; what was freed is discarded instead.
+            "btrfs" | "bcachefs" => {
+                Self { in_place: false, shares: true, ..keeps(&[(Records, "copy-on-write")]) }
+            }
+            "f2fs" | "nilfs2" => Self { in_place: false, ..keeps(&[(Records, "log-structured")]) },
+            "vfat" | "msdos" | "exfat" => keeps(&[(Records, "names-in-parent")]),
+            "overlay" => Self { on_device: false, ..keeps(&[(LowerLayer, "overlay")]) },
+            "tmpfs" | "ramfs" => Self { on_device: false, ..keeps(&[(Records, "memory-not-blanked")]) },
+            _ => Self { on_device: false, ..keeps(&[(Records, "unknown-file-system")]) },
+        }
+    }
+
+    /// Says what it keeps.
+    pub(super) fn tell(&self, tally: &mut Tally) {
+        for (kind, reason) in self.limits {
+            tally.add(*kind, reason, 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ext_keeps_nothing_that_cannot_be_erased() {
+        for kind in ["ext2", "ext3", "ext4"] {
+            let mut tally = Tally::default();
+            Filesystem::of(kind).tell(&mut tally);
+            assert!(tally.is_empty(), "{kind}");
+        }
+        for kind in ["xfs", "btrfs", "vfat", "overlay", "tmpfs", "fuse.sshfs", "nfs4", "something new"] {
+            let mut tally = Tally::default();
+            Filesystem::of(kind).tell(&mut tally);
+            assert!(!tally.is_empty(), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What is left in blocks that are free by now, and in the journal.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use hanare_host::storage::{AlignedBuffer, BlockDevice, checkpoint, trim};
+use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, fdatasync, openat};
+use rustix::io::{Errno, write};
+
+use super::filesystem::Filesystem;
+use crate::outcome::{SkipKind, Tally};
+
+/// A setting of the machine that is changed for a while, to be put back.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Setting {
+    /// Its file in `/sys`.
+    pub path: PathBuf,
+    /// What it held.
+    pub value: String,
+}
+
+impl Setting {
+    /// Puts it back.
+    pub(crate) fn put_back(&self) {
+        if let Err(error) = std::fs::write(&self.path, &self.value) {
+            tracing::warn!(%error, path = %self.path.display(), "a setting was not put back");
+        }
+    }
+}
+
+/// The free space of one file system.
+pub(super) struct FreeSpace<'f> {
+    /// An open directory on it.
+    pub(super) directory: &'f OwnedFd,
+    pub(super) kind: &'f Filesystem,
+    pub(super) device: Option<&'f BlockDevice>,
+    pub(super) zeros: &'f AlignedBuffer,
+}
+
+impl FreeSpace<'_> {
+    /// Discards free blocks; whether that reached all of them.
+    pub(super) fn discard(&self) -> bool {
+        let block = rustix::fs::fstatvfs(self.directory).map_or(u64::MAX, |told| told.f_frsize);
+        // A loop device discards whole pages of its file: smaller blocks would stay behind, and nobody would say so.
+        let coarse = self.device.is_some_and(|device| device.discard_granularity() > block);
+        let without = self.device.is_some_and(|device| device.discard_limit() == 0);
+        trim(self.directory).is_ok() && !coarse && !without
+    }
+
+    /// Writes zeros into all free blocks. `before` is told of each setting before it is changed.
+    pub(super) fn fill(&self, before: &mut dyn FnMut(Option<&Setting>) -> io::Result<()>, tally: &mut Tally) {
+        let reserve = self.reserve();
+        if let Some(reserve) = &reserve {
+            if before(Some(reserve)).is_err() {
+                return tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
+            }
+            let _ = std::fs::write(&reserve.path, "0");
+        }
+        let filled = self.fill_all();
+        if let Some(reserve) = &reserve {
+            reserve.put_back();
+            // The note of a setting that is back is harmless.
+            let _ = before(None);
+        }
+        match filled {
+            Ok(()) => {}
+            Err(Errno::IO) => tally.add(SkipKind::IoError, "free-space-not-filled", 1),
+            Err(error) => {
+                tracing::debug!(%error, "free space was not filled");
+                tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
+            }
+        }
+    }
+
+    /// ext4 keeps blocks back even from root, for its own emergencies.
+    fn reserve(&self) -> Option<Setting> {
+        if !self.kind.has_checkpoint {
+            return None;
+        }
+        let path = Path::new("/sys/fs/ext4").join(self.device?.name()).join("reserved_clusters");
+        let value = std::fs::read_to_string(&path).ok()?.trim().to_owned();
+        (value != "0").then_some(Setting { path, value })
+    }
+
+    /// A file without a name: it is gone when this process is, however it ends.
+    fn fill_all(&self) -> Result<(), Errno> {
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = openat(self.directory, c".", flags, Mode::RUSR | Mode::WUSR)?;
+        let direct = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::DIRECT)).is_ok();
+        let mut length = self.zeros.bytes().len();
+        loop {
+            match write(&file, self.zeros.bytes().get(..length).unwrap_or_default()) {
+                Ok(written) if written > 0 => {}
+                Err(Errno::INTR) => {}
+                // Not so much in one piece: down to the last block.
+                Ok(_) | Err(Errno::NOSPC | Errno::DQUOT) if length > 512 => length /= 2,
+                Ok(_) | Err(Errno::NOSPC | Errno::DQUOT) => break,
+                // Blocks smaller than what the device writes at once.
+                Err(Errno::INVAL) if direct && length < self.zeros.bytes().len() => {
+                    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::DIRECT)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        fdatasync(&file)
+    }
+
+    /// Blanks the journal.
+    pub(super) fn blank_journal(&self, tally: &mut Tally) {
+        if !self.kind.has_checkpoint {
+            return;
+        }
+        match checkpoint(self.directory) {
+            Ok(()) => {}
+            // There is none.
+            Err(error) if error.raw_os_error() == Some(Errno::NODEV.raw_os_error()) => {}
+            Err(error) => {
+                tracing::debug!(%error, "the journal was not blanked");
+                let failed = error.raw_os_error() == Some(Errno::IO.raw_os_error());
+                let kind = if failed { SkipKind::IoError } else { SkipKind::Filesystem };
+                tally.add(kind, "journal-not-blanked", 1);
+            }
+        }
+    }
+}

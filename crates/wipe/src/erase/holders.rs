@@ -1,0 +1,100 @@
+//! Files of the tree that have no name any more while a process still holds them: open, mapped or running.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use hanare_host::storage::AlignedBuffer;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, fstat, open, statx};
+
+use super::overwrite::overwrite;
+use crate::root::{Identity, identity_of};
+
+/// What the kernel writes behind the last path of a file without a name.
+const DELETED: &[u8] = b" (deleted)";
+
+/// What was found, and what of it could be overwritten.
+#[derive(Debug, Default)]
+pub(super) struct InUse {
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+}
+
+/// Overwrites what processes still hold of files that were below `tree`, on `device`. They keep the blocks, and may write
+/// more: it is counted whatever becomes of it.
+pub(super) fn overwrite_in_use(tree: &Path, device: u64, zeros: &AlignedBuffer) -> InUse {
+    let mut seen = BTreeSet::new();
+    let mut found = InUse::default();
+    let own = std::process::id().to_string();
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let name = process.file_name();
+        let is_process = name.as_bytes().iter().all(u8::is_ascii_digit);
+        if !is_process || name == *OsStr::new(&own) {
+            continue;
+        }
+        for link in links(&process.path()) {
+            if !fs::read_link(&link).is_ok_and(|target| was_below(target.as_os_str(), tree)) {
+                continue;
+            }
+            let Some(identity) = identity(&link).filter(|found| found.device == device) else { continue };
+            if seen.insert(identity) {
+                found.files += 1;
+                found.bytes += blank(&link, zeros);
+            }
+        }
+    }
+    found
+}
+
+/// Everything that a process holds: its open files, what it has mapped, its program.
+fn links(process: &Path) -> Vec<PathBuf> {
+    let mut links = vec![process.join("exe")];
+    for folder in ["fd", "map_files"] {
+        let entries = fs::read_dir(process.join(folder)).into_iter().flatten().flatten();
+        links.extend(entries.map(|entry| entry.path()));
+    }
+    links
+}
+
+/// Looking at the path first asks no file system: one that hangs is not waited for.
+fn was_below(target: &OsStr, tree: &Path) -> bool {
+    let bytes = target.as_bytes();
+    bytes.strip_suffix(DELETED).is_some_and(|path| Path::new(OsStr::from_bytes(path)).starts_with(tree))
+}
+
+fn identity(link: &Path) -> Option<Identity> {
+    let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+    let seen = statx(CWD, link, flags, StatxFlags::BASIC_STATS).ok()?;
+    let is_file = FileType::from_raw_mode(u32::from(seen.stx_mode)) == FileType::RegularFile;
+    // With a name left it is outside, where nothing is overwritten.
+    (is_file && seen.stx_nlink == 0).then(|| identity_of(&seen))
+}
+
+fn blank(link: &Path, zeros: &AlignedBuffer) -> u64 {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file: OwnedFd = match open(link, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(_) => return 0,
+    };
+    match fstat(&file) {
+        Ok(stat) if stat.st_nlink == 0 => overwrite(&file, &stat, zeros).bytes,
+        Ok(_) | Err(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_that_were_below_the_tree_and_have_no_name_are_meant() {
+        let tree = Path::new("/srv/tree");
+        assert!(was_below(OsStr::new("/srv/tree/a/b (deleted)"), tree));
+        assert!(!was_below(OsStr::new("/srv/tree/a/b"), tree));
+        assert!(!was_below(OsStr::new("/srv/tree-2/b (deleted)"), tree));
+        assert!(!was_below(OsStr::new("/srv (deleted)"), tree));
+    }
+}

@@ -1,0 +1,92 @@
+//! Overwriting what a file has on the device, where it has it, once.
+
+use std::os::fd::OwnedFd;
+
+use hanare_host::storage::{ALIGNMENT, AlignedBuffer};
+use rustix::fs::{OFlags, SeekFrom, Stat, fcntl_getfl, fcntl_setfl, seek};
+use rustix::io::{Errno, pwrite};
+
+/// Files from this size are written past the page cache: below it, one write-back for all files together is faster.
+const LARGE: u64 = 1 << 20;
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Overwritten {
+    pub(super) bytes: u64,
+    pub(super) failed: bool,
+}
+
+/// Overwrites all of the file that has blocks; holes stay holes. The last write-back is the caller's.
+pub(super) fn overwrite(file: &OwnedFd, stat: &Stat, zeros: &AlignedBuffer) -> Overwritten {
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    let held = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
+    let mut done = Overwritten::default();
+    if size < LARGE && held >= size {
+        // No holes to look for.
+        range(file, 0, size, false, zeros, &mut done);
+        return done;
+    }
+    let mut at = 0;
+    while at < size {
+        match seek(file, SeekFrom::Data(at)) {
+            Ok(start) => {
+                let end = seek(file, SeekFrom::Hole(start)).unwrap_or(size).min(size);
+                range(file, start, end, size >= LARGE && set_direct(file, true), zeros, &mut done);
+                at = end.max(start + 1);
+            }
+            // Only a hole up to the end.
+            Err(Errno::NXIO) => break,
+            Err(_) => {
+                done.failed = true;
+                break;
+            }
+        }
+    }
+    done
+}
+
+fn range(file: &OwnedFd, start: u64, end: u64, direct: bool, zeros: &AlignedBuffer, done: &mut Overwritten) {
+    let page = u64::try_from(ALIGNMENT).unwrap_or(4096);
+    let (mut direct, mut at, mut singly_until) = (direct, start, 0);
+    while at < end {
+        let to_page = page - at % page;
+        // The rest of the last page goes through the page cache: blocks may be smaller than a page.
+        let whole = (end - at) / page * page;
+        if direct && (whole == 0 || to_page != page) {
+            set_direct(file, false);
+            direct = false;
+        }
+        let wanted = if direct { whole } else { end - at };
+        let wanted = if at < singly_until { wanted.min(to_page) } else { wanted };
+        let length = usize::try_from(wanted).unwrap_or(usize::MAX).min(zeros.bytes().len());
+        let bytes = zeros.bytes().get(..length).unwrap_or_default();
+        match pwrite(file, bytes, at) {
+            Ok(written) if written > 0 => {
+                let written = u64::try_from(written).unwrap_or(0);
+                at += written;
+                done.bytes += written;
+            }
+            Err(Errno::INTR) => {}
+            // Not every file system can.
+            Err(Errno::INVAL) if direct => {
+                set_direct(file, false);
+                direct = false;
+            }
+            Ok(_) | Err(_) if wanted > to_page => {
+                // One bad block: everything around it is overwritten all the same, page by page.
+                singly_until = at.saturating_add(u64::try_from(length).unwrap_or(0));
+            }
+            Ok(_) | Err(_) => {
+                done.failed = true;
+                at += to_page;
+            }
+        }
+    }
+}
+
+/// Whether writes now go past the page cache, as wanted.
+fn set_direct(file: &OwnedFd, wanted: bool) -> bool {
+    let Ok(flags) = fcntl_getfl(file) else { return false };
+    let flags = if wanted { flags | OFlags::DIRECT } else { flags - OFlags::DIRECT };
+    fcntl_setfl(file, flags).is_ok() && wanted
+}

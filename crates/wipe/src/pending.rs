@@ -1,0 +1,266 @@
+//! The pending marker: what a wipe is about to destroy, durable before it does, until its receipt is written.
+//!
+//! It is the only place where the path of a tree is kept, and no name inside a tree ever is.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use hanare_host::files;
+use hanare_model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::boot::BootId;
+use crate::erase::{Diary, Setting};
+use crate::outcome::{Skipped, Tally};
+use crate::receipt::{Cause, WipeId};
+use crate::root::{Identity, Root};
+
+/// The version that this code writes and reads.
+const FORMAT: u32 = 1;
+
+/// Why the marker cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PendingError {
+    /// It could not be read or written.
+    #[error("{path}: {action} failed")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// It is not what this program writes.
+    #[error("{path} is damaged, or written by a newer hanare")]
+    Damaged {
+        /// The marker.
+        path: PathBuf,
+    },
+    /// Another process erases.
+    #[error("{path} is held by another process")]
+    Held {
+        /// The directory.
+        path: PathBuf,
+    },
+}
+
+/// How far the wipe had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Stage {
+    /// Contents are overwritten; every name is still there.
+    Overwriting,
+    /// Names go.
+    Removing,
+}
+
+/// A tree: its path as bytes in hexadecimal (paths need not be UTF-8), and what it was.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tree {
+    path: String,
+    device: u64,
+    inode: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marker {
+    format: u32,
+    id: WipeId,
+    started: Timestamp,
+    boot_id: BootId,
+    cause: Cause,
+    interruptions: u32,
+    stage: Stage,
+    trees: Vec<Tree>,
+    /// What had been left out when names began to go, and how much was overwritten by then.
+    skipped: Vec<Skipped>,
+    bytes: u64,
+    /// Settings of the machine that are changed at the moment.
+    setting: Option<Setting>,
+}
+
+/// A wipe that was begun and has no receipt yet; nobody else erases while this is held.
+#[derive(Debug)]
+pub struct Pending {
+    path: PathBuf,
+    marker: Marker,
+    _lock: std::fs::File,
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PendingError {
+    let path = path.to_path_buf();
+    move |source| PendingError::Io { action, path, source }
+}
+
+/// Holds the state directory's part for wipes.
+fn hold(state: &Path) -> Result<(PathBuf, std::fs::File), PendingError> {
+    let folder = state.join("wipe");
+    files::create_private_directory(&folder).map_err(failed("making the directory", &folder))?;
+    match files::lock(&folder, "erase.lock") {
+        Ok(lock) => Ok((folder.join("pending.json"), lock)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(PendingError::Held { path: folder }),
+        Err(error) => Err(failed("locking", &folder)(error)),
+    }
+}
+
+impl Pending {
+    /// Whether a wipe was interrupted below this state directory, without holding anything.
+    #[must_use]
+    pub fn is_there(state: &Path) -> bool {
+        state.join("wipe/pending.json").exists()
+    }
+
+    /// Notes a wipe of these trees, durably. `None` if another one was interrupted: that comes first.
+    ///
+    /// # Errors
+    /// See [`PendingError`]; nothing is noted then.
+    pub fn begin(
+        state: &Path,
+        roots: &[Root],
+        cause: Cause,
+        now: Timestamp,
+    ) -> Result<Option<Self>, PendingError> {
+        let (path, lock) = hold(state)?;
+        if path.exists() {
+            return Ok(None);
+        }
+        let random =
+            |source| PendingError::Io { action: "reading", path: PathBuf::from("/dev/random"), source };
+        let marker = Marker {
+            format: FORMAT,
+            id: WipeId::random().map_err(random)?,
+            started: now,
+            boot_id: BootId::current()
+                .map_err(failed("reading", Path::new("/proc/sys/kernel/random/boot_id")))?,
+            cause,
+            interruptions: 0,
+            stage: Stage::Overwriting,
+            trees: roots.iter().map(Tree::of).collect(),
+            skipped: Vec::new(),
+            bytes: 0,
+            setting: None,
+        };
+        let pending = Self { path, marker, _lock: lock };
+        pending.write().map_err(failed("writing", &pending.path))?;
+        Ok(Some(pending))
+    }
+
+    /// Takes up the interrupted wipe, if there is one, and puts back what it had changed on the machine.
+    ///
+    /// # Errors
+    /// See [`PendingError`].
+    pub fn take_up(state: &Path) -> Result<Option<Self>, PendingError> {
+        if !Self::is_there(state) {
+            return Ok(None);
+        }
+        let (path, lock) = hold(state)?;
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("reading", &path)(error)),
+        };
+        let marker: Option<Marker> = serde_json::from_slice(&text).ok();
+        let mut marker = marker
+            .filter(|marker| marker.format == FORMAT)
+            .ok_or_else(|| PendingError::Damaged { path: path.clone() })?;
+        marker.interruptions = marker.interruptions.saturating_add(1);
+        if let Some(setting) = marker.setting.take() {
+            setting.put_back();
+        }
+        let pending = Self { path, marker, _lock: lock };
+        pending.write().map_err(failed("writing", &pending.path))?;
+        Ok(Some(pending))
+    }
+
+    /// The wipe is done and has its receipt.
+    ///
+    /// # Errors
+    /// See [`PendingError`]; the next resume comes to the same end.
+    pub fn finish(self) -> Result<(), PendingError> {
+        files::remove(&self.path).map(|_| ()).map_err(failed("removing", &self.path))
+    }
+
+    /// Which wipe.
+    #[must_use]
+    pub fn id(&self) -> WipeId {
+        self.marker.id
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn started(&self) -> Timestamp {
+        self.marker.started
+    }
+
+    /// In which boot it began.
+    #[must_use]
+    pub fn boot_id(&self) -> BootId {
+        self.marker.boot_id
+    }
+
+    /// What it was for.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.marker.cause
+    }
+
+    /// How often it was interrupted.
+    #[must_use]
+    pub fn interruptions(&self) -> u32 {
+        self.marker.interruptions
+    }
+
+    /// Whether names had begun to go.
+    pub(crate) fn was_removing(&self) -> bool {
+        self.marker.stage == Stage::Removing
+    }
+
+    /// What had been seen when names began to go.
+    pub(crate) fn seen(&self) -> (&[Skipped], u64) {
+        (&self.marker.skipped, self.marker.bytes)
+    }
+
+    /// The trees: paths and what they were.
+    pub(crate) fn trees(&self) -> Vec<(PathBuf, Identity)> {
+        let trees = self.marker.trees.iter().filter_map(|tree| {
+            let path = PathBuf::from(OsString::from_vec(hex::decode(&tree.path).ok()?));
+            Some((path, Identity { device: tree.device, inode: tree.inode }))
+        });
+        trees.collect()
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let bytes = serde_json::to_vec(&self.marker)?;
+        files::write_atomic(&self.path, &bytes, 0o600)
+    }
+}
+
+impl Tree {
+    fn of(root: &Root) -> Self {
+        let path = hex::encode(root.path.as_os_str().as_bytes());
+        Self { path, device: root.identity.device, inode: root.identity.inode }
+    }
+}
+
+impl Diary for Pending {
+    fn removing(&mut self, skipped: &Tally, bytes: u64) -> io::Result<()> {
+        // What an interrupted run had seen is not forgotten: names of it may be gone by now.
+        let mut all = Tally::from_skipped(&self.marker.skipped);
+        all.merge_most(skipped);
+        self.marker.skipped = all.into_skipped();
+        self.marker.bytes = self.marker.bytes.max(bytes);
+        self.marker.stage = Stage::Removing;
+        self.write()
+    }
+
+    fn setting(&mut self, setting: Option<&Setting>) -> io::Result<()> {
+        self.marker.setting = setting.cloned();
+        self.write()
+    }
+}

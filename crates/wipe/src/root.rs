@@ -1,0 +1,307 @@
+//! The checked type: a directory that may be erased. Nothing reaches the eraser except through it.
+
+mod refusal;
+mod system;
+
+use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Component, Path, PathBuf};
+
+use hanare_host::storage::{self, Mount};
+use rustix::fs::{
+    AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags, StatVfsMountFlags, Statx, StatxAttributes,
+    StatxFlags, fstatvfs, openat2, statx,
+};
+use rustix::io::Errno;
+
+use crate::system::is_system;
+
+pub use refusal::{Refusal, Refused};
+
+/// Which directory it is, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// Number of the device.
+    pub device: u64,
+    /// Number of the inode on it.
+    pub inode: u64,
+}
+
+/// A directory that may be erased, held open.
+#[derive(Debug)]
+pub struct Root {
+    /// The directory it is in.
+    pub(crate) parent: OwnedFd,
+    /// Itself.
+    pub(crate) top: OwnedFd,
+    /// Its name in there.
+    pub(crate) name: CString,
+    pub(crate) path: PathBuf,
+    pub(crate) identity: Identity,
+    pub(crate) mount: Mount,
+}
+
+/// What became of a tree whose path and identity were remembered.
+#[derive(Debug)]
+pub(crate) enum Again {
+    /// It is there.
+    Same(Root),
+    /// Nothing has its name any more; the directory that it was in is.
+    Gone(Box<Place>),
+    /// Something else is there, or what is around it changed: not to be touched.
+    Other,
+}
+
+/// The directory that a tree was in.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) parent: OwnedFd,
+    pub(crate) mount: Mount,
+    pub(crate) device: u64,
+}
+
+impl Root {
+    /// Judges all of `paths` before anything is touched: either all may be erased, or none is.
+    ///
+    /// # Errors
+    /// The first path that may not be erased, and why.
+    pub fn judge(paths: &[OsString], state: &Path) -> Result<Vec<Self>, Refused> {
+        let line = state_line(state);
+        let mut roots: Vec<Self> = Vec::new();
+        for path in paths {
+            let refused = |refusal| Refused { path: PathBuf::from(path), refusal };
+            let (root, above) = open(path).map_err(refused)?;
+            if line.contains(&root.identity) {
+                return Err(refused(Refusal::HoldsState));
+            }
+            if line.first().is_some_and(|state| above.contains(state)) {
+                return Err(refused(Refusal::InsideState));
+            }
+            let overlap = roots
+                .iter()
+                .any(|other| root.path.starts_with(&other.path) || other.path.starts_with(&root.path));
+            if overlap {
+                return Err(refused(Refusal::Overlap));
+            }
+            roots.push(root);
+        }
+        Ok(roots)
+    }
+
+    /// Opens a remembered tree again, if it is still the same one.
+    pub(crate) fn again(path: &Path, identity: Identity) -> Again {
+        match open(path.as_os_str()) {
+            Ok((root, _)) if root.identity == identity => Again::Same(root),
+            Err(Refusal::Absent) => {
+                let place = path.parent().and_then(|parent| {
+                    let (parent, _) = descend(parent).ok()?;
+                    let seen = look(&parent, c"").ok()?;
+                    let parent = openat2(&parent, c".", READ, Mode::empty(), BENEATH).ok()?;
+                    let mount = Mount::by_id(seen.stx_mnt_id).ok()??;
+                    Some(Box::new(Place { parent, mount, device: identity_of(&seen).device }))
+                });
+                match place {
+                    Some(place) if place.device == identity.device => Again::Gone(place),
+                    Some(_) | None => Again::Other,
+                }
+            }
+            Ok(_) | Err(_) => Again::Other,
+        }
+    }
+
+    /// Keeps a second wipe away from this tree for as long as it is held open.
+    ///
+    /// # Errors
+    /// [`Refusal::BeingErased`] if there is one already.
+    pub(crate) fn hold(&self) -> Result<(), Refused> {
+        rustix::fs::flock(&self.top, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| Refused { path: self.path.clone(), refusal: Refusal::BeingErased })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+pub(crate) const READ: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// For a single name below a directory: no link, no mount, no way out.
+pub(crate) const BENEATH: ResolveFlags = ResolveFlags::BENEATH
+    .union(ResolveFlags::NO_SYMLINKS)
+    .union(ResolveFlags::NO_MAGICLINKS)
+    .union(ResolveFlags::NO_XDEV);
+
+/// Looks at `name` in `directory` (or at `directory` itself, for an empty name) without asking a server and without mounting.
+pub(crate) fn look(directory: &OwnedFd, name: &std::ffi::CStr) -> Result<Statx, Errno> {
+    let mut flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    if name.is_empty() {
+        flags |= AtFlags::EMPTY_PATH;
+    }
+    statx(directory, name, flags, StatxFlags::BASIC_STATS | StatxFlags::MNT_ID)
+}
+
+pub(crate) fn identity_of(seen: &Statx) -> Identity {
+    Identity { device: storage::number(seen.stx_dev_major, seen.stx_dev_minor), inode: seen.stx_ino }
+}
+
+/// The directory behind a path, link by link: the last component's parent, and the identities of everything above.
+fn descend(path: &Path) -> Result<(OwnedFd, Vec<Identity>), Refusal> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let mut here = openat2(CWD, c"/", flags, Mode::empty(), resolve).map_err(Refusal::from)?;
+    let mut above = vec![identity_of(&look(&here, c"").map_err(Refusal::from)?)];
+    for component in path.components() {
+        if let Component::Normal(name) = component {
+            here = openat2(&here, name, flags, Mode::empty(), resolve).map_err(Refusal::from)?;
+            above.push(identity_of(&look(&here, c"").map_err(Refusal::from)?));
+        }
+    }
+    Ok((here, above))
+}
+
+fn open(path: &OsStr) -> Result<(Root, Vec<Identity>), Refusal> {
+    let (folder, name) = spelled(path)?;
+    let (holder, above) = descend(&folder)?;
+    let whole = folder.join(&name);
+    let name = CString::new(name.into_vec()).map_err(|_| Refusal::Absent)?;
+    let seen = look(&holder, &name).map_err(Refusal::from)?;
+    match rustix::fs::FileType::from_raw_mode(u32::from(seen.stx_mode)) {
+        rustix::fs::FileType::Directory => {}
+        rustix::fs::FileType::Symlink => return Err(Refusal::Link),
+        _ => return Err(Refusal::NotADirectory),
+    }
+    let identity = identity_of(&seen);
+    let knows_mounts = seen.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);
+    if !knows_mounts || seen.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        return Err(Refusal::MountPoint);
+    }
+    if is_system(&whole) || system::identities().contains(&identity) {
+        return Err(Refusal::System);
+    }
+    let mount = Mount::by_id(seen.stx_mnt_id).ok().flatten().ok_or(Refusal::MountPoint)?;
+    if system::is_system_kind(&mount.kind) {
+        return Err(Refusal::System);
+    }
+    let top = openat2(&holder, &name, READ, Mode::empty(), BENEATH).map_err(Refusal::from)?;
+    // What was judged is what was opened.
+    if identity_of(&look(&top, c"").map_err(Refusal::from)?) != identity {
+        return Err(Refusal::Changed);
+    }
+    let parent = openat2(&holder, c".", READ, Mode::empty(), BENEATH).map_err(Refusal::from)?;
+    let read_only = fstatvfs(&top).is_ok_and(|told| told.f_flag.contains(StatVfsMountFlags::RDONLY));
+    if read_only {
+        return Err(Refusal::ReadOnly);
+    }
+    Ok((Root { parent, top, name, path: whole, identity, mount }, above))
+}
+
+/// Takes a path as it was typed apart: the folder and the name.
+fn spelled(path: &OsStr) -> Result<(PathBuf, OsString), Refusal> {
+    let bytes = path.as_bytes();
+    if bytes.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    if bytes.first() != Some(&b'/') {
+        return Err(Refusal::Relative);
+    }
+    let mut folder = PathBuf::from("/");
+    let mut name: Option<OsString> = None;
+    // Not `Path::components`, which forgets `.` in the middle.
+    for part in bytes.split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
+        if part == b"." || part == b".." {
+            return Err(Refusal::Dots);
+        }
+        if let Some(name) = name.replace(OsStr::from_bytes(part).to_owned()) {
+            folder.push(name);
+        }
+    }
+    name.map(|name| (folder, name)).ok_or(Refusal::MountPoint)
+}
+
+/// The state directory and everything above it, innermost first; what is not made yet is left out.
+fn state_line(state: &Path) -> Vec<Identity> {
+    let state = std::path::absolute(state).unwrap_or_else(|_| state.to_path_buf());
+    let is_there = state.exists();
+    let Some(existing) = state.ancestors().find_map(|ancestor| std::fs::canonicalize(ancestor).ok()) else {
+        return Vec::new();
+    };
+    let Ok((_, mut line)) = descend(&existing) else { return Vec::new() };
+    line.reverse();
+    if !is_there {
+        // Nothing can be inside a directory that is not there.
+        line.insert(0, Identity { device: 0, inode: 0 });
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(path: &Path, state: &Path) -> Refusal {
+        Root::judge(&[path.as_os_str().to_owned()], state).unwrap_err().refusal
+    }
+
+    #[test]
+    fn a_path_must_be_spelled_out() {
+        let state = Path::new("/nonexistent/state");
+        for (path, wanted) in [
+            ("", Refusal::Empty),
+            ("tree", Refusal::Relative),
+            ("/srv/./tree", Refusal::Dots),
+            ("/srv/../tree", Refusal::Dots),
+            ("/srv/tree/..", Refusal::Dots),
+            ("/", Refusal::MountPoint),
+            ("//", Refusal::MountPoint),
+            ("/srv/no such tree", Refusal::Absent),
+            ("/proc", Refusal::MountPoint),
+            ("/etc", Refusal::System),
+            ("/usr/lib", Refusal::System),
+            ("/home/", Refusal::System),
+        ] {
+            let told = refused(Path::new(path), state);
+            assert_eq!(std::mem::discriminant(&told), std::mem::discriminant(&wanted), "{path}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn links_files_and_the_state_are_refused_and_a_directory_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let place = std::fs::canonicalize(place.path()).unwrap();
+        let (tree, state) = (place.join("tree"), place.join("state"));
+        std::fs::create_dir_all(tree.join("inner")).unwrap();
+        std::fs::create_dir_all(state.join("inner")).unwrap();
+        std::fs::write(place.join("file"), "").unwrap();
+        std::os::unix::fs::symlink(&tree, place.join("link")).unwrap();
+        assert!(matches!(refused(&place.join("link"), &state), Refusal::Link));
+        assert!(matches!(refused(&place.join("link/"), &state), Refusal::Link));
+        assert!(matches!(refused(&place.join("link/inner"), &state), Refusal::Link | Refusal::NotADirectory));
+        assert!(matches!(refused(&place.join("file"), &state), Refusal::NotADirectory));
+        assert!(matches!(refused(&tree, &tree), Refusal::HoldsState));
+        assert!(matches!(refused(&tree, &tree.join("a/b")), Refusal::HoldsState));
+        assert!(matches!(refused(&state.join("inner"), &state), Refusal::InsideState));
+        let both = [tree.clone().into_os_string(), tree.join("inner").into_os_string()];
+        assert!(matches!(Root::judge(&both, &state).unwrap_err().refusal, Refusal::Overlap));
+        let roots = Root::judge(&[tree.join("").into_os_string()], &state).unwrap();
+        assert_eq!(roots.first().map(|root| root.path.clone()), Some(tree));
+    }
+
+    #[test]
+    fn a_tree_that_was_replaced_is_another_one() {
+        let place = tempfile::tempdir().unwrap();
+        let place = std::fs::canonicalize(place.path()).unwrap();
+        let tree = place.join("tree");
+        std::fs::create_dir(&tree).unwrap();
+        let roots = Root::judge(&[tree.clone().into_os_string()], Path::new("/nonexistent")).unwrap();
+        let identity = roots.first().map(|root| root.identity).unwrap();
+        assert!(matches!(Root::again(&tree, identity), Again::Same(_)));
+        std::fs::create_dir(place.join("other")).unwrap();
+        std::fs::remove_dir(&tree).unwrap();
+        assert!(matches!(Root::again(&tree, identity), Again::Gone(_)));
+        std::fs::rename(place.join("other"), &tree).unwrap();
+        assert!(matches!(Root::again(&tree, identity), Again::Other));
+    }
+}

@@ -1,0 +1,139 @@
+//! Erasing trees from the first note to the receipt, and finishing what was interrupted.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use hanare_model::{SigningKey, Timestamp};
+
+use crate::erase::{Erased, erase};
+use crate::outcome::{Method, Outcome, SkipKind, Tally, judge};
+use crate::pending::{Pending, PendingError};
+use crate::receipt::{Cause, Ending, ReceiptError, Receipts};
+use crate::root::{Again, Place, Refused, Root};
+
+pub use crate::erase::Survey;
+
+/// Why trees were not erased, or have no receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// A path may not be erased.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Another wipe was interrupted and comes first.
+    #[error("another wipe was interrupted and is not finished")]
+    Unfinished,
+    /// The marker.
+    #[error(transparent)]
+    Pending(#[from] PendingError),
+    /// The marker could not be kept up to date: contents may be overwritten, no name was removed.
+    #[error("the progress of the wipe cannot be noted")]
+    Diary(#[source] io::Error),
+    /// The receipt. The wipe counts as unfinished until it is written.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+}
+
+/// A wipe of trees that has come to its end.
+#[derive(Debug)]
+pub struct Ended {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// How much of its time the verification took.
+    pub verifying: Duration,
+    /// The receipt's file.
+    pub receipt: PathBuf,
+}
+
+/// Erases trees and writes the receipt. `now` is the clock.
+///
+/// # Errors
+/// See [`TreeError`]. After [`TreeError::Diary`] and [`TreeError::Receipt`] the wipe counts as interrupted.
+pub fn wipe(
+    state: &Path,
+    key: SigningKey,
+    roots: &[Root],
+    cause: Cause,
+    now: &dyn Fn() -> Timestamp,
+) -> Result<Ended, TreeError> {
+    for root in roots {
+        root.hold()?;
+    }
+    let receipts = Receipts::open(state, key)?;
+    let pending = Pending::begin(state, roots, cause, now())?.ok_or(TreeError::Unfinished)?;
+    run(pending, &receipts, roots, &[], Tally::default(), now)
+}
+
+/// Finishes the interrupted wipe; `None` if there is none.
+///
+/// # Errors
+/// See [`TreeError`].
+pub fn resume(
+    state: &Path,
+    key: SigningKey,
+    now: &dyn Fn() -> Timestamp,
+) -> Result<Option<Ended>, TreeError> {
+    let Some(pending) = Pending::take_up(state)? else { return Ok(None) };
+    let receipts = Receipts::open(state, key)?;
+    let (mut roots, mut gone, mut skipped): (Vec<Root>, Vec<Place>, Tally) = Default::default();
+    for (path, identity) in pending.trees() {
+        match Root::again(&path, identity) {
+            Again::Same(root) => {
+                root.hold()?;
+                roots.push(root);
+            }
+            Again::Gone(place) if pending.was_removing() => {
+                // What had been recorded for verification died with the interrupted run.
+                skipped.add(SkipKind::NotEvaluated, "interrupted", 1);
+                gone.push(*place);
+            }
+            Again::Gone(_) => skipped.add(SkipKind::NotEvaluated, "tree-gone", 1),
+            Again::Other => skipped.add(SkipKind::NotEvaluated, "tree-replaced", 1),
+        }
+    }
+    run(pending, &receipts, &roots, &gone, skipped, now).map(Some)
+}
+
+fn run(
+    mut pending: Pending,
+    receipts: &Receipts,
+    roots: &[Root],
+    gone: &[Place],
+    before: Tally,
+    now: &dyn Fn() -> Timestamp,
+) -> Result<Ended, TreeError> {
+    let started = Instant::now();
+    // The marker stays after a failure: contents may be overwritten by then, and a resume goes on.
+    let erased = erase(roots, gone, &mut pending).map_err(TreeError::Diary)?;
+    let Erased { files, bytes, mut skipped, verified, verifying } = erased;
+    skipped.merge(before);
+    let (seen, seen_bytes) = pending.seen();
+    skipped.merge_most(&Tally::from_skipped(seen));
+    let outcome = Outcome {
+        verdict: judge(verified, None, &skipped),
+        files,
+        bytes: bytes.max(seen_bytes),
+        seconds: started.elapsed().as_secs_f64(),
+        skipped: skipped.into_skipped(),
+        method: Method::Clear,
+        lost: 0,
+        volume: None,
+        verified,
+        sealed: 0,
+    };
+    let ending = Ending {
+        id: pending.id(),
+        started: pending.started(),
+        at: now(),
+        boot_id: pending.boot_id(),
+        cause: pending.cause(),
+        interruptions: pending.interruptions(),
+        outcome: outcome.clone(),
+        volume: None,
+        policy: None,
+        media: Vec::new(),
+    };
+    let receipt = receipts.write(&ending)?;
+    pending.finish()?;
+    Ok(Ended { outcome, verifying, receipt })
+}

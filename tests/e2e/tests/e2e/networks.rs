@@ -1,5 +1,6 @@
 //! What lies behind headquarters: its own networks as policy says, the internet through it or not at all.
 
+use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -78,7 +79,6 @@ fn headquarters_networks_are_reached_as_policy_says() {
             assert!(!pc.host.pings(text.parse().unwrap(), 1)?, "{text}");
             assert_refused(&pc.host, at(text, 9001), SOON);
         }
-        use std::io::{Read as _, Write as _};
         (&open).write_all(b"after the end").unwrap();
         accepted.set_read_timeout(Some(AT_ONCE)).unwrap();
         assert!((&accepted).read(&mut [0; 16]).is_err(), "nothing of it arrives any more");

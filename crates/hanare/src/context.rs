@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use hanare_hq::admin;
 
@@ -11,6 +12,9 @@ use crate::failure::Failure;
 use crate::foreign;
 use crate::guards::Guards;
 use crate::output::Printer;
+
+/// How long a headquarters may take from its start to its first answer.
+const STARTING: Duration = Duration::from_secs(3);
 
 /// How a command ends.
 pub(crate) type Outcome = Result<Exit, Failure>;
@@ -30,10 +34,28 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Asks the running headquarters.
-    pub(crate) fn ask<C: admin::Call>(&self, request: C) -> Result<C::Answer, Failure> {
-        let client = admin::Client::new(&self.runtime);
-        block_on(client.call(request))?.map_err(foreign::client_error)
+    /// Asks the running headquarters; one that is just being started on this machine is waited for, so that its `serve` and
+    /// the next command can be pasted together.
+    pub(crate) fn ask<C: admin::Call + Clone>(&self, request: C) -> Result<C::Answer, Failure> {
+        let start = Instant::now();
+        let is_here = hanare_hq::is_made(&self.state);
+        loop {
+            match self.call(request.clone())? {
+                Err(admin::ClientError::NotRunning { .. }) if is_here && start.elapsed() < STARTING => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                answer => return answer.map_err(foreign::client_error),
+            }
+        }
+    }
+
+    /// Asks whatever headquarters runs now.
+    pub(crate) fn ask_now<C: admin::Call>(&self, request: C) -> Result<C::Answer, Failure> {
+        self.call(request)?.map_err(foreign::client_error)
+    }
+
+    fn call<C: admin::Call>(&self, request: C) -> Result<Result<C::Answer, admin::ClientError>, Failure> {
+        block_on(admin::Client::new(&self.runtime).call(request))
     }
 
     /// Makes the runtime directory so that others than root can pass through. If it cannot be made, whoever needs a place in

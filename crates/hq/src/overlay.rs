@@ -20,6 +20,12 @@ pub(crate) fn write(directory: &Path, overlay: &Overlay) -> Result<(), KeysError
     write_private(&directory.join(FILE_NAME), &serde_json::json!(overlay).to_string())
 }
 
+/// Whether this state directory is a headquarters'.
+#[must_use]
+pub fn is_made(state: &Path) -> bool {
+    state.join(DATABASE).exists()
+}
+
 /// The overlay of the headquarters in this state directory, for whoever prepares the machine before [`crate::Server::start`].
 ///
 /// # Errors

@@ -1,9 +1,11 @@
 //! Bad days at headquarters: what happened, why, what to do, and the exit status that the interface promises.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hanare_e2e::{Deployment, Refusal, long};
-use hanare_lab::{Headquarters, Program, Result, inside, until};
+use hanare_lab::{Headquarters, Host, Program, Result, inside, until};
 use rustix::process::Signal;
 
 const LIMIT: Duration = Duration::from_mins(10);
@@ -65,6 +67,21 @@ fn two_headquarters_on_one_state_are_one_too_many() {
     });
 }
 
+/// Adds rooms without a pause until it is over; which ones were acknowledged.
+fn keep_adding(
+    program: &Program,
+    host: &Host,
+    round: u64,
+    over: Arc<AtomicBool>,
+) -> std::thread::JoinHandle<Vec<String>> {
+    let (program, host) = (program.clone(), host.clone());
+    std::thread::spawn(move || {
+        let rooms = (0..).map(|number| format!("gujo/b{round}-{number}"));
+        let rooms = rooms.take_while(|_| !over.load(Ordering::SeqCst));
+        rooms.filter(|room| program.run(&host, &["room", "add", room, "--company", "aoba"]).is_ok()).collect()
+    })
+}
+
 #[test]
 fn an_acknowledged_command_survives_kill_9() {
     inside("bad_days::an_acknowledged_command_survives_kill_9", LIMIT, |lab| {
@@ -78,27 +95,14 @@ fn an_acknowledged_command_survives_kill_9() {
             let room = format!("kofu/a{round}");
             hq.admin(&["room", "add", &room, "--company", "aoba"])?;
             let mut acknowledged = vec![room];
-            if round % 2 == 1 {
-                let (program, host) = (program.clone(), host.clone());
-                let busy = std::thread::spawn(move || {
-                    let mut done = Vec::new();
-                    for number in 0.. {
-                        let room = format!("gujo/b{round}-{number}");
-                        match program.run(&host, &["room", "add", &room, "--company", "aoba"]) {
-                            Ok(_) => done.push(room),
-                            Err(_) => break,
-                        }
-                    }
-                    done
-                });
-                std::thread::sleep(Duration::from_millis(20 + 7 * round));
-                hq.daemon.kill()?;
-                acknowledged.extend(busy.join().unwrap());
-            } else {
-                hq.daemon.kill()?;
-            }
+            let over = Arc::new(AtomicBool::new(false));
+            let busy = (round % 2 == 1).then(|| keep_adding(&program, &host, round, Arc::clone(&over)));
+            std::thread::sleep(Duration::from_millis(if busy.is_some() { 20 + 7 * round } else { 0 }));
+            hq.daemon.kill()?;
+            over.store(true, Ordering::SeqCst);
             // At once: whoever was killed may not yet be gone.
             hq.start_again()?;
+            acknowledged.extend(busy.into_iter().flat_map(|busy| busy.join().unwrap()));
             tries += 1;
             let known = hq.ask(&["room", "list"])?.to_string();
             for room in &acknowledged {

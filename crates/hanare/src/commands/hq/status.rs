@@ -10,7 +10,7 @@ use crate::times;
 use crate::voice::Voice;
 
 pub(crate) fn run(context: &Context) -> Outcome {
-    let status = context.ask(StatusShow {})?;
+    let status = context.ask_now(StatusShow {})?;
     context.out.result("hq.status", &status, |voice| show(&status, voice))?;
     Ok(if status.forwarding { Exit::Good } else { Exit::No })
 }

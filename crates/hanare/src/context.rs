@@ -39,14 +39,13 @@ impl Context {
     pub(crate) fn ask<C: admin::Call + Clone>(&self, request: C) -> Result<C::Answer, Failure> {
         let start = Instant::now();
         let is_here = hanare_hq::is_made(&self.state);
-        loop {
+        while is_here && start.elapsed() < STARTING {
             match self.call(request.clone())? {
-                Err(admin::ClientError::NotRunning { .. }) if is_here && start.elapsed() < STARTING => {
-                    std::thread::sleep(Duration::from_millis(50));
-                }
+                Err(admin::ClientError::NotRunning { .. }) => std::thread::sleep(Duration::from_millis(50)),
                 answer => return answer.map_err(foreign::client_error),
             }
         }
+        self.ask_now(request)
     }
 
     /// Asks whatever headquarters runs now.

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use crate::exit::Exit;
+use crate::foreign::system_reason;
 use crate::voice::{Argument, Voice};
 
 /// Why a command ends without having done what it was asked.
@@ -91,9 +92,23 @@ impl Failure {
         self
     }
 
-    /// Adds the technical reason, with everything below it, as `$cause`.
-    pub(crate) fn because(self, error: &dyn Error) -> Self {
-        self.with("cause", chain(error))
+    /// Adds the technical reason as `$cause`: the system's in the person's language, any other with everything below it.
+    pub(crate) fn because(self, error: &(dyn Error + 'static)) -> Self {
+        match system_reason(error) {
+            Some(phrase) => {
+                tracing::debug!(reason = chain(error), "in the system's words");
+                self.with_phrase("cause", phrase)
+            }
+            None => self.with("cause", chain(error)),
+        }
+    }
+
+    /// Adds a reason that may have words of its own, and otherwise is said as it came.
+    pub(crate) fn because_of(self, phrase: Option<Phrase>, text: impl Display) -> Self {
+        match phrase {
+            Some(phrase) => self.with_phrase("cause", phrase),
+            None => self.with("cause", text),
+        }
     }
 
     /// Says it.

@@ -117,6 +117,20 @@ pub enum HostError {
     Gone,
 }
 
+/// Why the host process refuses what people ask for; the command says these in the person's language.
+pub mod reason {
+    /// The verb is for admins.
+    pub const ADMINS_ONLY: &str = "only root and the group hanare may";
+    /// `unlock --all` by a person.
+    pub const NOT_ALL: &str = "the policy does not let everything be opened";
+    /// An unlock without a reason.
+    pub const NO_REASON: &str = "a reason is needed";
+    /// An unlock for too long.
+    pub const TIME: &str = "the time must be between 1 second and 30 minutes";
+    /// An unlock of what is open.
+    pub const NOT_CLOSED: &str = "the kill switch is not closed";
+}
+
 impl HostError {
     /// Wraps an I/O error with what was tried; permission errors become [`HostError::NoNetAdmin`] only where the caller
     /// says so itself.

@@ -1,9 +1,11 @@
 //! What the machine says no to, as failures.
 
 use hanare_host::HostError;
+use hanare_host::error::reason;
 
+use super::system::errno_reason;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 
 /// A change to this machine that was not made.
 pub(crate) fn host_error(error: HostError) -> Failure {
@@ -27,16 +29,29 @@ pub(crate) fn host_error(error: HostError) -> Failure {
             impossible("program").with("program", program).with("cause", text)
         }
         HostError::Netlink { what, errno, text } => {
-            impossible("netlink").with("what", what).with("cause", format!("{text} (errno {errno})"))
+            let words = format!("{text} (errno {errno})");
+            impossible("netlink").with("what", what).because_of(errno_reason(errno), words)
         }
         HostError::Refused { verb, why } => {
-            Failure::new(Exit::Refused, "hands-refused").with("verb", verb).with("cause", why)
+            Failure::new(Exit::Refused, "hands-refused").with("verb", verb).because_of(refusal(&why), why)
         }
         HostError::Busy { path } => impossible("busy").with("path", path),
         HostError::Resolver { text } => impossible("resolver").with("cause", text),
-        HostError::Io { what, errno: _, text } => {
-            impossible("host-io").with("what", what).with("cause", text)
+        HostError::Io { what, errno, text } => {
+            impossible("host-io").with("what", what).because_of(errno.and_then(errno_reason), text)
         }
         HostError::Gone => impossible("host-gone"),
     }
+}
+
+/// What people are told when the host process refuses; its other refusals are about programs, not people.
+fn refusal(why: &str) -> Option<Phrase> {
+    Some(Phrase::new(match why {
+        reason::ADMINS_ONLY => "refused-admins",
+        reason::NOT_ALL => "refused-all",
+        reason::NO_REASON => "refused-reason",
+        reason::TIME => "refused-time",
+        reason::NOT_CLOSED => "refused-not-closed",
+        _ => return None,
+    }))
 }

@@ -7,6 +7,8 @@ mod hq;
 mod node;
 mod reasons;
 mod serve;
+mod system;
+mod toml;
 mod values;
 mod wipe;
 
@@ -18,5 +20,6 @@ pub(crate) use node::{
     control_error, invite_error, join_error, leave_error, state_error, up_error, worker_error,
 };
 pub(crate) use serve::{init_error, serve_error};
+pub(crate) use system::system_reason;
 pub(crate) use values::value_reason;
 pub(crate) use wipe::receipt_error;

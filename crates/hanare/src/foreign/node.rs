@@ -2,6 +2,7 @@
 
 use hanare_model::api::Refusal;
 use hanare_model::invite::InviteError;
+use hanare_tunnel::ApiError;
 use hanare_tunnel::control::{ControlError, Problem};
 use hanare_tunnel::join::JoinError;
 use hanare_tunnel::node::{LeaveError, UpError, WorkerError};
@@ -9,7 +10,7 @@ use hanare_tunnel::state::StateError;
 
 use super::host::host_error;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 use crate::times;
 
 /// A text that is no invite.
@@ -37,7 +38,14 @@ pub(crate) fn join_error(error: JoinError) -> Failure {
         JoinError::NotHeadquarters { endpoints } => refused("not-headquarters").with("endpoints", endpoints),
         JoinError::Refused(refusal) => join_refused(&refusal),
         JoinError::Unreachable { endpoints, last } => {
-            Failure::new(Exit::Unreachable, "unreachable").with("endpoints", endpoints).because(&last)
+            let unreachable = Failure::new(Exit::Unreachable, "unreachable").with("endpoints", endpoints);
+            if let ApiError::Timeout { .. } = last {
+                unreachable.with_phrase("cause", Phrase::new("cause-timeout"))
+            } else if let ApiError::Unavailable { status } = last {
+                unreachable.with_phrase("cause", Phrase::new("cause-unavailable").with("status", status))
+            } else {
+                unreachable.because(&last)
+            }
         }
         JoinError::Lease(text) => refused("lease").with("cause", text),
         JoinError::Setup(error) => Failure::new(Exit::Impossible, "runtime").because(&error),

@@ -60,11 +60,11 @@ pub(super) fn bad_text(reason: BadText) -> Phrase {
     }
 }
 
-/// What is wrong with a policy. Where it is not even TOML, these are the parser's own words.
+/// What is wrong with a policy.
 pub(super) fn policy_fault(fault: &Fault) -> Phrase {
     let about = |id, what: &dyn std::fmt::Display| Phrase::new(id).with("what", what);
     match fault {
-        Fault::Form(text) => about("policy-form", text),
+        Fault::Form(text) => super::toml::form(text),
         Fault::TooLong(bytes) => about("policy-too-long", bytes).with("most", MAX_LEN),
         Fault::Version(version) => about("policy-version", version).with("known", VERSION),
         Fault::ServicePlace(party) => about("policy-service-place", party),

@@ -13,7 +13,7 @@ use super::asked::{self, Asked};
 use super::bounds::{Bounds, HqBounds, node_listen};
 use super::message::{KillSwitchState, Notice, Permit, Reply, Request};
 use super::routing;
-use crate::error::HostError;
+use crate::error::{HostError, reason};
 use crate::kill_switch::{self, KillSwitch, Lan, Policy};
 use crate::netlink::{Netlink, Route};
 use crate::nft::Family;
@@ -213,13 +213,13 @@ impl Hands {
             return Err(HostError::refused("unlock", "its sender asked for something else"));
         };
         if !peer.is_admin() && !policy.persons {
-            return Err(HostError::refused("unlock", "only root and the group hanare may"));
+            return Err(HostError::refused("unlock", reason::ADMINS_ONLY));
         }
         if all && !policy.all && !peer.is_admin() {
-            return Err(HostError::refused("unlock", "the policy does not let everything be opened"));
+            return Err(HostError::refused("unlock", reason::NOT_ALL));
         }
         if reason.trim().is_empty() {
-            return Err(HostError::refused("unlock", "a reason is needed"));
+            return Err(HostError::refused("unlock", reason::NO_REASON));
         }
         let time = Duration::from_secs(seconds);
         if let Some(index) = self.index {
@@ -305,7 +305,7 @@ impl Hands {
             return Err(HostError::refused("leave", "its sender asked for something else"));
         };
         if !peer.is_admin() {
-            return Err(HostError::refused("leave", "only root and the group hanare may"));
+            return Err(HostError::refused("leave", reason::ADMINS_ONLY));
         }
         self.log.undo_all()?;
         kill_switch::remove(&self.state)?;

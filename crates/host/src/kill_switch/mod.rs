@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub use policy::{Lan, Policy};
 use render::{EVERYTHING, PORTAL_TCP, PORTAL_UDP, TABLE};
 
-use crate::error::HostError;
+use crate::error::{HostError, reason};
 use crate::files;
 use crate::hands::KillSwitchState;
 use crate::netlink::{Link, Netlink};
@@ -169,10 +169,10 @@ pub fn remove(state: &Path) -> Result<(), HostError> {
 pub fn unlock(time: Duration, all: bool) -> Result<(), HostError> {
     let seconds = time.as_secs();
     if seconds == 0 || time > MAX_UNLOCK {
-        return Err(HostError::refused("unlock", "the time must be between 1 second and 30 minutes"));
+        return Err(HostError::refused("unlock", reason::TIME));
     }
     if state()? == KillSwitchState::Open {
-        return Err(HostError::refused("unlock", "the kill switch is not closed"));
+        return Err(HostError::refused("unlock", reason::NOT_CLOSED));
     }
     let mut rules = Transaction::default();
     for family in FAMILIES {

@@ -1,0 +1,61 @@
+//! What the TOML parser says about a file, as phrases of the catalogue; what is not recognised stays in its own words.
+
+use crate::failure::Phrase;
+
+/// The phrase for a parser's message.
+pub(super) fn form(message: &str) -> Phrase {
+    let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
+    let expected = |text: &str| {
+        let rest = text.split_once("expected ").map_or("", |(_, rest)| rest);
+        rest.trim_start_matches("one of ").replace('`', "")
+    };
+    let named = |id, text: &str| Phrase::new(id).with("what", quoted(text));
+    if message.starts_with("unknown field ") {
+        return named("toml-unknown-field", message).with("expected", expected(message));
+    }
+    if message.starts_with("unknown variant ") {
+        return named("toml-unknown-value", message).with("expected", expected(message));
+    }
+    if message.starts_with("missing field ") {
+        return named("toml-missing-field", message);
+    }
+    if message.starts_with("invalid type: ") || message.starts_with("invalid value: ") {
+        return named("toml-wrong-type", message);
+    }
+    if message.starts_with("duplicate ") {
+        return Phrase::new("toml-duplicate");
+    }
+    Phrase::new("toml-syntax").with("what", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+    use crate::failure::Failure;
+    use crate::voice::{Language, Voice};
+    use hanare_model::policy::{Fault, Policy};
+
+    fn said(text: &str) -> String {
+        let error = text.parse::<Policy>().unwrap_err();
+        let Fault::Form(message) = error.fault else { panic!("{error:?}") };
+        let failure = Failure::new(Exit::Input, "policy").with_phrase("cause", form(&message));
+        failure.with("place", "1:1").tell(&Voice::new(Language::Japanese)).cause
+    }
+
+    #[test]
+    fn the_parsers_words_are_said_in_japanese() {
+        let unknown = said("version = 1\ncolour = 1\n");
+        assert!(
+            unknown.contains("colour") && unknown.contains("version") && !unknown.contains("unknown"),
+            "{unknown}"
+        );
+        let missing = said("[[allow]]\n");
+        assert!(!missing.contains("missing"), "{missing}");
+        let wrong = said("version = \"one\"\n");
+        assert!(!wrong.contains("invalid"), "{wrong}");
+        let twice = said("version = 1\nversion = 1\n");
+        assert!(!twice.contains("duplicate"), "{twice}");
+        assert!(!said("version = \n").is_ascii());
+    }
+}

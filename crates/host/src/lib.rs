@@ -1,11 +1,17 @@
 //! The only hands: TUN, UDP, netlink, nftables, resolver, undo log.
 
 pub mod confine;
+pub mod device_mapper;
 pub mod error;
 pub mod files;
+pub mod fscrypt;
 pub mod hands;
+mod ioctl;
+pub mod kernel_keys;
 pub mod kill_switch;
+pub mod loops;
 pub mod marked;
+pub mod mounts;
 pub mod netlink;
 pub mod nft;
 pub mod privileges;
@@ -13,6 +19,7 @@ mod readiness;
 mod resolver;
 pub mod segmentation;
 pub mod storage;
+pub mod swap;
 mod sysctl;
 pub mod tun;
 pub mod udp;

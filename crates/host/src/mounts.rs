@@ -1,0 +1,159 @@
+//! Mounting and unmounting, and what is mounted where.
+
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, UnmountFlags};
+
+use crate::error::HostError;
+
+/// One line of a `mountinfo` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// The file system's device, as `st_dev` has it.
+    pub device: u64,
+    /// What of the file system is shown.
+    pub root: PathBuf,
+    /// Where.
+    pub point: PathBuf,
+    /// The file system's type.
+    pub kind: String,
+    /// What it was mounted from, as it was said then.
+    pub source: String,
+    /// Options of the file system itself, comma-separated.
+    pub options: String,
+}
+
+/// What this process sees mounted, in the order of mounting.
+///
+/// # Errors
+/// [`HostError::Io`] without `/proc`.
+pub fn list() -> Result<Vec<Mount>, HostError> {
+    seen_by("self")
+}
+
+/// What a process sees mounted; `pid` may be `self`.
+///
+/// # Errors
+/// [`HostError::Io`] if the process is gone.
+pub fn seen_by(pid: &str) -> Result<Vec<Mount>, HostError> {
+    let path = format!("/proc/{pid}/mountinfo");
+    let text = std::fs::read(&path).map_err(|error| HostError::io(format!("reading {path}"), &error))?;
+    Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
+}
+
+/// The mount that is seen at exactly this place: the latest one.
+///
+/// # Errors
+/// As [`list`].
+pub fn at(point: &Path) -> Result<Option<Mount>, HostError> {
+    Ok(list()?.into_iter().rev().find(|mount| mount.point == point))
+}
+
+/// Mounts a file system for people's files: no set-user-id programs, no device nodes.
+///
+/// # Errors
+/// [`HostError::Io`] as the kernel says.
+pub fn mount(source: &Path, point: &Path, kind: &str, options: &str) -> Result<(), HostError> {
+    let failed = |error: &std::io::Error| {
+        HostError::io(format!("mounting {kind} on {} with {options:?}", point.display()), error)
+    };
+    let options = CString::new(options).map_err(|error| failed(&error.into()))?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    rustix::mount::mount(source, point, kind, flags, options.as_c_str())
+        .map_err(|error| failed(&error.into()))
+}
+
+/// Shows `from` at `point` too.
+///
+/// # Errors
+/// [`HostError::Io`] as the kernel says.
+pub fn bind(from: &Path, point: &Path) -> Result<(), HostError> {
+    rustix::mount::mount_bind(from, point)
+        .map_err(|error| HostError::io(format!("binding on {}", point.display()), &error.into()))
+}
+
+/// What became of an unmount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmounted {
+    /// Nobody used it.
+    Clean,
+    /// It was in use: it is out of sight, and gone when the last user lets go.
+    Lazily,
+    /// Nothing was mounted there.
+    Absent,
+}
+
+/// Takes the latest mount at `point` away, lazily if it is in use.
+///
+/// # Errors
+/// [`HostError::Io`] as the kernel says.
+pub fn unmount(point: &Path) -> Result<Unmounted, HostError> {
+    let failed =
+        |error: rustix::io::Errno| HostError::io(format!("unmounting {}", point.display()), &error.into());
+    match rustix::mount::unmount(point, UnmountFlags::NOFOLLOW) {
+        Ok(()) => Ok(Unmounted::Clean),
+        Err(rustix::io::Errno::BUSY) => {
+            rustix::mount::unmount(point, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH).map_err(failed)?;
+            Ok(Unmounted::Lazily)
+        }
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => Ok(Unmounted::Absent),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`.
+fn parse(line: &[u8]) -> Option<Mount> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let (major, minor) = std::str::from_utf8(words.nth(2)?).ok()?.split_once(':')?;
+    let device = rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?);
+    let (root, point) = (path(words.next()?), path(words.next()?));
+    let mut rest = words.skip_while(|word| *word != b"-").skip(1);
+    let text = |word: &[u8]| path(word).to_string_lossy().into_owned();
+    let (kind, source, options) = (text(rest.next()?), text(rest.next()?), text(rest.next()?));
+    Some(Mount { device, root, point, kind, source, options })
+}
+
+/// The kernel writes blanks, tabs, newlines and backslashes as `\040` and the like.
+pub(crate) fn unescape(word: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(word.len());
+    let mut rest = word;
+    while let [first, tail @ ..] = rest {
+        match rest {
+            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..] => {
+                bytes.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
+                rest = tail;
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    bytes
+}
+
+fn path(word: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from_vec(unescape(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_with_its_odd_characters() {
+        let line =
+            br"36 35 98:3 /a\040b /mnt/\134x\012 rw,noatime master:1 shared:2 - ext4 /dev/root rw,noswap";
+        let mount = parse(line).unwrap();
+        assert_eq!(mount.device, rustix::fs::makedev(98, 3));
+        assert_eq!((mount.root, mount.point), (PathBuf::from("/a b"), PathBuf::from("/mnt/\\x\n")));
+        assert_eq!((mount.kind.as_str(), mount.options.as_str()), ("ext4", "rw,noswap"));
+    }
+
+    #[test]
+    fn the_root_is_mounted() {
+        assert!(at(Path::new("/")).unwrap().is_some());
+    }
+}

@@ -1,0 +1,199 @@
+//! Where memory may be written to: swap areas, and taking them in and out of use.
+#![expect(unsafe_code, reason = "neither the standard library nor rustix has swapon")]
+
+use std::ffi::CString;
+use std::fs::OpenOptions;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::HostError;
+
+/// What memory that is swapped out becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SwapKind {
+    /// Nothing is swapped out.
+    None,
+    /// Compressed memory; it never reaches a disk.
+    Zram,
+    /// A disk, under a random key that only the kernel holds.
+    Encrypted,
+    /// A disk, readable.
+    Plain,
+}
+
+/// One area in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Area {
+    /// Its device or file.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: SwapKind,
+    /// How large it is.
+    pub bytes: u64,
+}
+
+/// The areas in use.
+///
+/// # Errors
+/// [`HostError::Io`] without `/proc`.
+pub fn areas() -> Result<Vec<Area>, HostError> {
+    let path = "/proc/swaps";
+    match std::fs::read(path) {
+        Ok(text) => Ok(text.split(|byte| *byte == b'\n').skip(1).filter_map(parse).collect()),
+        // A kernel without swap.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(HostError::io(format!("reading {path}"), &error)),
+    }
+}
+
+/// The worst of them.
+///
+/// # Errors
+/// As [`areas`].
+pub fn worst() -> Result<SwapKind, HostError> {
+    Ok(areas()?.iter().map(|area| area.kind).max().unwrap_or(SwapKind::None))
+}
+
+/// Takes an area out of use: what is in it comes back into memory first.
+///
+/// # Errors
+/// [`HostError::Io`], for example if memory does not suffice.
+pub fn off(path: &Path) -> Result<(), HostError> {
+    let name = c_path(path)?;
+    // SAFETY: swapoff reads a path that ends with a zero.
+    if unsafe { libc::swapoff(name.as_ptr()) } == 0 {
+        Ok(())
+    } else {
+        Err(failed("taking swap out of use:", path))
+    }
+}
+
+/// Puts an area into use.
+///
+/// # Errors
+/// [`HostError::Io`].
+pub fn on(path: &Path) -> Result<(), HostError> {
+    let name = c_path(path)?;
+    // SAFETY: swapon reads a path that ends with a zero; no flags are set.
+    if unsafe { libc::swapon(name.as_ptr(), 0) } == 0 {
+        Ok(())
+    } else {
+        Err(failed("putting swap into use:", path))
+    }
+}
+
+/// Writes the header that makes `bytes` of a device a swap area, as `mkswap` does.
+///
+/// # Errors
+/// [`HostError::Io`].
+pub fn make(path: &Path, bytes: u64) -> Result<(), HostError> {
+    let page = rustix::param::page_size();
+    let last = bytes / page as u64;
+    let wrong = |error: &io::Error| HostError::io(format!("making swap of {}", path.display()), error);
+    let last =
+        u32::try_from(last.saturating_sub(1)).map_err(|_| wrong(&io::ErrorKind::InvalidInput.into()))?;
+    let mut header = vec![0u8; 1024];
+    header.extend(1u32.to_ne_bytes());
+    header.extend(last.to_ne_bytes());
+    header.resize(page - 10, 0);
+    header.extend(b"SWAPSPACE2");
+    let mut device = OpenOptions::new().write(true).open(path).map_err(|error| wrong(&error))?;
+    device
+        .seek(SeekFrom::Start(0))
+        .and_then(|_| device.write_all(&header))
+        .and_then(|()| device.sync_all())
+        .map_err(|error| wrong(&error))
+}
+
+/// Makes a new compressed-memory device of `bytes` and says which. It is a swap area once [`make`] and [`on`] were called.
+///
+/// # Errors
+/// [`HostError::Io`] on a kernel without zram.
+pub fn new_zram(bytes: u64) -> Result<PathBuf, HostError> {
+    let control = "/sys/class/zram-control/hot_add";
+    let number = std::fs::read_to_string(control)
+        .map_err(|error| HostError::io(format!("reading {control}"), &error))?;
+    let name = format!("zram{}", number.trim());
+    let size = format!("/sys/block/{name}/disksize");
+    std::fs::write(&size, bytes.to_string())
+        .map_err(|error| HostError::io(format!("writing {size}"), &error))?;
+    Ok(Path::new("/dev").join(name))
+}
+
+/// Gives a compressed-memory device back.
+///
+/// # Errors
+/// [`HostError::Io`] while it is in use.
+pub fn remove_zram(path: &Path) -> Result<(), HostError> {
+    let number = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("zram"));
+    let control = "/sys/class/zram-control/hot_remove";
+    std::fs::write(control, number.unwrap_or_default())
+        .map_err(|error| HostError::io(format!("removing {}", path.display()), &error))
+}
+
+/// `/dev/dm-1   partition   8388604   0   -2`; blanks in a path are `\040`.
+fn parse(line: &[u8]) -> Option<Area> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let path = PathBuf::from(std::ffi::OsString::from_vec(crate::mounts::unescape(words.next()?)));
+    let kibibytes: u64 = std::str::from_utf8(words.nth(1)?).ok()?.parse().ok()?;
+    let kind = kind_of(&path);
+    Some(Area { path, kind, bytes: kibibytes.saturating_mul(1024) })
+}
+
+/// A mapped device counts as encrypted only if it is plain dm-crypt: a LUKS volume's key lies on the disk.
+fn kind_of(path: &Path) -> SwapKind {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let uuid = std::fs::read_to_string(format!("/sys/block/{name}/dm/uuid")).unwrap_or_default();
+    let mapped = std::fs::read_to_string(format!("/sys/block/{name}/dm/name")).unwrap_or_default();
+    if name.starts_with("zram") && !has_backing(&name) {
+        SwapKind::Zram
+    } else if uuid.starts_with("CRYPT-PLAIN-") || mapped.starts_with("hanare-") {
+        SwapKind::Encrypted
+    } else {
+        SwapKind::Plain
+    }
+}
+
+/// Compressed memory may be told to write itself back to a disk.
+fn has_backing(name: &str) -> bool {
+    std::fs::read_to_string(format!("/sys/block/{name}/backing_dev"))
+        .is_ok_and(|device| device.trim() != "none")
+}
+
+fn c_path(path: &Path) -> Result<CString, HostError> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|error| HostError::io("a path", &error.into()))
+}
+
+fn failed(what: &str, path: &Path) -> HostError {
+    HostError::io(format!("{what} {}", path.display()), &io::Error::last_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_area_on_a_disk_is_plain() {
+        let area = parse(b"/no\\040such/swapfile                       file\t\t1048572\t\t0\t\t-2").unwrap();
+        assert_eq!(area.path, PathBuf::from("/no such/swapfile"));
+        assert_eq!((area.kind, area.bytes), (SwapKind::Plain, 1_073_737_728));
+        assert!(SwapKind::None < SwapKind::Zram && SwapKind::Encrypted < SwapKind::Plain);
+    }
+
+    #[test]
+    fn compressed_memory_becomes_swap_and_is_given_back() {
+        let device = new_zram(16 << 20).unwrap();
+        make(&device, 16 << 20).unwrap();
+        on(&device).unwrap();
+        let found = areas().unwrap().into_iter().find(|area| area.path == device);
+        off(&device).unwrap();
+        remove_zram(&device).unwrap();
+        assert_eq!(found.unwrap().kind, SwapKind::Zram);
+        assert!(areas().unwrap().iter().all(|area| area.path != device));
+    }
+}

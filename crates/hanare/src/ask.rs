@@ -19,6 +19,11 @@ pub(crate) struct Confirmation {
 }
 
 impl Confirmation {
+    /// Whether nothing is to be changed.
+    pub(crate) const fn is_dry_run(self) -> bool {
+        self.dry_run
+    }
+
     /// Whether to go on: not after `--dry-run`; at once with `--yes`; otherwise a person is asked, and where nobody can be
     /// asked it is wrong usage. `what` is what would go, in the person's language.
     pub(crate) fn go_on(self, context: &Context, what: &dyn Display) -> Result<bool, Failure> {

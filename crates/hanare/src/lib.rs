@@ -20,6 +20,7 @@ mod qr;
 mod serve;
 mod service;
 mod show;
+mod sizes;
 mod table;
 mod times;
 pub mod voice;

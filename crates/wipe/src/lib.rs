@@ -10,6 +10,7 @@ pub mod root;
 mod system;
 pub mod tree;
 mod verify;
+pub mod volume;
 pub mod volume_kind;
 
 pub use boot::BootId;

@@ -10,6 +10,7 @@ mod serve;
 mod system;
 mod toml;
 mod values;
+mod volume;
 mod wipe;
 
 pub(crate) use device::{device_error, tun_error, uapi_error, udp_error};
@@ -22,4 +23,5 @@ pub(crate) use node::{
 pub(crate) use serve::{init_error, serve_error};
 pub(crate) use system::system_reason;
 pub(crate) use values::value_reason;
+pub(crate) use volume::volume_error;
 pub(crate) use wipe::receipt_error;

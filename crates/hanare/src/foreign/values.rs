@@ -5,8 +5,10 @@ use std::error::Error;
 use hanare_model::IdError;
 use hanare_model::id::MAX_ID_LEN;
 use hanare_model::peer::EndpointError;
+use hanare_wipe::volume_kind::UnknownVolumeKind;
 
 use crate::durations::NotADuration;
+use crate::sizes::NotASize;
 use crate::voice::{UnknownLanguage, Voice};
 
 /// Why the parser of a value refused it.
@@ -33,6 +35,12 @@ pub(crate) fn value_reason(error: &(dyn Error + 'static), voice: &Voice) -> Stri
     }
     if error.is::<std::net::AddrParseError>() {
         return voice.say("value-address");
+    }
+    if error.is::<NotASize>() {
+        return voice.say("value-size");
+    }
+    if error.is::<UnknownVolumeKind>() {
+        return voice.say("value-volume-kind");
     }
     if error.is::<jiff::Error>() {
         return voice.say("value-time");

@@ -3,7 +3,7 @@
 use super::Language;
 
 /// Names of the catalogue's files, the same in every language.
-pub const FILES: [&str; 9] = [
+pub const FILES: [&str; 10] = [
     "commands-hq.ftl",
     "commands-node.ftl",
     "demo.ftl",
@@ -13,6 +13,7 @@ pub const FILES: [&str; 9] = [
     "output.ftl",
     "wipe-erase.ftl",
     "wipe-record.ftl",
+    "wipe-volume.ftl",
 ];
 
 macro_rules! embedded {
@@ -26,9 +27,9 @@ pub(crate) const fn files(language: Language) -> &'static [(&'static str, &'stat
     match language {
         Language::Japanese => {
             embedded!("ja": "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
-            "errors-node.ftl" "errors.ftl" "output.ftl" "wipe-erase.ftl" "wipe-record.ftl")
+            "errors-node.ftl" "errors.ftl" "output.ftl" "wipe-erase.ftl" "wipe-record.ftl" "wipe-volume.ftl")
         }
         Language::English => embedded!("en": "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
-            "errors-node.ftl" "errors.ftl" "output.ftl" "wipe-erase.ftl" "wipe-record.ftl"),
+            "errors-node.ftl" "errors.ftl" "output.ftl" "wipe-erase.ftl" "wipe-record.ftl" "wipe-volume.ftl"),
     }
 }

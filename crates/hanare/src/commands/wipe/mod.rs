@@ -1,10 +1,13 @@
 //! `hanare wipe`: nothing left in the room.
 
+mod ending;
 mod receipt;
 mod report;
 mod resume;
+mod run;
 mod signer;
 mod tree;
+mod volume;
 
 use clap::Subcommand;
 
@@ -12,6 +15,9 @@ use crate::context::{Context, Outcome};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[command(subcommand)]
+    Volume(volume::Command),
+    Run(run::Args),
     Tree(tree::Args),
     Resume,
     #[command(subcommand)]
@@ -21,6 +27,8 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         match self {
+            Self::Volume(command) => command.run(context),
+            Self::Run(args) => args.run(context),
             Self::Tree(args) => args.run(context),
             Self::Resume => resume::run(context),
             Self::Receipt(command) => command.run(context),

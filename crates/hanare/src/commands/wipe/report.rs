@@ -1,5 +1,8 @@
 //! What a wipe tells at its end: one document, or a few lines for a person.
 
+use std::path::Path;
+use std::time::Duration;
+
 use hanare_wipe::tree::Ended;
 use hanare_wipe::{Outcome as WipeOutcome, Verdict};
 use serde_json::{Value, json};
@@ -13,6 +16,18 @@ use crate::voice::Voice;
 /// Tells it, and gives the exit status that says the same.
 pub(super) fn tell(context: &Context, name: &str, ended: &Ended) -> Result<Exit, Failure> {
     let Ended { outcome, verifying, receipt } = ended;
+    tell_outcome(context, name, outcome, Some(*verifying), receipt)
+}
+
+/// Tells what came of a wipe of any kind; how long the verification took, where that is known apart.
+pub(super) fn tell_outcome(
+    context: &Context,
+    name: &str,
+    outcome: &WipeOutcome,
+    verifying: Option<Duration>,
+    receipt: &Path,
+) -> Result<Exit, Failure> {
+    let verifying = verifying.unwrap_or_default();
     let mut document = serde_json::to_value(outcome).unwrap_or(Value::Null);
     if let Value::Object(members) = &mut document {
         members.insert("receipt".to_owned(), json!(receipt));

@@ -1,0 +1,118 @@
+# The work volume: help, failures, what is told.
+
+cmd-hanare-wipe-volume = The work volume: where work data may live on this machine
+    .example =
+        hanare wipe volume create --kind dm-crypt --size 8G
+        hanare wipe volume open
+cmd-hanare-wipe-volume-create = Make room for the work volume and decide what it is
+    .long = Kinds: dm-crypt (a file or device that the kernel encrypts), ram (memory only), fscrypt (for kernels without dm-crypt). Every opening makes a new key, which exists in the kernel's memory only.
+    .example =
+        hanare wipe volume create --kind dm-crypt --size 8G
+        hanare wipe volume create --kind dm-crypt --size 200G /dev/nvme0n1p4 --yes
+        hanare wipe volume create --kind ram --size 512M --standalone
+    .kind = dm-crypt, ram or fscrypt
+    .size = How large it is: 512M, 8G
+    .backing = A new file, or a device whose content goes [default: a file in the state directory]
+    .yes = Do not ask before a device is overwritten
+    .dry_run = Say what would be made, change nothing
+    .standalone = Also on a machine that is not enrolled
+cmd-hanare-wipe-volume-open = Make the volume anew with a new key, and show it
+    .long = With --confine, /tmp, /var/tmp and the work homes lie on the volume too, and swap on a disk gives way to compressed memory, until the volume is locked.
+    .example =
+        hanare wipe volume open
+        hanare wipe volume open --mount /srv/work --confine --home /home/work
+    .mount = Where [default: /srv/work]
+    .confine = Keep temporary files, work homes and swap on the volume or in memory
+    .home = A work home to be bound onto the volume; may be repeated
+cmd-hanare-wipe-volume-lock = Destroy the key and everything in the volume
+    .long = Processes that use the volume are ended. Ends with 7 if something can still be read somewhere.
+    .example = hanare wipe volume lock --yes
+    .yes = Do not ask
+    .dry_run = Say what would go, change nothing
+cmd-hanare-wipe-volume-status = Show whether the volume is open, where, and of what kind
+    .example = hanare wipe volume status --json
+cmd-hanare-wipe-run = End the day now: destroy the key, erase what is left, verify, write a receipt
+    .example =
+        hanare wipe run --yes
+    .yes = Do not ask
+    .dry_run = Say what would go, change nothing
+    .standalone = Also on a machine that is not enrolled
+
+volume-created = The work volume is ready to be opened ({ $kind }, { $size }).
+volume-not-open = The work volume is not open.
+volume-ended = The work volume's key is gone, after { $seconds } s.
+volume-ended-partly = The work volume's key is gone, after { $seconds } s, but not everything could be verified.
+volume-readable = The work volume can still be read.
+volume-absent = none was made
+volume-locked = locked
+volume-open = open
+what-volume = everything in the work volume
+what-device = everything on { $path }
+swap-none = none
+swap-zram = compressed memory
+swap-encrypted = encrypted with a key that only the kernel holds
+swap-plain = in the clear on a disk
+label-mountpoint = Mounted at
+label-backing = Lies on
+label-confined = Confined
+label-swap = Swap
+value-size = a size is a number and K, M, G or T, such as 8G
+value-volume-kind = the kinds are dm-crypt, ram and fscrypt
+
+error-volume-absent = There is no work volume.
+    .cause = None was made on this machine.
+    .fix = Make one: hanare wipe volume create --kind dm-crypt --size 8G
+error-volume-exists = There is a work volume already, another one of kind { $kind }.
+    .cause = A machine has one work volume.
+    .fix = See it: hanare wipe volume status
+error-volume-open = The work volume is open at { $path }.
+    .cause = It can be open in one place only.
+    .fix = Use it there, or lock it first: hanare wipe volume lock
+error-volume-held = The work volume is being opened or ended by another process.
+    .cause = { $path } is locked.
+    .fix = Wait until that process has ended.
+error-volume-too-small = { $size } bytes are too few for a work volume.
+    .cause = It needs 8 MiB at least.
+    .fix = Give a larger --size.
+error-volume-wants-backing = A volume of kind { $kind } needs a file or device.
+    .cause = It lies on a disk.
+    .fix = Give a file or a device.
+error-volume-in-memory = A volume of kind { $kind } takes no file or device.
+    .cause = It lies in memory.
+    .fix = Leave the file out, or choose dm-crypt.
+error-volume-unfit = { $path } cannot hold a work volume.
+    .cause = It must be the absolute path of a new file, or a device that is large enough.
+    .fix = Name a file that does not exist yet, or another device.
+error-volume-in-use = { $path } is in use.
+    .cause = It is mounted, mapped or swapped to.
+    .fix = Take it out of use first, or choose another device.
+error-volume-plain-swap = Memory could be written to a disk in the clear.
+    .cause = There is swap on a disk, and this kernel cannot keep files in memory out of it.
+    .fix = Turn that swap off (swapoff), use compressed memory or swap with a random key, or choose dm-crypt.
+error-volume-mountpoint = { $path } cannot be used for the work volume.
+    .cause = It must be the absolute path of an empty directory, without symbolic links.
+    .fix = Choose another directory with --mount.
+error-volume-escapes = { $path } is not on the work volume although it should be.
+    .cause = Another program mounted over it or turned swap on meanwhile.
+    .fix = Find that program, then open the volume again.
+error-volume-damaged = { $path } is damaged.
+    .cause = { $cause }
+    .fix = Restart the machine, so that no key is left; then remove the file and make the volume again.
+error-volume-io = { $path } does not work: { $what }.
+    .cause = { $cause }
+    .fix = Check the path, the permissions and the free space.
+
+skip-process-stays = processes that used the volume did not end
+skip-device-stays = the volume's device is still in use
+skip-mounted-elsewhere = the volume is still mounted in another namespace
+skip-unmounted-lazily = the volume was still in use while it was unmounted
+skip-nothing-reread = nothing was there to be read again
+skip-canaries-missing = the canaries in the volume were missing
+skip-raw-unreadable = the volume's blocks could not be read
+skip-tear-down = a step of the tear-down failed
+skip-power-lost = the power went before anything could be verified
+skip-still-readable = the kernel still has the key, or a file is still open
+wipe-volume-would-go = Everything in the work volume would go.
+error-nothing-to-wipe = There is nothing to wipe.
+    .cause = The work volume is not open, and no policy names a directory.
+    .fix = Open the volume in the morning: hanare wipe volume open

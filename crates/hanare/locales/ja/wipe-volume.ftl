@@ -1,0 +1,118 @@
+# 作業ボリューム: ヘルプ、エラー、表示。
+
+cmd-hanare-wipe-volume = 作業ボリューム（このマシンで業務データを置いてよい場所）を扱う
+    .example =
+        hanare wipe volume create --kind dm-crypt --size 8G
+        hanare wipe volume open
+cmd-hanare-wipe-volume-create = 作業ボリュームの種類を決め、場所を確保する
+    .long = 種類は、dm-crypt（カーネルが暗号化するファイルまたはデバイス）、ram（メモリーだけ）、fscrypt（dm-crypt のないカーネル用）です。開くたびに新しい鍵が作られ、鍵はカーネルのメモリーの中にしか存在しません。
+    .example =
+        hanare wipe volume create --kind dm-crypt --size 8G
+        hanare wipe volume create --kind dm-crypt --size 200G /dev/nvme0n1p4 --yes
+        hanare wipe volume create --kind ram --size 512M --standalone
+    .kind = dm-crypt、ram、fscrypt のどれか
+    .size = 大きさ（512M、8G など）
+    .backing = 新しいファイル、または内容が消えてもよいデバイス [省略時: 状態ディレクトリーの中のファイル]
+    .yes = デバイスを上書きする前に確認しない
+    .dry_run = 何を作るかを表示するだけで、変更しない
+    .standalone = 参加していないマシンでも実行する
+cmd-hanare-wipe-volume-open = 新しい鍵でボリュームを作り直し、使えるようにする
+    .long = --confine を付けると、ロックするまでの間、/tmp、/var/tmp と作業用ホームもボリュームの上に置かれ、ディスク上のスワップは圧縮メモリーに置き換えられます。
+    .example =
+        hanare wipe volume open
+        hanare wipe volume open --mount /srv/work --confine --home /home/work
+    .mount = マウント先 [省略時: /srv/work]
+    .confine = 一時ファイル、作業用ホーム、スワップを、ボリュームかメモリーの中に閉じ込める
+    .home = ボリュームの上に置く作業用ホーム（繰り返し指定できる）
+cmd-hanare-wipe-volume-lock = 鍵とボリュームの内容をすべて破棄する
+    .long = ボリュームを使っているプロセスは終了させます。どこかでまだ読める場合、終了コードは 7 です。
+    .example = hanare wipe volume lock --yes
+    .yes = 確認せずに実行する
+    .dry_run = 何が消えるかを表示するだけで、変更しない
+cmd-hanare-wipe-volume-status = ボリュームが開いているか、場所、種類を表示する
+    .example = hanare wipe volume status --json
+cmd-hanare-wipe-run = 今すぐ一日を終える（鍵を破棄し、残りを消去し、検証して、受領証を書く）
+    .example =
+        hanare wipe run --yes
+    .yes = 確認せずに実行する
+    .dry_run = 何が消えるかを表示するだけで、変更しない
+    .standalone = 参加していないマシンでも実行する
+
+volume-created = 作業ボリュームを開く準備ができました（{ $kind }、{ $size }）。
+volume-not-open = 作業ボリュームは開いていません。
+volume-ended = 作業ボリュームの鍵は { $seconds } 秒で消えました。
+volume-ended-partly = 作業ボリュームの鍵は { $seconds } 秒で消えましたが、検証できなかったものがあります。
+volume-readable = 作業ボリュームはまだ読み取れる状態です。
+volume-absent = 未作成
+volume-locked = ロック中
+volume-open = 使用中
+what-volume = 作業ボリュームの中のすべて
+what-device = { $path } の中のすべて
+swap-none = なし
+swap-zram = 圧縮メモリー
+swap-encrypted = 暗号化（鍵はカーネルの中だけ）
+swap-plain = ディスクに平文で保存
+label-mountpoint = マウント先
+label-backing = 置き場所
+label-confined = 閉じ込め
+label-swap = スワップ
+value-size = 大きさは、8G のように数字と K、M、G、T で指定します
+value-volume-kind = 種類は dm-crypt、ram、fscrypt のどれかです
+
+error-volume-absent = 作業ボリュームがありません。
+    .cause = このマシンではまだ作られていません。
+    .fix = 作成してください: hanare wipe volume create --kind dm-crypt --size 8G
+error-volume-exists = 別の作業ボリューム（{ $kind }）がすでにあります。
+    .cause = 作業ボリュームは 1 台に 1 つです。
+    .fix = 確認してください: hanare wipe volume status
+error-volume-open = 作業ボリュームは { $path } で開いています。
+    .cause = 同時に開けるのは 1 か所だけです。
+    .fix = そこで使うか、先にロックしてください: hanare wipe volume lock
+error-volume-held = 別のプロセスが作業ボリュームを開いているか、終了させている途中です。
+    .cause = { $path } がロックされています。
+    .fix = そのプロセスが終わるまで待ってください。
+error-volume-too-small = { $size } バイトは作業ボリュームには小さすぎます。
+    .cause = 少なくとも 8 MiB が必要です。
+    .fix = --size を大きくしてください。
+error-volume-wants-backing = { $kind } のボリュームには、ファイルかデバイスが必要です。
+    .cause = ディスクの上に置かれるためです。
+    .fix = ファイルかデバイスを指定してください。
+error-volume-in-memory = { $kind } のボリュームに、ファイルやデバイスは指定できません。
+    .cause = メモリーの中に置かれるためです。
+    .fix = ファイルの指定をやめるか、dm-crypt を選んでください。
+error-volume-unfit = { $path } に作業ボリュームは置けません。
+    .cause = 新しいファイルの絶対パスか、十分な大きさのデバイスでなければなりません。
+    .fix = まだ存在しないファイルか、別のデバイスを指定してください。
+error-volume-in-use = { $path } は使用中です。
+    .cause = マウント、マッピング、またはスワップに使われています。
+    .fix = 先に使用をやめるか、別のデバイスを選んでください。
+error-volume-plain-swap = メモリーの内容が、平文でディスクに書かれるおそれがあります。
+    .cause = ディスク上にスワップがあり、このカーネルはメモリー上のファイルをスワップから除外できません。
+    .fix = そのスワップを止める（swapoff）、圧縮メモリーや使い捨て鍵のスワップにする、または dm-crypt を選んでください。
+error-volume-mountpoint = { $path } は作業ボリュームに使えません。
+    .cause = シンボリックリンクを含まない、空のディレクトリーの絶対パスでなければなりません。
+    .fix = --mount で別のディレクトリーを指定してください。
+error-volume-escapes = { $path } は作業ボリュームの上にあるはずですが、そうなっていません。
+    .cause = 途中で別のプログラムがマウントしたか、スワップを有効にしました。
+    .fix = そのプログラムを調べてから、もう一度開いてください。
+error-volume-damaged = { $path } が壊れています。
+    .cause = { $cause }
+    .fix = 鍵が残らないようにマシンを再起動し、ファイルを削除してから、ボリュームを作り直してください。
+error-volume-io = { $path } の操作に失敗しました（{ $what }）。
+    .cause = { $cause }
+    .fix = パス、権限、空き容量を確認してください。
+
+skip-process-stays = ボリュームを使っていたプロセスが終了しませんでした
+skip-device-stays = ボリュームのデバイスがまだ使用中です
+skip-mounted-elsewhere = ボリュームが別の名前空間にまだマウントされています
+skip-unmounted-lazily = アンマウントの時点で、ボリュームがまだ使用中でした
+skip-nothing-reread = 読み直して確かめるものがありませんでした
+skip-canaries-missing = ボリュームの中の検証用データがありませんでした
+skip-raw-unreadable = ボリュームのブロックを読めませんでした
+skip-tear-down = 終了処理の一部が失敗しました
+skip-power-lost = 検証する前に電源が切れました
+skip-still-readable = カーネルに鍵が残っているか、ファイルが開いたままです
+wipe-volume-would-go = 作業ボリュームの中のすべてが消去されます。
+error-nothing-to-wipe = 消去するものがありません。
+    .cause = 作業ボリュームが開いておらず、ポリシーが指すディレクトリーもありません。
+    .fix = 朝にボリュームを開いてください: hanare wipe volume open

@@ -1,0 +1,194 @@
+//! `hanare wipe volume`: the work volume, whose key exists only in the kernel's memory.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use hanare_host::swap::SwapKind;
+use hanare_wipe::VolumeKind;
+use hanare_wipe::receipt::Cause;
+use hanare_wipe::volume::{self, Confinement, Definition, Places, State};
+use serde_json::json;
+
+use super::{ending, signer};
+use crate::ask::Confirmation;
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::sizes::Size;
+use crate::voice::Voice;
+use crate::{foreign, show, table, times};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Create(Create),
+    Open(Open),
+    Lock(Lock),
+    Status,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Create {
+    #[arg(long, value_name = "dm-crypt|ram|fscrypt")]
+    kind: VolumeKind,
+    #[arg(long)]
+    size: Size,
+    #[arg(value_name = "FILE|DEVICE")]
+    backing: Option<PathBuf>,
+    #[command(flatten)]
+    confirmation: Confirmation,
+    #[arg(long)]
+    standalone: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Open {
+    #[arg(long, value_name = "DIR", default_value = "/srv/work")]
+    mount: PathBuf,
+    #[arg(long)]
+    confine: bool,
+    #[arg(long, value_name = "DIR", requires = "confine")]
+    home: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Lock {
+    #[command(flatten)]
+    confirmation: Confirmation,
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        match self {
+            Self::Create(args) => args.run(context),
+            Self::Open(args) => args.run(context),
+            Self::Lock(args) => args.run(context),
+            Self::Status => status(context),
+        }
+    }
+}
+
+impl Create {
+    fn run(self, context: &Context) -> Outcome {
+        let Self { kind, size, backing, confirmation, standalone } = self;
+        let definition = Definition::judge(kind, size.0, backing.as_deref(), &context.state)
+            .map_err(foreign::volume_error)?;
+        signer::may_wipe(context, standalone)?;
+        // Only a device holds something already; a file must be a new one.
+        let voice = context.out.voice();
+        let destroys = definition.is_device();
+        let device = definition.backing.as_deref().unwrap_or(Path::new("")).display();
+        let what = voice.say_with("what-device", &[("path", &device)]);
+        let document = json!({"kind": kind, "size": size.0, "backing": definition.backing});
+        if confirmation.is_dry_run() || destroys {
+            if !confirmation.go_on(context, &what)? {
+                context.out.result("wipe.volume.create", &document, |_| String::new())?;
+                return Ok(Exit::Good);
+            }
+        }
+        signer::own_or_new(context)?;
+        volume::create(places(context), &definition).map_err(foreign::volume_error)?;
+        context.out.result("wipe.volume.create", &document, |_| String::new())?;
+        context.out.talk("volume-created", &[("kind", &kind), ("size", &show::size(size.0))]);
+        Ok(Exit::Good)
+    }
+}
+
+impl Open {
+    fn run(self, context: &Context) -> Outcome {
+        let Self { mount, confine, home } = self;
+        // What an earlier boot left open gets its receipt first.
+        if let Some(ended) = volume::settle(places(context), times::now()).map_err(foreign::volume_error)? {
+            ending::record(context, ended)?;
+        }
+        let confinement = confine.then_some(Confinement { homes: home });
+        let opened = volume::open(places(context), &mount, confinement.as_ref(), times::now());
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                // A volume that did not open is taken apart again, and that is on the record too.
+                if let Some(ended) =
+                    volume::settle(places(context), times::now()).map_err(foreign::volume_error)?
+                {
+                    ending::record(context, ended)?;
+                }
+                return Err(foreign::volume_error(error));
+            }
+        };
+        let document = json!({
+            "path": opened.mountpoint, "kind": opened.definition.kind, "confined": opened.confined, "id": opened.id,
+        });
+        context.out.result("wipe.volume.open", &document, |_| opened.mountpoint.display().to_string())?;
+        Ok(Exit::Good)
+    }
+}
+
+impl Lock {
+    fn run(self, context: &Context) -> Outcome {
+        let what = context.out.voice().say("what-volume");
+        if !self.confirmation.go_on(context, &what)? {
+            context.out.result("wipe.volume.lock", &json!({"dry_run": true}), |_| String::new())?;
+            return Ok(Exit::Good);
+        }
+        let ended =
+            volume::end(places(context), Cause::Command, times::now()).map_err(foreign::volume_error)?;
+        let Some(ended) = ended else {
+            context
+                .out
+                .result("wipe.volume.lock", &json!({"volume": null}), |voice| voice.say("volume-not-open"))?;
+            return Ok(Exit::Good);
+        };
+        let (outcome, receipt) = ending::record(context, ended)?;
+        let document = json!({
+            "volume": outcome.volume, "verdict": outcome.verdict, "skipped": outcome.skipped,
+            "verified": outcome.verified, "receipt": receipt,
+        });
+        context.out.result("wipe.volume.lock", &document, |voice| ending::said(&outcome, voice))?;
+        ending::complain(context, &outcome);
+        // Readable somewhere, or not known to be gone: never good.
+        Ok(if outcome.verdict == hanare_wipe::Verdict::Pass { Exit::Good } else { Exit::Incomplete })
+    }
+}
+
+fn status(context: &Context) -> Outcome {
+    let status = volume::status(places(context)).map_err(foreign::volume_error)?;
+    context.out.result("wipe.volume.status", &status, |voice| {
+        let path = |path: &Option<PathBuf>| {
+            path.as_deref().map(|path| path.display().to_string()).unwrap_or_default()
+        };
+        let confined: Vec<String> = status.confined.iter().map(|path| path.display().to_string()).collect();
+        table::fields(
+            voice,
+            vec![
+                ("label-state", voice.say(state(status.state))),
+                ("label-mountpoint", path(&status.mountpoint)),
+                ("label-kind", status.kind.map(|kind| kind.to_string()).unwrap_or_default()),
+                ("label-size", status.size.map(show::size).unwrap_or_default()),
+                ("label-backing", path(&status.backing)),
+                ("label-confined", table::list(&confined)),
+                ("label-swap", swap(status.swap, voice)),
+            ],
+        )
+    })?;
+    Ok(Exit::Good)
+}
+
+/// Where this node's records are.
+pub(super) fn places(context: &Context) -> Places<'_> {
+    Places { state: &context.state, runtime: &context.runtime }
+}
+
+const fn state(state: State) -> &'static str {
+    match state {
+        State::Absent => "volume-absent",
+        State::Locked => "volume-locked",
+        State::Open => "volume-open",
+    }
+}
+
+fn swap(kind: SwapKind, voice: &Voice) -> String {
+    voice.say(match kind {
+        SwapKind::None => "swap-none",
+        SwapKind::Zram => "swap-zram",
+        SwapKind::Encrypted => "swap-encrypted",
+        SwapKind::Plain => "swap-plain",
+    })
+}

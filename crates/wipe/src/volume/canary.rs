@@ -1,0 +1,114 @@
+//! Canaries: files with random tokens in the volume, made when it is opened and looked for in its raw blocks when it has ended.
+//! The tokens are nowhere but in the volume; whoever ends it reads them there while they can still be read.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use hanare_host::storage::extents;
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use crate::outcome::Verified;
+
+/// Where they are: out of a person's way, readable for root only.
+const FOLDER: &str = ".hanare";
+const COUNT: usize = 8;
+/// Bytes of a token; its hexadecimal digits are what is written and looked for.
+const TOKEN: usize = 16;
+/// A canary fills this much: one block.
+const BLOCK: usize = 4096;
+
+/// What was planted, as read back from the volume.
+#[derive(Debug, Default)]
+pub(super) struct Canaries {
+    tokens: Vec<String>,
+    /// Where on the device data and names lie: offset and length.
+    places: Vec<(u64, u64)>,
+}
+
+/// Plants them at the top of a volume.
+pub(super) fn plant(volume: &Path) -> io::Result<()> {
+    let folder = volume.join(FOLDER);
+    fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    for _ in 0..COUNT {
+        let mut token = [0; TOKEN];
+        SystemRandom::new().fill(&mut token).map_err(|_| io::Error::other("no random bytes"))?;
+        let token = hex::encode(token);
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(&token))?;
+        file.write_all(&token.bytes().cycle().take(BLOCK).collect::<Vec<u8>>())?;
+        file.sync_all()?;
+    }
+    File::open(&folder)?.sync_all()
+}
+
+impl Canaries {
+    /// Reads them while the volume can still be read. None are found in one that was not finished, or where somebody removed
+    /// them.
+    pub(super) fn read(volume: &Path) -> Self {
+        let mut canaries = Self::default();
+        let folder = volume.join(FOLDER);
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        files.sort();
+        for path in &files {
+            let token = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if token.len() == 2 * TOKEN && fs::read(path).is_ok_and(|data| data.starts_with(token.as_bytes()))
+            {
+                canaries.tokens.push(token.to_owned());
+            }
+        }
+        for path in files.iter().chain(std::iter::once(&folder)) {
+            let found = File::open(path).and_then(|file| extents(&file, 16)).unwrap_or_default();
+            canaries.places.extend(found.iter().map(|extent| (extent.physical, extent.length)));
+        }
+        canaries
+    }
+
+    /// Whether there is something to look for, and a place to look.
+    pub(super) fn is_complete(&self) -> bool {
+        self.tokens.len() == COUNT && self.places.len() > COUNT
+    }
+
+    /// Looks for every token in the raw blocks where they were written.
+    pub(super) fn look_for(&self, raw: &Path) -> io::Result<Verified> {
+        let file = File::open(raw)?;
+        // What is in memory of it is no proof.
+        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+        let mut verified = Verified::default();
+        for (offset, length) in &self.places {
+            let mut bytes = vec![0; usize::try_from(*length).unwrap_or(BLOCK)];
+            file.read_exact_at(&mut bytes, *offset)?;
+            verified.reread_bytes += length;
+            let found = self.tokens.iter().filter(|token| contains(&bytes, token.as_bytes()));
+            verified.remnants += found.count() as u64;
+        }
+        Ok(verified)
+    }
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_in_a_raw_block_is_a_remnant() {
+        let directory = tempfile::tempdir().unwrap();
+        plant(directory.path()).unwrap();
+        let mut canaries = Canaries::read(directory.path());
+        assert_eq!(canaries.tokens.len(), COUNT);
+        let raw = directory.path().join("raw");
+        let mut image = vec![0u8; 3 * BLOCK];
+        image[BLOCK + 5..BLOCK + 5 + 2 * TOKEN].copy_from_slice(canaries.tokens[0].as_bytes());
+        fs::write(&raw, &image).unwrap();
+        canaries.places = vec![(0, 4096), (4096, 4096), (8192, 4096)];
+        assert_eq!(canaries.look_for(&raw).unwrap(), Verified { reread_bytes: 12288, remnants: 1 });
+        canaries.places = vec![(1 << 20, 4096)];
+        assert!(canaries.look_for(&raw).is_err(), "a place that cannot be read is no proof");
+    }
+}

@@ -1,0 +1,163 @@
+//! Confinement: what people and programs write beside their work goes onto the volume too, and memory reaches no disk in the
+//! clear. Every change is written down in the opening before it is made, and undone when it ends.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use hanare_host::swap::{self, SwapKind};
+use hanare_host::{HostError, files, mounts};
+
+use super::error::VolumeError;
+use super::opening::{MadeSwap, Opening, Setting};
+
+/// The directories for everybody's temporary files.
+const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
+/// Where the confined directories are in the volume.
+const FOLDER: &str = ".confined";
+/// A program that dies leaves its memory nowhere.
+const KERNEL: [(&str, &str); 2] =
+    [("/proc/sys/kernel/core_pattern", "|/bin/false"), ("/proc/sys/fs/suid_dumpable", "0")];
+/// Where systemd looks for what is forbidden until the next boot.
+const SLEEP: &str = "/run/systemd/sleep.conf.d/10-hanare.conf";
+const NO_HIBERNATION: &str =
+    "[Sleep]\nAllowHibernation=no\nAllowHybridSleep=no\nAllowSuspendThenHibernate=no\n";
+/// Compressed memory for as many bytes as half of the memory, as distributions do.
+const SHARE: u64 = 2;
+
+/// What is bound onto the volume.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Confinement {
+    /// The work homes, beside the directories for temporary files.
+    pub homes: Vec<PathBuf>,
+}
+
+/// Confines a volume that is open, and checks that everything named lies on it.
+pub(super) fn confine(opening: &mut Opening, wanted: &Confinement, state: &Path) -> Result<(), VolumeError> {
+    let folder = opening.mountpoint.join(FOLDER);
+    files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
+    let homes = wanted.homes.iter().map(PathBuf::as_path);
+    for (number, place) in TEMPORARY.map(Path::new).into_iter().chain(homes).enumerate() {
+        let inside = folder.join(number.to_string());
+        alike(place, &inside)?;
+        opening.confined.push(place.to_owned());
+        opening.save(state)?;
+        mounts::bind(&inside, place)?;
+    }
+    settings(opening, state)?;
+    replace_swap(opening, state)?;
+    match escapes(opening)?.into_iter().next() {
+        None => Ok(()),
+        Some(path) => Err(VolumeError::Escapes { path }),
+    }
+}
+
+/// What should lie on the volume and does not.
+pub(super) fn escapes(opening: &Opening) -> Result<Vec<PathBuf>, VolumeError> {
+    let mut outside = Vec::new();
+    for place in &opening.confined {
+        let seen = fs::metadata(place).map_err(VolumeError::io("looking at", place))?;
+        if Some(seen.dev()) != opening.device {
+            outside.push(place.clone());
+        }
+    }
+    let plain = swap::areas()?.into_iter().filter(|area| area.kind == SwapKind::Plain);
+    outside.extend(plain.map(|area| area.path));
+    Ok(outside)
+}
+
+/// Undoes all of it; one part that cannot be undone does not keep the others from it.
+pub(super) fn undo(opening: &Opening) -> Result<(), VolumeError> {
+    let mut first = Ok(());
+    for place in opening.confined.iter().rev() {
+        while mounts::at(place)?.is_some_and(|mount| Some(mount.device) == opening.device) {
+            if let Err(error) = mounts::unmount(place) {
+                first = first.and(Err(error.into()));
+                break;
+            }
+        }
+    }
+    for setting in opening.settings.iter().rev() {
+        let outcome = match &setting.before {
+            Some(before) => fs::write(&setting.path, before),
+            None => files::remove(&setting.path).map(drop),
+        };
+        first = first.and(outcome.map_err(VolumeError::io("restoring", &setting.path)));
+    }
+    let areas = swap::areas()?;
+    if let Some(made) = &opening.swap_made
+        && areas.iter().any(|area| area.path == made.path)
+    {
+        let removed = swap::off(&made.path).and_then(|()| swap::remove_zram(&made.path));
+        first = first.and(removed.map_err(VolumeError::from));
+    }
+    for area in opening.swap_before.iter().filter(|path| areas.iter().all(|area| area.path != **path)) {
+        first = first.and(swap::on(area).map_err(VolumeError::from));
+    }
+    first
+}
+
+/// A directory with the owner and the mode of another one.
+fn alike(original: &Path, copy: &Path) -> Result<(), VolumeError> {
+    let seen = fs::metadata(original).map_err(VolumeError::io("looking at", original))?;
+    if !seen.is_dir() {
+        return Err(VolumeError::MountPoint { path: original.to_owned() });
+    }
+    fs::create_dir(copy)
+        .and_then(|()| chown(copy, Some(seen.uid()), Some(seen.gid())))
+        .and_then(|()| fs::set_permissions(copy, seen.permissions()))
+        .map_err(VolumeError::io("making the directory", copy))
+}
+
+fn settings(opening: &mut Opening, state: &Path) -> Result<(), VolumeError> {
+    for (path, value) in KERNEL {
+        let path = Path::new(path);
+        let before = fs::read_to_string(path).map_err(VolumeError::io("reading", path))?;
+        set(opening, state, Setting { path: path.to_owned(), before: Some(before) }, value)?;
+    }
+    let sleep = Path::new(SLEEP);
+    if Path::new("/run/systemd/system").is_dir() && !sleep.exists() {
+        let folder = sleep.parent().unwrap_or(sleep);
+        fs::create_dir_all(folder).map_err(VolumeError::io("making the directory", folder))?;
+        set(opening, state, Setting { path: sleep.to_owned(), before: None }, NO_HIBERNATION)?;
+    }
+    Ok(())
+}
+
+fn set(opening: &mut Opening, state: &Path, setting: Setting, value: &str) -> Result<(), VolumeError> {
+    let path = setting.path.clone();
+    opening.settings.push(setting);
+    opening.save(state)?;
+    fs::write(&path, value).map_err(VolumeError::io("writing", &path))
+}
+
+/// Takes swap on disks out of use and compressed memory into use; what is encrypted or compressed already stays.
+fn replace_swap(opening: &mut Opening, state: &Path) -> Result<(), VolumeError> {
+    let plain: Vec<swap::Area> =
+        swap::areas()?.into_iter().filter(|area| area.kind == SwapKind::Plain).collect();
+    if plain.is_empty() {
+        return Ok(());
+    }
+    let bytes = memory()? / SHARE;
+    let device = swap::new_zram(bytes)?;
+    opening.swap_made = Some(MadeSwap { path: device.clone(), kind: SwapKind::Zram });
+    opening.save(state)?;
+    swap::make(&device, bytes)?;
+    swap::on(&device)?;
+    for area in plain {
+        opening.swap_before.push(area.path.clone());
+        opening.save(state)?;
+        swap::off(&area.path)?;
+    }
+    Ok(())
+}
+
+fn memory() -> Result<u64, VolumeError> {
+    let text = fs::read_to_string("/proc/meminfo")
+        .map_err(VolumeError::io("reading", Path::new("/proc/meminfo")))?;
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB"));
+    let kibibytes: Option<u64> = total.and_then(|number| number.trim().parse().ok());
+    let unknown = || HostError::io("reading /proc/meminfo", &io::ErrorKind::InvalidData.into());
+    Ok(kibibytes.ok_or_else(unknown)?.saturating_mul(1024) / 4096 * 4096)
+}

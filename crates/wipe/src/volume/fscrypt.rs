@@ -1,0 +1,138 @@
+//! The kind `fscrypt`, for kernels without dm-crypt: ext4 encrypts names and data itself. Attributes stay clear, so that what
+//! was written is overwritten once the key is gone.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use hanare_host::fscrypt::{self as keys, KeyStatus};
+use hanare_host::{HostError, files, mounts};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use rustix::fs::{SeekFrom, seek};
+use zeroize::Zeroizing;
+
+use super::definition::{is_device, length};
+use super::error::VolumeError;
+use super::holders::Holders;
+use super::medium::{KeyState, Medium, attach, detach, make_ext4};
+use super::opening::Opening;
+use crate::outcome::{Method, Verified};
+
+/// The encrypted directory: the top of an ext4 cannot be.
+const WORK: &str = "work";
+/// Written at once while overwriting.
+const STEP: usize = 4 << 20;
+
+/// A directory that its file system encrypts.
+pub(super) struct Fscrypt {
+    pub(super) backing: PathBuf,
+    pub(super) runtime: PathBuf,
+}
+
+impl Medium for Fscrypt {
+    fn make(&self, opening: &Opening) -> Result<(), VolumeError> {
+        let device = attach(&self.backing)?;
+        make_ext4(&device, ",encrypt")?;
+        let below = opening.below(&self.runtime);
+        files::create_private_directory(&below).map_err(VolumeError::io("making the directory", &below))?;
+        mounts::mount(&device, &below, "ext4", "noinit_itable")?;
+        let mut secret = Zeroizing::new([0u8; 64]);
+        SystemRandom::new()
+            .fill(secret.as_mut_slice())
+            .map_err(|_| HostError::io("drawing a key", &io::Error::other("no random bytes")))?;
+        let key = keys::add_key(&below, &secret)?;
+        drop(secret);
+        let work = below.join(WORK);
+        fs::create_dir(&work).map_err(VolumeError::io("making the directory", &work))?;
+        keys::encrypt(&work, key)?;
+        Ok(mounts::bind(&work, &opening.mountpoint)?)
+    }
+
+    fn destroy(&self, opening: &Opening, _: &Holders) -> Result<Verified, VolumeError> {
+        let below = opening.below(&self.runtime);
+        if let Some(key) = Self::identifier(&below)? {
+            keys::remove_key(&below, key)?;
+        }
+        Ok(Verified::default())
+    }
+
+    fn key(&self, opening: &Opening) -> Result<KeyState, VolumeError> {
+        let below = opening.below(&self.runtime);
+        // A key lives in its mounted file system and nowhere else.
+        let Some(key) = Self::identifier(&below)? else { return Ok(KeyState::Gone) };
+        Ok(match keys::key_status(&below, key)? {
+            KeyStatus::Present => KeyState::Present,
+            KeyStatus::FilesBusy => KeyState::Busy,
+            KeyStatus::Absent => KeyState::Gone,
+        })
+    }
+
+    fn release(&self, _: &Opening) -> Result<(), VolumeError> {
+        Ok(())
+    }
+
+    fn dismantle(&self, opening: &Opening) -> Result<bool, VolumeError> {
+        let below = opening.below(&self.runtime);
+        let mut clean = true;
+        while mounts::at(&below)?.is_some() {
+            clean &= mounts::unmount(&below)? != mounts::Unmounted::Lazily;
+        }
+        // It may be there or not; what counts is that nothing is mounted on it.
+        let _ = fs::remove_dir(&below);
+        // A file system that somebody still has in sight would write over what is overwritten here.
+        let unused = opening.device.is_none_or(|device| super::holders::mounts_left(device) == 0);
+        detach(&self.backing)?;
+        if clean && unused {
+            self.overwrite()?;
+        }
+        Ok(clean && unused)
+    }
+
+    fn raw(&self) -> Option<&Path> {
+        Some(&self.backing)
+    }
+
+    fn method(&self) -> Method {
+        Method::CryptographicErase
+    }
+}
+
+impl Fscrypt {
+    fn identifier(below: &Path) -> Result<Option<keys::Identifier>, VolumeError> {
+        let work = below.join(WORK);
+        if mounts::at(below)?.is_none() || !work.exists() {
+            return Ok(None);
+        }
+        Ok(keys::key_of(&work)?)
+    }
+
+    /// Overwrites everything that was ever written to the backing: attributes, access lists and times lie there in the clear.
+    fn overwrite(&self) -> Result<(), VolumeError> {
+        let failed = || VolumeError::io("overwriting", &self.backing);
+        let file = match OpenOptions::new().write(true).open(&self.backing) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed()(error)),
+        };
+        let end = length(&self.backing)?;
+        let zeros = vec![0; STEP];
+        let mut at = 0;
+        while at < end {
+            // A device has no holes that it could tell of.
+            let (data, hole) = if is_device(&self.backing) {
+                (at, end)
+            } else {
+                let Ok(data) = seek(&file, SeekFrom::Data(at)) else { break };
+                (data, seek(&file, SeekFrom::Hole(data)).unwrap_or(end))
+            };
+            at = data;
+            while at < hole {
+                let length = usize::try_from(hole - at).unwrap_or(STEP).min(STEP);
+                file.write_all_at(zeros.get(..length).unwrap_or_default(), at).map_err(failed())?;
+                at += length as u64;
+            }
+        }
+        file.sync_all().map_err(failed())
+    }
+}

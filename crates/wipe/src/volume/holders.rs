@@ -1,0 +1,172 @@
+//! The processes that use a volume: by working directory, root, program, open files or mapped ones.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+/// How often holders are looked for while new ones appear.
+const ROUNDS: u32 = 8;
+/// How long a killed process may take to be gone: it gives gigabytes of memory back.
+const DYING: Duration = Duration::from_secs(5);
+
+/// Stopped processes.
+#[derive(Debug, Default)]
+pub(crate) struct Holders(Vec<Holder>);
+
+#[derive(Debug)]
+struct Holder {
+    pid: u32,
+    handle: OwnedFd,
+}
+
+impl Holders {
+    /// Stops every process that uses the file system `device`, until no new one is found.
+    pub(crate) fn freeze(device: u64) -> Self {
+        let mut holders = Self::default();
+        for _ in 0..ROUNDS {
+            let new: Vec<u32> = find(device)
+                .into_iter()
+                .filter(|pid| holders.0.iter().all(|known| known.pid != *pid))
+                .collect();
+            if new.is_empty() {
+                break;
+            }
+            holders.0.extend(new.into_iter().filter_map(|pid| signal(pid, Signal::STOP)));
+        }
+        holders
+    }
+
+    /// Ends them, and whoever uses it by now; returns how many would not go.
+    pub(crate) fn end(mut self, device: u64) -> usize {
+        let until = Instant::now() + DYING;
+        for _ in 0..ROUNDS {
+            for holder in &self.0 {
+                // A process that is gone already is what is wanted.
+                let _ = pidfd_send_signal(&holder.handle, Signal::KILL);
+            }
+            for holder in &self.0 {
+                wait(&holder.handle, until);
+            }
+            self.0 = find(device).into_iter().filter_map(|pid| signal(pid, Signal::KILL)).collect();
+            if self.0.is_empty() || Instant::now() >= until {
+                break;
+            }
+        }
+        find(device).len()
+    }
+
+    /// Their files on the device that have no name any more, as links below `/proc`.
+    pub(crate) fn open_files(&self, device: u64) -> Vec<PathBuf> {
+        let mut links = Vec::new();
+        for holder in &self.0 {
+            let process = PathBuf::from(format!("/proc/{}", holder.pid));
+            for folder in ["fd", "map_files"] {
+                let entries = fs::read_dir(process.join(folder)).into_iter().flatten().flatten();
+                links.extend(entries.map(|entry| entry.path()).filter(|link| on(link, device)));
+            }
+        }
+        links
+    }
+}
+
+/// How many mounts of a file system are left, in whatever mount namespace a process of this machine is in.
+pub(crate) fn mounts_left(device: u64) -> usize {
+    let mut seen = Vec::new();
+    let mut left = 0;
+    for pid in processes() {
+        let Ok(namespace) = fs::read_link(format!("/proc/{pid}/ns/mnt")) else { continue };
+        if seen.contains(&namespace) {
+            continue;
+        }
+        seen.push(namespace);
+        let mounts = hanare_host::mounts::seen_by(&pid.to_string()).unwrap_or_default();
+        left += mounts.iter().filter(|mount| mount.device == device).count();
+    }
+    left
+}
+
+/// The processes that use a file system; never this one or the first of all.
+pub(crate) fn find(device: u64) -> Vec<u32> {
+    let own = std::process::id();
+    processes().into_iter().filter(|pid| *pid != own && *pid != 1 && uses(*pid, device)).collect()
+}
+
+fn processes() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+fn uses(pid: u32, device: u64) -> bool {
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let opened = || fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+    ["cwd", "root", "exe"].iter().any(|link| on(&process.join(link), device))
+        || opened().any(|entry| on(&entry.path(), device))
+        || maps(&process, device)
+}
+
+/// Asks no file system that could hang.
+fn on(link: &Path, device: u64) -> bool {
+    let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+    statx(CWD, link, flags, StatxFlags::TYPE)
+        .is_ok_and(|seen| makedev(seen.stx_dev_major, seen.stx_dev_minor) == device)
+}
+
+/// A mapping outlives its descriptor: `… rw-s 00000000 fd:01 1234 /path`, the device in hexadecimal.
+fn maps(process: &Path, device: u64) -> bool {
+    let text = fs::read(process.join("maps")).unwrap_or_default();
+    String::from_utf8_lossy(&text).lines().any(|line| {
+        let number = line.split_ascii_whitespace().nth(3).and_then(|word| word.split_once(':'));
+        number.is_some_and(|(major, minor)| {
+            let part = |text| u32::from_str_radix(text, 16).ok();
+            part(major).zip(part(minor)).is_some_and(|(major, minor)| makedev(major, minor) == device)
+        })
+    })
+}
+
+/// Through a handle, so that the number cannot become somebody else's in between.
+fn signal(pid: u32, signal: Signal) -> Option<Holder> {
+    let handle = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
+    pidfd_send_signal(&handle, signal).ok()?;
+    Some(Holder { pid, handle })
+}
+
+fn wait(handle: &OwnedFd, until: Instant) {
+    let left = until.saturating_duration_since(Instant::now());
+    let limit =
+        Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(0), tv_nsec: left.subsec_nanos().into() };
+    // What is not gone then is counted by who calls.
+    let _ = poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&limit));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_found_by_its_directory_and_by_its_open_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let device = fs::metadata(directory.path()).unwrap().dev();
+        let mut child = Command::new("sleep").arg("60").current_dir(directory.path()).spawn().unwrap();
+        let here = uses(child.id(), device);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(here);
+        let file = tempfile::tempfile().unwrap();
+        let device = file.metadata().unwrap().dev();
+        let mut child =
+            Command::new("sleep").arg("60").current_dir("/proc").stdin(Stdio::from(file)).spawn().unwrap();
+        let process = PathBuf::from(format!("/proc/{}", child.id()));
+        let here = on(&process.join("fd/0"), device);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(here && !uses(child.id(), device));
+    }
+}

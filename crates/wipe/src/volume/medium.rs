@@ -1,0 +1,97 @@
+//! What tells the kinds of volume apart: how one is made, how its content becomes unreadable, what the kernel says of the key.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::definition::{Definition, is_device};
+use super::dm_crypt::DmCrypt;
+use super::error::VolumeError;
+use super::fscrypt::Fscrypt;
+use super::holders::Holders;
+use super::opening::Opening;
+use super::ram::Ram;
+use crate::outcome::{Method, Verified};
+use crate::volume_kind::VolumeKind;
+use hanare_host::loops;
+
+/// What the kernel says of a volume's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyState {
+    /// Whoever may open a file reads it.
+    Present,
+    /// The key is gone, but what is open can still be read.
+    Busy,
+    /// Nothing can be read.
+    Gone,
+}
+
+/// One kind of volume. What all kinds share, from freezing to the receipt, is in `tear_down`; every verb may be repeated, by
+/// a process that knows nothing but the [`Opening`].
+pub(crate) trait Medium {
+    /// Makes the volume anew with a new key, and mounts it at `opening.mountpoint`.
+    fn make(&self, opening: &Opening) -> Result<(), VolumeError>;
+
+    /// Makes its content unreadable, whoever uses it: these holders are stopped. What was overwritten and read again is in the
+    /// answer.
+    fn destroy(&self, opening: &Opening, holders: &Holders) -> Result<Verified, VolumeError>;
+
+    /// What the kernel says now.
+    fn key(&self, opening: &Opening) -> Result<KeyState, VolumeError>;
+
+    /// Lets whoever waits for the volume's device go on, with errors: called once the content is unreadable.
+    fn release(&self, opening: &Opening) -> Result<(), VolumeError>;
+
+    /// Takes apart what is left once it is unmounted. `false` if somebody still holds something that cannot be read.
+    fn dismantle(&self, opening: &Opening) -> Result<bool, VolumeError>;
+
+    /// Where its blocks can be read as they are: a file or device with the file system's own offsets.
+    fn raw(&self) -> Option<&Path>;
+
+    /// How its content becomes unreadable.
+    fn method(&self) -> Method;
+}
+
+/// The kind that a definition says.
+pub(crate) fn of(definition: &Definition, runtime: &Path) -> Box<dyn Medium> {
+    let backing = definition.backing.clone().unwrap_or_default();
+    match definition.kind {
+        VolumeKind::Ram => Box::new(Ram { size: definition.size }),
+        VolumeKind::DmCrypt => Box::new(DmCrypt { backing }),
+        VolumeKind::Fscrypt => Box::new(Fscrypt { backing, runtime: runtime.to_owned() }),
+    }
+}
+
+/// The block device that a backing is, or that its file becomes.
+pub(super) fn attach(backing: &Path) -> Result<PathBuf, VolumeError> {
+    if is_device(backing) { Ok(backing.to_owned()) } else { Ok(loops::attach(backing)?) }
+}
+
+/// Gives a file's loop devices back.
+pub(super) fn detach(backing: &Path) -> Result<(), VolumeError> {
+    if is_device(backing) {
+        return Ok(());
+    }
+    let Ok(real) = backing.canonicalize() else { return Ok(()) };
+    for device in loops::of(&real)? {
+        loops::detach(&device)?;
+    }
+    Ok(())
+}
+
+/// Makes an ext4 for one day: no journal, because nothing is recovered after a crash, no reserve, no wait for empty tables.
+pub(super) fn make_ext4(device: &Path, features: &str) -> Result<(), VolumeError> {
+    const PROGRAM: &str = "mke2fs";
+    let features = format!("^has_journal{features}");
+    let mut command = Command::new(PROGRAM);
+    command.args(["-q", "-F", "-t", "ext4", "-m", "0", "-b", "4096", "-O", &features]);
+    command.args(["-E", "nodiscard,lazy_itable_init=1,root_owner=0:0"]).arg(device);
+    // An administrator's programs are not in everybody's path.
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
+    let failed = |text: String| VolumeError::Program { program: PROGRAM, text };
+    let output = command.output().map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(failed(said.trim().lines().last().unwrap_or_default().to_owned()))
+}

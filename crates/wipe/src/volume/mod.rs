@@ -1,0 +1,344 @@
+//! The work volume: where work data may live, under a key that exists only in the kernel's memory.
+//!
+//! `create` decides what it is ([`Definition`]); every [`open`] makes it anew with a new key and writes an [`Opening`] down
+//! first; [`end`] and [`settle`] see to it that every opening has exactly one receipt. `STATE/wipe/` holds both records.
+
+mod canary;
+mod confine;
+mod definition;
+mod dm_crypt;
+mod error;
+mod fscrypt;
+mod holders;
+mod medium;
+mod opening;
+mod ram;
+mod tear_down;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use hanare_host::swap::{self, SwapKind};
+use hanare_host::{files, mounts};
+use hanare_model::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use confine::Confinement;
+pub use definition::Definition;
+pub use error::VolumeError;
+pub use opening::Opening;
+
+use crate::boot::BootId;
+use crate::outcome::{Method, Outcome, SkipKind, Tally, Verified, VolumeEnd, judge};
+use crate::receipt::{Cause, Ending, Medium, MediumKind, WipeId};
+use crate::volume_kind::VolumeKind;
+use medium::KeyState;
+
+const DEFINITION: &str = "volume.json";
+const LOCK: &str = "volume.lock";
+
+/// Where the records of one node are: its state directory, and the runtime directory that a reboot empties.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// `--state`.
+    pub state: &'a Path,
+    /// `--runtime`.
+    pub runtime: &'a Path,
+}
+
+/// Whether there is a volume and whether it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// None was created.
+    Absent,
+    /// It can be opened.
+    Locked,
+    /// It is in use.
+    Open,
+}
+
+/// The work volume as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Whether there is one and whether it is open.
+    pub state: State,
+    /// Where; `None` unless it is open.
+    pub mountpoint: Option<PathBuf>,
+    /// The file or device that it lies on.
+    pub backing: Option<PathBuf>,
+    /// Its kind.
+    pub kind: Option<VolumeKind>,
+    /// Bytes.
+    pub size: Option<u64>,
+    /// What is bound onto it.
+    pub confined: Vec<PathBuf>,
+    /// Where memory may be written to.
+    pub swap: SwapKind,
+}
+
+/// An opening that has ended and has no receipt yet. Whoever has written it calls [`Ended::recorded`].
+#[derive(Debug)]
+pub struct Ended {
+    /// What the receipt says.
+    pub ending: Ending,
+    state: PathBuf,
+    _held: File,
+}
+
+impl Ended {
+    /// The receipt is written: the opening is forgotten.
+    ///
+    /// # Errors
+    /// [`VolumeError::Io`]; the next end of it finds the same receipt.
+    pub fn recorded(self) -> Result<(), VolumeError> {
+        Opening::forget(&self.state)
+    }
+}
+
+/// Makes room for a volume and writes down what it is. The same one again is good.
+///
+/// # Errors
+/// [`VolumeError::Exists`] for another one, [`VolumeError::Open`], or what making room meets.
+pub fn create(places: Places<'_>, definition: &Definition) -> Result<(), VolumeError> {
+    let _held = hold(places.state)?;
+    if let Some(known) = known(places.state)? {
+        return if known == *definition { Ok(()) } else { Err(VolumeError::Exists { kind: known.kind }) };
+    }
+    if definition.kind == VolumeKind::Ram && definition::memory_may_leak()? && !can_noswap() {
+        return Err(VolumeError::PlainSwap);
+    }
+    definition.make_room()?;
+    let path = place(places.state).join(DEFINITION);
+    let text = serde_json::to_vec(definition)
+        .map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
+    files::create_exclusive(&path, &text).map_err(VolumeError::io("writing", &path))
+}
+
+/// What `create` wrote down.
+///
+/// # Errors
+/// [`VolumeError::Damaged`], [`VolumeError::Io`].
+pub fn known(state: &Path) -> Result<Option<Definition>, VolumeError> {
+    read_json(&place(state).join(DEFINITION))
+}
+
+/// Makes the volume anew with a new key and shows it at `mountpoint`. One that is open there already is left as it is.
+///
+/// An opening that has not ended must be settled first: see [`settle`].
+///
+/// # Errors
+/// [`VolumeError::Absent`], [`VolumeError::Open`] elsewhere, or what the machine says; nothing stays behind then but the
+/// record that [`settle`] ends.
+pub fn open(
+    places: Places<'_>,
+    mountpoint: &Path,
+    confinement: Option<&Confinement>,
+    now: Timestamp,
+) -> Result<Opening, VolumeError> {
+    let _held = hold(places.state)?;
+    let definition = known(places.state)?.ok_or(VolumeError::Absent)?;
+    if let Some(opening) = Opening::load(places.state)? {
+        return if opening.mountpoint == mountpoint && is_open(&opening) {
+            Ok(opening)
+        } else {
+            Err(VolumeError::Open { mountpoint: opening.mountpoint })
+        };
+    }
+    prepare(mountpoint)?;
+    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
+    let id = WipeId::random().map_err(VolumeError::io("drawing an id for", mountpoint))?;
+    let mut opening = Opening::new(id, boot, now, definition, mountpoint);
+    // Before the key exists: from here on a receipt is owed.
+    opening.save(places.state)?;
+    medium::of(&opening.definition, places.runtime).make(&opening)?;
+    opening.device = mounts::at(mountpoint)?.map(|mount| mount.device);
+    opening.save(places.state)?;
+    canary::plant(mountpoint).map_err(VolumeError::io("writing to", mountpoint))?;
+    if let Some(confinement) = confinement {
+        confine::confine(&mut opening, confinement, places.state)?;
+    }
+    Ok(opening)
+}
+
+/// The volume as it is now; changes nothing.
+///
+/// # Errors
+/// [`VolumeError::Damaged`], [`VolumeError::Io`].
+pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
+    let definition = known(places.state)?;
+    let opening = Opening::load(places.state)?.filter(is_open);
+    let state = match (&definition, &opening) {
+        (_, Some(_)) => State::Open,
+        (Some(_), None) => State::Locked,
+        (None, None) => State::Absent,
+    };
+    let shown = opening.as_ref().map(|opening| &opening.definition).or(definition.as_ref());
+    Ok(Status {
+        state,
+        backing: shown.and_then(|definition| definition.backing.clone()),
+        kind: shown.map(|definition| definition.kind),
+        size: shown.map(|definition| definition.size),
+        confined: opening.as_ref().map(|opening| opening.confined.clone()).unwrap_or_default(),
+        mountpoint: opening.map(|opening| opening.mountpoint),
+        swap: swap::worst()?,
+    })
+}
+
+/// Ends the opening that has not ended, whatever is left of it; `None` if there is none. Idempotent until it is recorded.
+///
+/// # Errors
+/// Only if records cannot be read or written. What the tear-down meets is in the outcome.
+pub fn end(places: Places<'_>, cause: Cause, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
+    if !place(places.state).exists() {
+        return Ok(None);
+    }
+    let held = hold(places.state)?;
+    let Some(mut opening) = Opening::load(places.state)? else { return Ok(None) };
+    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
+    let begun = Instant::now();
+    let (cause, outcome) = if opening.boot_id == boot {
+        opening.interruptions += u32::from(opening.ending.is_some());
+        opening.ending.get_or_insert(now);
+        opening.save(places.state)?;
+        (cause, tear_down::tear_down(&opening, places.runtime))
+    } else {
+        (Cause::PowerLost, lost(&opening, places.runtime))
+    };
+    let started = opening.ending.unwrap_or(now);
+    let ending = Ending {
+        id: opening.id,
+        started,
+        at: now.after(begun.elapsed()),
+        boot_id: opening.boot_id,
+        cause,
+        interruptions: opening.interruptions,
+        outcome,
+        volume: Some(opening.definition.kind),
+        policy: None,
+        media: vec![medium_of(&opening.definition)],
+    };
+    Ok(Some(Ended { ending, state: places.state.to_owned(), _held: held }))
+}
+
+/// Ends what an earlier boot or a process that died left open; one that is open and well is left alone.
+///
+/// # Errors
+/// As [`end`].
+pub fn settle(places: Places<'_>, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
+    match Opening::load(places.state)? {
+        Some(opening) if !is_open(&opening) || opening.ending.is_some() => end(places, Cause::Command, now),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// An opening of another boot: its key went with that boot's memory. What lies on a disk in the clear is overwritten now.
+fn lost(opening: &Opening, runtime: &Path) -> Outcome {
+    let begun = Instant::now();
+    let medium = medium::of(&opening.definition, runtime);
+    let mut tally = Tally::default();
+    // Nobody was there to read the canaries, count, or look.
+    tally.add(SkipKind::NotEvaluated, "power-lost", 1);
+    let stays = |tally: &mut Tally| tally.add(SkipKind::IoError, "tear-down", 1);
+    match medium.dismantle(opening) {
+        Ok(true) => {}
+        Ok(false) => stays(&mut tally),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "after a power cut");
+            stays(&mut tally);
+        }
+    }
+    let key_destroyed = medium.key(opening).is_ok_and(|state| state == KeyState::Gone);
+    let volume = Some(VolumeEnd { key_destroyed, seconds: 0.0 });
+    let method = if medium.raw().is_some() { Method::CryptographicErase } else { medium.method() };
+    Outcome {
+        verdict: judge(Verified::default(), volume, &tally),
+        files: 0,
+        bytes: 0,
+        seconds: begun.elapsed().as_secs_f64(),
+        skipped: tally.into_skipped(),
+        method,
+        lost: 0,
+        volume,
+        verified: Verified::default(),
+        sealed: 0,
+    }
+}
+
+/// Whether this opening's file system is what is seen at its place in this boot.
+fn is_open(opening: &Opening) -> bool {
+    let here = BootId::current().is_ok_and(|boot| boot == opening.boot_id);
+    let mounted = mounts::at(&opening.mountpoint).ok().flatten();
+    here && opening.device.is_some() && mounted.is_some_and(|mount| Some(mount.device) == opening.device)
+}
+
+/// An empty directory, made if it is not there.
+fn prepare(mountpoint: &Path) -> Result<(), VolumeError> {
+    let unfit = || VolumeError::MountPoint { path: mountpoint.to_owned() };
+    if !mountpoint.is_absolute() || mountpoint.parent().is_none() {
+        return Err(unfit());
+    }
+    fs::create_dir_all(mountpoint).map_err(VolumeError::io("making the directory", mountpoint))?;
+    let real = mountpoint.canonicalize().map_err(VolumeError::io("looking at", mountpoint))?;
+    let mut entries = fs::read_dir(mountpoint).map_err(VolumeError::io("reading", mountpoint))?;
+    if real != mountpoint || entries.next().is_some() || mounts::at(mountpoint)?.is_some() {
+        return Err(unfit());
+    }
+    Ok(())
+}
+
+/// Linux 6.4 keeps files in memory out of swap, except in a user namespace.
+fn can_noswap() -> bool {
+    let options = [("size", "4096")];
+    (|| {
+        use rustix::mount::{FsOpenFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsopen};
+        let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        for (name, value) in options {
+            fsconfig_set_string(&context, name, value)?;
+        }
+        fsconfig_set_flag(&context, "noswap")?;
+        fsconfig_create(&context)
+    })()
+    .is_ok()
+}
+
+fn medium_of(definition: &Definition) -> Medium {
+    let name = definition.backing.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
+    let kind = match definition.kind {
+        VolumeKind::Ram => MediumKind::Memory,
+        VolumeKind::DmCrypt | VolumeKind::Fscrypt if !definition.is_device() => MediumKind::Virtual,
+        VolumeKind::DmCrypt | VolumeKind::Fscrypt => match name {
+            Some(name) if name.starts_with("nvme") => MediumKind::Nvme,
+            Some(name) if name.starts_with("mmcblk") => MediumKind::Card,
+            Some(_) | None => MediumKind::Unknown,
+        },
+    };
+    Medium { kind, model: None }
+}
+
+/// The folder of everything about wiping.
+fn place(state: &Path) -> PathBuf {
+    state.join("wipe")
+}
+
+fn hold(state: &Path) -> Result<File, VolumeError> {
+    let folder = place(state);
+    files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
+    files::lock(&folder, LOCK).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => VolumeError::Held { path: folder.join(LOCK) },
+        _ => VolumeError::io("locking", &folder)(error),
+    })
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, VolumeError> {
+    match fs::read(path) {
+        Ok(text) => serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|source| VolumeError::Damaged { path: path.to_owned(), source }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(VolumeError::io("reading", path)(error)),
+    }
+}

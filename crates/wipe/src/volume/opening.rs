@@ -1,0 +1,124 @@
+//! One opening of the work volume, written down durably before its key exists, so that it ends in exactly one receipt.
+
+use std::path::{Path, PathBuf};
+
+use hanare_host::files;
+use hanare_host::swap::SwapKind;
+use hanare_model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::definition::Definition;
+use super::error::VolumeError;
+use super::{place, read_json};
+use crate::boot::BootId;
+use crate::receipt::WipeId;
+
+const FILE: &str = "opening.json";
+
+/// One opening.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    version: u32,
+    /// Names it, and the receipt that ends it.
+    pub id: WipeId,
+    /// The boot that its key exists in.
+    pub boot_id: BootId,
+    /// When, by the machine's clock.
+    pub opened: Timestamp,
+    /// What was opened.
+    pub definition: Definition,
+    /// Where it is shown.
+    pub mountpoint: PathBuf,
+    /// Directories that were bound onto it.
+    pub confined: Vec<PathBuf>,
+    /// Swap areas that were taken out of use for it, to be put back.
+    pub swap_before: Vec<PathBuf>,
+    /// The swap area that was put in their place.
+    pub swap_made: Option<MadeSwap>,
+    /// Settings of the machine that were changed for it, to be put back.
+    pub settings: Vec<Setting>,
+    /// The file system's device number, once it is mounted.
+    pub device: Option<u64>,
+    /// How often ending it was interrupted.
+    pub interruptions: u32,
+    /// When ending it began.
+    pub ending: Option<Timestamp>,
+}
+
+/// A swap area of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MadeSwap {
+    /// Where.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: SwapKind,
+}
+
+/// A setting as it was before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// Where.
+    pub path: PathBuf,
+    /// Its content; `None` if there was no such file.
+    pub before: Option<String>,
+}
+
+impl Opening {
+    /// A new one.
+    pub(super) fn new(
+        id: WipeId,
+        boot_id: BootId,
+        opened: Timestamp,
+        definition: Definition,
+        mountpoint: &Path,
+    ) -> Self {
+        Self {
+            version: 1,
+            id,
+            boot_id,
+            opened,
+            definition,
+            mountpoint: mountpoint.to_owned(),
+            confined: Vec::new(),
+            swap_before: Vec::new(),
+            swap_made: None,
+            settings: Vec::new(),
+            device: None,
+            interruptions: 0,
+            ending: None,
+        }
+    }
+
+    /// What devices of ours are called; the kernel's names are for everybody to see.
+    pub(super) fn name(&self) -> String {
+        let id = self.id.to_string();
+        format!("hanare-{}", id.get(..12).unwrap_or(&id))
+    }
+
+    /// Where the file system below is mounted, if that is not the mount point itself: out of everybody's sight.
+    pub(super) fn below(&self, runtime: &Path) -> PathBuf {
+        runtime.join("wipe").join(self.name())
+    }
+
+    /// Writes it down.
+    pub(super) fn save(&self, state: &Path) -> Result<(), VolumeError> {
+        let path = place(state).join(FILE);
+        let text =
+            serde_json::to_vec(self).map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
+        files::write_atomic(&path, &text, 0o600).map_err(VolumeError::io("writing", &path))
+    }
+
+    /// The opening that has not ended.
+    pub(super) fn load(state: &Path) -> Result<Option<Self>, VolumeError> {
+        read_json(&place(state).join(FILE))
+    }
+
+    /// Forgets it: its receipt is written.
+    pub(super) fn forget(state: &Path) -> Result<(), VolumeError> {
+        let path = place(state).join(FILE);
+        files::remove(&path).map(drop).map_err(VolumeError::io("removing", &path))
+    }
+}

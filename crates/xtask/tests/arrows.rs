@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &["hanare", "hanare-lab"]),
     ("hanare-lab", &[]),
     ("hanare-e2e", &["hanare-lab", "hanare"]),
+    ("hanare-vm", &["hanare-lab"]),
     ("hanare-bench", &["hanare-host"]),
 ];
 

@@ -45,6 +45,13 @@ pub const TESTS: &[Tool] = &[
     tool("script", "bsdutils"),
 ];
 
+/// For virtual machines, beside [`TESTS`].
+pub const MACHINES: &[Tool] = &[
+    tool("qemu-system-x86_64", "qemu-system-x86"),
+    tool("mmdebstrap", "mmdebstrap"),
+    tool("mke2fs", "e2fsprogs"),
+];
+
 /// For the bench, beside [`LABORATORY`].
 pub const BENCH: &[Tool] = &[tool("iperf3", "iperf3"), tool("ethtool", "ethtool")];
 

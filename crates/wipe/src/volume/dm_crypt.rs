@@ -38,9 +38,11 @@ impl Medium for DmCrypt {
         SystemRandom::new()
             .fill(key.as_mut_slice())
             .map_err(|_| HostError::io("drawing a key", &std::io::Error::other("no random bytes")))?;
+        // The kernel wants a prefix in the name of such a key.
+        let key_name = format!("hanare:{name}");
         let table =
-            format!("aes-xts-plain64 :{KEY}:logon:{name} 0 {} 0 1 sector_size:4096", device.display());
-        let mapped = kernel_keys::with_logon_key(&name, key.as_slice(), || {
+            format!("aes-xts-plain64 :{KEY}:logon:{key_name} 0 {} 0 1 sector_size:4096", device.display());
+        let mapped = kernel_keys::with_logon_key(&key_name, key.as_slice(), || {
             mapper.create(&name, sectors, "crypt", table.as_bytes())
         })
         .map_err(|error| HostError::io("giving the kernel a key", &error))??;

@@ -57,6 +57,11 @@ pub(super) fn tell_outcome(
     Ok(status(outcome.verdict))
 }
 
+/// The worse of a status and a verdict's: a failure before anything partial.
+pub(super) fn worse(status: Exit, verdict: Verdict) -> Exit {
+    if status == Exit::No || verdict == Verdict::Pass { status } else { self::status(verdict) }
+}
+
 /// The exit status of a verdict.
 pub(super) const fn status(verdict: Verdict) -> Exit {
     match verdict {

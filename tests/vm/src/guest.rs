@@ -1,0 +1,143 @@
+//! One boot of a guest.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use hanare_lab::{Error, run};
+use serde_json::json;
+
+use crate::channel::{Answer, Channel};
+use crate::image::Image;
+use crate::monitor::Monitor;
+use crate::{Result, system};
+
+/// Megabytes of memory.
+const MEMORY: u64 = 2048;
+/// Seven to twelve seconds on a quiet machine; a busy one has taken fifty.
+const BOOT: Duration = Duration::from_secs(180);
+const SCRIPT: Duration = Duration::from_secs(180);
+
+/// A running guest. Dropping it is a power cut.
+#[derive(Debug)]
+pub struct Guest {
+    folder: PathBuf,
+    process: Child,
+    channel: Channel,
+    monitor: Monitor,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+impl Guest {
+    /// Boots the disk in `folder`, a copy of `image` that is made if there is none, and waits until it runs scripts.
+    ///
+    /// # Errors
+    /// If QEMU cannot be started, or the guest does not come up.
+    pub fn boot(image: &Image, folder: &Path) -> Result<Self> {
+        let disk = Self::disk(folder);
+        if !disk.exists() {
+            let mut copy = Command::new("cp");
+            copy.arg("--sparse=always").arg(&image.disk).arg(&disk);
+            run(&mut copy, "", SCRIPT)?.must()?;
+        }
+        let path = |name: &str| folder.join(name);
+        for name in ["agent", "monitor"] {
+            // The boot before left it.
+            let _may_be_absent = fs::remove_file(path(name));
+        }
+        let socket = |id: &str| format!("socket,id={id},path={},server=on,wait=off", path(id).display());
+        let mut command = Command::new("qemu-system-x86_64");
+        command
+            .args(["-accel", "tcg,thread=multi", "-smp", "2", "-display", "none", "-nodefaults"])
+            .args(["-no-reboot", "-no-shutdown", "-m", &MEMORY.to_string()])
+            .arg("-kernel")
+            .arg(&image.kernel)
+            .args([
+                "-append",
+                "root=/dev/nvme0n1 rw console=ttyS0 quiet init_on_free=1 sysrq_always_enabled=1",
+            ])
+            .args(["-serial", &format!("file:{}", path("console.log").display())])
+            .args(["-drive", &format!("file={},if=none,id=disk,format=raw", disk.display())])
+            .args(["-device", "nvme,drive=disk,serial=disk", "-device", "virtio-serial-pci"])
+            .args(["-chardev", &socket("agent"), "-device", "virtserialport,chardev=agent,name=agent"])
+            .args(["-chardev", &socket("monitor"), "-mon", "chardev=monitor,mode=control"]);
+        let name = "qemu-system-x86_64".to_owned();
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|source| Error::Start { command: name, source })?;
+        // From here on an error ends QEMU too.
+        let mut process = Some(process);
+        let opened = Monitor::open(&path("monitor"))
+            .and_then(|monitor| Channel::open(&path("agent"), BOOT).map(|channel| (monitor, channel)));
+        match (opened, process.take()) {
+            (Ok((monitor, channel)), Some(process)) => {
+                Ok(Self { folder: folder.to_owned(), process, channel, monitor })
+            }
+            (Ok(_), None) => Err(crate::content("QEMU", "not started")),
+            (Err(error), process) => {
+                if let Some(mut process) = process {
+                    let _gone = process.kill();
+                    let _reaped = process.wait();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The disk of guests in `folder`.
+    #[must_use]
+    pub fn disk(folder: &Path) -> PathBuf {
+        folder.join("disk.img")
+    }
+
+    /// Runs a script inside, however it ends.
+    ///
+    /// # Errors
+    /// If it takes longer than three minutes, or the guest ends.
+    pub fn run(&mut self, script: &str) -> Result<Answer> {
+        self.channel.run(script, SCRIPT)
+    }
+
+    /// Runs a script that switches the guest off, and waits until its power is off. Memory is as it was at that moment.
+    ///
+    /// # Errors
+    /// If it is still on after three minutes.
+    pub fn switch_off_with(&mut self, script: &str) -> Result<()> {
+        self.channel.send(script)?;
+        self.monitor.wait_for("SHUTDOWN", SCRIPT)
+    }
+
+    /// Writes all of memory to a file.
+    ///
+    /// # Errors
+    /// If QEMU refuses.
+    pub fn memory(&mut self) -> Result<PathBuf> {
+        let path = self.folder.join("memory");
+        let arguments = json!({"val": 0, "size": MEMORY << 20, "filename": path.display().to_string()});
+        self.monitor.ask("pmemsave", &arguments, SCRIPT)?;
+        Ok(path)
+    }
+
+    /// Everything that the guest's console has shown.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn console(&self) -> Result<String> {
+        let bytes = fs::read(self.folder.join("console.log")).map_err(system("reading the console"))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Pulls the plug.
+    pub fn cut(self) {
+        drop(self);
+    }
+}

@@ -1,0 +1,133 @@
+//! A disk with a Debian of this machine's release, the built `hanare` and its units. The Debian is made once below `target/`.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use hanare_lab::{Program, run};
+
+use crate::{Result, content, system};
+
+/// What is in the guest, beside the least that Debian is.
+const PACKAGES: &str = "systemd-sysv,udev,linux-image-cloud-amd64,e2fsprogs,kmod,dmsetup";
+/// Reads a script a line in base64, answers with its status and what it said.
+const AGENT: &str = "#!/bin/bash
+exec 3<>/dev/virtio-ports/agent
+echo HELLO >&3
+while read -r line <&3; do
+  said=$(printf %s \"$line\" | base64 -d | bash 2>&1)
+  status=$?
+  printf 'END %s %s\\n' \"$status\" \"$(printf %s \"$said\" | base64 -w0)\" >&3
+done
+";
+const AGENT_UNIT: &str = "[Unit]
+Description=Scripts from outside
+After=systemd-user-sessions.service
+[Service]
+ExecStart=/usr/local/sbin/guest-agent
+[Install]
+WantedBy=multi-user.target
+";
+/// Sparse: what a guest never writes takes no room.
+const SIZE: &str = "6G";
+/// Under load, with the packages from a mirror.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// A disk and the kernel that boots it.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Never booted itself: every guest gets a copy.
+    pub(crate) disk: PathBuf,
+    pub(crate) kernel: PathBuf,
+}
+
+impl Image {
+    /// Makes it with the `hanare` that lies beside the test.
+    ///
+    /// # Errors
+    /// Without root, without the tools, or without a mirror to fetch Debian from.
+    pub fn make() -> Result<Self> {
+        hanare_lab::install(hanare_lab::MACHINES)?;
+        let program = Program::built()?;
+        let folder = target(program.path())?.join("vm");
+        fs::create_dir_all(&folder).map_err(system("making target/vm"))?;
+        let root = folder.join("root");
+        if !root.join("etc/hanare-image").exists() {
+            debian(&folder, &root)?;
+        }
+        put(
+            &root.join("usr/bin/hanare"),
+            &fs::read(program.path()).map_err(system("reading hanare"))?,
+            0o755,
+        )?;
+        units(&root)?;
+        let disk = folder.join("root.img");
+        // One that is there would keep blocks of the one before.
+        let _may_be_absent = fs::remove_file(&disk);
+        let mut make = Command::new("mke2fs");
+        make.args(["-q", "-t", "ext4", "-d"]).arg(&root).arg(&disk).arg(SIZE);
+        make.env("PATH", hanare_lab::search_path());
+        run(&mut make, "", LIMIT)?.must()?;
+        let kernel = fs::read_dir(root.join("boot"))
+            .map_err(system("looking for the kernel"))?
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz")))
+            .ok_or_else(|| content("the guest's boot directory", "no kernel"))?;
+        Ok(Self { disk, kernel })
+    }
+}
+
+fn debian(folder: &Path, root: &Path) -> Result<()> {
+    let release = fs::read_to_string("/etc/os-release").map_err(system("reading /etc/os-release"))?;
+    let name = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    let archive = folder.join("root.tar");
+    let mut make = Command::new("mmdebstrap");
+    make.args(["--variant=minbase", &format!("--include={PACKAGES}")])
+        .arg(name.unwrap_or("bookworm"))
+        .arg(&archive);
+    make.env("PATH", hanare_lab::search_path());
+    run(&mut make, "", LIMIT)?.must()?;
+    // What an interrupted run left.
+    let _may_be_absent = fs::remove_dir_all(root);
+    fs::create_dir_all(root).map_err(system("making the guest's root"))?;
+    run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(root), "", LIMIT)?.must()?;
+    fs::remove_file(&archive).map_err(system("removing the archive"))?;
+    put(&root.join("etc/hanare-image"), PACKAGES.as_bytes(), 0o644)
+}
+
+/// The agent, and the units as the package will bring them.
+fn units(root: &Path) -> Result<()> {
+    put(&root.join("usr/local/sbin/guest-agent"), AGENT.as_bytes(), 0o755)?;
+    let system_units = root.join("etc/systemd/system");
+    put(&system_units.join("guest-agent.service"), AGENT_UNIT.as_bytes(), 0o644)?;
+    let ours =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/hanare/units/hanare-wipe-resume.service");
+    let unit = fs::read(&ours).map_err(system(ours.display().to_string()))?;
+    put(&system_units.join("hanare-wipe-resume.service"), &unit, 0o644)?;
+    for (wanted_by, unit) in
+        [("multi-user.target", "guest-agent.service"), ("multi-user.target", "hanare-wipe-resume.service")]
+    {
+        let wants = system_units.join(format!("{wanted_by}.wants"));
+        fs::create_dir_all(&wants).map_err(system("enabling a unit"))?;
+        let link = wants.join(unit);
+        // Enabled by an earlier run.
+        let _may_be_absent = fs::remove_file(&link);
+        symlink(format!("../{unit}"), link).map_err(system("enabling a unit"))?;
+    }
+    Ok(())
+}
+
+fn put(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    let failed = || system(path.display().to_string());
+    fs::write(path, content).map_err(failed())?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed())
+}
+
+/// `target/debug/hanare` is two levels below `target`.
+fn target(program: &Path) -> Result<PathBuf> {
+    let target = program.ancestors().nth(2).ok_or_else(|| content("the path of hanare", "too short"))?;
+    Ok(target.to_owned())
+}

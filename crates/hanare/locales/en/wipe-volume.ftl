@@ -55,6 +55,7 @@ swap-plain = in the clear on a disk
 label-mountpoint = Mounted at
 label-backing = Lies on
 label-confined = Confined
+label-size = Size
 label-swap = Swap
 value-size = a size is a number and K, M, G or T, such as 8G
 value-volume-kind = the kinds are dm-crypt, ram and fscrypt

@@ -55,6 +55,7 @@ swap-plain = ディスクに平文で保存
 label-mountpoint = マウント先
 label-backing = 置き場所
 label-confined = 閉じ込め
+label-size = 大きさ
 label-swap = スワップ
 value-size = 大きさは、8G のように数字と K、M、G、T で指定します
 value-volume-kind = 種類は dm-crypt、ram、fscrypt のどれかです

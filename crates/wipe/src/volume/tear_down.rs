@@ -48,6 +48,7 @@ pub(super) fn tear_down(opening: &Opening, runtime: &Path) -> Outcome {
     if gone.is_none() && state(medium.as_ref(), opening) == KeyState::Gone {
         gone = Some(begun.elapsed());
     }
+    tally.add(SkipKind::Busy, "still-readable", u64::from(gone.is_none()));
     let volume = VolumeEnd {
         key_destroyed: gone.is_some(),
         seconds: gone.unwrap_or_else(|| begun.elapsed()).as_secs_f64(),

@@ -17,6 +17,9 @@ pub(crate) struct Options {
     /// More repetitions, longer outages, longer fuzzing
     #[arg(long)]
     long: bool,
+    /// Only virtual machines, and all that there is to do with them
+    #[arg(long, conflicts_with_all = ["fast", "long"])]
+    vm: bool,
     /// Only the steps whose names contain one of these
     #[arg(value_name = "STEP")]
     only: Vec<String>,
@@ -44,11 +47,19 @@ const FULL: &[Step] = &[
     ("unit tests", unit_tests),
     ("virtual time", virtual_time),
     ("end to end", end_to_end),
+    ("virtual machine", virtual_machine),
     ("fuzzing", fuzz::fuzz),
 ];
+const MACHINES: &[Step] = &[("virtual machines", virtual_machine)];
 
 pub(crate) fn run(options: &Options) -> ExitCode {
-    let steps = if options.fast { FAST } else { FULL };
+    let steps = if options.fast {
+        FAST
+    } else if options.vm {
+        MACHINES
+    } else {
+        FULL
+    };
     let start = Instant::now();
     let mut table = Vec::new();
     for (name, step) in steps {
@@ -93,7 +104,7 @@ fn outcome(command: &mut Command) -> Outcome {
 }
 
 fn tools(_: &Options) -> Outcome {
-    let needed = [hanare_lab::LABORATORY, hanare_lab::TESTS].concat();
+    let needed = [hanare_lab::LABORATORY, hanare_lab::TESTS, hanare_lab::MACHINES].concat();
     match hanare_lab::install(&needed) {
         Ok(()) => Outcome::Good,
         Err(error) => Outcome::Failed(error.to_string()),
@@ -135,6 +146,8 @@ fn unit_tests(_: &Options) -> Outcome {
         "--no-fail-fast",
         "--exclude",
         "hanare-e2e",
+        "--exclude",
+        "hanare-vm",
     ]))
 }
 
@@ -176,6 +189,25 @@ fn end_to_end(options: &Options) -> Outcome {
     ]);
     if options.long {
         command.env("HANARE_LONG", "1");
+    }
+    outcome(&mut command)
+}
+
+/// The shipped command and its units on a kernel of their own: one power cut and one tear-down, or with `--vm` everything.
+fn virtual_machine(options: &Options) -> Outcome {
+    if let Err(error) = hanare_lab::install(hanare_lab::MACHINES) {
+        return Outcome::Failed(error.to_string());
+    }
+    let built = outcome(repository::cargo().args(["build", "--workspace", "--locked"]));
+    if built != Outcome::Good {
+        return built;
+    }
+    let mut command = repository::cargo();
+    command.args(["test", "--workspace", "--test", "vm", "--locked", "--no-fail-fast", "--"]);
+    // Two guests at once would each be half as fast, and a second is promised.
+    command.args(["--test-threads=1", "--show-output"]);
+    if options.vm {
+        command.env("HANARE_VM", "all");
     }
     outcome(&mut command)
 }

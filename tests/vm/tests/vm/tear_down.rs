@@ -41,8 +41,8 @@ fn key_is_gone_within_a_second(folder: &Path) -> Result<()> {
             "cd /proc/sys/vm && echo 90 > dirty_ratio && echo 80 > dirty_background_ratio && \
              echo 360000 > dirty_expire_centisecs && echo 0 > dirty_writeback_centisecs && \
              head -c 1073741824 /dev/zero > /srv/work/large; \
-             (exec 3<>/srv/work/large; exec sleep 600) > /dev/null 2>&1 & \
-             cd /srv/work && (exec tail -f canary) > /dev/null 2>&1 & \
+             { exec 4<>/srv/work/large; exec sleep 600; } > /dev/null 2>&1 & \
+             { cd /srv/work && exec tail -f canary; } > /dev/null 2>&1 & \
              sleep 1; awk '/^Dirty/ {print $2}' /proc/meminfo",
         )?
         .must()?;

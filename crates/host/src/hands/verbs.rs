@@ -18,7 +18,7 @@ use crate::kill_switch::{self, KillSwitch, Lan, Policy};
 use crate::netlink::{Netlink, Route};
 use crate::nft::Family;
 use crate::tun::{Offload, Tun, TunError};
-use crate::udp::{Udp, UdpError};
+use crate::udp::{RECEIVE_BUFFER, Udp, UdpError};
 use crate::underlay::Underlay;
 use crate::undo::{Change, UndoLog};
 use crate::{MARK, marked, resolver, segmentation, sysctl};
@@ -328,6 +328,9 @@ fn udp(listen: SocketAddr) -> Result<(u16, Vec<OwnedFd>), HostError> {
         UdpError::Permission => HostError::NoNetAdmin { what: "marking the tunnel's packets".to_owned() },
         UdpError::Socket(error) => HostError::io(format!("the tunnel's UDP socket on {listen}"), &error),
     })?;
+    // The worker may not go beyond the system's maximum, which on Debian holds 150 datagrams.
+    udp.set_receive_buffer(RECEIVE_BUFFER)
+        .map_err(|error| HostError::io(format!("the tunnel's UDP socket on {listen}"), &error))?;
     Ok((udp.port(), udp.into_fds().collect()))
 }
 

@@ -15,6 +15,12 @@ use socket::Socket;
 /// Bytes that one train may have: an IP packet less its headers, IPv6 being the longer.
 pub const MAX_TRAIN: usize = 65_535 - 40 - 8;
 
+/// Bytes that may wait in each socket: what waits here is what a loaded ping waits for. Measured on 2 cores, one TCP
+/// stream and loaded ping over a cable without offloads: 448 KiB 1.28 Gb/s and 3.1 ms (13,000 segments sent again in 2 s),
+/// 768 KiB 1.69 Gb/s and 3.2 ms (2,000), 1 MiB 1.76 Gb/s and 4.9 ms, 2 MiB 1.80 Gb/s and 5.4 ms; boringtun-cli 0.24 Gb/s
+/// and 2.6 ms.
+pub const RECEIVE_BUFFER: usize = 768 * 1024;
+
 /// Why sockets cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum UdpError {
@@ -155,7 +161,8 @@ impl Udp {
         self.sockets().try_for_each(|socket| socket.set_mark(mark))
     }
 
-    /// Bytes of datagrams that may wait to be read; the kernel may give less.
+    /// Bytes of datagrams that may wait to be read, if that is more than may now. Without `CAP_NET_ADMIN` the kernel may
+    /// give less, and what a process with it gave before stays.
     ///
     /// # Errors
     /// As the kernel says.

@@ -77,10 +77,14 @@ impl Socket {
     }
 
     pub(super) fn set_receive_buffer(&self, bytes: usize) -> io::Result<()> {
-        if sockopt::set_socket_recv_buffer_size_force(&self.inner, bytes).is_err() {
-            SockRef::from(&self.inner).set_recv_buffer_size(bytes)?;
+        let raw = SockRef::from(&self.inner);
+        // The kernel answers with twice of what was asked for.
+        if raw.recv_buffer_size()? >= bytes.saturating_mul(2)
+            || sockopt::set_socket_recv_buffer_size_force(&self.inner, bytes).is_ok()
+        {
+            return Ok(());
         }
-        Ok(())
+        raw.set_recv_buffer_size(bytes)
     }
 
     pub(super) fn max_train(&self) -> usize {
@@ -158,32 +162,29 @@ impl Socket {
 }
 
 /// quinn-udp's options, less the DF bit: a datagram that a router on the way has to cut arrives, if slower, where one with
-/// the bit set would vanish without a word to the sender of the inner packet.
+/// the bit set would vanish without a word to the sender of the inner packet. And less what nobody here reads, which the
+/// kernel would write for every datagram: its traffic class and the time when it came.
 fn prepare(socket: &UdpSocket) -> io::Result<UdpSocketState> {
     let state = UdpSocketState::new(UdpSockRef::from(socket))?;
     if socket.local_addr()?.is_ipv4() {
         sockopt::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
+        switch_off(socket, libc::IPPROTO_IP, libc::IP_RECVTOS)?;
     } else {
         sockopt::set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)?;
-        allow_ipv6_fragments(socket)?;
+        switch_off(socket, libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG)?;
+        switch_off(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS)?;
     }
+    switch_off(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)?;
     Ok(state)
 }
 
-fn allow_ipv6_fragments(socket: &UdpSocket) -> io::Result<()> {
+fn switch_off(socket: &UdpSocket, level: libc::c_int, option: libc::c_int) -> io::Result<()> {
     let off: libc::c_int = 0;
     let length = libc::socklen_t::try_from(size_of_val(&off)).unwrap_or(libc::socklen_t::MAX);
-    #[expect(unsafe_code, reason = "neither rustix nor socket2 has IPV6_DONTFRAG")]
-    // SAFETY: the descriptor is open while `socket` is borrowed; the option reads one int, of which address and size are given.
-    let status = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_IPV6,
-            libc::IPV6_DONTFRAG,
-            (&raw const off).cast(),
-            length,
-        )
-    };
+    #[expect(unsafe_code, reason = "neither rustix nor socket2 has all of these options")]
+    // SAFETY: the descriptor is open while `socket` is borrowed; each option reads one int, of which address and size are given.
+    let status =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const off).cast(), length) };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -83,3 +83,14 @@ fn sockets_survive_being_handed_over() {
     a.send(&Train { to: (Ipv4Addr::LOCALHOST, port).into(), from: None, bytes: b"x", stride: 1 }).unwrap();
     assert_eq!(receive(&a, Family::V4, 1), [b"x".to_vec()]);
 }
+
+#[test]
+fn a_receive_buffer_grows_and_never_shrinks() {
+    let udp = Udp::bind(0, None).unwrap();
+    let size = || socket2::SockRef::from(&udp.fd(Family::V4).unwrap()).recv_buffer_size().unwrap();
+    let before = size();
+    udp.set_receive_buffer(before / 4).unwrap();
+    assert_eq!(size(), before);
+    udp.set_receive_buffer(before / 2 + 1024).unwrap();
+    assert!(size() >= before);
+}

@@ -12,8 +12,10 @@ use super::mss;
 
 /// Room for the datagrams of one super-packet and of one that is being formed.
 const QUEUE: usize = 192 * 1024;
-/// Bytes after which a train is sent although more packets wait: one train's worth, so that the other side can begin.
+/// Bytes after which trains are sent although more packets wait: one train's worth, so that the other side can begin.
 const SEND_AT: usize = MAX_TRAIN - 1500;
+/// Room for what one read may bring: a super-packet whose segments each grow by the protocol's overhead.
+const READ: usize = 128 * 1024;
 /// Trains in one queue; small packets to many peers make one each.
 const TRAINS: usize = 256;
 
@@ -141,7 +143,18 @@ impl Outbound {
 
     /// Sends everything; the family whose socket is full, if one is, with the rest kept.
     pub(super) fn flush(&mut self, udp: &Udp, sources: &mut Sources) -> Option<Family> {
-        while let Some(train) = self.queue.trains.get(self.queue.sent) {
+        self.flush_but(0, udp, sources)
+    }
+
+    /// Sends all but the last train, to which the next packets may belong: a super-packet of 64 KiB is longer than a
+    /// train once its segments are sealed, and without this every second system call carried three datagrams.
+    pub(super) fn flush_full(&mut self, udp: &Udp, sources: &mut Sources) -> Option<Family> {
+        self.flush_but(1, udp, sources)
+    }
+
+    fn flush_but(&mut self, kept: usize, udp: &Udp, sources: &mut Sources) -> Option<Family> {
+        while self.queue.sent + kept < self.queue.trains.len() {
+            let Some(train) = self.queue.trains.get(self.queue.sent) else { break };
             let bytes = self.queue.memory.get(train.start..train.end).unwrap_or_default();
             let wagon = Train { to: train.to, from: sources.of(train.peer), bytes, stride: train.stride };
             match udp.send(&wagon) {
@@ -155,7 +168,7 @@ impl Outbound {
             }
             self.queue.sent += 1;
         }
-        self.queue.clear();
+        self.queue.forget_sent();
         None
     }
 }
@@ -165,6 +178,21 @@ impl Queue {
         self.trains.clear();
         self.filled = 0;
         self.sent = 0;
+    }
+
+    /// Makes room again; a train that waits moves to the front only if it is in the way.
+    fn forget_sent(&mut self) {
+        self.trains.drain(..self.sent.min(self.trains.len()));
+        self.sent = 0;
+        let Some(start) = self.trains.first().map(|train| train.start) else { return self.clear() };
+        if self.memory.len() - self.filled < READ {
+            self.memory.copy_within(start..self.filled, 0);
+            self.filled -= start;
+            for train in &mut self.trains {
+                train.start -= start;
+                train.end -= start;
+            }
+        }
     }
 
     /// Room for an inner packet of `length` bytes as a datagram.
@@ -201,5 +229,46 @@ fn destination(packet: &[u8]) -> Option<IpAddr> {
         4 => packet.get(16..20)?.first_chunk::<4>().map(|bytes| Ipv4Addr::from(*bytes).into()),
         6 => packet.get(24..40)?.first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes).into()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hanare_host::udp::ReceiveBuffer;
+
+    /// A packet of the usual MTU, sealed.
+    const SEALED: usize = 1392;
+
+    fn add(outbound: &mut Outbound, udp: &Udp, numbers: std::ops::Range<u8>) {
+        let to = (Ipv4Addr::LOCALHOST, udp.port()).into();
+        for number in numbers {
+            outbound.queue.space(SEALED - OVERHEAD).unwrap()[..SEALED].fill(number);
+            outbound.queue.append(SEALED, to, None, udp);
+        }
+    }
+
+    #[test]
+    fn a_train_that_is_not_full_waits_for_the_packets_of_the_next_read() {
+        let udp = Udp::bind_to((Ipv4Addr::LOCALHOST, 0).into(), None).unwrap();
+        let (mut outbound, mut sources) = (Outbound::new(), Sources::default());
+        add(&mut outbound, &udp, 0..50);
+        assert!(outbound.is_full());
+        assert_eq!(outbound.flush_full(&udp, &mut sources), None);
+        let waiting: Vec<usize> = outbound.queue.trains.iter().map(|train| train.count).collect();
+        assert_eq!(waiting, [3], "47 datagrams are the longest train");
+        add(&mut outbound, &udp, 50..94);
+        assert_eq!(outbound.queue.trains.len(), 1);
+        assert_eq!(outbound.flush(&udp, &mut sources), None);
+        assert!(outbound.is_empty());
+        let (mut buffer, mut arrived) = (ReceiveBuffer::default(), Vec::new());
+        for _ in 0..1000 {
+            let Ok(mut datagrams) = udp.receive(Family::V4, &mut buffer, 32) else { continue };
+            while let Some(datagram) = datagrams.next_datagram() {
+                assert!(datagram.bytes.iter().all(|byte| *byte == datagram.bytes[0]));
+                arrived.push(datagram.bytes[0]);
+            }
+        }
+        assert_eq!(arrived, (0..94).collect::<Vec<u8>>());
     }
 }

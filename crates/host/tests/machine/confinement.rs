@@ -23,6 +23,7 @@ pub(crate) fn begin(kind: &str) {
     if kind == "hq-old-kernel" {
         forget_landlock();
     }
+    #[expect(clippy::zombie_processes, reason = "it ends with the namespaces of this test")]
     let bystander = Command::new("sleep").arg("60").spawn().unwrap();
     BYSTANDER.store(i32::try_from(bystander.id()).unwrap(), Ordering::Relaxed);
     if kind == "hq-loose" {

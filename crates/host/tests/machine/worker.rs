@@ -161,6 +161,7 @@ fn hijacked_hq(client: &Client) {
     std::thread::sleep(Duration::from_mins(1));
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a call, and that it was refused, in one line")]
 fn no(result: Result<(), HostError>) {
     assert!(matches!(result, Err(HostError::Refused { .. })), "{result:?}");
 }

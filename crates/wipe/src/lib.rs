@@ -4,6 +4,7 @@ pub mod boot;
 mod erase;
 pub mod outcome;
 pub mod pending;
+pub mod plan;
 pub mod policy;
 pub mod receipt;
 pub mod root;

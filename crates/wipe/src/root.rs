@@ -143,6 +143,13 @@ pub(crate) fn look(directory: &OwnedFd, name: &std::ffi::CStr) -> Result<Statx, 
     statx(directory, name, flags, StatxFlags::BASIC_STATS | StatxFlags::MNT_ID)
 }
 
+/// Whether something is mounted at this path; what cannot be looked at is not.
+pub(crate) fn is_mount_point(path: &Path) -> bool {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    statx(CWD, path, flags, StatxFlags::BASIC_STATS)
+        .is_ok_and(|seen| seen.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
 pub(crate) fn identity_of(seen: &Statx) -> Identity {
     Identity { device: storage::number(seen.stx_dev_major, seen.stx_dev_minor), inode: seen.stx_ino }
 }

@@ -20,6 +20,16 @@ cmd-hanare-wipe-receipt-verify = Check offline that a receipt is exactly what wa
     .file = The receipt's file; its signature is FILE.sig beside it
     .key = File with the public key of the machine that made it [default: this machine's key]
 
+cmd-hanare-wipe-plan = Tell what would go and what would stay, and why; change nothing
+    .long = Counts the policy's trees and tells what their file systems and devices let a wipe promise. Looks also at places where programs leave work besides: caches, trash, print jobs, logs, core dumps, swap. Ends with 7 if something could not be looked at or a tree would be refused.
+    .example =
+        hanare wipe plan --policy office-endpoint.toml
+        hanare wipe plan --json
+    .policy = File of the wipe policy [default: look at places and machine only]
+
+error-wipe-policy = The wipe policy cannot be used: { $place }
+    .cause = { $cause }
+    .fix = Correct that line and column; there are examples in policies/wipe/.
 error-receipt-key = { $path } cannot be used as a public key.
     .cause = { $cause }
     .fix = Name a file with the one line “ssh-ed25519 AAAA…” that `hanare wipe receipt list --json` shows as key.
@@ -91,3 +101,66 @@ verdict-fail = fail
 
 method-clear = clear (overwritten and discarded)
 method-cryptographic-erase = cryptographic erase (module not validated)
+
+label-plan-tree = Tree
+label-plan-fate = Fate
+label-plan-fs = File system
+label-plan-why = What stays or cannot be shown
+label-plan-place = Place
+label-path-where = Path
+label-plan-found = Content
+label-plan-cover = Goes
+label-plan-swap = Swap
+label-plan-blanking = Freed memory
+
+plan-no-policy = Without a policy nobody knows where work is (--policy FILE).
+plan-volume = Work volume: { $mount } (one of { $kinds }; { $state })
+plan-volume-mounted = mounted
+plan-volume-absent = not mounted
+plan-keeps = Not touched: { $paths }
+plan-goes = goes
+plan-goes-partly = goes, at best partial
+plan-absent = not there
+plan-refused = refused
+plan-fs-discard = { $kind } (discard)
+plan-found = found
+plan-not-found = none
+plan-unknown = unknown
+
+place-temporary = temporary files
+place-cache = cache
+place-trash = trash
+place-recent = recent files
+place-browser = browser
+place-print-spool = print jobs
+place-journal = log
+place-core-dump = core dumps
+
+cover-tree = in a tree that goes
+cover-volume = on the volume
+cover-confined = confined to the volume
+cover-nothing = no
+
+swap-none = none
+swap-zram = compressed memory
+swap-encrypted = encrypted
+swap-plain = plain, on a disk
+
+blanking-on = blanked (init_on_free=1)
+blanking-off = not blanked (init_on_free=0)
+blanking-unsaid = not said, usually not blanked (boot with init_on_free=1)
+
+wipe-policy-name = "{ $what }" is not a name: a-z, 0-9 and - inside.
+wipe-policy-outside = { $what } is not below any of the allowed places.
+wipe-policy-overlap = { $what } and { $other } overlap.
+wipe-policy-kept = { $what } holds or lies in { $other }, which is kept.
+wipe-policy-empty = The list is empty.
+wipe-policy-twice = { $what } is there twice.
+wipe-policy-seconds = { $what } seconds are not from 1 to { $most }.
+wipe-policy-nothing = It names neither a volume nor a tree: nothing would go.
+wipe-path-empty = The path "{ $what }" is empty.
+wipe-path-relative = { $what } does not begin with a slash.
+wipe-path-dots = { $what } has . or .. in it.
+wipe-path-control = { $what } has a control character in it.
+wipe-path-system = { $what } belongs to the system.
+wipe-path-mount-root = Something is mounted at { $what }.

@@ -20,6 +20,16 @@ cmd-hanare-wipe-receipt-verify = 消去記録が署名されたときのまま�
     .file = 消去記録のファイル（署名は同じ場所の FILE.sig）
     .key = 記録したマシンの公開鍵のファイル [省略時: このマシンの鍵]
 
+cmd-hanare-wipe-plan = 何が消え、何がなぜ残るかを調べる（何も変更しない）
+    .long = ポリシーのツリーを数え、ファイルシステムと装置から何を約束できるかを示します。ツリーの外で業務データが残りやすい場所（キャッシュ、ゴミ箱、印刷、ログ、コアダンプ、スワップ）も調べます。終了コードは、調べられないものや消去できないツリーがあれば 7 です。
+    .example =
+        hanare wipe plan --policy office-endpoint.toml
+        hanare wipe plan --json
+    .policy = 消去ポリシーのファイル [省略時: 場所とマシンだけを調べる]
+
+error-wipe-policy = 消去ポリシーに誤りがあります: { $place }
+    .cause = { $cause }
+    .fix = その行と列を直してください。例は policies/wipe/ にあります。
 error-receipt-key = { $path } は公開鍵として使えません。
     .cause = { $cause }
     .fix = `hanare wipe receipt list --json` の key にある「ssh-ed25519 AAAA…」の 1 行だけを書いたファイルを指定してください。
@@ -88,3 +98,66 @@ verdict-fail = 不合格
 
 method-clear = Clear（上書きと破棄）
 method-cryptographic-erase = 暗号消去（認証されたモジュールではない）
+
+label-plan-tree = ツリー
+label-plan-fate = 結果
+label-plan-fs = ファイルシステム
+label-plan-why = 残るもの、確かめられないもの
+label-plan-place = 場所
+label-path-where = パス
+label-plan-found = 中身
+label-plan-cover = 消えるか
+label-plan-swap = スワップ
+label-plan-blanking = メモリの消去
+
+plan-no-policy = ポリシーの指定がないため、業務データの場所が分かりません（--policy FILE）。
+plan-volume = ワークボリューム: { $mount }（{ $kinds } のいずれか、{ $state }）
+plan-volume-mounted = マウント中
+plan-volume-absent = 未マウント
+plan-keeps = 触れないもの: { $paths }
+plan-goes = 消える
+plan-goes-partly = 消える（判定は最良でも「一部」）
+plan-absent = ない
+plan-refused = 消去できない
+plan-fs-discard = { $kind }（discard 可）
+plan-found = あり
+plan-not-found = なし
+plan-unknown = 調べられない
+
+place-temporary = 一時ファイル
+place-cache = キャッシュ
+place-trash = ゴミ箱
+place-recent = 最近使ったファイル
+place-browser = ブラウザー
+place-print-spool = 印刷
+place-journal = ログ
+place-core-dump = コアダンプ
+
+cover-tree = 消えるツリーの中
+cover-volume = ボリュームの中
+cover-confined = ボリュームに閉じ込め済み
+cover-nothing = 残る
+
+swap-none = なし
+swap-zram = 圧縮メモリ
+swap-encrypted = 暗号化
+swap-plain = 平文でディスクに残る
+
+blanking-on = 解放時に消去する（init_on_free=1）
+blanking-off = 消去しない（init_on_free=0）
+blanking-unsaid = 指定なし（通常は消去しない。起動パラメーターに init_on_free=1）
+
+wipe-policy-name = 「{ $what }」は名前に使えません（使えるのは a-z、0-9、途中の -）。
+wipe-policy-outside = { $what } は、許された場所（allowed）のどれの下にもありません。
+wipe-policy-overlap = { $what } と { $other } が重なっています。
+wipe-policy-kept = { $what } は、触れないもの（keep）の { $other } を含むか、その中にあります。
+wipe-policy-empty = リストが空です。
+wipe-policy-twice = { $what } が 2 回書かれています。
+wipe-policy-seconds = { $what } は使えません（1〜{ $most } 秒）。
+wipe-policy-nothing = ボリュームもツリーも書かれていないため、何も消えません。
+wipe-path-empty = 空のパス「{ $what }」は書けません。
+wipe-path-relative = { $what }: / で始まる絶対パスを書いてください。
+wipe-path-dots = { $what }: 「.」や「..」は書けません。
+wipe-path-control = { $what }: 制御文字は書けません。
+wipe-path-system = { $what } はシステムの場所です。
+wipe-path-mount-root = { $what } には、ほかのものがマウントされています。

@@ -12,6 +12,7 @@ mod toml;
 mod values;
 mod volume;
 mod wipe;
+mod wipe_policy;
 
 pub(crate) use device::{device_error, tun_error, uapi_error, udp_error};
 pub(crate) use erase::{refused, tree_error};
@@ -25,3 +26,4 @@ pub(crate) use system::system_reason;
 pub(crate) use values::value_reason;
 pub(crate) use volume::volume_error;
 pub(crate) use wipe::receipt_error;
+pub(crate) use wipe_policy::wipe_policy_error;

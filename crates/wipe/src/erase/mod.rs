@@ -6,6 +6,7 @@ mod filesystem;
 mod free_space;
 mod holders;
 mod links;
+mod outlook;
 mod overwrite;
 mod remove;
 mod scrub;
@@ -23,6 +24,7 @@ use hanare_host::storage::{AlignedBuffer, BlockDevice};
 
 pub use counts::Survey;
 pub(crate) use free_space::Setting;
+pub(crate) use outlook::Outlook;
 
 use crate::outcome::{SkipKind, Tally, Verified};
 use crate::root::{Place, Root};

@@ -1,6 +1,7 @@
 //! `hanare wipe`: nothing left in the room.
 
 mod ending;
+mod plan;
 mod receipt;
 mod report;
 mod resume;
@@ -17,6 +18,7 @@ use crate::context::{Context, Outcome};
 pub(crate) enum Command {
     #[command(subcommand)]
     Volume(volume::Command),
+    Plan(plan::Args),
     Run(run::Args),
     Tree(tree::Args),
     Resume,
@@ -29,6 +31,7 @@ impl Command {
         match self {
             Self::Volume(command) => command.run(context),
             Self::Run(args) => args.run(context),
+            Self::Plan(args) => args.run(context),
             Self::Tree(args) => args.run(context),
             Self::Resume => resume::run(context),
             Self::Receipt(command) => command.run(context),

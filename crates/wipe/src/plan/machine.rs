@@ -85,8 +85,8 @@ fn area(name: &str) -> SwapArea {
 
 /// The last word counts, as in the kernel (`kstrtobool`).
 fn blanking(line: &str) -> Blanking {
-    let said = line.split_whitespace().filter_map(|word| word.strip_prefix("init_on_free="));
-    match said.last().and_then(|value| value.chars().next()) {
+    let mut said = line.split_whitespace().filter_map(|word| word.strip_prefix("init_on_free="));
+    match said.next_back().and_then(|value| value.chars().next()) {
         Some('1' | 'y' | 'Y' | 't' | 'T') => Blanking::On,
         Some('0' | 'n' | 'N' | 'f' | 'F') => Blanking::Off,
         _ => Blanking::Unsaid,

@@ -128,7 +128,7 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
 fn volume_of(table: VolumeTable, paths: &Paths<'_>) -> Result<Volume, PolicyError> {
     let span = table.kinds.span();
     let kinds = table.kinds.into_inner();
-    listed(&kinds, |kind| kind.to_string()).map_err(|fault| paths.at(span, fault))?;
+    listed(&kinds, ToString::to_string).map_err(|fault| paths.at(span, fault))?;
     let mount = match &table.mount {
         Some(mount) => paths.place(mount, Use::Own)?,
         None => Place { path: "/srv/work".into(), position: Position::default() },

@@ -79,7 +79,7 @@ pub struct Medium {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MediumKind {
-    /// Flash behind an NVMe controller.
+    /// Flash behind an `NVMe` controller.
     Nvme,
     /// A disk that does not rotate.
     SolidState,

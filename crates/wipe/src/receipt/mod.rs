@@ -154,7 +154,7 @@ impl Receipts {
                 return Ok(Found { head, state: ChainState::Damaged, names });
             }
         };
-        let mut state = if names.strange.is_empty() && self.complete_to(remembered, &names)? {
+        let mut state = if names.strange.is_empty() && Self::complete_to(remembered, &names)? {
             ChainState::Intact
         } else {
             ChainState::Damaged
@@ -168,7 +168,7 @@ impl Receipts {
 
     /// Whether each number up to the head has one complete pair, and the head is the last one's hash. What is inside the
     /// older ones is for [`list`] to check: a wipe at shutdown has no time to read years.
-    fn complete_to(&self, head: Head, names: &Names) -> Result<bool, ReceiptError> {
+    fn complete_to(head: Head, names: &Names) -> Result<bool, ReceiptError> {
         let mut next = 1;
         let mut last: Option<&Slot> = None;
         for ((counter, _), slot) in names.slots.iter().take_while(|((counter, _), _)| *counter <= head.seq) {

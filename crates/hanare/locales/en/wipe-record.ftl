@@ -141,10 +141,10 @@ cover-volume = on the volume
 cover-confined = confined to the volume
 cover-nothing = no
 
-swap-none = none
-swap-zram = compressed memory
-swap-encrypted = encrypted
-swap-plain = plain, on a disk
+plan-swap-none = none
+plan-swap-zram = compressed memory
+plan-swap-encrypted = encrypted
+plan-swap-plain = plain, on a disk
 
 blanking-on = blanked (init_on_free=1)
 blanking-off = not blanked (init_on_free=0)

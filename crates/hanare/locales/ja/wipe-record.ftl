@@ -138,10 +138,10 @@ cover-volume = ボリュームの中
 cover-confined = ボリュームに閉じ込め済み
 cover-nothing = 残る
 
-swap-none = なし
-swap-zram = 圧縮メモリ
-swap-encrypted = 暗号化
-swap-plain = 平文でディスクに残る
+plan-swap-none = なし
+plan-swap-zram = 圧縮メモリ
+plan-swap-encrypted = 暗号化
+plan-swap-plain = 平文でディスクに残る
 
 blanking-on = 解放時に消去する（init_on_free=1）
 blanking-off = 消去しない（init_on_free=0）

@@ -1,8 +1,9 @@
 //! What of the machine decides how much a wipe can promise: swap, and whether freed memory is blanked.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use hanare_host::swap::{self, SwapKind};
 use serde::Serialize;
 
 /// What of the machine matters.
@@ -20,19 +21,9 @@ pub struct SwapArea {
     /// Its device or file.
     pub path: PathBuf,
     /// What is written there.
-    pub kind: SwapMedium,
-}
-
-/// What memory that is swapped out becomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SwapMedium {
-    /// Compressed memory: it never reaches a disk.
-    Zram,
-    /// A disk, encrypted. With which key, and who has it, is not to be seen from here.
-    Encrypted,
-    /// A disk, readable.
-    Plain,
+    pub kind: SwapKind,
+    /// How large it is.
+    pub bytes: u64,
 }
 
 /// Whether the kernel blanks memory when it is freed.
@@ -53,34 +44,11 @@ impl Machine {
     /// # Errors
     /// What the system says if `/proc` cannot be read.
     pub fn look() -> io::Result<Self> {
-        let swaps = match std::fs::read_to_string("/proc/swaps") {
-            // A kernel without swap.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            other => other?,
-        };
+        let areas = swap::areas().map_err(io::Error::other)?;
         let swap =
-            swaps.lines().skip(1).filter_map(|line| line.split_whitespace().next()).map(area).collect();
-        Ok(Self { swap, init_on_free: blanking(&std::fs::read_to_string("/proc/cmdline")?) })
+            areas.into_iter().map(|area| SwapArea { path: area.path, kind: area.kind, bytes: area.bytes });
+        Ok(Self { swap: swap.collect(), init_on_free: blanking(&std::fs::read_to_string("/proc/cmdline")?) })
     }
-}
-
-fn area(name: &str) -> SwapArea {
-    // The kernel writes blanks in octal; a device has none in its name.
-    let path = PathBuf::from(name.replace("\\040", " "));
-    let device = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
-    let node = device.strip_prefix("/dev").ok().and_then(Path::to_str).unwrap_or_default();
-    let encrypted = || {
-        let uuid = std::fs::read_to_string(format!("/sys/class/block/{node}/dm/uuid"));
-        uuid.is_ok_and(|uuid| uuid.starts_with("CRYPT-"))
-    };
-    let kind = if node.starts_with("zram") {
-        SwapMedium::Zram
-    } else if !node.is_empty() && encrypted() {
-        SwapMedium::Encrypted
-    } else {
-        SwapMedium::Plain
-    };
-    SwapArea { path, kind }
 }
 
 /// The last word counts, as in the kernel (`kstrtobool`).
@@ -102,12 +70,5 @@ mod tests {
         assert_eq!(blanking("quiet init_on_free=1\n"), Blanking::On);
         assert_eq!(blanking("init_on_free=1 ro init_on_free=0"), Blanking::Off);
         assert_eq!(blanking("ro xinit_on_free=1"), Blanking::Unsaid);
-    }
-
-    #[test]
-    fn what_is_not_known_to_be_safe_is_plain() {
-        assert_eq!(area("/dev/no-such-device").kind, SwapMedium::Plain);
-        assert_eq!(area("/swap\\040file"), SwapArea { path: "/swap file".into(), kind: SwapMedium::Plain });
-        assert_eq!(area("/dev/zram0").kind, SwapMedium::Zram);
     }
 }

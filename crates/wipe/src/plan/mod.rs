@@ -17,7 +17,8 @@ use crate::receipt::PolicyRef;
 use crate::root::{self, Refusal, Refused, Root};
 use crate::volume_kind::VolumeKind;
 
-pub use machine::{Blanking, Machine, SwapArea, SwapMedium};
+pub use hanare_host::swap::SwapKind;
+pub use machine::{Blanking, Machine, SwapArea};
 pub use places::{Cover, Found, Kind, Spot};
 
 /// What a wipe would do.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hanare_wipe::plan::{Blanking, Cover, Fate, Found, Going, Kind, Plan, Spot, SwapMedium};
+use hanare_wipe::plan::{Blanking, Cover, Fate, Found, Going, Kind, Plan, Spot, SwapKind};
 use hanare_wipe::policy::Policy;
 use hanare_wipe::{Skipped, Verdict};
 use serde_json::{Value, json};
@@ -179,14 +179,15 @@ fn spot_row(spot: &Spot, voice: &Voice) -> Vec<String> {
 fn swap(plan: &Plan, voice: &Voice) -> String {
     let areas = plan.machine.swap.iter().map(|area| {
         let kind = voice.say(match area.kind {
-            SwapMedium::Zram => "swap-zram",
-            SwapMedium::Encrypted => "swap-encrypted",
-            SwapMedium::Plain => "swap-plain",
+            SwapKind::None => "plan-swap-none",
+            SwapKind::Zram => "plan-swap-zram",
+            SwapKind::Encrypted => "plan-swap-encrypted",
+            SwapKind::Plain => "plan-swap-plain",
         });
         format!("{} ({kind})", area.path.display())
     });
     let areas: Vec<_> = areas.collect();
-    if areas.is_empty() { voice.say("swap-none") } else { areas.join(", ") }
+    if areas.is_empty() { voice.say("plan-swap-none") } else { areas.join(", ") }
 }
 
 const fn blanking(plan: &Plan) -> &'static str {

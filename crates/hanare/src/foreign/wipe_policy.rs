@@ -16,7 +16,7 @@ pub(crate) fn wipe_policy_error(error: &PolicyError, file: &Path) -> Failure {
 fn fault(fault: &Fault) -> Phrase {
     let about = |id, what: &dyn std::fmt::Display| Phrase::new(id).with("what", what);
     match fault {
-        Fault::Form(text) => about("policy-form", text),
+        Fault::Form(text) => super::toml::form(text),
         Fault::TooLong(bytes) => about("policy-too-long", bytes).with("most", MAX_LEN),
         Fault::Version(version) => about("policy-version", version).with("known", VERSION),
         Fault::Name(name) => about("wipe-policy-name", name),

@@ -31,7 +31,7 @@ ExecStart=/usr/local/sbin/guest-agent
 WantedBy=multi-user.target
 ";
 /// Sparse: what a guest never writes takes no room.
-const SIZE: &str = "6G";
+const SIZE: &str = "4G";
 /// Under load, with the packages from a mirror.
 const LIMIT: Duration = Duration::from_secs(900);
 

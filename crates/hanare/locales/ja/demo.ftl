@@ -14,6 +14,7 @@ demo-guests = 各ゲートウェイの内側に、hanare を入れていない�
 demo-ping = 全員から本社へ、本社から全員へ、IPv4 と IPv6 で ping を送ります。
 demo-transfer = IPv4 と IPv6 で双方向にデータを送り、ダイジェストを照合します。
 demo-isolation = aoba 社のマシンから midori 社の PC への接続を試みます。その PC は、同じ部屋からの接続には応答しています。
+demo-wipe = 1 台の PC で一日が終わります。作業ボリュームに書かれたものを消去し、検証します。
 demo-underlay = トンネルの外側で { $count } 個のパケットを捕捉しました。あってはならないパケットは { $other } 種類です。
 demo-keep = すべて動いたままです。このシェルで `on マシン名 コマンド` と入力すると、そのマシンで実行できます（例: `on aoba-pc1 hanare status`）。マシン名: { $machines }。`exit` で終了します。
 demo-good = すべて正常に動きました。後には何も残っていません。

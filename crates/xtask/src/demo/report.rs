@@ -37,11 +37,27 @@ pub(crate) struct Report {
     pub(crate) isolation_ok: bool,
     /// What was seen outside the tunnel.
     pub(crate) underlay: Underlay,
+    /// What came of the day's end on one PC.
+    pub(crate) wipe: Wipe,
     /// From the first machine to the last packet.
     seconds: f64,
     /// What went wrong, if something did.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+}
+
+/// What a wipe said of itself.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Wipe {
+    pub(crate) verdict: String,
+    /// `None` if it did not say.
+    pub(crate) remnants: Option<u64>,
+}
+
+impl Wipe {
+    fn good(&self) -> bool {
+        self.verdict == "pass" && self.remnants == Some(0)
+    }
 }
 
 /// Packets seen outside the tunnel, by kind.
@@ -89,7 +105,7 @@ impl Report {
         let counts = (self.enrolled, self.externals, self.tunnels_up) == (5, 1, 6);
         let flags = self.ping_ok && self.ping6_ok && self.digest_ok && self.isolation_ok;
         let bytes = self.bytes_to_hq >= ENOUGH && self.bytes_to_room >= ENOUGH;
-        counts && flags && bytes && self.underlay.good() && self.error.is_none()
+        counts && flags && bytes && self.wipe.good() && self.underlay.good() && self.error.is_none()
     }
 }
 
@@ -109,6 +125,7 @@ mod tests {
             bytes_to_room: ENOUGH,
             digest_ok: true,
             isolation_ok: true,
+            wipe: Wipe { verdict: "pass".to_owned(), remnants: Some(0) },
             underlay: Underlay { wireguard: 1, api_tls: 1, ..Underlay::default() },
             ..Report::default()
         };

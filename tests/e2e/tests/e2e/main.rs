@@ -28,3 +28,4 @@ mod revocation;
 mod source_check;
 mod thin_path;
 mod undo;
+mod work_volume;

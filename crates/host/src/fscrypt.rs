@@ -71,7 +71,7 @@ struct Remove {
 struct Status {
     key: Specifier,
     reserved: [u32; 6],
-    status: u32,
+    state: u32,
     flags: u32,
     users: u32,
     out_reserved: [u32; 13],
@@ -186,7 +186,7 @@ pub fn key_status(mount: &Path, key: Identifier) -> Result<KeyStatus, HostError>
     let mut argument = Status {
         key: by_identifier(key),
         reserved: [0; 6],
-        status: 0,
+        state: 0,
         flags: 0,
         users: 0,
         out_reserved: [0; 13],
@@ -195,7 +195,7 @@ pub fn key_status(mount: &Path, key: Identifier) -> Result<KeyStatus, HostError>
     // SAFETY: FS_IOC_GET_ENCRYPTION_KEY_STATUS reads and writes a `struct fscrypt_get_key_status_arg`, which `Status` is.
     unsafe { ioctl::call(directory.as_fd(), KEY_STATUS, &raw mut argument) }
         .map_err(|error| failed("asking for the key of", mount, &error))?;
-    match argument.status {
+    match argument.state {
         1 => Ok(KeyStatus::Absent),
         2 => Ok(KeyStatus::Present),
         3 => Ok(KeyStatus::FilesBusy),

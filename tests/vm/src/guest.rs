@@ -16,8 +16,8 @@ use crate::{Result, system};
 /// Megabytes of memory.
 const MEMORY: u64 = 2048;
 /// Seven to twelve seconds on a quiet machine; a busy one has taken fifty.
-const BOOT: Duration = Duration::from_secs(180);
-const SCRIPT: Duration = Duration::from_secs(180);
+const BOOT: Duration = Duration::from_mins(3);
+const SCRIPT: Duration = Duration::from_mins(3);
 
 /// A running guest. Dropping it is a power cut.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ WantedBy=multi-user.target
 /// Sparse: what a guest never writes takes no room.
 const SIZE: &str = "4G";
 /// Under load, with the packages from a mirror.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_mins(15);
 
 /// A disk and the kernel that boots it.
 #[derive(Debug, Clone)]

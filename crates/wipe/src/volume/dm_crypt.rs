@@ -42,14 +42,14 @@ impl Medium for DmCrypt {
         let key_name = format!("hanare:{name}");
         let table =
             format!("aes-xts-plain64 :{KEY}:logon:{key_name} 0 {} 0 1 sector_size:4096", device.display());
-        let mapped = kernel_keys::with_logon_key(&key_name, key.as_slice(), || {
+        let made = kernel_keys::with_logon_key(&key_name, key.as_slice(), || {
             mapper.create(&name, sectors, "crypt", table.as_bytes())
         })
         .map_err(|error| HostError::io("giving the kernel a key", &error))??;
         drop(key);
-        make_ext4(&mapped.path, "")?;
-        mounts::mount(&mapped.path, &opening.mountpoint, "ext4", "noinit_itable,discard")
-            .or_else(|_| mounts::mount(&mapped.path, &opening.mountpoint, "ext4", "noinit_itable"))?;
+        make_ext4(&made.path, "")?;
+        mounts::mount(&made.path, &opening.mountpoint, "ext4", "noinit_itable,discard")
+            .or_else(|_| mounts::mount(&made.path, &opening.mountpoint, "ext4", "noinit_itable"))?;
         Ok(())
     }
 

@@ -62,9 +62,9 @@ fn cycle(image: &Image, folder: &Path, way: Way, number: usize) -> Result<()> {
     let list = guest.run(&format!("{HANARE} wipe receipt list"))?.must()?.json()?;
     let receipts = list["receipts"].as_array().cloned().unwrap_or_default();
     assert_eq!(receipts.len(), number + 1, "{list}");
-    let last = receipts.last().cloned().unwrap_or(Value::Null);
+    let newest = receipts.last().cloned().unwrap_or(Value::Null);
     assert_eq!(
-        (last["boot_id"].as_str(), last["cause"].as_str()),
+        (newest["boot_id"].as_str(), newest["cause"].as_str()),
         (Some(boot.trim()), Some("power-lost")),
         "{list}"
     );

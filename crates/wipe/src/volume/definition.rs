@@ -104,12 +104,14 @@ fn fit(path: &Path, size: u64) -> Result<PathBuf, VolumeError> {
     }
     let real = path.canonicalize().map_err(VolumeError::io("looking at", path))?;
     // The kernel refuses an exclusive opening of a device that is mounted, mapped or swapped to.
-    OpenOptions::new().read(true).write(true).custom_flags(libc_exclusive()).open(&real).map_err(
-        |error| match error.kind() {
-            std::io::ErrorKind::ResourceBusy => VolumeError::InUse { path: path.to_owned() },
-            _ => VolumeError::io("opening", path)(error),
-        },
-    )?;
+    let opened = OpenOptions::new().read(true).write(true).custom_flags(libc_exclusive()).open(&real);
+    opened.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::ResourceBusy {
+            VolumeError::InUse { path: path.to_owned() }
+        } else {
+            VolumeError::io("opening", path)(error)
+        }
+    })?;
     let there = length(&real)?;
     if there < size { Err(unfit()) } else { Ok(real) }
 }

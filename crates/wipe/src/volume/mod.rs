@@ -327,9 +327,12 @@ fn place(state: &Path) -> PathBuf {
 fn hold(state: &Path) -> Result<File, VolumeError> {
     let folder = place(state);
     files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
-    files::lock(&folder, LOCK).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => VolumeError::Held { path: folder.join(LOCK) },
-        _ => VolumeError::io("locking", &folder)(error),
+    files::lock(&folder, LOCK).map_err(|error| {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            VolumeError::Held { path: folder.join(LOCK) }
+        } else {
+            VolumeError::io("locking", &folder)(error)
+        }
     })
 }
 

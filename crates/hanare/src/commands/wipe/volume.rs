@@ -78,11 +78,9 @@ impl Create {
         let device = definition.backing.as_deref().unwrap_or(Path::new("")).display();
         let what = voice.say_with("what-device", &[("path", &device)]);
         let document = json!({"kind": kind, "size": size.0, "backing": definition.backing});
-        if confirmation.is_dry_run() || destroys {
-            if !confirmation.go_on(context, &what)? {
-                context.out.result("wipe.volume.create", &document, |_| String::new())?;
-                return Ok(Exit::Good);
-            }
+        if (confirmation.is_dry_run() || destroys) && !confirmation.go_on(context, &what)? {
+            context.out.result("wipe.volume.create", &document, |_| String::new())?;
+            return Ok(Exit::Good);
         }
         signer::own_or_new(context)?;
         volume::create(places(context), &definition).map_err(foreign::volume_error)?;

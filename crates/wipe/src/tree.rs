@@ -80,10 +80,11 @@ pub fn resume(
         match Root::again(&path, identity) {
             Again::Same(root) => {
                 root.hold()?;
+                // What had been recorded of names that are gone died with the interrupted run.
+                skipped.add(SkipKind::NotEvaluated, "interrupted", u64::from(pending.was_removing()));
                 roots.push(root);
             }
             Again::Gone(place) if pending.was_removing() => {
-                // What had been recorded for verification died with the interrupted run.
                 skipped.add(SkipKind::NotEvaluated, "interrupted", 1);
                 gone.push(*place);
             }

@@ -32,7 +32,10 @@ pub use output::{Output, run};
 pub use packet::{Kind, Message, Ports, classify};
 pub use program::Program;
 pub use reenter::{enter, inside, is_inside};
-pub use tool::{BENCH, LABORATORY, MACHINES, TESTS, Tool, install, line_to_paste, missing, search_path};
+pub use tool::{
+    BENCH, ERASERS, LABORATORY, MACHINES, TESTS, Tool, WIPE, install, is_root, line_to_paste, missing,
+    search_path,
+};
 pub use transfer::{Transferred, receive_once, send};
 pub use wait::{until, until_some};
 

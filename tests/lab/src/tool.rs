@@ -52,8 +52,31 @@ pub const MACHINES: &[Tool] = &[
     tool("mke2fs", "e2fsprogs"),
 ];
 
+/// For the eraser's tests: file systems and what handles them.
+pub const WIPE: &[Tool] = &[
+    tool("mkfs.ext4", "e2fsprogs"),
+    tool("chattr", "e2fsprogs"),
+    tool("filefrag", "e2fsprogs"),
+    tool("mkfs.xfs", "xfsprogs"),
+    tool("mkfs.btrfs", "btrfs-progs"),
+    tool("findmnt", "util-linux"),
+    tool("blockdev", "util-linux"),
+];
+
+/// Other erasers, for the bench.
+pub const ERASERS: &[Tool] =
+    &[tool("shred", "coreutils"), tool("srm", "secure-delete"), tool("fstrim", "util-linux")];
+
 /// For the bench, beside [`LABORATORY`].
 pub const BENCH: &[Tool] = &[tool("iperf3", "iperf3"), tool("ethtool", "ethtool")];
+
+/// Whether this is root of the machine itself, not of a user namespace of its own.
+#[must_use]
+pub fn is_root() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let is_whole = map.split_whitespace().eq(["0", "0", "4294967295"]);
+    rustix::process::geteuid().is_root() && is_whole
+}
 
 /// The caller's search path and the directories where Debian keeps an administrator's programs, which an ordinary user's
 /// path may lack.

@@ -11,6 +11,9 @@ use rustix::io::{Errno, write};
 use super::filesystem::Filesystem;
 use crate::outcome::{SkipKind, Tally};
 
+/// Files that free space is filled with: more are never needed, and a disk that others keep emptying has no end.
+const FILES: usize = 16;
+
 /// A setting of the machine that is changed for a while, to be put back.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,15 +87,30 @@ impl FreeSpace<'_> {
         (value != "0").then_some(Setting { path, value })
     }
 
-    /// A file without a name: it is gone when this process is, however it ends.
+    /// Fills with file after file, until a new one takes nothing: a file that is in many pieces wants a block for its own map
+    /// and stops before the last free one.
     fn fill_all(&self) -> Result<(), Errno> {
+        let mut files = Vec::new();
+        while files.len() < FILES {
+            let (file, written) = self.fill_one()?;
+            files.push(file);
+            if written == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file without a name: it is gone when this process is, however it ends. Also how much it took.
+    fn fill_one(&self) -> Result<(OwnedFd, usize), Errno> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = openat(self.directory, c".", flags, Mode::RUSR | Mode::WUSR)?;
+        let mut all = 0_usize;
         let direct = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::DIRECT)).is_ok();
         let mut length = self.zeros.bytes().len();
         loop {
             match write(&file, self.zeros.bytes().get(..length).unwrap_or_default()) {
-                Ok(written) if written > 0 => {}
+                Ok(written) if written > 0 => all = all.saturating_add(written),
                 Err(Errno::INTR) => {}
                 // Not so much in one piece: down to the last block.
                 Ok(_) | Err(Errno::NOSPC | Errno::DQUOT) if length > 512 => length /= 2,
@@ -104,7 +122,8 @@ impl FreeSpace<'_> {
                 Err(error) => return Err(error),
             }
         }
-        fdatasync(&file)
+        fdatasync(&file)?;
+        Ok((file, all))
     }
 
     /// Blanks the journal.

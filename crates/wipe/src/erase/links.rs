@@ -27,6 +27,8 @@ struct File {
     inside: u32,
     /// Whether it was left with one name, inside.
     is_ours: bool,
+    /// Whether it was met again with that one name: what could be done to its contents is done.
+    is_done: bool,
 }
 
 /// The files with several names, held: what is decided about one name holds until its removal.
@@ -48,8 +50,16 @@ impl Links {
         let file = seen.files.entry(inode).or_default();
         // Also one that was ours: somebody has given it another name since.
         file.is_ours = false;
+        file.is_done = false;
         file.names = names;
         file.inside += 1;
+    }
+
+    /// This file was met with one name: its contents were dealt with, and the name may go.
+    pub(super) fn done(&self, inode: u64) {
+        if let Some(file) = self.lock().files.get_mut(&inode) {
+            file.is_done = true;
+        }
     }
 
     /// Whether there is none.
@@ -80,6 +90,11 @@ impl Links {
 }
 
 impl Held<'_> {
+    /// Whether its contents were dealt with.
+    pub(super) fn is_done(&self, inode: u64) -> bool {
+        self.0.files.get(&inode).is_some_and(|file| file.is_done)
+    }
+
     /// The file's last name is inside: it will be overwritten.
     pub(super) fn is_ours(&mut self, inode: u64) {
         if let Some(file) = self.0.files.get_mut(&inode) {

@@ -52,7 +52,7 @@ fn remove(kept: &mut Removed, directory: &Arc<OwnedFd>, entry: &Entry, links: Op
     if let Some(mut held) = held {
         // Held until the name is gone, so that nobody else takes the last but one away meanwhile.
         match look(directory, &entry.name) {
-            Ok(seen) if seen.stx_nlink == 1 && seen.stx_ino == entry.inode => {
+            Ok(seen) if seen.stx_nlink == 1 && seen.stx_ino == entry.inode && !held.is_done(entry.inode) => {
                 // The only name anywhere: it waits to be overwritten in the next round.
                 held.is_ours(entry.inode);
                 return;

@@ -71,9 +71,14 @@ impl Scrub<'_> {
     }
 
     fn file(&self, kept: &mut Scrubbed, directory: &OwnedFd, entry: &Entry) {
-        let file = match open(directory, &entry.name) {
-            Ok(Opened::Whole(file)) => file,
+        let opened = match open(directory, &entry.name) {
             Ok(Opened::Linked { inode, names }) => return self.links.note(inode, names),
+            other => other,
+        };
+        self.links.done(entry.inode);
+        let file = match opened {
+            Ok(Opened::Whole(file)) => file,
+            Ok(Opened::Linked { .. }) => return,
             // Gone, or something else by now; or mounted over, which the removal counts.
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::XDEV | Errno::ISDIR) => return,
             // A running program cannot be overwritten. Once it has no name, it is found among the files in use.

@@ -1,4 +1,4 @@
-//! `cargo xtask bench tunnel`: this data plane, its ceiling and others, taking turns on the same machine.
+//! `cargo xtask bench`: the eraser beside others (in `wipe`), and the data plane: this one, its ceiling and others, taking turns on the same machine.
 //!
 //! Machines differ by half and a busy machine by more; only ratios within one round mean anything.
 
@@ -7,6 +7,7 @@ mod field;
 mod measure;
 mod sides;
 mod table;
+mod wipe;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ pub(crate) struct Options {
 enum Subject {
     /// One tunnel between two network namespaces: throughput, packets, delay, processor time, memory
     Tunnel(Tunnel),
+    /// Erasing files: time, memory, and what a scan of the raw disk finds afterwards
+    Wipe(wipe::Wipe),
 }
 
 /// How to measure a tunnel.
@@ -62,8 +65,13 @@ struct Tunnel {
 
 /// Runs the bench: outside it builds and enters a laboratory, inside it measures.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    let Subject::Tunnel(tunnel) = &options.subject;
-    match if hanare_lab::is_inside() { inside(tunnel) } else { outside(tunnel) } {
+    let outcome = match (&options.subject, hanare_lab::is_inside()) {
+        (Subject::Tunnel(tunnel), true) => inside(tunnel),
+        (Subject::Tunnel(tunnel), false) => outside(tunnel),
+        (Subject::Wipe(wipe), true) => wipe::inside(wipe),
+        (Subject::Wipe(wipe), false) => wipe::outside(wipe),
+    };
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             say(&format!("bench: {error}"));

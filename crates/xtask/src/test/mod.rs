@@ -47,6 +47,7 @@ const FULL: &[Step] = &[
     ("unit tests", unit_tests),
     ("virtual time", virtual_time),
     ("end to end", end_to_end),
+    ("erasing", erasing),
     ("virtual machine", virtual_machine),
     ("fuzzing", fuzz::fuzz),
 ];
@@ -104,7 +105,7 @@ fn outcome(command: &mut Command) -> Outcome {
 }
 
 fn tools(_: &Options) -> Outcome {
-    let needed = [hanare_lab::LABORATORY, hanare_lab::TESTS, hanare_lab::MACHINES].concat();
+    let needed = [hanare_lab::LABORATORY, hanare_lab::TESTS, hanare_lab::MACHINES, hanare_lab::WIPE].concat();
     match hanare_lab::install(&needed) {
         Ok(()) => Outcome::Good,
         Err(error) => Outcome::Failed(error.to_string()),
@@ -148,6 +149,8 @@ fn unit_tests(_: &Options) -> Outcome {
         "hanare-e2e",
         "--exclude",
         "hanare-vm",
+        "--exclude",
+        "hanare-wipe-tests",
     ]))
 }
 
@@ -187,6 +190,25 @@ fn end_to_end(options: &Options) -> Outcome {
         "--test-threads=2",
         "--show-output",
     ]);
+    if options.long {
+        command.env("HANARE_LONG", "1");
+    }
+    outcome(&mut command)
+}
+
+/// The shipped command on real file systems in loop images, which only root can mount.
+fn erasing(options: &Options) -> Outcome {
+    if !hanare_lab::is_root() {
+        return Outcome::NotEvaluated("only root can mount disk images".to_owned());
+    }
+    let built = outcome(repository::cargo().args(["build", "--workspace", "--locked"]));
+    if built != Outcome::Good {
+        return built;
+    }
+    // The whole workspace, for the reason given above.
+    let mut command = repository::cargo();
+    command.args(["test", "--workspace", "--test", "wipe", "--locked", "--no-fail-fast", "--"]);
+    command.args(["--test-threads=2", "--show-output"]);
     if options.long {
         command.env("HANARE_LONG", "1");
     }

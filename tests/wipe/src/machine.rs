@@ -1,0 +1,135 @@
+//! The shipped `hanare` as these tests run it: a state directory of its own, one JSON document.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use hanare_lab::Program;
+use serde_json::Value;
+
+use crate::Result;
+
+/// A machine that is not enrolled.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    program: Program,
+    state: PathBuf,
+}
+
+/// What a command told.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The exit status.
+    pub status: Option<i32>,
+    /// The document.
+    pub document: Value,
+    /// Everything that was printed.
+    pub text: String,
+}
+
+impl Machine {
+    /// A machine with its state in `state`.
+    ///
+    /// # Errors
+    /// If the binary is not built.
+    pub fn new(state: &Path) -> Result<Self> {
+        Ok(Self { program: Program::built()?, state: state.to_path_buf() })
+    }
+
+    /// Where its state is.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.program.path());
+        command.args(["--lang", "en", "--json", "--state"]).arg(&self.state).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Erases trees.
+    ///
+    /// # Errors
+    /// If the command cannot be run or says no document.
+    pub fn wipe(&self, trees: &[&Path]) -> Result<Told> {
+        told(self.wiping(trees).spawn()?)
+    }
+
+    /// Starts to erase a tree.
+    ///
+    /// # Errors
+    /// If the command cannot be started.
+    pub fn start(&self, tree: &Path) -> Result<Child> {
+        Ok(self.wiping(&[tree]).spawn()?)
+    }
+
+    fn wiping(&self, trees: &[&Path]) -> Command {
+        let mut command = self.command(&["wipe", "tree", "--yes", "--standalone", "-v"]);
+        command.args(trees);
+        command
+    }
+
+    /// Any other command.
+    ///
+    /// # Errors
+    /// If the command cannot be run or says no document.
+    pub fn run(&self, arguments: &[&str]) -> Result<Told> {
+        told(self.command(arguments).spawn()?)
+    }
+
+    /// The receipts: only the documents, not their signatures.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn receipts(&self) -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        let mut waiting = vec![self.state.join("wipe/receipts")];
+        while let Some(folder) = waiting.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+                let path = entry?.path();
+                if path.is_dir() {
+                    waiting.push(path);
+                } else if path.extension().is_some_and(|ending| ending == "json") && numbered(&path) {
+                    found.push(path);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn numbered(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.bytes().take(8).filter(u8::is_ascii_digit).count() == 8
+}
+
+/// Waits for a command's end.
+pub(crate) fn told(child: Child) -> Result<Told> {
+    let output = child.wait_with_output()?;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let document = serde_json::from_str(&out).map_err(|error| format!("{error}: {out}{err}"))?;
+    Ok(Told { status: output.status.code(), document, text: format!("{out}{err}") })
+}
+
+impl Told {
+    /// A member of the document as text; empty if it has none.
+    #[must_use]
+    pub fn word(&self, name: &str) -> &str {
+        self.document.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A number of the document, such as `verified/remnants`.
+    #[must_use]
+    pub fn number(&self, pointer: &str) -> u64 {
+        self.document.pointer(&format!("/{pointer}")).and_then(Value::as_u64).unwrap_or(u64::MAX)
+    }
+
+    /// How many things were left out as `kind`.
+    #[must_use]
+    pub fn skipped(&self, kind: &str) -> u64 {
+        let entries = self.document.get("skipped").and_then(Value::as_array).into_iter().flatten();
+        let of_kind = entries.filter(|entry| entry.get("kind").and_then(Value::as_str) == Some(kind));
+        of_kind.filter_map(|entry| entry.get("count").and_then(Value::as_u64)).sum()
+    }
+}

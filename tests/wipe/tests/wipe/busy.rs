@@ -1,0 +1,154 @@
+//! Trees that are in use, and devices that fail.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hanare_wipe_tests::{Found, Image, Kind, Machine, Planter, Seed};
+
+use crate::world::{PARTIAL, PLACE, World, inside, mount, run, text, verdict};
+
+#[test]
+fn open_deleted_but_open_mapped_and_running_files() {
+    inside("busy::open_deleted_but_open_mapped_and_running_files", || {
+        let world = World::ext4()?;
+        world.plant(50, 5)?;
+        let planter = Planter::new(world.seed);
+        for name in ["open", "deleted"] {
+            planter.file(&world.tree.join(name), 8192)?;
+        }
+        let mut open = File::open(world.tree.join("open"))?;
+        let mut deleted = File::open(world.tree.join("deleted"))?;
+        fs::remove_file(world.tree.join("deleted"))?;
+        // Copies of a program: one runs. A shared mapping of the other's text is what a running program is, too.
+        let program = world.tree.join("program");
+        fs::copy("/bin/sleep", &program)?;
+        File::options().append(true).open(&program)?.write_all(&planter.body(Kind::Data, 7, 8192))?;
+        let mut running = Command::new(&program).arg("60").spawn()?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(told.skipped("busy"), 3, "{}", told.text);
+        assert!(!world.tree.exists());
+        for file in [&mut open, &mut deleted] {
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(0))?;
+            file.read_to_end(&mut bytes)?;
+            assert!(bytes.iter().all(|byte| *byte == 0), "what is still open can still be read");
+        }
+        running.kill()?;
+        running.wait()?;
+        drop((open, deleted));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_process_that_keeps_writing() {
+    inside("busy::a_process_that_keeps_writing", || {
+        let world = World::ext4()?;
+        world.plant(2000, 5)?;
+        let done = AtomicBool::new(false);
+        let told = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0_u64.. {
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let place = world.tree.join(format!("more-{}", number % 50));
+                    let _ = fs::create_dir_all(&place);
+                    let _ = fs::write(place.join(format!("{number}")), "more\n".repeat(100));
+                }
+            });
+            let told = world.wipe();
+            done.store(true, Ordering::Relaxed);
+            told
+        })?;
+        // Either the wipe was faster at the end, or it says that something was still written, or found again what was
+        // written anew.
+        assert!(matches!(told.status, Some(0 | 1 | 7)), "{}", told.text);
+        assert_eq!(told.status == Some(0), told.word("verdict") == "pass");
+        let told = if world.tree.exists() { world.wipe()? } else { told };
+        assert!(!world.tree.exists(), "{}", told.text);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_fuse_mount_that_hangs() {
+    inside("busy::a_fuse_mount_that_hangs", || {
+        let world = World::ext4()?;
+        world.plant(200, 5)?;
+        let place = world.tree.join("hanging");
+        fs::create_dir(&place)?;
+        // Nobody will ever answer what the kernel asks through this.
+        let server = File::options().read(true).write(true).open("/dev/fuse")?;
+        let options = "fd=0,rootmode=40000,user_id=0,group_id=0";
+        let mut mounting = Command::new("mount");
+        mounting.args(["-i", "-t", "fuse", "-o", options, "hanging"]).arg(&place);
+        assert!(mounting.stdin(server.try_clone()?).status()?.success());
+        drop(mounting);
+        let mut child = world.machine.start(&world.tree)?;
+        let ended = hanare_lab::until("the end of the wipe", Duration::from_mins(1), || {
+            matches!(child.try_wait(), Ok(Some(_)))
+        });
+        // Whoever waits for it is released.
+        drop(server);
+        ended?;
+        let output = child.wait_with_output()?;
+        assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stdout));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("\"mount\""));
+        run("umount", &["-l", text(&place)])?;
+        assert_eq!(fs::read_dir(&world.tree)?.count(), 1, "everything else is gone");
+        Ok(())
+    });
+}
+
+/// The image lies on a small file system that is full: a block that was taken out of the image cannot be written again.
+#[test]
+fn an_i_o_error_on_one_block_is_partial_not_pass() {
+    inside("busy::an_i_o_error_on_one_block_is_partial_not_pass", || {
+        let small = Path::new(PLACE).join("small");
+        fs::create_dir(&small)?;
+        mount(&["-t", "tmpfs", "-o", "size=24m", "small", text(&small)])?;
+        let image = Image::make(&small.join("disk.img"), 64, "ext4", &["-O", "^has_journal"])?;
+        let mounted = image.mount("nodiscard")?;
+        let tree = mounted.join("tree");
+        fs::create_dir(&tree)?;
+        let (seed, path) = (Seed::of("wipe"), tree.join("file"));
+        Planter::new(seed).file(&path, 256 * 1024)?;
+        rustix::fs::syncfs(File::open(&path)?)?;
+        let map = run("filefrag", &["-v", "-b4096", text(&path)])?;
+        let block = map.lines().find_map(|line| line.trim().strip_prefix("0:")?.split(':').nth(1));
+        let block: u64 = block.unwrap().trim().split("..").next().unwrap().trim().parse()?;
+        let offset = (block * 4096 + 64 * 1024).to_string();
+        run("fallocate", &["--punch-hole", "--offset", &offset, "--length", "4096", text(image.path())])?;
+        // No page of the small file system is left for the hole.
+        let mut filler = File::create(small.join("filler"))?;
+        while filler.write(&[1; 4096]).is_ok_and(|written| written > 0) {}
+        let told = Machine::new(&Path::new(PLACE).join("state"))?.wipe(&[&tree])?;
+        assert_eq!(told.status, Some(7), "{}", told.text);
+        assert!(told.skipped("io-error") > 0, "{}", told.text);
+        fs::remove_file(small.join("filler"))?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_name_in_use_by_nobody_is_no_holder() {
+    inside("busy::a_name_in_use_by_nobody_is_no_holder", || {
+        let world = World::ext4()?;
+        world.plant(50, 1)?;
+        // Outside, and open: none of the wipe's business.
+        let _open = File::open(world.outside.join("file"))?;
+        let mut other = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn()?;
+        let told = world.wipe()?;
+        other.kill()?;
+        other.wait()?;
+        assert_eq!((told.status, told.skipped("busy")), (Some(0), 0), "{}", told.text);
+        Ok(())
+    });
+}

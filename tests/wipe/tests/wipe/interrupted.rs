@@ -1,0 +1,131 @@
+//! `kill -9` at random instants: resumed, nothing left, one receipt, the outside untouched.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hanare_wipe_tests::{Found, Planter, Result};
+
+use crate::world::{World, inside, long};
+
+/// xorshift64: the instants need no more.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit.max(1)
+    }
+}
+
+fn plant_all(world: &World, files: usize) -> Result<()> {
+    std::fs::create_dir_all(&world.tree)?;
+    world.plant(files, 50)?;
+    let planter = Planter::new(world.seed);
+    for number in 0..50 {
+        let name = world.tree.join(format!("first-{number}"));
+        planter.file(&name, 4096)?;
+        std::fs::hard_link(&name, world.tree.join(format!("second-{number}")))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn kill_9_at_a_random_instant_then_resume() {
+    inside("interrupted::kill_9_at_a_random_instant_then_resume", || {
+        let seed = SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos();
+        println!("measured: seed {seed}");
+        let mut random = Random(u64::from(seed) | 1);
+        let (rounds, files) = if long() { (100, 50_000) } else { (20, 50_000) };
+        let world = World::of("ext4", 1024, &["-N", "80000"], "")?;
+        plant_all(&world, files)?;
+        let started = Instant::now();
+        let whole = {
+            let told = world.wipe()?;
+            assert_eq!(told.word("verdict"), "pass", "{}", told.text);
+            started.elapsed()
+        };
+        let (mut interrupted, mut resumes) = (0, 0);
+        for round in 1..=rounds {
+            plant_all(&world, files)?;
+            let mut child = world.machine.start(&world.tree)?;
+            let most = u64::try_from(whole.as_micros())?;
+            std::thread::sleep(Duration::from_micros(random.below(most)));
+            child.kill()?;
+            child.wait()?;
+            // Killed again while it resumes, once in three times.
+            let marker = world.machine.state().join("wipe/pending.json");
+            if marker.exists() && random.below(3) == 0 {
+                let mut child = std::process::Command::new(hanare_lab::Program::built()?.path())
+                    .arg("--state")
+                    .arg(world.machine.state())
+                    .args(["-q", "wipe", "resume"])
+                    .spawn()?;
+                std::thread::sleep(Duration::from_micros(random.below(most / 2)));
+                child.kill()?;
+                child.wait()?;
+                resumes += 1;
+            }
+            let was_pending = marker.exists();
+            interrupted += u32::from(was_pending);
+            let told = world.machine.run(&["wipe", "resume"])?;
+            assert!(matches!(told.status, Some(0 | 7)), "{}", told.text);
+            if world.tree.exists() {
+                // Killed before the marker: nothing was done, and the wipe is begun anew.
+                let told = world.machine.wipe(&[&world.tree])?;
+                assert_eq!(told.status, Some(0), "{}", told.text);
+            }
+            assert!(!marker.exists() && !world.tree.exists(), "round {round}");
+            assert!(world.is_outside_untouched()?);
+            let receipts = world.machine.receipts()?.len();
+            assert_eq!(receipts, round + 1, "receipts after round {round}");
+            let found = remnants_while_mounted(&world)?;
+            assert_eq!(found, Found::new(), "round {round} of seed {seed}");
+        }
+        println!(
+            "measured: {interrupted} of {rounds} were interrupted, {resumes} of them twice; a whole wipe took {whole:?}"
+        );
+        assert!(interrupted > rounds_at_least(rounds), "only {interrupted} were interrupted");
+        let verified = world.machine.run(&["wipe", "receipt", "list"])?;
+        assert_eq!(verified.status, Some(0), "{}", verified.text);
+        Ok(())
+    });
+}
+
+fn rounds_at_least(rounds: usize) -> u32 {
+    u32::try_from(rounds / 4).unwrap_or(0)
+}
+
+/// The image as it is, once everything is written back: a scan needs no unmount.
+fn remnants_while_mounted(world: &World) -> Result<Found> {
+    let device = format!("/dev/{}", world.mounted.device()?);
+    crate::world::run("blockdev", &["--flushbufs", &device])?;
+    let image = world.mounted.at().with_extension("img");
+    hanare_wipe_tests::scan(&image, world.seed)
+}
+
+#[test]
+fn a_tree_that_was_replaced_meanwhile_is_not_touched() {
+    inside("interrupted::a_tree_that_was_replaced_meanwhile_is_not_touched", || {
+        let world = World::ext4()?;
+        world.plant(20_000, 5)?;
+        let mut child = world.machine.start(&world.tree)?;
+        let marker = world.machine.state().join("wipe/pending.json");
+        hanare_lab::until("the marker", Duration::from_secs(20), || marker.exists())?;
+        child.kill()?;
+        child.wait()?;
+        assert!(marker.exists());
+        // Another wipe waits for this one.
+        let other = world.mounted.join("other");
+        std::fs::create_dir(&other)?;
+        assert_eq!(world.machine.wipe(&[&other])?.status, Some(6));
+        std::fs::rename(&world.tree, world.mounted.join("aside"))?;
+        std::fs::create_dir(&world.tree)?;
+        std::fs::write(world.tree.join("new"), "stays")?;
+        let told = world.machine.run(&["wipe", "resume"])?;
+        assert_eq!((told.status, told.skipped("not-evaluated") > 0), (Some(7), true), "{}", told.text);
+        assert_eq!(std::fs::read_to_string(world.tree.join("new"))?, "stays");
+        assert_eq!(world.machine.receipts()?.len(), 1);
+        Ok(())
+    });
+}

@@ -1,0 +1,12 @@
+//! The eraser on real file systems in loop images: every case that it must survive, by name.
+
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by stopping there")]
+
+mod busy;
+mod filesystems;
+mod interrupted;
+mod odd;
+mod outside;
+mod refused;
+mod remnants;
+mod world;

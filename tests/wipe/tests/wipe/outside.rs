@@ -1,0 +1,255 @@
+//! Nothing outside is ever harmed. Each attack succeeds against the eraser without guards first.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hanare_wipe_tests::{Result, print_of};
+
+use crate::world::{PARTIAL, PASS, World, careless, inside, mount, run, text, verdict};
+
+/// Sets an attack up twice: once against the eraser without guards, which must fall for it, once against ours.
+fn attacked(
+    set_up: impl Fn(&World, &Path) -> Result<()>,
+    undo: impl Fn(&Path) -> Result<()>,
+) -> Result<World> {
+    let mut world = World::ext4()?;
+    let victim = world.mounted.join("victim");
+    std::fs::create_dir(&victim)?;
+    set_up(&world, &victim)?;
+    let before = print_of(&world.outside)?;
+    careless(&victim)?;
+    assert_ne!(print_of(&world.outside)?, before, "the attack is none: without guards nothing happened");
+    undo(&victim)?;
+    restore(&world.outside)?;
+    world.plant(100, 5)?;
+    set_up(&world, &world.tree)?;
+    world.look_outside()?;
+    Ok(world)
+}
+
+fn restore(outside: &Path) -> Result<()> {
+    std::fs::create_dir_all(outside.join("folder"))?;
+    std::fs::write(outside.join("file"), "stays as it is\n".repeat(1000))?;
+    Ok(std::fs::write(outside.join("folder/other"), "stays too\n")?)
+}
+
+#[test]
+fn symlink_to_a_file_and_to_a_directory_outside() {
+    inside("outside::symlink_to_a_file_and_to_a_directory_outside", || {
+        let world = attacked(
+            |world, tree| {
+                symlink(world.outside.join("file"), tree.join("to-a-file"))?;
+                Ok(symlink(world.outside.join("folder"), tree.join("to-a-folder"))?)
+            },
+            |_| Ok(()),
+        )?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        assert!(!world.tree.exists() && world.is_outside_untouched()?);
+        Ok(())
+    });
+}
+
+#[test]
+fn hard_link_to_a_file_outside() {
+    inside("outside::hard_link_to_a_file_outside", || {
+        let world = attacked(
+            |world, tree| {
+                rustix::fs::setxattr(
+                    world.outside.join("file"),
+                    "user.note",
+                    b"stays",
+                    rustix::fs::XattrFlags::empty(),
+                )?;
+                Ok(std::fs::hard_link(world.outside.join("file"), tree.join("linked"))?)
+            },
+            |_| Ok(()),
+        )?;
+        let contents = std::fs::read(world.outside.join("file"))?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(told.skipped("hard-link-outside"), 1);
+        assert!(!world.tree.exists());
+        // It has one name less, and is otherwise what it was.
+        assert_eq!(std::fs::read(world.outside.join("file"))?, contents);
+        let mut value = [0; 16];
+        assert_eq!(rustix::fs::getxattr(world.outside.join("file"), "user.note", &mut value)?, 5);
+        Ok(())
+    });
+}
+
+#[test]
+fn hard_links_inside_are_overwritten() {
+    inside("outside::hard_links_inside_are_overwritten", || {
+        let world = World::ext4()?;
+        world.plant(100, 5)?;
+        for folder in ["one", "two", "three"] {
+            std::fs::create_dir(world.tree.join(folder))?;
+        }
+        let planter = hanare_wipe_tests::Planter::new(world.seed);
+        for number in 0..200 {
+            let first = world.tree.join(format!("one/{number}"));
+            planter.file(&first, 8192)?;
+            std::fs::hard_link(&first, world.tree.join(format!("two/{number}")))?;
+            std::fs::hard_link(&first, world.tree.join(format!("three/{number}")))?;
+        }
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        // Each was overwritten, once.
+        assert!(told.number("bytes") > 200 * 8192, "{}", told.text);
+        assert!(world.remnants()?.is_empty());
+        Ok(())
+    });
+}
+
+#[test]
+fn bind_mount_inside() {
+    inside("outside::bind_mount_inside", || {
+        let world = attacked(
+            |world, tree| {
+                std::fs::create_dir(tree.join("bound"))?;
+                std::fs::write(tree.join("bound-file"), "")?;
+                mount(&["--bind", text(&world.outside), text(&tree.join("bound"))])?;
+                mount(&["--bind", text(&world.outside.join("file")), text(&tree.join("bound-file"))])
+            },
+            |tree| {
+                run("umount", &[text(&tree.join("bound"))])?;
+                run("umount", &[text(&tree.join("bound-file"))]).map(|_| ())
+            },
+        )?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(told.skipped("mount"), 2, "{}", told.text);
+        assert!(world.is_outside_untouched()?);
+        assert_eq!(std::fs::read_dir(&world.tree)?.count(), 2, "everything else is gone");
+        Ok(())
+    });
+}
+
+/// The eraser without guards, stopped between listing and erasing.
+fn careless_with(tree: &Path, meanwhile: impl FnOnce() -> Result<()>) -> Result<()> {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_careless"))
+        .arg(tree)
+        .arg("wait")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut listed = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut listed)?;
+    meanwhile()?;
+    child.stdin.take().unwrap().write_all(b"\n")?;
+    child.wait()?;
+    Ok(())
+}
+
+fn folder_of_files(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    Ok(std::fs::write(folder.join("other"), "inside\n")?)
+}
+
+#[test]
+fn a_directory_swapped_for_a_symlink_during_the_walk() {
+    inside("outside::a_directory_swapped_for_a_symlink_during_the_walk", || {
+        let mut world = World::ext4()?;
+        let victim = world.mounted.join("victim");
+        folder_of_files(&victim.join("folder"))?;
+        let before = print_of(&world.outside)?;
+        careless_with(&victim, || {
+            std::fs::rename(victim.join("folder"), victim.join("aside"))?;
+            Ok(symlink(world.outside.join("folder"), victim.join("folder"))?)
+        })?;
+        assert_ne!(print_of(&world.outside)?, before, "the attack is none");
+        restore(&world.outside)?;
+        world.look_outside()?;
+        for _ in 0..10 {
+            for number in 0..200 {
+                folder_of_files(&world.tree.join(format!("{number}/folder")))?;
+            }
+            let (tree, target, done) = (&world.tree, &world.outside.join("folder"), AtomicBool::new(false));
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    for number in (0..200).cycle() {
+                        if done.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        let place = tree.join(number.to_string());
+                        let _ = std::fs::rename(place.join("folder"), place.join("aside"));
+                        let _ = symlink(target, place.join("folder"));
+                        let _ = std::fs::remove_file(place.join("folder"));
+                        let _ = std::fs::rename(place.join("aside"), place.join("folder"));
+                    }
+                });
+                let told = world.wipe();
+                done.store(true, Ordering::Relaxed);
+                told
+            })?;
+            assert!(world.is_outside_untouched()?, "the outside was touched");
+            let _ = std::fs::remove_dir_all(&world.tree);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_mount_appearing_during_the_walk() {
+    inside("outside::a_mount_appearing_during_the_walk", || {
+        let mut world = World::ext4()?;
+        let victim = world.mounted.join("victim");
+        folder_of_files(&victim.join("folder"))?;
+        let before = print_of(&world.outside)?;
+        careless_with(&victim, || {
+            mount(&["--bind", text(&world.outside.join("folder")), text(&victim.join("folder"))])
+        })?;
+        assert_ne!(print_of(&world.outside)?, before, "the attack is none");
+        run("umount", &[text(&victim.join("folder"))])?;
+        restore(&world.outside)?;
+        world.look_outside()?;
+        for _ in 0..3 {
+            for number in 0..100 {
+                folder_of_files(&world.tree.join(format!("{number}/folder")))?;
+            }
+            let child = world.machine.start(&world.tree)?;
+            for number in (0..100).rev() {
+                let place = world.tree.join(format!("{number}/folder"));
+                // It may be gone by now.
+                let _ = mount(&["--bind", text(&world.outside), text(&place)]);
+            }
+            child.wait_with_output()?;
+            assert!(world.is_outside_untouched()?, "the outside was touched");
+            for number in 0..100 {
+                let _ = run("umount", &[text(&world.tree.join(format!("{number}/folder")))]);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_root_itself_replaced_by_a_symlink() {
+    inside("outside::the_root_itself_replaced_by_a_symlink", || {
+        let mut world = World::ext4()?;
+        let victim = world.mounted.join("victim");
+        folder_of_files(&victim)?;
+        let before = print_of(&world.outside)?;
+        let aside = world.mounted.join("aside");
+        careless_with(&victim, || {
+            std::fs::rename(&victim, &aside)?;
+            Ok(symlink(world.outside.join("folder"), &victim)?)
+        })?;
+        assert_ne!(print_of(&world.outside)?, before, "the attack is none");
+        restore(&world.outside)?;
+        std::fs::remove_dir_all(&aside)?;
+        world.look_outside()?;
+        world.plant(3000, 5)?;
+        let child = world.machine.start(&world.tree)?;
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        std::fs::rename(&world.tree, &aside)?;
+        symlink(&world.outside, &world.tree)?;
+        child.wait_with_output()?;
+        assert!(world.is_outside_untouched()?, "the outside was touched");
+        Ok(())
+    });
+}

@@ -1,0 +1,126 @@
+//! What an examiner of the raw disk finds afterwards: nothing, of every kind of canary.
+
+use std::path::Path;
+
+use hanare_wipe_tests::{Found, Kind, Seed, scan};
+
+use crate::world::{PASS, World, inside, run, text, verdict};
+
+#[test]
+fn every_kind_of_canary_is_gone_from_the_disk() {
+    inside("remnants::every_kind_of_canary_is_gone_from_the_disk", || {
+        let world = World::of("ext4", 512, &["-O", "inline_data", "-I", "256"], "")?;
+        world.plant(2000, 100)?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        assert_eq!((told.number("verified/remnants"), told.word("method")), (0, "clear"));
+        assert!(told.number("verified/reread_bytes") > 0 && told.number("bytes") > 2000 * 4096);
+        assert!(!world.tree.exists() && world.is_outside_untouched()?);
+        assert_eq!(world.machine.receipts()?.len(), 1);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+#[test]
+fn the_scanner_finds_every_kind_and_what_rm_leaves_of_each() {
+    inside("remnants::the_scanner_finds_every_kind_and_what_rm_leaves_of_each", || {
+        let world = World::of("ext4", 512, &["-O", "inline_data", "-I", "256"], "nodiscard")?;
+        world.plant(500, 100)?;
+        let (tree, image) = (world.tree.clone(), world.mounted.unmount()?);
+        let planted = scan(image.path(), world.seed)?;
+        for kind in Kind::ALL {
+            assert!(planted.get(&kind).is_some_and(|count| *count > 0), "{kind:?}: {planted:?}");
+        }
+        assert_eq!(scan(image.path(), Seed::of("another"))?, Found::new());
+        let mounted = image.mount("nodiscard")?;
+        run("rm", &["-rf", text(&tree)])?;
+        let image = mounted.unmount()?;
+        let left = scan(image.path(), world.seed)?;
+        for kind in Kind::ALL {
+            println!("measured: rm -rf leaves {:?} of {kind:?}", left.get(&kind).copied().unwrap_or(0));
+        }
+        assert!(left.len() > 10, "{left:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn no_fitrim_on_the_device() {
+    inside("remnants::no_fitrim_on_the_device", || {
+        let place = Path::new(crate::world::PLACE).join("ramfs");
+        hanare_wipe_tests::Image::place_without_discard(&place)?;
+        let world = World::in_place(&place, "ext4", 128, &[], "")?;
+        let limit = format!("/sys/block/{}/queue/discard_max_bytes", world.mounted.device()?);
+        assert_eq!(std::fs::read_to_string(limit)?.trim(), "0", "there is a discard");
+        let reserve = format!("/sys/fs/ext4/{}/reserved_clusters", world.mounted.device()?);
+        let reserved = std::fs::read_to_string(&reserve)?;
+        world.plant(2000, 100)?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        assert_eq!(reserved, std::fs::read_to_string(&reserve)?);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+#[test]
+fn blocks_smaller_than_what_the_device_discards() {
+    inside("remnants::blocks_smaller_than_what_the_device_discards", || {
+        let world = World::of("ext4", 256, &["-b", "1024"], "")?;
+        world.plant(2000, 100)?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_journal_that_holds_data_too() {
+    inside("remnants::a_journal_that_holds_data_too", || {
+        let world = World::of("ext4", 256, &[], "data=journal")?;
+        world.plant(2000, 100)?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+#[test]
+fn several_trees_are_one_wipe() {
+    inside("remnants::several_trees_are_one_wipe", || {
+        let world = World::ext4()?;
+        let trees: Vec<_> = ["a", "b", "c"].iter().map(|name| world.mounted.join(name)).collect();
+        for tree in &trees {
+            std::fs::create_dir(tree)?;
+            hanare_wipe_tests::Planter::new(world.seed).plant(tree, 100, 5)?;
+        }
+        let paths: Vec<&Path> = trees.iter().map(std::path::PathBuf::as_path).collect();
+        let told = world.machine.wipe(&paths)?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        assert!(trees.iter().all(|tree| !tree.exists()) && world.tree.exists());
+        assert_eq!(world.machine.receipts()?.len(), 1);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+#[test]
+fn the_scanner_counts_a_canary_across_two_pieces_once() -> hanare_wipe_tests::Result<()> {
+    let seed = Seed::of("a");
+    let path = std::env::temp_dir().join(format!("hanare-scan-{}", std::process::id()));
+    let canary = [seed.mark(), b"-D-000001".to_vec()].concat();
+    let file = std::fs::File::create(&path)?;
+    // It reads 8 MiB at once.
+    for place in [0, (8 << 20) - 5, (8 << 20) + 100, 24 << 20] {
+        std::os::unix::fs::FileExt::write_all_at(&file, &canary, place)?;
+    }
+    std::os::unix::fs::FileExt::write_all_at(&file, &seed.utf16(), 5000)?;
+    let (found, other) = (scan(&path, seed)?, scan(&path, Seed::of("b"))?);
+    std::fs::remove_file(&path)?;
+    assert_eq!(found, Found::from([(Kind::Data, 4)]));
+    assert!(other.is_empty());
+    Ok(())
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hanare_ledger::{Export, Head, Record, Verdict, verify};
 use hanare_model::policy::compile;
-use hanare_model::{NodeKind, Timestamp};
+use hanare_model::{NodeKind, Segmentation, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::admin::{
 };
 use crate::random;
 use crate::registry::{Act, NodeRow, Outcome, Registry, policy_in_force};
-use crate::shared::{FAREWELL, Hq};
+use crate::shared::{FAREWELL, FOLLOWING, Hq};
 use crate::show;
 
 /// `WireGuard`'s reject-after-time: an older session carries nothing (whitepaper, 6.1).
@@ -52,6 +52,7 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
                 text: registry.policy.as_ref().map_or_else(String::new, |row| row.text.clone()),
                 applied_at: registry.policy.as_ref().map(|row| row.applied_at),
                 changed: false,
+                in_force: hq.in_force.borrow().as_ref() == Some(&wanted(hq)),
                 segmentation: compile(&policy_in_force(&registry), &site),
             })
         }
@@ -72,6 +73,13 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             let leaving = leaving.map(|row| row.public_key);
             change(hq, uid, Request::NodeRevoke(ask), leaving).await
         }
+        Request::PolicyApply(ask) => {
+            let mut answer = change(hq, uid, Request::PolicyApply(ask), None).await?;
+            if let Some(field) = answer.get_mut("in_force") {
+                *field = follows(hq).await.into();
+            }
+            Ok(answer)
+        }
         other @ (Request::CompanyAdd(_)
         | Request::CompanyRemove(_)
         | Request::OfficeAdd(_)
@@ -79,9 +87,22 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
         | Request::RoomAdd(_)
         | Request::RoomRemove(_)
         | Request::InviteMake(_)
-        | Request::NodeAddExternal(_)
-        | Request::PolicyApply(_)) => change(hq, uid, other, None).await,
+        | Request::NodeAddExternal(_)) => change(hq, uid, other, None).await,
     }
+}
+
+/// What the firewall should hold.
+fn wanted(hq: &Hq) -> Segmentation {
+    let registry = hq.writer.registry();
+    compile(&policy_in_force(&registry), &registry.site(&hq.interface, hq.api.port()))
+}
+
+/// Whether the firewall holds what it should, within [`FOLLOWING`]. Another admin may change it meanwhile: what counts is
+/// that it has caught up.
+async fn follows(hq: &Hq) -> bool {
+    let mut in_force = hq.in_force.clone();
+    let caught_up = in_force.wait_for(|held| held.as_ref() == Some(&wanted(hq)));
+    matches!(tokio::time::timeout(FOLLOWING, caught_up).await, Ok(Ok(_)))
 }
 
 /// Whether a node can be told that it is revoked: it listens, or it has a session and may be about to listen again.

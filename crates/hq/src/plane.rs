@@ -56,12 +56,18 @@ pub enum Order {
 pub struct PlaneLink {
     pub(crate) roamed: mpsc::Sender<(PublicKey, SocketAddr)>,
     pub(crate) report: watch::Sender<PlaneReport>,
+    pub(crate) in_force: watch::Sender<Option<Segmentation>>,
 }
 
 impl PlaneLink {
     /// A peer was heard, authenticated, at a new place. Under pressure the news is dropped: the next one is as good.
     pub fn roamed(&self, peer: PublicKey, endpoint: SocketAddr) {
         let _ = self.roamed.try_send((peer, endpoint));
+    }
+
+    /// Data plane, interface and firewall have taken in what was published; admins hear that their policy is in force.
+    pub fn applied(&self, published: &Published) {
+        self.in_force.send_replace(Some(published.segmentation.clone()));
     }
 
     /// How the data plane is; headquarters shows it in `hq status` and `node list`. Once a second is enough.

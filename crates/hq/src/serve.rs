@@ -118,6 +118,7 @@ impl Server {
         };
         let writer = Writer::start(store, context, keys.signing.clone()).await?;
         let (report, reports) = watch::channel(PlaneReport::default());
+        let (in_force, forces) = watch::channel(None);
         let (orders, order_queue) = mpsc::channel(64);
         let (roamed, roaming) = mpsc::channel(1024);
         let (departing, _) = watch::channel(BTreeMap::new());
@@ -133,6 +134,7 @@ impl Server {
             api: bound,
             since: random::now(),
             report: reports,
+            in_force: forces,
             orders,
             departing,
             listening: Mutex::new(BTreeMap::new()),
@@ -154,7 +156,7 @@ impl Server {
         for listener in listeners {
             tasks.spawn(Arc::clone(&api).serve(listener, stop.clone()));
         }
-        let link = PlaneLink { roamed, report };
+        let link = PlaneLink { roamed, report, in_force };
         Ok(Self {
             hq,
             published,

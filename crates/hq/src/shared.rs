@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use hanare_model::{PrivateKey, PublicKey, SigningKey, Timestamp};
+use hanare_model::{PrivateKey, PublicKey, Segmentation, SigningKey, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::lease::LeaseTerms;
@@ -15,6 +15,8 @@ use crate::store::writer::Writer;
 
 /// How long a revoked node that listens may take to say that it read the notice (`DESIGN`: acknowledged within a second).
 pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
+/// How long an admin waits for the firewall to follow a policy; it takes a fraction of a second.
+pub(crate) const FOLLOWING: Duration = Duration::from_secs(2);
 
 /// One running headquarters.
 pub(crate) struct Hq {
@@ -28,6 +30,8 @@ pub(crate) struct Hq {
     pub api: SocketAddr,
     pub since: Timestamp,
     pub report: watch::Receiver<PlaneReport>,
+    /// What the firewall was last seen to hold; `None` before the data plane stands.
+    pub in_force: watch::Receiver<Option<Segmentation>>,
     pub orders: mpsc::Sender<Order>,
     /// Revoked nodes that are still being told, until when.
     pub departing: watch::Sender<BTreeMap<PublicKey, Instant>>,

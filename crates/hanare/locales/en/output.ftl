@@ -111,6 +111,7 @@ policy-good = { $path } is a good policy with { $rules ->
    *[other] { $rules } rules
  }.
 policy-applied = The policy is in force.
+policy-pending = The policy is kept, but the firewall has not followed within 2 seconds. See `hanare hq status` and the log of `hanare hq serve`.
 policy-unchanged = This policy was in force already; nothing was changed.
 policy-default = No policy was applied: rooms reach headquarters and its networks, but not each other.
 ledger-exported = { $path } holds { $records ->
@@ -200,6 +201,8 @@ warning-name-not-found = Headquarters' name cannot be looked up.
     .fix = Check the name server of this network.
 warning-clock-wrong = This machine's clock is far from headquarters'.
     .fix = Switch on time synchronisation: timedatectl set-ntp true
+warning-kill-switch-unread = Nobody can tell whether the kill switch is closed.
+    .fix = Run `hanare status` as root.
 warning-not-confined = This kernel cannot confine the part of hanare that talks to the network.
     .fix = Use a kernel with Landlock and seccomp: Linux 5.13 or later, with landlock among its security modules (lsm=).
 warning-not-joined = This machine belongs to no room yet.

@@ -96,6 +96,7 @@ revoked-acknowledged = { $node } を失効させ、ノードも通知を確認�
 revoked-before = { $node } はすでに失効しています。何も変更していません。
 policy-good = { $path } は正しいポリシーです（ルール { $rules } 件）。
 policy-applied = ポリシーを適用しました。
+policy-pending = ポリシーは保存しましたが、2 秒以内にファイアウォールに反映されませんでした。`hanare hq status` と `hanare hq serve` のログを確認してください。
 policy-unchanged = このポリシーはすでに適用されています。何も変更していません。
 policy-default = ポリシーは適用されていません。部屋からは本社とそのネットワークに接続でき、部屋どうしは接続できません。
 ledger-exported = { $path } に { $records } 件の記録を、隣に署名を書き出しました。どこでも検証できるよう、この鍵を別の場所に保管してください: { $key }
@@ -173,6 +174,8 @@ warning-name-not-found = 本社サーバーの名前を解決できません。
     .fix = このネットワークの DNS サーバーを確認してください。
 warning-clock-wrong = このマシンの時計が本社と大きくずれています。
     .fix = 時刻の自動同期を有効にしてください: timedatectl set-ntp true
+warning-kill-switch-unread = キルスイッチが閉じているかどうかを確認できません。
+    .fix = root で `hanare status` を実行してください。
 warning-not-confined = このカーネルでは、hanare のネットワークと通信する部分を隔離できません。
     .fix = Landlock と seccomp のあるカーネルを使ってください（Linux 5.13 以降、起動パラメーターの lsm= に landlock を含める）。
 warning-not-joined = このマシンはまだ部屋に参加していません。

@@ -36,9 +36,12 @@ impl Command {
                 let text = input::text(&file)?;
                 parse(&text, &file)?;
                 let shown = context.ask(PolicyApply { text }).map_err(|failure| failure.in_file(&file))?;
-                let said = if shown.changed { "policy-applied" } else { "policy-unchanged" };
-                context.out.talk(said, &[]);
                 context.out.result("policy.apply", &shown, |_| String::new())?;
+                if !shown.in_force {
+                    context.out.warn("policy-pending", &[]);
+                    return Ok(Exit::Incomplete);
+                }
+                context.out.talk(if shown.changed { "policy-applied" } else { "policy-unchanged" }, &[]);
             }
             Self::Show => {
                 let shown = context.ask(PolicyShow {})?;

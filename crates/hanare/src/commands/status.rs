@@ -71,13 +71,13 @@ fn shown(status: &Status, voice: &Voice) -> String {
         State::Revoked => "state-revoked",
     };
     let kill_switch = match status.kill_switch {
-        KillSwitch::Closed => voice.say("kill-switch-closed"),
-        KillSwitch::Open => voice.say("kill-switch-open"),
-        KillSwitch::Unlocked => {
+        Some(KillSwitch::Closed) => voice.say("kill-switch-closed"),
+        Some(KillSwitch::Open) => voice.say("kill-switch-open"),
+        Some(KillSwitch::Unlocked) => {
             let until = times::tell_some(status.unlocked_until);
             voice.say_with("kill-switch-unlocked", &[("until", &until)])
         }
-        KillSwitch::Unknown => voice.say("kill-switch-unknown"),
+        None => voice.say("kill-switch-unknown"),
     };
     let text = |value: Option<String>| value.unwrap_or_default();
     let runs = matches!(status.state, State::Up | State::Degraded);

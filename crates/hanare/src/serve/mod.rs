@@ -93,6 +93,7 @@ async fn with_plane(
     let mut published = server.published();
     let first = published.borrow_and_update().clone();
     let plane = DataPlane::start(hands, server, &first, listen, context.guards).await?;
+    server.plane().applied(&first);
     let service =
         Service::new(plane.handle().clone(), Access::ReadOnly, Some(server.private_key()), hanare_host::MARK);
     uapi::spawn(socket, service)
@@ -128,6 +129,7 @@ async fn follow(
                 }
                 let next = published.borrow_and_update().clone();
                 plane.apply(hands, &current, &next).await?;
+                link.applied(&next);
                 current = next;
             }
             Some(Order::Rebuild(peer)) = orders.recv() => {

@@ -233,6 +233,8 @@ pub struct PolicyShown {
     pub applied_at: Option<Timestamp>,
     /// Whether this request changed anything.
     pub changed: bool,
+    /// Whether data plane and firewall have taken it in.
+    pub in_force: bool,
     /// What the firewall was told.
     pub segmentation: Segmentation,
 }

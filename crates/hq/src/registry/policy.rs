@@ -18,7 +18,13 @@ pub(super) fn apply(registry: &Registry, context: &Context, ask: PolicyApply) ->
     let segmentation = compile(&policy, &site);
     if let Some(row) = registry.policy.as_ref().filter(|row| row.text == ask.text) {
         let applied_at = Some(row.applied_at);
-        return Decision::answer(&PolicyShown { text: ask.text, applied_at, changed: false, segmentation });
+        return Decision::answer(&PolicyShown {
+            text: ask.text,
+            applied_at,
+            changed: false,
+            in_force: false,
+            segmentation,
+        });
     }
     let row = PolicyRow { text: ask.text.clone(), applied_at: context.now };
     let hash = hex::encode(digest(&SHA256, ask.text.as_bytes()));
@@ -34,7 +40,9 @@ pub(super) fn apply(registry: &Registry, context: &Context, ask: PolicyApply) ->
     let rules_fit = serde_json::to_string(&rules).is_ok_and(|text| text.len() < 32 * 1024);
     let data =
         json!({ "sha256": hash, "count": rules.len(), "rules": if rules_fit { rules } else { Vec::new() } });
-    let shown = PolicyShown { text: ask.text, applied_at: Some(context.now), changed: true, segmentation };
+    // Whether it is in force is known after the commit.
+    let applied_at = Some(context.now);
+    let shown = PolicyShown { text: ask.text, applied_at, changed: true, in_force: false, segmentation };
     Ok(Decision::answer(&shown)?
         .recorded(context, "policy.applied", "policy", data)
         .with(Change::Policy(row)))

@@ -120,11 +120,21 @@ async fn a_policy_is_applied_whole_or_not() {
     let error = admin.call(PolicyApply { text: rule("room:kofu/9") }).await.unwrap_err();
     let ClientError::Refused(Problem::Policy { line: 4, column: 6, .. }) = error else { panic!("{error:?}") };
     let mut published = server.published();
+    let started = std::time::Instant::now();
     let applied = admin.call(PolicyApply { text: rule("company:beta") }).await.unwrap();
-    assert!(applied.changed);
+    assert!(applied.changed && !applied.in_force, "nobody said that the firewall follows");
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "and an admin does not wait for ever");
     published.wait_for(|now| now.segmentation == applied.segmentation).await.unwrap();
     assert_ne!(applied.segmentation, closed);
-    assert!(!admin.call(PolicyApply { text: rule("company:beta") }).await.unwrap().changed);
+    let (link, follow) = (server.plane(), server.published());
+    let firewall = tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        link.applied(&follow.borrow());
+    });
+    let again = admin.call(PolicyApply { text: rule("company:beta") }).await.unwrap();
+    assert!(!again.changed && again.in_force, "answered when the firewall had followed");
+    assert!(firewall.is_finished());
+    assert!(admin.call(PolicyShow {}).await.unwrap().in_force);
     assert_eq!(admin.call(PolicyShow {}).await.unwrap().text, rule("company:beta"));
     server.stop().await;
 }

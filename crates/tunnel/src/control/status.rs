@@ -20,8 +20,8 @@ pub struct Status {
     pub room: Option<RoomId>,
     /// Headquarters' endpoints, the best first.
     pub hq: Vec<HqStatus>,
-    /// The kill switch.
-    pub kill_switch: KillSwitch,
+    /// The kill switch; `None` if it cannot be read (an ordinary user without a daemon to ask), with a warning that says so.
+    pub kill_switch: Option<KillSwitch>,
     /// When an unlock ends.
     pub unlocked_until: Option<Timestamp>,
     /// When the lease ends.
@@ -73,8 +73,6 @@ pub enum KillSwitch {
     Open,
     /// In force with a timed exception.
     Unlocked,
-    /// It cannot be read (an ordinary user without a daemon to ask); never counts as good.
-    Unknown,
 }
 
 /// Something a person should know; text and fix in English, to be translated by their code.
@@ -104,6 +102,8 @@ pub enum WarningCode {
     FirewallRestored,
     /// The resolvers that headquarters gave could not be set.
     ResolverNotSet,
+    /// Nobody can tell whether the kill switch is closed.
+    KillSwitchUnread,
     /// Headquarters' name cannot be looked up.
     NameNotFound,
     /// The machine's clock is far from headquarters'.
@@ -125,6 +125,7 @@ impl WarningCode {
             Self::NotEnrolled => "not-enrolled",
             Self::FirewallRestored => "firewall-restored",
             Self::ResolverNotSet => "resolver-not-set",
+            Self::KillSwitchUnread => "kill-switch-unread",
             Self::NameNotFound => "name-not-found",
             Self::ClockWrong => "clock-wrong",
             Self::NotConfined => "not-confined",
@@ -159,6 +160,9 @@ impl WarningCode {
                 "headquarters' name servers could not be set",
                 "see `hanare doctor` for what holds the resolver",
             ),
+            Self::KillSwitchUnread => {
+                ("nobody can tell whether the kill switch is closed", "run `hanare status` as root")
+            }
             Self::NameNotFound => {
                 ("headquarters' name cannot be looked up", "check this network's name server")
             }

@@ -40,10 +40,13 @@ pub fn offline_status(state: &Path) -> Result<Status, StateError> {
             Term::Over => warnings.push(WarningCode::LeaseOver.warning()),
         },
     }
+    if kill_switch.is_none() {
+        warnings.push(WarningCode::KillSwitchUnread.warning());
+    }
     let state = match kill_switch {
         _ if tombstone.is_some() => State::Revoked,
-        KillSwitch::Closed | KillSwitch::Unlocked => State::Locked,
-        KillSwitch::Open | KillSwitch::Unknown => State::Down,
+        Some(KillSwitch::Closed | KillSwitch::Unlocked) => State::Locked,
+        Some(KillSwitch::Open) | None => State::Down,
     };
     let endpoint = |endpoint: &hanare_model::Endpoint| HqStatus {
         endpoint: endpoint.to_string(),

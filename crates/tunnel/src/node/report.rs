@@ -7,15 +7,20 @@ use hanare_model::Timestamp;
 
 use super::daemon::{Daemon, own_clock};
 use super::term::Term;
-use crate::control::{HqStatus, KillSwitch, State, Status};
+use crate::control::{HqStatus, KillSwitch, State, Status, WarningCode};
 
 impl Daemon {
     pub(super) async fn report(&self) -> Status {
         let now = Instant::now();
         let kill_switch = self.hands.run(Client::kill_switch_state).await.ok();
         let (kill_switch, unlocked_until) = kill_switch_status(kill_switch, own_clock());
+        let unread = kill_switch.is_none().then_some(WarningCode::KillSwitchUnread);
+        let state = match self.one_word(now) {
+            State::Up if unread.is_some() => State::Degraded,
+            state => state,
+        };
         Status {
-            state: self.one_word(now),
+            state,
             interface: Some(self.interface.clone()),
             addresses: self.lease.addresses.iter().map(ipnet::IpNet::addr).collect(),
             node: Some(self.lease.node.clone()),
@@ -24,7 +29,7 @@ impl Daemon {
             kill_switch,
             unlocked_until,
             lease_until: Some(self.lease.expires_at),
-            warnings: self.warnings.iter().map(|code| code.warning()).collect(),
+            warnings: self.warnings.iter().copied().chain(unread).map(WarningCode::warning).collect(),
         }
     }
 
@@ -67,13 +72,13 @@ impl Daemon {
 pub(super) fn kill_switch_status(
     state: Option<KillSwitchState>,
     now: Timestamp,
-) -> (KillSwitch, Option<Timestamp>) {
+) -> (Option<KillSwitch>, Option<Timestamp>) {
     match state {
-        Some(KillSwitchState::Closed) => (KillSwitch::Closed, None),
-        Some(KillSwitchState::Open) => (KillSwitch::Open, None),
+        Some(KillSwitchState::Closed) => (Some(KillSwitch::Closed), None),
+        Some(KillSwitchState::Open) => (Some(KillSwitch::Open), None),
         Some(KillSwitchState::Unlocked { seconds, .. }) => {
-            (KillSwitch::Unlocked, Some(now.after(Duration::from_secs(seconds))))
+            (Some(KillSwitch::Unlocked), Some(now.after(Duration::from_secs(seconds))))
         }
-        None => (KillSwitch::Unknown, None),
+        None => (None, None),
     }
 }

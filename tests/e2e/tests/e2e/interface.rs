@@ -124,6 +124,11 @@ fn a_nodes_status_answers_as_promised() {
         let (program, host) = (deployment.program.clone(), pc.host.clone());
         let exit = |words: &[&str]| Ok::<_, hanare_lab::Error>(program.attempt(&host, words, "")?.code());
         assert_eq!(exit(&["status"])?, Some(1), "not enrolled");
+        // Who may not read the firewall is not told that it is closed, nor that it is open.
+        let may_nothing = format!("setpriv --bounding-set=-all {} --json status", program.path().display());
+        let blind = host.attempt(&may_nothing)?;
+        assert_eq!((blind.code(), &blind.json()?["kill_switch"]), (Some(1), &Value::Null), "{blind:?}");
+        assert!(blind.stdout.contains("kill-switch-unread"), "{blind:?}");
         let invite = deployment.hq.admin(&["invite", "kofu/306", "--kind", "endpoint"])?.stdout;
         let file = host.directory().join("invite");
         std::fs::write(&file, &invite).unwrap();

@@ -84,7 +84,12 @@ fn a_policy_opens_what_it_names_and_nothing_else() {
         assert!(bad.stderr.contains("policy.toml:6:"), "file, line and column: {}", bad.stderr);
         std::fs::write(&file, POLICY).unwrap();
         deployment.hq.admin(&["policy", "check", &path])?;
+        let address = b.node.socket(false, 9001)?;
+        let listener = b.host.within(move || std::net::TcpListener::bind(address))?.unwrap();
+        assert!(!a.host.connects(address)?, "closed until the policy says otherwise");
         deployment.hq.admin(&["policy", "apply", &path])?;
+        assert!(a.host.connects(address)?, "once `policy apply` has answered, the firewall has followed");
+        drop(listener);
         for ipv6 in [false, true] {
             assert_eq!(reaches(&a, &b, ipv6)?, (false, true), "the named port and not ping");
             assert_eq!(reaches(&b, &a, ipv6)?, (false, false), "not the other way");

@@ -48,7 +48,6 @@ const FULL: &[Step] = &[
     ("virtual time", virtual_time),
     ("end to end", end_to_end),
     ("erasing", erasing),
-    ("virtual machine", virtual_machine),
     ("fuzzing", fuzz::fuzz),
 ];
 const MACHINES: &[Step] = &[("virtual machines", virtual_machine)];
@@ -215,8 +214,9 @@ fn erasing(options: &Options) -> Outcome {
     outcome(&mut command)
 }
 
-/// The shipped command and its units on a kernel of their own: one power cut and one tear-down, or with `--vm` everything.
-fn virtual_machine(options: &Options) -> Outcome {
+/// The shipped command and its units on a kernel of their own. Not among what CI runs: building the guest and emulating it
+/// have not yet been brought to a bounded time.
+fn virtual_machine(_: &Options) -> Outcome {
     if let Err(error) = hanare_lab::install(hanare_lab::MACHINES) {
         return Outcome::Failed(error.to_string());
     }
@@ -228,9 +228,6 @@ fn virtual_machine(options: &Options) -> Outcome {
     command.args(["test", "--workspace", "--test", "vm", "--locked", "--no-fail-fast", "--"]);
     // Two guests at once would each be half as fast, and a second is promised.
     command.args(["--test-threads=1", "--show-output"]);
-    if options.vm {
-        command.env("HANARE_VM", "all");
-    }
     outcome(&mut command)
 }
 

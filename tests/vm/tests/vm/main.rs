@@ -1,6 +1,4 @@
 //! The work volume of kind `dm-crypt` on a real kernel, with a real power switch.
-//!
-//! `HANARE_VM=all` runs every way to power off; without it one orderly cycle and one power cut are proof enough.
 
 #![cfg(test)]
 

@@ -89,6 +89,8 @@ pub enum Refusal {
     Proof,
     /// The code told over the phone is missing or wrong.
     Code,
+    /// Too many wrong codes: the invite is closed ([`crate::invite::MAX_WRONG_CODES`]).
+    Blocked,
     /// The asked-for name is taken or not a name.
     Name,
     /// The request is not one of ours.

@@ -22,9 +22,11 @@
 //! Version and checksum keep their places in every later version, so that a newer invite is told from a damaged one.
 
 mod bytes;
+mod code;
 mod parts;
 pub mod text;
 
+pub use code::{MAX_WRONG_CODES, SheetCode};
 pub use parts::{InviteId, InviteSecret, SpkiPin};
 
 use crate::id::NodeName;

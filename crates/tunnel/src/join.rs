@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hanare_model::api::Refusal;
+use hanare_model::invite::SheetCode;
 use hanare_model::{CompanyId, Endpoint, Invite, NodeKind, NodeName, RoomId, Timestamp};
 use ipnet::IpNet;
 use serde::Serialize;
@@ -27,7 +28,7 @@ pub struct JoinOptions {
     /// The name to ask for, if the invite leaves it open.
     pub name: Option<NodeName>,
     /// The code told over the phone, if [`Invite::wants_code`].
-    pub code: Option<String>,
+    pub code: Option<SheetCode>,
 }
 
 /// What joining brought.
@@ -135,7 +136,8 @@ pub async fn join_async(options: &JoinOptions) -> Result<Joined, JoinError> {
             return Err(JoinError::AlreadyEnrolled { node: lease.node.clone() });
         }
     }
-    if options.invite.wants_code && options.code.is_none() {
+    // Whoever redeemed it before has told the code then.
+    if options.invite.wants_code && options.code.is_none() && stored.is_none() {
         return Err(JoinError::CodeWanted);
     }
     let keys = state.make_keys()?;
@@ -167,6 +169,7 @@ fn refusal_text(refusal: &Refusal) -> String {
         Refusal::Used => "another device redeemed it".to_owned(),
         Refusal::Proof => "the proof of the node's keys does not hold".to_owned(),
         Refusal::Code => "the code told over the phone is wrong".to_owned(),
+        Refusal::Blocked => "too many wrong codes have blocked it".to_owned(),
         Refusal::Name => "the node's name is taken or not a name".to_owned(),
         Refusal::Malformed => "it does not understand the request".to_owned(),
         Refusal::NotEnrolled => "this key belongs to no node".to_owned(),

@@ -101,12 +101,15 @@ cmd-hanare-room-remove = Remove a room that has no nodes
 
 cmd-hanare-invite = Make an invite that lets one PC or gateway join a room
     .long = Prints one line that begins with hanare1:. It works once, and until it expires. Pass it on like a password.
-    .example = hanare invite kofu/306 --kind endpoint --name pc-1 --expires 24h
+    .example =
+        hanare invite kofu/306 --kind endpoint --name pc-1 --expires 24h
+        hanare invite kofu/306 --kind gateway --sheet --qr > sheet.txt
     .room = The room, as OFFICE/ROOM
     .kind = endpoint: a PC; gateway: the room's router
     .name = The node's name [default: it chooses one itself]
     .expires = How long the invite is good: 30m, 24h, 7d [default: 24h]
     .qr = Draw a QR code as well
+    .sheet = For paper: `join` also asks for a code, which you tell by phone
 
 cmd-hanare-node = PCs, gateways and phones
     .example = hanare node list

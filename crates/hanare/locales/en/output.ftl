@@ -102,6 +102,7 @@ removed = Removed { $what }.
 room-added = Added the room { $room } with { $prefix }.
 room-unchanged = The room { $room } with { $prefix } was there already; nothing was changed.
 invite-once = This invite for { $room } works once, until { $until }. Pass it on like a password.
+invite-code = Tell this code by telephone, and do not put it on the sheet: { $code }. Five wrong codes block the invite.
 external-once = This is the only copy of the key of { $node }: headquarters has not kept it.
 revoked = { $node } is shut out. It did not confirm the notice (it may be switched off); it will read it when it comes back.
 revoked-acknowledged = { $node } is shut out and has confirmed the notice.

@@ -101,12 +101,15 @@ cmd-hanare-room-remove = ノードのない部屋を削除する
 
 cmd-hanare-invite = PC またはゲートウェイを 1 台だけ部屋に参加させる招待を作る
     .long = hanare1: で始まる 1 行を出力します。使えるのは 1 回だけで、期限があります。パスワードと同じように扱ってください。
-    .example = hanare invite kofu/306 --kind endpoint --name pc-1 --expires 24h
+    .example =
+        hanare invite kofu/306 --kind endpoint --name pc-1 --expires 24h
+        hanare invite kofu/306 --kind gateway --sheet --qr > sheet.txt
     .room = 部屋（オフィス/部屋 の形）
     .kind = endpoint（PC）または gateway（部屋のルーター）
     .name = ノードの名前 [省略時: ノード自身が決める]
     .expires = 招待の有効期間（30m、24h、7d など）[省略時: 24h]
     .qr = QR コードも表示する
+    .sheet = 紙で渡す招待にする。参加の時に、電話で伝えるコードも尋ねる
 
 cmd-hanare-node = PC、ゲートウェイ、スマートフォンの管理
     .example = hanare node list

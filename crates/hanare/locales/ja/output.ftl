@@ -90,6 +90,7 @@ removed = { $what }を削除しました。
 room-added = 部屋「{ $room }」を { $prefix } で登録しました。
 room-unchanged = 部屋「{ $room }」は { $prefix } ですでに登録されています。何も変更していません。
 invite-once = この { $room } への招待は { $until } まで、1 回だけ使えます。パスワードと同じように扱ってください。
+invite-code = このコードは電話で伝え、紙には書かないでください: { $code }（5 回間違えると招待は使えなくなります）
 external-once = { $node } の鍵はここにしかありません。本社サーバーには保存されていません。
 revoked = { $node } を失効させました。ノードからの確認はまだありません（電源が切れている可能性があります）。次に接続した時に通知されます。
 revoked-acknowledged = { $node } を失効させ、ノードも通知を確認しました。

@@ -24,6 +24,8 @@ pub(crate) struct Args {
     expires: Span,
     #[arg(long)]
     qr: bool,
+    #[arg(long)]
+    sheet: bool,
 }
 
 /// What an invite can make.
@@ -35,17 +37,17 @@ enum Kind {
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let Self { room, kind, name, expires, qr } = self;
+        let Self { room, kind, name, expires, qr, sheet } = self;
         let kind = match kind {
             Kind::Endpoint => NodeKind::Endpoint,
             Kind::Gateway => NodeKind::Gateway,
         };
-        let request = InviteMake { room, kind, name, expires_seconds: expires.0.as_secs() };
+        let request = InviteMake { room, kind, name, expires_seconds: expires.0.as_secs(), sheet };
         let invited = context.ask(request)?;
         let code = if qr && !context.out.json() { Some(code(&invited.text)?) } else { None };
         let document = json!({
             "invite": invited.text, "id": invited.id, "room": invited.room, "kind": invited.kind,
-            "name": invited.name, "expires_at": invited.expires_at,
+            "name": invited.name, "expires_at": invited.expires_at, "code": invited.code,
         });
         context.out.result("invite", &document, |_| match &code {
             Some(code) => format!("{}\n\n{code}", invited.text),
@@ -54,6 +56,10 @@ impl Args {
         context
             .out
             .talk("invite-once", &[("room", &invited.room), ("until", &times::tell(invited.expires_at))]);
+        // Beside the data: what is printed from standard output does not carry its own code.
+        if let Some(code) = invited.code.as_ref().filter(|_| !context.out.json()) {
+            context.out.warn("invite-code", &[("code", code)]);
+        }
         Ok(Exit::Good)
     }
 }

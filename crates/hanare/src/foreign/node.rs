@@ -62,6 +62,7 @@ fn join_refused(refusal: &Refusal) -> Failure {
         Refusal::Used => refused("invite-used"),
         Refusal::Proof => refused("invite-proof"),
         Refusal::Code => refused("invite-code"),
+        Refusal::Blocked => refused("invite-blocked"),
         Refusal::Name => refused("name-taken"),
         Refusal::Malformed => refused("hq-other-version"),
         Refusal::NotEnrolled => refused("not-enrolled"),

@@ -190,6 +190,8 @@ pub struct Invited {
     pub name: Option<NodeName>,
     /// Until when it may be redeemed.
     pub expires_at: Timestamp,
+    /// The code to be told over the phone, if it goes on a sheet; the only copy.
+    pub code: Option<String>,
 }
 
 impl std::fmt::Debug for Invited {

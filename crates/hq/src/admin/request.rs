@@ -115,6 +115,8 @@ requests! {
         name: Option<NodeName>,
         /// How long it may be redeemed, in seconds.
         expires_seconds: u64,
+        /// Whether it is printed on a sheet: then a code told over the phone is wanted as well.
+        sheet: bool,
     } -> answer::Invited;
     /// All nodes, also revoked ones.
     NodeList {} -> answer::Lists<answer::Node>;

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hanare_ledger::Entry;
 use hanare_model::api::{Granted, JoinRequest, PROOF_CONTEXT, Refusal};
-use hanare_model::invite::InviteSecret;
+use hanare_model::invite::{InviteSecret, SheetCode};
 use hanare_model::{PrivateKey, VerifyKey};
 use ring::hmac;
 use serde_json::json;
@@ -68,6 +68,7 @@ fn read(wireguard: &PrivateKey, peer: &Peer, body: &[u8]) -> Result<Joining, (&'
         public_key: request.public_key,
         signing_key,
         name: request.name.clone(),
+        code: request.code.as_deref().and_then(SheetCode::parse),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Redeeming an invite: one decision, the same answer for the same device, a refusal on the ledger for everybody else.
 
 use hanare_model::api::Refusal;
-use hanare_model::invite::InviteSecret;
+use hanare_model::invite::{InviteSecret, MAX_WRONG_CODES, SheetCode};
 use hanare_model::{NodeName, PresharedKey, PublicKey, Timestamp, VerifyKey};
 use serde_json::json;
 
@@ -18,6 +18,8 @@ pub(crate) struct Joining {
     pub public_key: PublicKey,
     pub signing_key: VerifyKey,
     pub name: Option<NodeName>,
+    /// What was told over the phone, if it is a code at all.
+    pub code: Option<SheetCode>,
 }
 
 /// What became of a join.
@@ -41,12 +43,39 @@ pub(super) fn join(registry: &Registry, context: &Context, joining: &Joining) ->
     }
     match &invite.redeemed_by {
         Some(key) => Ok(again(registry, context, joining, key)),
+        None if invite.wrong_codes >= MAX_WRONG_CODES => {
+            Ok(refused(context, joining, "blocked", Refusal::Blocked))
+        }
         None if invite.closed => Ok(refused(context, joining, "closed", Refusal::UnknownInvite)),
         None if context.now >= invite.expires_at => {
             Ok(refused(context, joining, "expired", Refusal::Expired { at: invite.expires_at }))
         }
-        None => first(registry, context, joining, invite),
+        None => match without_code(context, joining, invite) {
+            Some(refusal) => Ok(refusal),
+            None => first(registry, context, joining, invite),
+        },
     }
+}
+
+/// The refusal of a device that has the sheet but not its code. None at all is no guess, and is not counted.
+fn without_code(context: &Context, joining: &Joining, invite: &InviteRow) -> Option<Decision> {
+    let fingerprint = invite.code?;
+    let Some(code) = &joining.code else {
+        return Some(refused(context, joining, "no-code", Refusal::Code));
+    };
+    if code.matches(&joining.secret, &fingerprint) {
+        return None;
+    }
+    let wrong_codes = invite.wrong_codes.saturating_add(1);
+    let blocked = wrong_codes >= MAX_WRONG_CODES;
+    let refusal = if blocked { Refusal::Blocked } else { Refusal::Code };
+    let counted = InviteRow { wrong_codes, closed: blocked, ..invite.clone() };
+    let decision = refused(context, joining, "wrong-code", refusal).with(Change::Invite(counted));
+    Some(if blocked {
+        decision.recorded(context, "invite.blocked", &invite.id, json!({ "wrong_codes": wrong_codes }))
+    } else {
+        decision
+    })
 }
 
 /// The invite was redeemed: by this device, which only missed the answer, or by another one.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hanare_model::NodeKind;
-use hanare_model::invite::{Invite, InviteId, InviteSecret, MAX_ENDPOINTS, SpkiPin};
+use hanare_model::invite::{Invite, InviteId, InviteSecret, MAX_ENDPOINTS, SheetCode, SpkiPin};
 use serde_json::json;
 
 use super::rows::InviteRow;
@@ -42,10 +42,17 @@ pub(super) fn make(registry: &Registry, context: &Context, ask: InviteMake) -> R
     let bug = |text: String| Problem::Bug { text };
     let id = InviteId::from_bytes(*random::bytes().map_err(|error| bug(error.to_string()))?);
     let secret = InviteSecret::from_bytes(*random::bytes().map_err(|error| bug(error.to_string()))?);
+    let code = if ask.sheet {
+        Some(SheetCode::from_random(*random::bytes().map_err(|error| bug(error.to_string()))?))
+    } else {
+        None
+    };
     let expires_at = context.now.after(Duration::from_secs(ask.expires_seconds));
     let row = InviteRow {
         id: id.to_string(),
         fingerprint: secret.fingerprint(),
+        code: code.as_ref().map(|code| code.fingerprint(&secret)),
+        wrong_codes: 0,
         room: ask.room.clone(),
         kind: ask.kind,
         node: ask.name.clone(),
@@ -62,11 +69,20 @@ pub(super) fn make(registry: &Registry, context: &Context, ask: InviteMake) -> R
         expires_at,
         kind: ask.kind,
         name: ask.name.clone(),
-        wants_code: false,
+        wants_code: ask.sheet,
     };
     let text = invite.to_line().map_err(|error| bug(error.to_string()))?;
-    let invited =
-        Invited { id: row.id.clone(), text, room: ask.room, kind: ask.kind, name: ask.name, expires_at };
-    let data = json!({ "room": row.room, "kind": row.kind, "node": row.node, "expires_at": row.expires_at });
+    let invited = Invited {
+        id: row.id.clone(),
+        text,
+        room: ask.room,
+        kind: ask.kind,
+        name: ask.name,
+        expires_at,
+        code: code.map(|code| code.expose().to_string()),
+    };
+    let data = json!({
+        "room": row.room, "kind": row.kind, "node": row.node, "expires_at": row.expires_at, "sheet": ask.sheet,
+    });
     Ok(Decision::answer(&invited)?.recorded(context, "invite.made", &row.id, data).with(Change::Invite(row)))
 }

@@ -40,6 +40,10 @@ pub(crate) struct RoomRow {
 pub(crate) struct InviteRow {
     pub id: String,
     pub fingerprint: [u8; 32],
+    /// If it is printed on a sheet, the fingerprint of the code told over the phone.
+    pub code: Option<[u8; 32]>,
+    /// How often a wrong one was told.
+    pub wrong_codes: u32,
     pub room: RoomId,
     pub kind: NodeKind,
     pub node: Option<NodeName>,

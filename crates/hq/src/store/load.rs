@@ -133,12 +133,12 @@ fn room(row: &Columns) -> Result<Change, LoadError> {
 }
 
 fn invite(row: &Columns) -> Result<Change, LoadError> {
-    let text = row.text("fingerprint")?;
-    let mut fingerprint = [0; 32];
-    hex::decode_to_slice(&text, &mut fingerprint).map_err(|_| unreadable("fingerprint"))?;
+    let code = row.maybe_text("code")?;
     Ok(Change::Invite(InviteRow {
         id: row.text("id")?,
-        fingerprint,
+        fingerprint: fingerprint(&row.text("fingerprint")?, "fingerprint")?,
+        code: code.map(|text| fingerprint(&text, "code")).transpose()?,
+        wrong_codes: u32::try_from(row.number("wrong_codes")?).map_err(|_| unreadable("wrong_codes"))?,
         room: row.parse("room")?,
         kind: row.kind()?,
         node: row.maybe_parse("node")?,
@@ -147,6 +147,12 @@ fn invite(row: &Columns) -> Result<Change, LoadError> {
         redeemed_by: row.maybe_parse("redeemed_by")?,
         closed: row.0.try_get("closed")?,
     }))
+}
+
+fn fingerprint(text: &str, column: &str) -> Result<[u8; 32], LoadError> {
+    let mut fingerprint = [0; 32];
+    hex::decode_to_slice(text, &mut fingerprint).map_err(|_| unreadable(column))?;
+    Ok(fingerprint)
 }
 
 fn node(row: &Columns) -> Result<Change, LoadError> {

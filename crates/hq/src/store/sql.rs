@@ -16,12 +16,13 @@ pub(super) const PUT_ROOM: &str =
     "INSERT INTO room (id, office, company, prefix, slot, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
 pub(super) const DELETE_ROOM: &str = "DELETE FROM room WHERE id = $1";
 
-pub(super) const SELECT_INVITES: &str =
-    "SELECT id, fingerprint, room, kind, node, expires_at, created_at, redeemed_by, closed FROM invite";
+pub(super) const SELECT_INVITES: &str = "SELECT id, fingerprint, code, wrong_codes, room, kind, node, expires_at, created_at, redeemed_by, closed \
+     FROM invite";
 pub(super) const PUT_INVITE: &str = "INSERT INTO invite \
-     (id, fingerprint, room, kind, node, expires_at, created_at, redeemed_by, closed) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-     ON CONFLICT (id) DO UPDATE SET redeemed_by = excluded.redeemed_by, closed = excluded.closed";
+     (id, fingerprint, code, wrong_codes, room, kind, node, expires_at, created_at, redeemed_by, closed) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+     ON CONFLICT (id) DO UPDATE SET wrong_codes = excluded.wrong_codes, redeemed_by = excluded.redeemed_by, \
+     closed = excluded.closed";
 
 pub(super) const SELECT_NODES: &str = "SELECT public_key, signing_key, preshared_key, name, kind, company, room, \
      address4, address6, lan, enrolled_at, serial, issued_at, expires_at, lease_digest, endpoint, revoked_at, reason \

@@ -114,6 +114,7 @@ async fn of_a_thousand_devices_one_gets_the_invite_and_the_ledger_is_not_flooded
             public_key: PrivateKey::from_bytes(seed).public(),
             signing_key: VerifyKey::from_bytes(seed),
             name: None,
+            code: None,
         };
         let hq = std::sync::Arc::clone(&server.hq);
         tokio::spawn(async move { hq.writer.act("race", Act::Join(Box::new(joining))).await.unwrap() })

@@ -5,6 +5,7 @@ mod device;
 mod enrolment;
 mod holding;
 mod leaving;
+mod sheet;
 
 use std::path::PathBuf;
 
@@ -78,6 +79,7 @@ async fn invite(admin: &Client, room: &str, name: &str, seconds: u64) -> Invite 
         kind: hanare_model::NodeKind::Endpoint,
         name: Some(name.parse().unwrap()),
         expires_seconds: seconds,
+        sheet: false,
     };
     Invite::parse(&admin.call(ask).await.unwrap().text).unwrap()
 }

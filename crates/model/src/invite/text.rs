@@ -63,7 +63,7 @@ fn after_prefix(rest: &str) -> Result<&str, InviteError> {
 }
 
 /// Half-width, lower case, without blanks and hyphens.
-fn plain(input: &str) -> String {
+pub(super) fn plain(input: &str) -> String {
     let mut plain = String::with_capacity(input.len().min(MAX_SYMBOLS));
     let kept = input.chars().filter_map(half_width).take(MAX_SYMBOLS);
     plain.extend(kept.map(|c| c.to_ascii_lowercase()));

@@ -22,7 +22,7 @@ pub(super) async fn redeem(
         secret: options.invite.secret.expose_base64().to_string(),
         public_key: keys.wireguard.public(),
         name: options.invite.name.clone().or_else(|| options.name.clone()),
-        code: options.code.clone(),
+        code: options.code.as_ref().map(|code| code.expose().to_string()),
         proof: proof(keys, &hello.public_key, connection.exporter())?,
     };
     let granted: Granted = connection.post("/v1/join", &request).await?;

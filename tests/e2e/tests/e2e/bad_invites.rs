@@ -112,3 +112,53 @@ fn another_headquarters_at_the_same_address_is_refused() {
         Ok(())
     });
 }
+
+#[test]
+fn a_sheet_wants_the_code_that_was_told_and_five_wrong_ones_block_it() {
+    inside("bad_invites::a_sheet_wants_the_code_that_was_told_and_five_wrong_ones_block_it", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let pc = deployment.place("pc")?;
+        let (program, host) = (deployment.program.clone(), pc.host.clone());
+        let file = host.directory().join("sheet.txt");
+        let path = file.to_string_lossy().into_owned();
+        let sheet = |name: &str| -> hanare_lab::Result<String> {
+            let words = ["invite", "kofu/306", "--kind", "endpoint", "--sheet", "--name", name];
+            let invited = deployment.hq.ask(&words)?;
+            std::fs::write(&file, invited["invite"].as_str().unwrap()).unwrap();
+            Ok(invited["code"].as_str().unwrap().to_owned())
+        };
+        // What goes to the printer does not carry the code.
+        let words = ["invite", "kofu/306", "--kind", "endpoint", "--sheet"];
+        let printed = deployment.hq.admin(&words)?;
+        let is_code = |word: &&str| word.len() == 7 && word.chars().filter(char::is_ascii_digit).count() == 6;
+        let told = printed.stderr.split([' ', '.']).find(is_code).unwrap();
+        assert!(!printed.stdout.contains(told), "{printed:?}");
+
+        let code = sheet("lost")?;
+        let wrong = format!("{}{}", if code.starts_with('9') { '0' } else { '9' }, &code[1..]);
+        Refusal(3, "code-wanted").of(&program, &host, &["join", &path], "")?;
+        Refusal(3, "code-wanted").of(
+            &program,
+            &host,
+            &["join", "-"],
+            &std::fs::read_to_string(&file).unwrap(),
+        )?;
+        Refusal(3, "code-malformed").of(&program, &host, &["join", &path], "12345\n")?;
+        // Each is tried in both languages: two, and four wrong codes.
+        for _ in 0..2 {
+            Refusal(6, "invite-code").of(&program, &host, &["join", &path], &wrong)?;
+        }
+        for code in [&wrong, &code] {
+            Refusal(6, "invite-blocked").of(&program, &host, &["join", &path], code)?;
+        }
+        assert!(deployment.hq.ask(&["ledger", "list"])?.to_string().contains("invite.blocked"));
+
+        let code = sheet("pc")?;
+        let join =
+            |input: &str| Ok::<_, hanare_lab::Error>(program.attempt(&host, &["join", &path], input)?.code());
+        assert_eq!(join(&wrong)?, Some(6), "of another sheet");
+        assert_eq!(join(&code.replace('-', " "))?, Some(0));
+        assert_eq!(join("")?, Some(0), "the same device again needs no code");
+        Ok(())
+    });
+}

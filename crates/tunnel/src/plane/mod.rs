@@ -8,6 +8,7 @@ mod inbound;
 mod mss;
 mod outbound;
 mod shard;
+mod unreachable;
 
 use hanare_host::tun::Tun;
 use hanare_host::udp::Udp;

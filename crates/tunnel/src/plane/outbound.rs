@@ -9,6 +9,7 @@ use hanare_host::udp::{Family, MAX_TRAIN, Train, Udp};
 use hanare_wire::{Core, MIN_OUT, OVERHEAD, PeerIndex, Sent};
 
 use super::mss;
+use super::unreachable::Unreachable;
 
 /// Room for the datagrams of one super-packet and of one that is being formed.
 const QUEUE: usize = 192 * 1024;
@@ -23,6 +24,8 @@ const TRAINS: usize = 256;
 #[derive(Debug)]
 pub(super) struct Outbound {
     pub(super) buffer: ReadBuffer,
+    /// What is said to whoever sends where nobody is.
+    pub(super) unreachable: Unreachable,
     queue: Queue,
 }
 
@@ -76,9 +79,10 @@ impl Sources {
 }
 
 impl Outbound {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             buffer: ReadBuffer::default(),
+            unreachable: Unreachable::new(now),
             queue: Queue {
                 memory: vec![0; QUEUE].into_boxed_slice(),
                 filled: 0,
@@ -105,6 +109,7 @@ impl Outbound {
                 mss::clamp(packet, mtu);
                 destination(packet).and_then(|address| core.route(address))
             }) else {
+                self.unreachable.answer(packet, now);
                 return Ok(());
             };
             peer = Some(index);
@@ -251,7 +256,7 @@ mod tests {
     #[test]
     fn a_train_that_is_not_full_waits_for_the_packets_of_the_next_read() {
         let udp = Udp::bind_to((Ipv4Addr::LOCALHOST, 0).into(), None).unwrap();
-        let (mut outbound, mut sources) = (Outbound::new(), Sources::default());
+        let (mut outbound, mut sources) = (Outbound::new(Instant::now()), Sources::default());
         add(&mut outbound, &udp, 0..50);
         assert!(outbound.is_full());
         assert_eq!(outbound.flush_full(&udp, &mut sources), None);

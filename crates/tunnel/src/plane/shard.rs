@@ -67,7 +67,7 @@ impl Shard {
             udp: config.udp,
             clock,
             orders,
-            outbound: Outbound::new(),
+            outbound: Outbound::new(now),
             inbound: Inbound::new(),
             sources: Sources::default(),
             mtu,
@@ -202,7 +202,7 @@ impl Shard {
             }
         }
         self.flush();
-        Ok(())
+        self.outbound.unreachable.hand_over(&mut self.tun).map_err(|_| End::InterfaceRemoved)
     }
 
     fn flush(&mut self) {

@@ -145,6 +145,16 @@ fn without_the_internet_a_program_is_told_so_at_once() {
             assert_refused(&guest.host, at(text, 80), SOON);
             assert_refused(&room.gateway.host, at(text, 80), AT_ONCE);
         }
+        // Nor where nobody is: headquarters says so, to its own programs and to a room's.
+        for ipv6 in [false, true] {
+            let mut nobody = pc.node.socket(ipv6, 80)?;
+            nobody.set_ip(match nobody.ip() {
+                IpAddr::V4(ip) => std::net::Ipv4Addr::from(u32::from(ip) + 70).into(),
+                IpAddr::V6(ip) => std::net::Ipv6Addr::from(u128::from(ip) + 70).into(),
+            });
+            assert_refused(&deployment.hq.host, nobody, SOON);
+            assert_refused(&pc.host, nobody, SOON);
+        }
         Ok(())
     });
 }

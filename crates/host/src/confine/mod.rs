@@ -4,6 +4,7 @@
 //! A worker is confined in two steps: [`confine`] before it starts a thread, and [`close_doors`] once its sockets stand, before
 //! it reads the first byte that came from a network. From then on it has no socket but those that it was given.
 
+mod calls;
 mod landlock;
 mod seccomp;
 
@@ -59,7 +60,7 @@ impl Confinement {
 /// [`HostError::Io`] if a path cannot be granted or the kernel refuses what it knows; the caller must not go on.
 pub fn confine(grants: &Grants) -> Result<Confinement, HostError> {
     let landlock = landlock::restrict(grants)?;
-    let system_calls = seccomp::install(&seccomp::dangerous())?;
+    let system_calls = seccomp::install(&calls::dangerous())?;
     let confinement = Confinement { landlock, system_calls };
     if !confinement.is_whole() {
         tracing::warn!(?confinement, "this kernel cannot confine the worker");
@@ -73,5 +74,5 @@ pub fn confine(grants: &Grants) -> Result<Confinement, HostError> {
 /// # Errors
 /// [`HostError::Io`] if the kernel refuses; the caller must not go on.
 pub fn close_doors() -> Result<bool, HostError> {
-    seccomp::install(&seccomp::doors())
+    seccomp::install(&calls::doors())
 }

@@ -1,9 +1,10 @@
 //! What a worker in an attacker's hands tries past its host process.
 
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv6Addr, SocketAddr, TcpStream};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
@@ -39,12 +40,13 @@ pub(crate) fn begin(kind: &str) {
 
 /// The second step, then the attacks; what is granted goes on.
 pub(crate) fn try_everything(client: &Client, kind: &str) {
+    let tunnel = client.tunnel(1360, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 51820)), true).unwrap();
     if kind != "hq-loose" {
         assert!(confine::close_doors().unwrap());
         std::thread::spawn(|| assert!(std::fs::read("/etc/hosts").is_ok())).join().unwrap();
     }
     let mut text = String::new();
-    for (what, could) in attacks() {
+    for (what, could) in attacks(tunnel.tun.as_fd()) {
         text += if could { "could " } else { "could not " };
         text += what;
         text += "\n";
@@ -54,7 +56,7 @@ pub(crate) fn try_everything(client: &Client, kind: &str) {
     std::thread::sleep(Duration::from_mins(1));
 }
 
-fn attacks() -> Vec<(&'static str, bool)> {
+fn attacks(tun: BorrowedFd<'_>) -> Vec<(&'static str, bool)> {
     let append = |path: PathBuf| {
         let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
         file.and_then(|mut file| file.write_all(b"\n")).is_ok()
@@ -79,7 +81,84 @@ fn attacks() -> Vec<(&'static str, bool)> {
         ("stop the host process", rustix::process::test_kill_process(host).is_ok()),
         ("take a process over", seize(BYSTANDER.load(Ordering::Relaxed))),
         ("leave what it shares", unshare()),
+        ("write on a file by a newer call", attribute(&state().join("host.lock"))),
+        ("keep the tunnel's interface for good", keep(tun)),
+        ("take the terminal's keys", asks_terminal(tun)),
+        ("share memory with other programs of root", share()),
+        ("slow a process down", slow(BYSTANDER.load(Ordering::Relaxed))),
+        ("end a process by a file's signal", end_by_file(BYSTANDER.load(Ordering::Relaxed))),
     ]
+}
+
+/// `setxattrat(2)`, since Linux 6.13: an access list opens a file to everybody, and Landlock does not look at it.
+fn attribute(path: &Path) -> bool {
+    let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).unwrap();
+    let value = [0u64, 0u64];
+    // SAFETY: the strings end in zero and live through the call, as does the structure: no value, no flags.
+    let set = unsafe {
+        libc::syscall(
+            463,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            0u32,
+            c"user.hanare".as_ptr(),
+            &raw const value,
+            16usize,
+        )
+    };
+    set == 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS)
+}
+
+/// `TUNSETPERSIST` and `TUNSETOWNER`: the kernel asks whoever has the descriptor for no capability.
+fn keep(tun: BorrowedFd<'_>) -> bool {
+    let set = |request: libc::c_ulong, value: libc::c_ulong| {
+        // SAFETY: both take a number, and no memory changes hands.
+        unsafe { libc::ioctl(tun.as_raw_fd(), request, value) == 0 }
+    };
+    let (kept, given) = (set(0x4004_54CB, 1), set(0x4004_54CC, 1000));
+    if kept {
+        set(0x4004_54CB, 0);
+    }
+    kept || given
+}
+
+/// `TIOCSPGRP`, on a file that is no terminal: whether the kernel is asked at all.
+fn asks_terminal(file: BorrowedFd<'_>) -> bool {
+    let group: libc::pid_t = rustix::process::getpgrp().as_raw_nonzero().get();
+    // SAFETY: the call reads a number of this type.
+    let set = unsafe { libc::ioctl(file.as_raw_fd(), libc::TIOCSPGRP, &raw const group) };
+    set == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::EPERM)
+}
+
+fn share() -> bool {
+    // SAFETY: a segment of this process's own; nothing is mapped.
+    let segment = unsafe { libc::shmget(libc::IPC_PRIVATE, 4096, libc::IPC_CREAT | 0o600) };
+    // SAFETY: as above; removed again.
+    segment >= 0 && unsafe { libc::shmctl(segment, libc::IPC_RMID, std::ptr::null_mut()) } == 0
+}
+
+fn slow(process: i32) -> bool {
+    // SAFETY: plain numbers; the process is one that this test started.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, process.cast_unsigned(), 5) == 0 }
+}
+
+/// A file tells any process of its owner's user that it can be read, by whichever signal: SIGKILL too.
+fn end_by_file(process: i32) -> bool {
+    let (read, write) = rustix::pipe::pipe().unwrap();
+    let set = |command: i32, value: i32| {
+        // SAFETY: these commands take a number.
+        unsafe { libc::fcntl(read.as_raw_fd(), command, value) == 0 }
+    };
+    // F_SETSIG is 10 on every architecture of ours.
+    if !set(libc::F_SETOWN, process) || !set(10, libc::SIGKILL) || !set(libc::F_SETFL, libc::O_ASYNC) {
+        return false;
+    }
+    rustix::io::write(&write, b"!").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let mut status = 0;
+    // SAFETY: the kernel writes one number; the process is one that this test started.
+    let ended = unsafe { libc::waitpid(process, &raw mut status, libc::WNOHANG) };
+    ended == process && libc::WIFSIGNALED(status)
 }
 
 fn seize(process: i32) -> bool {

@@ -6,6 +6,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -21,9 +22,9 @@ use crate::error::HostError;
 const PIECE: usize = 32 * 1024;
 /// The longest document: a segmentation of 10,000 rooms stays below it.
 const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
-/// How long the rest of a document, or room for it, may take on a non-blocking socket: a host process must not be held by
-/// its worker.
-const PATIENCE: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 10, tv_nsec: 0 };
+/// How long the whole rest of a document may take, or room for one of its pieces on a non-blocking socket: a host process
+/// must not be held by its worker.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Descriptors that may travel with one document.
 pub(crate) const MAX_FDS: usize = 8;
 
@@ -73,7 +74,7 @@ fn send_piece(
         match sendmsg(socket, &slices, &mut control, SendFlags::NOSIGNAL) {
             Ok(_) => return Ok(()),
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait(socket, rustix::event::PollFlags::OUT)?,
+            Err(Errno::AGAIN) => wait(socket, rustix::event::PollFlags::OUT, PATIENCE)?,
             Err(Errno::PIPE | Errno::CONNRESET) => return Err(HostError::Gone),
             Err(error) => return Err(HostError::io("sending a message", &error.into())),
         }
@@ -82,10 +83,24 @@ fn send_piece(
 
 /// Receives one document, waiting for it. `Err(Gone)` when the other side closed.
 pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> Result<(T, Vec<OwnedFd>), HostError> {
+    receive_within(socket, PATIENCE)
+}
+
+/// `patience` counts from the first piece: a worker that sends piece after piece, however small, holds nobody for longer.
+fn receive_within<T: DeserializeOwned>(
+    socket: BorrowedFd<'_>,
+    patience: Duration,
+) -> Result<(T, Vec<OwnedFd>), HostError> {
     let mut text = Vec::new();
     let mut buffer = vec![0u8; PIECE + 1];
+    let mut until: Option<Instant> = None;
     loop {
-        let (length, fds) = receive_piece(socket, &mut buffer)?;
+        let left = until.map_or(patience, |until| until.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            return Err(HostError::refused("receive", "the rest of the message does not come"));
+        }
+        let (length, fds) = receive_piece(socket, &mut buffer, left)?;
+        until.get_or_insert_with(|| Instant::now() + patience);
         let (more, piece) = match buffer.get(..length).and_then(<[u8]>::split_first) {
             Some((more, piece)) => (*more, piece),
             None => return Err(HostError::Gone),
@@ -102,7 +117,11 @@ pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> Result<(T,
     }
 }
 
-fn receive_piece(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Vec<OwnedFd>), HostError> {
+fn receive_piece(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    patience: Duration,
+) -> Result<(usize, Vec<OwnedFd>), HostError> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     loop {
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -120,7 +139,7 @@ fn receive_piece(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<(usize, Ve
                 return Ok((message.bytes, fds));
             }
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait(socket, rustix::event::PollFlags::IN)?,
+            Err(Errno::AGAIN) => wait(socket, rustix::event::PollFlags::IN, patience)?,
             Err(Errno::CONNRESET) => return Err(HostError::Gone),
             Err(error) => return Err(HostError::io("receiving a message", &error.into())),
         }
@@ -138,9 +157,14 @@ pub(crate) fn waits(socket: BorrowedFd<'_>) -> Result<bool, HostError> {
     }
 }
 
-fn wait(socket: BorrowedFd<'_>, flags: rustix::event::PollFlags) -> Result<(), HostError> {
+fn wait(
+    socket: BorrowedFd<'_>,
+    flags: rustix::event::PollFlags,
+    patience: Duration,
+) -> Result<(), HostError> {
     let mut fds = [rustix::event::PollFd::new(&socket, flags)];
-    match rustix::event::poll(&mut fds, Some(&PATIENCE)) {
+    let patience = rustix::event::Timespec::try_from(patience).ok();
+    match rustix::event::poll(&mut fds, patience.as_ref()) {
         Ok(0) => Err(HostError::Gone),
         Ok(_) | Err(Errno::INTR) => Ok(()),
         Err(error) => Err(HostError::io("waiting for a message", &error.into())),
@@ -182,6 +206,28 @@ mod tests {
         assert_eq!(fds.len(), 2);
         drop(fds);
         assert_eq!(receive::<String>(right.as_fd()).unwrap_err(), HostError::Gone);
+    }
+
+    #[test]
+    fn a_message_without_end_holds_nobody() {
+        let (left, right) = pair().unwrap();
+        rustix::io::ioctl_fionbio(&right, true).unwrap();
+        let sender = std::thread::spawn(move || {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_secs(5) {
+                // Nothing, and more of it follows.
+                if rustix::net::send(&left, b"\x01", SendFlags::NOSIGNAL).is_err() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let began = Instant::now();
+        let refused = receive_within::<String>(right.as_fd(), Duration::from_millis(200)).unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(matches!(refused, HostError::Refused { .. } | HostError::Gone), "{refused:?}");
+        drop(right);
+        sender.join().unwrap();
     }
 
     #[test]

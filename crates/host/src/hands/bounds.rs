@@ -2,7 +2,7 @@
 //! start. Nothing a hijacked worker says widens it.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use hanare_model::{Endpoint, Lease, NodeKind, Segmentation, Signed};
 use ipnet::IpNet;
@@ -171,7 +171,7 @@ fn within(verb: &str, asked: &[IpNet], allowed: impl Fn(&IpNet) -> bool) -> Resu
 fn endpoint(verb: &str, known: &[Endpoint], to: SocketAddr) -> Result<(), HostError> {
     let named = known.iter().any(|endpoint| match endpoint.address() {
         Some(address) => address == to,
-        None => endpoint.port() == to.port() && !to.ip().is_multicast() && !to.ip().is_unspecified(),
+        None => endpoint.port() == to.port() && is_another_machine(to.ip()),
     });
     if named {
         return Ok(());
@@ -179,6 +179,41 @@ fn endpoint(verb: &str, known: &[Endpoint], to: SocketAddr) -> Result<(), HostEr
     Err(HostError::refused(verb, format!("{to} is not headquarters'")))
 }
 
+/// An IPv6 address may hold an IPv4 one, and is that one then.
+fn is_another_machine(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    let is_broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !ip.is_loopback() && !ip.is_multicast() && !ip.is_unspecified() && !is_broadcast
+}
+
 fn literal(endpoints: &[Endpoint]) -> impl Iterator<Item = SocketAddr> {
     endpoints.iter().filter_map(Endpoint::address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_never_leads_to_this_machine_or_to_everybody() {
+        let known: Vec<Endpoint> = vec!["hq.example:443".parse().unwrap()];
+        let asked = |text: &str| endpoint("api-socket", &known, text.parse().unwrap());
+        assert!(asked("198.51.100.1:443").is_ok() && asked("[2001:db8::1]:443").is_ok());
+        for text in [
+            "198.51.100.1:444",
+            "127.0.0.1:443",
+            "127.9.9.9:443",
+            "[::1]:443",
+            "[::ffff:127.0.0.1]:443",
+            "0.0.0.0:443",
+            "[::]:443",
+            "[::ffff:0.0.0.0]:443",
+            "255.255.255.255:443",
+            "224.0.0.1:443",
+            "[ff02::1]:443",
+            "[::ffff:224.0.0.1]:443",
+        ] {
+            assert!(asked(text).is_err(), "{text}");
+        }
+    }
 }

@@ -129,7 +129,13 @@ fn input(rules: &mut Transaction, policy: &Policy) {
     for (from, to) in [(67, 68), (547, 546)] {
         rule(rules, INET, "input", udp_pair(from, to));
     }
-    rule(rules, INET, "input", neighbour(&["nd-router-advert", "nd-neighbor-solicit", "nd-neighbor-advert"]));
+    let mut from_router = neighbour(&["nd-router-advert"]);
+    if let Some(lan) = &policy.lan {
+        // In its room a gateway is the router: nobody there shows it another way.
+        from_router.insert(0, differs(meta("iifname"), json!(lan.interface)));
+    }
+    rule(rules, INET, "input", from_router);
+    rule(rules, INET, "input", neighbour(&["nd-neighbor-solicit", "nd-neighbor-advert"]));
     let too_big = |protocol: &str, kind: &str| vec![equal(field(protocol, "type"), json!(kind)), accept()];
     rule(rules, INET, "input", too_big("icmp", "destination-unreachable"));
     rule(rules, INET, "input", too_big("icmpv6", "packet-too-big"));

@@ -12,6 +12,7 @@ mod enrolment;
 mod external;
 mod flood;
 mod gateway;
+mod gateway_intruders;
 mod gateway_leaks;
 mod interface;
 mod interop;

@@ -6,7 +6,7 @@ use super::super::policy::{Lan, Policy};
 use super::{FORWARDED, INET, chain, peer, rule};
 use crate::nft::Transaction;
 use crate::nft::rule::{
-    accept, any_of, counter, differs, equal, family_name, field, meta, prefix, reject, set_mark,
+    accept, any_of, counter, differs, direction, equal, family_name, field, meta, prefix, reject, set_mark,
 };
 
 pub(super) fn forward(rules: &mut Transaction, policy: &Policy) {
@@ -41,6 +41,9 @@ pub(super) fn forward(rules: &mut Transaction, policy: &Policy) {
                 differs(meta("oifname"), room.clone()),
                 equal(field(ip, "saddr"), any_of(own.clone())),
                 peer(set, v6, "daddr", protocol, "dport"),
+                // The room asks, and headquarters' address answers: whoever takes that address starts nothing towards the room,
+                // and gets no answer from it.
+                direction(false),
                 accept(),
             ];
             rule(rules, INET, "forward", out);
@@ -49,6 +52,7 @@ pub(super) fn forward(rules: &mut Transaction, policy: &Policy) {
                 differs(meta("iifname"), room.clone()),
                 equal(field(ip, "daddr"), any_of(own.clone())),
                 peer(set, v6, "saddr", protocol, "sport"),
+                direction(true),
                 set_mark(FORWARDED),
                 accept(),
             ];

@@ -137,9 +137,15 @@ pub fn restore(state: &Path) -> Result<bool, HostError> {
     }
     // A `leave` at the same time comes before or after, and is not undone.
     let _turn = turn(state)?;
-    match policy::load(state)? {
-        Some(policy) => KillSwitch::apply_new(state, policy).map(|_| true),
-        None => Ok(false),
+    match policy::load(state) {
+        Ok(Some(policy)) => KillSwitch::apply_new(state, policy).map(|_| true),
+        Ok(None) => Ok(false),
+        Err(error) => {
+            // A broken file says that it was closed, not for whom: for everybody, until `up` writes it anew.
+            let nobody = Policy { interface: "hn0".to_owned(), ..Policy::default() };
+            KillSwitch::apply_new(state, nobody)?;
+            Err(error)
+        }
     }
 }
 

@@ -222,6 +222,26 @@ fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
 }
 
 #[test]
+fn a_broken_file_closes_everything_at_boot() {
+    inside("kill_switch::a_broken_file_closes_everything_at_boot", false, || {
+        let outside = Peer::new();
+        outside.wire("eth0", "eth0");
+        let state = tempfile::tempdir().unwrap();
+        drop(KillSwitch::engage(state.path(), policy()).unwrap());
+        for broken in ["", "{\"interface\":", "\0\0\0"] {
+            run("nft flush ruleset");
+            assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Open, "a reboot");
+            std::fs::write(kill_switch::policy::path(state.path()), broken).unwrap();
+            assert!(kill_switch::restore(state.path()).is_err(), "somebody must hear of it");
+            assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed, "{broken:?}");
+            assert!(udp("192.0.2.2:51820", Some(MARK), None).is_err());
+        }
+        drop(KillSwitch::engage(state.path(), policy()).unwrap());
+        assert!(udp("192.0.2.2:51820", Some(MARK), None).is_ok(), "`up` writes it anew");
+    });
+}
+
+#[test]
 fn a_gateway_forwards_the_rooms_own_wireguard_and_nothing_else() {
     inside("kill_switch::a_gateway_forwards_the_rooms_own_wireguard_and_nothing_else", false, || {
         let outside = Peer::new();

@@ -15,12 +15,8 @@ impl Daemon {
         let kill_switch = self.hands.run(Client::kill_switch_state).await.ok();
         let (kill_switch, unlocked_until) = kill_switch_status(kill_switch, own_clock());
         let unread = kill_switch.is_none().then_some(WarningCode::KillSwitchUnread);
-        let state = match self.one_word(now) {
-            State::Up if unread.is_some() => State::Degraded,
-            state => state,
-        };
         Status {
-            state,
+            state: self.one_word(now, unread.is_none()),
             interface: Some(self.interface.clone()),
             addresses: self.lease.addresses.iter().map(ipnet::IpNet::addr).collect(),
             node: Some(self.lease.node.clone()),
@@ -33,11 +29,11 @@ impl Daemon {
         }
     }
 
-    fn one_word(&self, now: Instant) -> State {
+    fn one_word(&self, now: Instant, is_kill_switch_read: bool) -> State {
         let in_term = matches!(self.term(), Term::Fresh | Term::Due);
         if self.revoked.is_some() {
             State::Revoked
-        } else if self.health.is_up(now) && in_term {
+        } else if self.health.is_up(now) && in_term && is_kill_switch_read {
             State::Up
         } else {
             State::Degraded

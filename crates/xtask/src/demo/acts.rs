@@ -96,8 +96,8 @@ fn end_the_day(program: &Program, pc: &Host) -> Result<Wipe> {
     let work = format!("for n in 1 2 3 4 5; do head -c 1000000 /dev/urandom > {volume}/report-$n; done");
     pc.run("sh", ["-c", &work], "", Duration::from_secs(20))?.must()?;
     let ended = program.attempt(pc, &["--json", "wipe", "run", "--yes"], "")?.json()?;
-    let verdict = ended["verdict"].as_str().unwrap_or("none").to_owned();
-    Ok(Wipe { verdict, remnants: ended["verified"]["remnants"].as_u64() })
+    let verdict = ended.get("verdict").and_then(|verdict| verdict.as_str()).unwrap_or("none").to_owned();
+    Ok(Wipe { verdict, remnants: ended.pointer("/verified/remnants").and_then(|count| count.as_u64()) })
 }
 
 fn open_headquarters(stage: &Stage, program: &Program) -> Result<Headquarters> {

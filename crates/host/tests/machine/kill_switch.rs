@@ -242,6 +242,35 @@ fn a_broken_file_closes_everything_at_boot() {
 }
 
 #[test]
+fn nobody_in_the_room_shows_its_gateway_another_way() {
+    inside("kill_switch::nobody_in_the_room_shows_its_gateway_another_way", false, || {
+        let room = Peer::new();
+        run(&format!("ip link add lan0 type veth peer name eth0 netns {}", room.tid));
+        run("echo 2 > /proc/sys/net/ipv6/conf/lan0/accept_ra; ip link set lan0 up");
+        room.run(|| run("ip link set eth0 up"));
+        let advertise = || {
+            let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)).unwrap();
+            socket.bind_device(Some(b"eth0")).unwrap();
+            socket.set_multicast_hops_v6(255).unwrap();
+            // RFC 4861, 4.2: a router for half an hour. The kernel adds the checksum.
+            let router = [134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+            socket.send_to(&router, &"[ff02::1]:0".parse::<SocketAddr>().unwrap().into()).is_ok()
+        };
+        let default = || run("ip -6 route show default").contains("lan0");
+        eventually("without the guard the room is believed", || room.run(advertise) && default());
+        run("ip -6 route flush default");
+        let lan = kill_switch::Lan { interface: "lan0".to_owned(), prefixes: Vec::new() };
+        let state = tempfile::tempdir().unwrap();
+        let _switch = KillSwitch::engage(state.path(), Policy { lan: Some(lan), ..policy() }).unwrap();
+        for _ in 0..5 {
+            assert!(room.run(advertise));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(!default());
+    });
+}
+
+#[test]
 fn a_gateway_forwards_the_rooms_own_wireguard_and_nothing_else() {
     inside("kill_switch::a_gateway_forwards_the_rooms_own_wireguard_and_nothing_else", false, || {
         let outside = Peer::new();

@@ -11,6 +11,7 @@ pub mod kernel_keys;
 pub mod kill_switch;
 pub mod loops;
 pub mod marked;
+pub mod memory;
 pub mod mounts;
 pub mod netlink;
 pub mod nft;

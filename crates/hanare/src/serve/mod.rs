@@ -101,6 +101,7 @@ async fn with_plane(
     let status =
         context.out.voice().say_with("hq-ready", &[("interface", &interface), ("port", &listen.port())]);
     hands.run(move |hands| hands.ready(&status)).await.map_err(foreign::host_error)?;
+    hanare_host::memory::forget_start();
     let orders = server.take_orders();
     let ended = follow(server, &plane, hands, notices, published, orders).await;
     plane.stop().await;

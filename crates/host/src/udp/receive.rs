@@ -9,8 +9,8 @@ use super::socket::Socket;
 
 /// A GRO train is an IP packet at most.
 const TRAIN: usize = 65_536;
-/// Trains per call at most (`quinn_udp::BATCH_SIZE`). Only what the kernel fills becomes resident.
-const TRAINS: usize = 32;
+/// Trains per call at most. Only what the kernel fills becomes resident, but a burst of full trains fills it all.
+const TRAINS: usize = 16;
 
 /// Room for one receive call; made once.
 #[derive(Debug)]

@@ -95,6 +95,7 @@ impl Daemon {
         tokio::spawn(server::serve(control, commands));
         let line = daemon.line();
         daemon.hands.run(move |hands| hands.ready(&line)).await?;
+        hanare_host::memory::forget_start();
         Ok(daemon)
     }
 

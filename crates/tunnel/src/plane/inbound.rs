@@ -15,7 +15,7 @@ const BATCH: usize = 160 * 1024;
 /// Trains asked for where each is long: more would only make what comes after them wait.
 const FEW: usize = 2;
 /// Trains asked for where each is a datagram or two: no receive offload below us.
-const MANY: usize = 32;
+const MANY: usize = 16;
 /// Datagrams per train from which on a few trains are enough.
 const LONG: usize = 8;
 /// Small packets that are handed over before their receiver gets a turn on a busy core: a socket's default buffer holds

@@ -24,7 +24,7 @@ fn ending(id: u8) -> Ending {
         method: Method::CryptographicErase,
         lost: 0,
         volume: Some(VolumeEnd { key_destroyed: true, seconds: 0.125 }),
-        verified: Verified { reread_bytes: 1 << 20, remnants: 0 },
+        verified: Verified { reread_bytes: 1 << 20, remnants: 0, sampled: false },
         sealed: 0,
     };
     Ending {

@@ -102,6 +102,9 @@ pub struct Verified {
     pub reread_bytes: u64,
     /// Canaries and recorded blocks that were found again.
     pub remnants: u64,
+    /// Whether only a sample of the data's blocks was read back, not all that were recorded.
+    #[serde(default)]
+    pub sampled: bool,
 }
 
 /// What came of a wipe, as its receipt and `--json` show it.
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_remnant_or_a_living_key_is_a_fail_and_anything_left_out_is_partial() {
-        let clean = Verified { reread_bytes: 1, remnants: 0 };
+        let clean = Verified { reread_bytes: 1, ..Verified::default() };
         let mut skipped = Tally::default();
         assert_eq!(judge(clean, None, &skipped), Verdict::Pass);
         skipped.add(SkipKind::NotEvaluated, "no-raw-device", 1);

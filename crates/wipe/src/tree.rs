@@ -80,8 +80,9 @@ pub fn resume(
         match Root::again(&path, identity) {
             Again::Same(root) => {
                 root.hold()?;
-                // What had been recorded of names that are gone died with the interrupted run.
-                skipped.add(SkipKind::NotEvaluated, "interrupted", u64::from(pending.was_removing()));
+                // What had been recorded died with the interrupted run: of names that are gone, and of contents that were
+                // overwritten, which look like nothing now. What this run sees is not all that there was.
+                skipped.add(SkipKind::NotEvaluated, "interrupted", 1);
                 roots.push(root);
             }
             Again::Gone(place) if pending.was_removing() => {
@@ -106,7 +107,7 @@ fn run(
     let started = Instant::now();
     // The marker stays after a failure: contents may be overwritten by then, and a resume goes on.
     let erased = erase(roots, gone, &mut pending).map_err(TreeError::Diary)?;
-    let Erased { files, bytes, mut skipped, verified, verifying } = erased;
+    let Erased { files, bytes, mut skipped, verified, verifying, media } = erased;
     skipped.merge(before);
     let (seen, seen_bytes) = pending.seen();
     skipped.merge_most(&Tally::from_skipped(seen));
@@ -132,7 +133,7 @@ fn run(
         outcome: outcome.clone(),
         volume: None,
         policy: None,
-        media: Vec::new(),
+        media: media.into_iter().collect(),
     };
     let receipt = receipts.write(&ending)?;
     pending.finish()?;

@@ -69,6 +69,7 @@ receipt-other-keys = There are receipts of { $count ->
    *[other] { $count } other keys
 } of this machine (shown with --json).
 receipt-verified = { $bytes } read again, remnants: { $remnants }
+receipt-verified-sampled = { $bytes } read again (a sample), remnants: { $remnants }
 receipt-key-destroyed = gone after { $seconds } s
 receipt-key-alive = still there (after { $seconds } s)
 receipt-unsigned = there is no signature (FILE.sig) beside it.

@@ -66,6 +66,7 @@ receipt-needs-key = 署名は整っていますが、どのマシンのものか
 receipt-fault = 警告: { $fault }
 receipt-other-keys = ほかに、このマシンの以前の鍵による記録が { $count } 組あります（--json に表示）。
 receipt-verified = { $bytes } を読み直し、残存 { $remnants } 件
+receipt-verified-sampled = { $bytes } を抜き取りで読み直し、残存 { $remnants } 件
 receipt-key-destroyed = 消滅（{ $seconds } 秒）
 receipt-key-alive = 残っている（{ $seconds } 秒後）
 receipt-unsigned = 署名ファイル（FILE.sig）がありません。

@@ -64,14 +64,58 @@ impl BlockDevice {
         if depth == 0 || uuid.starts_with("CRYPT-") {
             return false;
         }
-        let below = std::fs::read_dir(disk.join("slaves")).into_iter().flatten().flatten();
-        let mut below = below.filter_map(|entry| {
+        let solid = self.rotates() == Some(false);
+        (self.is_hardware() && solid) || self.below().any(|device| device.ends_on_flash(depth - 1))
+    }
+
+    /// The devices that this one is made of: none, if it is a disk.
+    fn below(&self) -> impl Iterator<Item = Self> {
+        let below = std::fs::read_dir(self.disk().join("slaves")).into_iter().flatten().flatten();
+        below.filter_map(|entry| {
             let directory = std::fs::canonicalize(entry.path()).ok()?;
             Some(Self { number: 0, directory })
-        });
-        let physical = disk.join("device").exists();
-        let solid = self.queue("rotational") == Some(0);
-        (physical && solid) || below.any(|device| device.ends_on_flash(depth - 1))
+        })
+    }
+
+    /// The whole disks that this device ends on.
+    #[must_use]
+    pub fn disks(&self) -> Vec<Self> {
+        let mut found = Vec::new();
+        self.add_disks(DEPTH, &mut found);
+        found
+    }
+
+    fn add_disks(&self, depth: usize, found: &mut Vec<Self>) {
+        let before = found.len();
+        if depth > 0 {
+            self.below().for_each(|device| device.add_disks(depth - 1, found));
+        }
+        if found.len() == before {
+            let disk = Self { number: 0, directory: self.disk().to_owned() };
+            if !found.contains(&disk) {
+                found.push(disk);
+            }
+        }
+    }
+
+    /// The maker's name for the disk.
+    #[must_use]
+    pub fn model(&self) -> Option<String> {
+        let text = std::fs::read_to_string(self.disk().join("device/model")).ok()?;
+        let model = text.trim();
+        (!model.is_empty()).then(|| model.to_owned())
+    }
+
+    /// Whether there is hardware, or a virtual machine's idea of it, right behind the disk.
+    #[must_use]
+    pub fn is_hardware(&self) -> bool {
+        self.disk().join("device").exists()
+    }
+
+    /// Whether the disk says that it rotates; `None` if it does not say.
+    #[must_use]
+    pub fn rotates(&self) -> Option<bool> {
+        self.queue("rotational").map(|value| value != 0)
     }
 
     /// Opens the device itself for reading, past the page cache, which may hold what the device no longer does.

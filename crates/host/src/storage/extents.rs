@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "rustix has no FS_IOC_FIEMAP")]
 
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
 use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
@@ -66,8 +67,22 @@ const FIEMAP: Opcode = opcode::read_write::<Header>(b'f', 11);
 /// What the system says; `EOPNOTSUPP` where the file system cannot tell.
 pub fn extents<Fd: AsFd>(file: Fd, limit: usize) -> io::Result<Vec<Extent>> {
     let mut found = Vec::new();
+    each_extent(file, |extent| {
+        if found.len() < limit {
+            found.push(extent);
+        }
+        if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(found)
+}
+
+/// Shows `each` the extents of an open file or directory, in order, all of them unless it breaks off.
+///
+/// # Errors
+/// As [`extents`].
+pub fn each_extent<Fd: AsFd>(file: Fd, mut each: impl FnMut(Extent) -> ControlFlow<()>) -> io::Result<()> {
     let mut start = 0;
-    while found.len() < limit {
+    loop {
         let count = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
         let header = Header { start, length: u64::MAX - start, count, ..Header::default() };
         let mut request = Request { header, extents: [Mapped::default(); AT_ONCE] };
@@ -75,22 +90,28 @@ pub fn extents<Fd: AsFd>(file: Fd, limit: usize) -> io::Result<Vec<Extent>> {
         // as `fm_extent_count` says: `Request` has that layout, and room for as many.
         unsafe { ioctl(&file, Updater::<FIEMAP, Request>::new(&mut request)) }?;
         let mapped = usize::try_from(request.header.mapped).unwrap_or(AT_ONCE).min(AT_ONCE);
-        let Some(last) = request.extents.iter().take(mapped).next_back() else { break };
-        start = last.logical.saturating_add(last.length);
-        let is_last = last.flags & LAST != 0;
-        found.extend(request.extents.iter().take(mapped).map(|extent| Extent {
-            logical: extent.logical,
-            physical: extent.physical,
-            length: extent.length,
-            shared: extent.flags & SHARED != 0,
-            plain: extent.flags & NOT_PLAIN == 0,
-        }));
-        if is_last {
-            break;
+        let Some(last) = request.extents.iter().take(mapped).next_back() else { return Ok(()) };
+        let next = last.logical.saturating_add(last.length);
+        for extent in request.extents.iter().take(mapped) {
+            let extent = Extent {
+                logical: extent.logical,
+                physical: extent.physical,
+                length: extent.length,
+                shared: extent.flags & SHARED != 0,
+                plain: extent.flags & NOT_PLAIN == 0,
+            };
+            if each(extent).is_break() {
+                return Ok(());
+            }
         }
+        if last.flags & LAST != 0 {
+            return Ok(());
+        }
+        if next <= start {
+            return Err(io::Error::other("the extents of a file do not come to an end"));
+        }
+        start = next;
     }
-    found.truncate(limit);
-    Ok(found)
 }
 
 #[cfg(test)]
@@ -110,6 +131,28 @@ mod tests {
         file.sync_all().unwrap();
         match extents(&file, 100) {
             Ok(found) => assert!(found.iter().map(|extent| extent.length).sum::<u64>() >= 10_000),
+            Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EOPNOTSUPP)),
+        }
+    }
+
+    #[test]
+    fn a_file_in_many_pieces_is_shown_to_its_last() {
+        use std::os::unix::fs::FileExt as _;
+
+        let file = tempfile::tempfile().unwrap();
+        // More than two answers of the kernel.
+        let pieces = u64::try_from(2 * AT_ONCE + 5).unwrap();
+        for piece in 0..pieces {
+            file.write_all_at(&[7; 4096], piece * 8192).unwrap();
+        }
+        file.sync_all().unwrap();
+        let mut seen = Vec::new();
+        let shown = each_extent(&file, |extent| {
+            seen.push(extent.logical);
+            ControlFlow::Continue(())
+        });
+        match shown {
+            Ok(()) => assert_eq!(seen, (0..pieces).map(|piece| piece * 8192).collect::<Vec<_>>()),
             Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EOPNOTSUPP)),
         }
     }

@@ -8,7 +8,7 @@ mod mounts;
 
 pub use aligned::AlignedBuffer;
 pub use block::{BlockDevice, number};
-pub use extents::{Extent, extents};
+pub use extents::{Extent, each_extent, extents};
 pub use journal::{checkpoint, trim};
 pub use mounts::Mount;
 

@@ -39,7 +39,7 @@ pub(super) fn spread<T: Default + Send>(
         kept
     };
     std::thread::scope(|scope| {
-        let crew: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        let crew: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let mut feed = Feed { sender, enter };
         let tally = walk(root, &mut feed);
         drop(feed);

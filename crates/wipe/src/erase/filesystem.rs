@@ -4,6 +4,7 @@ use crate::outcome::{SkipKind, Tally};
 
 /// A file system, as far as erasing is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(super) struct Filesystem {
     /// Whether new bytes go where the old ones are.
     pub(super) in_place: bool,

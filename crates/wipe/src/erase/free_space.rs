@@ -70,6 +70,8 @@ impl FreeSpace<'_> {
         match filled {
             Ok(()) => {}
             Err(Errno::IO) => tally.add(SkipKind::IoError, "free-space-not-filled", 1),
+            // The disk has free blocks that this process may not have.
+            Err(Errno::DQUOT) => tally.add(SkipKind::NotEvaluated, "free-space-quota", 1),
             Err(error) => {
                 tracing::debug!(%error, "free space was not filled");
                 tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
@@ -88,17 +90,31 @@ impl FreeSpace<'_> {
     }
 
     /// Fills with file after file, until a new one takes nothing: a file that is in many pieces wants a block for its own map
-    /// and stops before the last free one.
+    /// and stops before the last free one. Only a full disk is a good end.
     fn fill_all(&self) -> Result<(), Errno> {
         let mut files = Vec::new();
         while files.len() < FILES {
             let (file, written) = self.fill_one()?;
             files.push(file);
             if written == 0 {
-                break;
+                self.settle();
+                return Ok(());
             }
         }
-        Ok(())
+        // Somebody else frees blocks as fast as they are filled.
+        Err(Errno::AGAIN)
+    }
+
+    /// Brings the files' own maps from the journal to their blocks while they still have them: a block that is free again by
+    /// then is never written, and keeps what it held before it was a map.
+    fn settle(&self) {
+        let _ = rustix::fs::syncfs(self.directory);
+        if self.kind.has_checkpoint
+            && let Err(error) = checkpoint(self.directory)
+        {
+            // The journal is blanked once more at the end, where a failure counts.
+            tracing::debug!(%error, "maps were not written back");
+        }
     }
 
     /// A file without a name: it is gone when this process is, however it ends. Also how much it took.
@@ -113,8 +129,9 @@ impl FreeSpace<'_> {
                 Ok(written) if written > 0 => all = all.saturating_add(written),
                 Err(Errno::INTR) => {}
                 // Not so much in one piece: down to the last block.
-                Ok(_) | Err(Errno::NOSPC | Errno::DQUOT) if length > 512 => length /= 2,
-                Ok(_) | Err(Errno::NOSPC | Errno::DQUOT) => break,
+                Err(Errno::NOSPC) if length > 512 => length /= 2,
+                Err(Errno::NOSPC) => break,
+                Ok(_) => return Err(Errno::IO),
                 // Blocks smaller than what the device writes at once.
                 Err(Errno::INVAL) if direct && length < self.zeros.bytes().len() => {
                     fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::DIRECT)?;

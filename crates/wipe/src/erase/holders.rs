@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use hanare_host::storage::AlignedBuffer;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, fstat, open, statx};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, StatxFlags, fstat, open, statx};
 
 use super::overwrite::overwrite;
 use crate::root::{Identity, identity_of};
@@ -42,7 +42,7 @@ pub(super) fn overwrite_in_use(tree: &Path, device: u64, zeros: &AlignedBuffer) 
             let Some(identity) = identity(&link).filter(|found| found.device == device) else { continue };
             if seen.insert(identity) {
                 found.files += 1;
-                found.bytes += blank(&link, zeros);
+                found.bytes += blank(&link, identity, zeros);
             }
         }
     }
@@ -73,16 +73,23 @@ fn identity(link: &Path) -> Option<Identity> {
     (is_file && seen.stx_nlink == 0).then(|| identity_of(&seen))
 }
 
-fn blank(link: &Path, zeros: &AlignedBuffer) -> u64 {
+/// Overwrites what is behind a link, if that is still the file that was looked at: a number in `/proc/PID/fd`, or the process
+/// itself, may be another one by now.
+fn blank(link: &Path, wanted: Identity, zeros: &AlignedBuffer) -> u64 {
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file: OwnedFd = match open(link, flags, Mode::empty()) {
         Ok(file) => file,
         Err(_) => return 0,
     };
     match fstat(&file) {
-        Ok(stat) if stat.st_nlink == 0 => overwrite(&file, &stat, zeros).bytes,
+        Ok(stat) if is_still(&stat, wanted) => overwrite(&file, &stat, zeros).bytes,
         Ok(_) | Err(_) => 0,
     }
+}
+
+fn is_still(stat: &Stat, wanted: Identity) -> bool {
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    is_file && stat.st_nlink == 0 && Identity { device: stat.st_dev, inode: stat.st_ino } == wanted
 }
 
 #[cfg(test)]
@@ -96,5 +103,28 @@ mod tests {
         assert!(!was_below(OsStr::new("/srv/tree/a/b"), tree));
         assert!(!was_below(OsStr::new("/srv/tree-2/b (deleted)"), tree));
         assert!(!was_below(OsStr::new("/srv (deleted)"), tree));
+    }
+
+    #[test]
+    fn a_link_that_leads_to_another_file_by_now_is_not_overwritten() {
+        use std::os::fd::AsRawFd as _;
+        use std::os::unix::fs::FileExt as _;
+
+        let zeros = AlignedBuffer::zeroed(1 << 20);
+        let (wanted, other) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        let link = |file: &fs::File| PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        for file in [&wanted, &other] {
+            file.write_all_at(&[7; 5000], 0).unwrap();
+            file.sync_all().unwrap();
+        }
+        let seen = identity(&link(&wanted)).unwrap();
+        let mut read = [0; 5000];
+        // Between looking and opening, the number became another file's, which has no name either.
+        assert_eq!(blank(&link(&other), seen, &zeros), 0);
+        other.read_exact_at(&mut read, 0).unwrap();
+        assert_eq!(read, [7; 5000]);
+        assert_eq!(blank(&link(&wanted), seen, &zeros), 5000);
+        wanted.read_exact_at(&mut read, 0).unwrap();
+        assert_eq!(read, [0; 5000]);
     }
 }

@@ -6,6 +6,7 @@ mod filesystem;
 mod free_space;
 mod holders;
 mod links;
+mod media;
 mod outlook;
 mod overwrite;
 mod remove;
@@ -14,7 +15,7 @@ mod walk;
 
 mod counts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -27,6 +28,7 @@ pub(crate) use free_space::Setting;
 pub(crate) use outlook::Outlook;
 
 use crate::outcome::{SkipKind, Tally, Verified};
+use crate::receipt::Medium;
 use crate::root::{Place, Root};
 use crate::verify::{Canaries, Recorder, Sample, reread};
 use filesystem::Filesystem;
@@ -57,6 +59,8 @@ pub(crate) struct Erased {
     pub(crate) verified: Verified,
     /// How long the verification took.
     pub(crate) verifying: Duration,
+    /// What it lay on.
+    pub(crate) media: BTreeSet<Medium>,
 }
 
 /// Erases trees. `gone` are places where a tree was removed by a wipe that was interrupted.
@@ -187,6 +191,7 @@ fn clean_file_systems(
     for (number, (directory, mount)) in places {
         let kind = Filesystem::of(&mount.kind);
         let device = device_of(number, &mount.source);
+        erased.media.extend(media::below(device.as_ref(), &mount.kind));
         let space = FreeSpace { directory, kind: &kind, device: device.as_ref(), zeros };
         // What was freed is free only once that is on the device.
         write_back(directory, &mut erased.skipped);
@@ -216,6 +221,7 @@ fn clean_file_systems(
             Some(verified) if verified.reread_bytes > 0 => {
                 erased.verified.reread_bytes += verified.reread_bytes;
                 erased.verified.remnants += verified.remnants;
+                erased.verified.sampled |= verified.sampled;
             }
             Some(_) => erased.skipped.add(SkipKind::NotEvaluated, "nothing-to-reread", 1),
             None => erased.skipped.add(SkipKind::NotEvaluated, "no-raw-device", 1),

@@ -29,10 +29,10 @@ pub(super) fn overwrite(file: &OwnedFd, stat: &Stat, zeros: &AlignedBuffer) -> O
     let mut at = 0;
     while at < size {
         match seek(file, SeekFrom::Data(at)) {
-            Ok(start) => {
-                let end = seek(file, SeekFrom::Hole(start)).unwrap_or(size).min(size);
-                range(file, start, end, size >= LARGE && set_direct(file, true), zeros, &mut done);
-                at = end.max(start + 1);
+            Ok(data) => {
+                let end = seek(file, SeekFrom::Hole(data)).unwrap_or(size).min(size);
+                range(file, data, end, size >= LARGE && set_direct(file, true), zeros, &mut done);
+                at = end.max(data + 1);
             }
             // Only a hole up to the end.
             Err(Errno::NXIO) => break,

@@ -1,10 +1,12 @@
 //! Before anything is removed: takes extended attributes off and overwrites what files have on the device, once.
 
 use std::ffi::CString;
+use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use hanare_host::storage::{AlignedBuffer, extents};
+use hanare_host::storage::{AlignedBuffer, Extent, each_extent};
 use rustix::fs::{FileType, IFlags, Mode, OFlags, Stat, openat2};
 use rustix::io::Errno;
 
@@ -93,15 +95,20 @@ impl Scrub<'_> {
         };
         attributes::remove(&file, &mut kept.skipped);
         let wants_extents = self.shares || self.recorder.has_room();
-        let places = if wants_extents && stat.st_blocks > 0 {
-            extents(&file, Recorder::EXTENTS).unwrap_or_default()
-        } else {
-            Vec::new()
+        let layout = match stat.st_blocks {
+            0 => Layout { complete: true, ..Layout::default() },
+            _ if wants_extents => self.layout(&file).unwrap_or_else(|error| {
+                tracing::debug!(%error, "a file's blocks are not told");
+                // Overwritten all the same: what is shared would be copied first, and stay.
+                kept.skipped.add(SkipKind::NotEvaluated, "sharing-unknown", u64::from(self.shares));
+                Layout::default()
+            }),
+            _ => Layout::default(),
         };
-        if self.shares && places.iter().any(|place| place.shared) {
+        if layout.shared {
             return kept.skipped.add(SkipKind::SharedExtent, "shared-blocks", 1);
         }
-        let samples = self.recorder.sample(&file, &places);
+        let samples = self.recorder.sample(&file, &layout.places, layout.complete);
         if self.in_place {
             let Overwritten { bytes, failed } = overwrite(&file, &stat, self.zeros);
             kept.bytes += bytes;
@@ -110,6 +117,34 @@ impl Scrub<'_> {
             }
         }
         kept.samples.extend(samples);
+    }
+}
+
+/// Where a file lies.
+#[derive(Default)]
+struct Layout {
+    /// Its first extents.
+    places: Vec<Extent>,
+    /// Whether they are all.
+    complete: bool,
+    /// Whether any extent, however many there are, is another file's too.
+    shared: bool,
+}
+
+impl Scrub<'_> {
+    fn layout(&self, file: &OwnedFd) -> io::Result<Layout> {
+        let mut layout = Layout { complete: true, ..Layout::default() };
+        each_extent(file, |extent| {
+            layout.shared |= self.shares && extent.shared;
+            if layout.places.len() < Recorder::EXTENTS {
+                layout.places.push(extent);
+            } else {
+                layout.complete = false;
+            }
+            let enough = layout.shared || !(self.shares || layout.complete);
+            if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(layout)
     }
 }
 

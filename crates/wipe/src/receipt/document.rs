@@ -90,8 +90,10 @@ pub struct Certificate {
 pub enum Verification {
     /// The kernel's own status shows no key any more.
     KeyStatus,
-    /// Blocks that had held the data were read again.
+    /// All blocks that the data was seen in were read again.
     Reread,
+    /// Some of them were.
+    RereadSampled,
 }
 
 impl Receipt {
@@ -147,6 +149,7 @@ impl Receipt {
 
 fn verification(outcome: &Outcome) -> Vec<Verification> {
     let key = outcome.volume.is_some_and(|end| end.key_destroyed).then_some(Verification::KeyStatus);
-    let reread = (outcome.verified.reread_bytes > 0).then_some(Verification::Reread);
+    let means = if outcome.verified.sampled { Verification::RereadSampled } else { Verification::Reread };
+    let reread = (outcome.verified.reread_bytes > 0).then_some(means);
     key.into_iter().chain(reread).collect()
 }

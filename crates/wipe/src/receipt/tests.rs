@@ -25,7 +25,7 @@ fn ending(id: u8) -> Ending {
         method: Method::Clear,
         lost: 0,
         volume: None,
-        verified: Verified { reread_bytes: 4096, remnants: 0 },
+        verified: Verified { reread_bytes: 4096, remnants: 0, sampled: false },
         sealed: 0,
     };
     Ending {

@@ -70,6 +70,7 @@ pub(crate) fn reread(
             }
         }
     }
+    verified.sampled = recorder.is_sampled();
     Ok(verified)
 }
 

@@ -76,7 +76,8 @@ impl Canaries {
         let file = File::open(raw)?;
         // What is in memory of it is no proof.
         let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
-        let mut verified = Verified::default();
+        // Canaries are a sample of what was in the volume.
+        let mut verified = Verified { sampled: true, ..Verified::default() };
         for (offset, length) in &self.places {
             let mut bytes = vec![0; usize::try_from(*length).unwrap_or(BLOCK)];
             file.read_exact_at(&mut bytes, *offset)?;
@@ -107,7 +108,10 @@ mod tests {
         image[BLOCK + 5..BLOCK + 5 + 2 * TOKEN].copy_from_slice(canaries.tokens[0].as_bytes());
         fs::write(&raw, &image).unwrap();
         canaries.places = vec![(0, 4096), (4096, 4096), (8192, 4096)];
-        assert_eq!(canaries.look_for(&raw).unwrap(), Verified { reread_bytes: 12288, remnants: 1 });
+        assert_eq!(
+            canaries.look_for(&raw).unwrap(),
+            Verified { reread_bytes: 12288, remnants: 1, sampled: true }
+        );
         canaries.places = vec![(1 << 20, 4096)];
         assert!(canaries.look_for(&raw).is_err(), "a place that cannot be read is no proof");
     }

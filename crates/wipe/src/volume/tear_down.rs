@@ -125,6 +125,7 @@ fn verify(medium: &dyn Medium, canaries: &Canaries, seen: Verified, tally: &mut 
         Ok(found) => Verified {
             reread_bytes: seen.reread_bytes + found.reread_bytes,
             remnants: seen.remnants + found.remnants,
+            sampled: seen.sampled || found.sampled,
         },
         Err(error) => {
             tracing::warn!(%error, "reading raw blocks");

@@ -37,6 +37,7 @@ pub(super) fn tell_outcome(
     }
     context.out.result(name, &document, |voice| {
         let seconds = (outcome.seconds - verifying.as_secs_f64()).max(0.0);
+        let reread = if outcome.verified.sampled { "label-reread-sampled" } else { "label-reread" };
         table::fields(
             voice,
             vec![
@@ -45,7 +46,7 @@ pub(super) fn tell_outcome(
                 ("label-overwritten", outcome.bytes.to_string()),
                 ("label-erasing", format!("{seconds:.1}")),
                 ("label-verifying", format!("{:.1}", verifying.as_secs_f64())),
-                ("label-reread", outcome.verified.reread_bytes.to_string()),
+                (reread, outcome.verified.reread_bytes.to_string()),
                 ("label-remnants", outcome.verified.remnants.to_string()),
                 ("label-receipt", receipt.display().to_string()),
             ],

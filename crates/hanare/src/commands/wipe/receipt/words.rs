@@ -18,6 +18,7 @@ pub(super) fn detail(receipt: &Receipt, voice: &Voice) -> String {
         ("bytes", &show::size(outcome.verified.reread_bytes) as &dyn std::fmt::Display),
         ("remnants", &outcome.verified.remnants),
     ];
+    let verified_by = if outcome.verified.sampled { "receipt-verified-sampled" } else { "receipt-verified" };
     table::fields(
         voice,
         vec![
@@ -34,7 +35,7 @@ pub(super) fn detail(receipt: &Receipt, voice: &Voice) -> String {
             ("label-receipt-volume-key", key.unwrap_or_default()),
             ("label-receipt-files", outcome.files.to_string()),
             ("label-receipt-size", show::size(outcome.bytes)),
-            ("label-receipt-verified", voice.say_with("receipt-verified", &verified)),
+            ("label-receipt-verified", voice.say_with(verified_by, &verified)),
             ("label-receipt-left-out", skipped.collect::<Vec<_>>().join(", ")),
             ("label-receipt-sealed", outcome.sealed.to_string()),
             ("label-receipt-lost", outcome.lost.to_string()),

@@ -69,8 +69,9 @@ mod tests {
 
     #[test]
     fn only_whole_pages_are_given_back() {
-        let page = rustix::param::page_size() as u64;
-        let pages = |first: u64, last: u64| (first * page) as usize..(last * page) as usize;
+        let size = rustix::param::page_size();
+        let page = u64::try_from(size).expect("a page's length");
+        let pages = |first: usize, last: usize| first * size..last * size;
         assert_eq!(whole_pages(page, 0, 3 * page), Some(pages(1, 4)));
         assert_eq!(whole_pages(page, 1, 3 * page), Some(pages(2, 4)));
         assert_eq!(whole_pages(0, 1, page), None);

@@ -175,10 +175,12 @@ fn open(path: &OsStr) -> Result<(Root, Vec<Identity>), Refusal> {
     let whole = folder.join(&name);
     let name = CString::new(name.into_vec()).map_err(|_| Refusal::Absent)?;
     let seen = look(&holder, &name).map_err(Refusal::from)?;
-    match rustix::fs::FileType::from_raw_mode(u32::from(seen.stx_mode)) {
-        rustix::fs::FileType::Directory => {}
-        rustix::fs::FileType::Symlink => return Err(Refusal::Link),
-        _ => return Err(Refusal::NotADirectory),
+    let kind = rustix::fs::FileType::from_raw_mode(u32::from(seen.stx_mode));
+    if kind == rustix::fs::FileType::Symlink {
+        return Err(Refusal::Link);
+    }
+    if kind != rustix::fs::FileType::Directory {
+        return Err(Refusal::NotADirectory);
     }
     let identity = identity_of(&seen);
     let knows_mounts = seen.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);

@@ -126,7 +126,7 @@ struct Checks {
 
 impl Checks {
     fn new(roots: &[Root]) -> Self {
-        let canaries = roots.iter().map(|root| Canaries::plant(root)).collect();
+        let canaries = roots.iter().map(Canaries::plant).collect();
         Self { recorder: Recorder::new(), samples: BTreeMap::new(), canaries }
     }
 }

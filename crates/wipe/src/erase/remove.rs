@@ -67,9 +67,8 @@ fn remove(kept: &mut Removed, directory: &Arc<OwnedFd>, entry: &Entry, links: Op
 fn take(kept: &mut Removed, directory: &Arc<OwnedFd>, name: &CString) {
     match unlinkat(directory, name, AtFlags::empty()) {
         Ok(()) => kept.files += 1,
-        Err(Errno::NOENT) => {}
-        // A directory by now: the next round sees it as one.
-        Err(Errno::ISDIR) => {}
+        // Gone, or a directory by now: the next round sees it as one.
+        Err(Errno::NOENT | Errno::ISDIR) => {}
         Err(Errno::BUSY) => kept.left.add(SkipKind::Mount, "mounted-inside", 1),
         Err(Errno::PERM) => match take_softened(directory, name) {
             Ok(()) => kept.files += 1,

@@ -61,13 +61,11 @@ impl Scrub<'_> {
 
     fn batch(&self, kept: &mut Scrubbed, batch: &Batch) {
         for entry in &batch.entries {
-            match entry.kind {
-                FileType::RegularFile => self.file(kept, &batch.directory, entry),
-                FileType::Symlink => {
-                    attributes::remove_from_link(&batch.directory, &entry.name, &mut kept.skipped);
-                }
-                // Nothing of theirs is on the device but the name.
-                _ => {}
+            // Of everything else nothing is on the device but the name.
+            if entry.kind == FileType::RegularFile {
+                self.file(kept, &batch.directory, entry);
+            } else if entry.kind == FileType::Symlink {
+                attributes::remove_from_link(&batch.directory, &entry.name, &mut kept.skipped);
             }
         }
     }
@@ -80,11 +78,12 @@ impl Scrub<'_> {
         self.links.done(entry.inode);
         let file = match opened {
             Ok(Opened::Whole(file)) => file,
-            Ok(Opened::Linked { .. }) => return,
-            // Gone, or something else by now; or mounted over, which the removal counts.
-            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::XDEV | Errno::ISDIR) => return,
-            // A running program cannot be overwritten. Once it has no name, it is found among the files in use.
-            Err(Errno::TXTBSY) => return,
+            // Gone, or something else by now; or mounted over, which the removal counts. A running program (TXTBSY) cannot be
+            // overwritten: once it has no name, it is found among the files in use.
+            Ok(Opened::Linked { .. })
+            | Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::XDEV | Errno::ISDIR | Errno::TXTBSY) => {
+                return;
+            }
             Err(error) => {
                 tracing::debug!(%error, "a file cannot be opened");
                 return kept.skipped.add(SkipKind::IoError, "file-unreadable", 1);

@@ -190,15 +190,17 @@ fn read(directory: &Arc<OwnedFd>, level: &mut Level, length: usize) -> Result<Ve
         let entry = entry?;
         level.cookie = entry.next_entry_cookie();
         let (name, inode) = (entry.file_name().to_owned(), entry.ino());
-        let kind = match entry.file_type() {
-            FileType::Unknown => look(directory, &name)
-                .map_or(FileType::Unknown, |seen| FileType::from_raw_mode(u32::from(seen.stx_mode))),
-            told => told,
-        };
-        match kind {
-            _ if name.as_bytes() == b"." || name.as_bytes() == b".." => {}
-            FileType::Directory => level.waiting.push_back(name),
-            kind => entries.push(Entry { name, kind, inode }),
+        let mut kind = entry.file_type();
+        if kind == FileType::Unknown {
+            kind =
+                look(directory, &name).map_or(kind, |seen| FileType::from_raw_mode(u32::from(seen.stx_mode)));
+        }
+        if name.as_bytes() == b"." || name.as_bytes() == b".." {
+            // Not below this directory.
+        } else if kind == FileType::Directory {
+            level.waiting.push_back(name);
+        } else {
+            entries.push(Entry { name, kind, inode });
         }
         if names.is_buffer_empty() {
             break;

@@ -97,7 +97,7 @@ fn end_the_day(program: &Program, pc: &Host) -> Result<Wipe> {
     pc.run("sh", ["-c", &work], "", Duration::from_secs(20))?.must()?;
     let ended = program.attempt(pc, &["--json", "wipe", "run", "--yes"], "")?.json()?;
     let verdict = ended.get("verdict").and_then(|verdict| verdict.as_str()).unwrap_or("none").to_owned();
-    Ok(Wipe { verdict, remnants: ended.pointer("/verified/remnants").and_then(|count| count.as_u64()) })
+    Ok(Wipe { verdict, remnants: ended.pointer("/verified/remnants").and_then(serde_json::Value::as_u64) })
 }
 
 fn open_headquarters(stage: &Stage, program: &Program) -> Result<Headquarters> {

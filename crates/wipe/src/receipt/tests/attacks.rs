@@ -22,7 +22,9 @@ fn every_removed_receipt_is_missed_also_the_last() {
         assert!(faults(state.path()).contains(&missing), "{gone}: {:?}", faults(state.path()));
     }
     let (state, paths) = written(3);
-    paths.iter().for_each(|path| remove_pair(path));
+    for path in &paths {
+        remove_pair(path);
+    }
     assert_eq!(faults(state.path()), [ChainFault::Missing { first: 1, last: 3 }]);
 }
 
@@ -56,7 +58,7 @@ fn swapped_receipts_are_noticed_whatever_is_swapped() {
 #[test]
 fn a_receipt_under_another_number_is_noticed() {
     let (state, paths) = written(2);
-    let copy = paths[1].with_file_name(paths[1].file_name().unwrap().to_str().unwrap().replacen("2", "3", 1));
+    let copy = paths[1].with_file_name(paths[1].file_name().unwrap().to_str().unwrap().replacen('2', "3", 1));
     fs::copy(&paths[1], &copy).unwrap();
     fs::copy(signature_path(&paths[1]), signature_path(&copy)).unwrap();
     assert_eq!(faults(state.path()), [ChainFault::Misnamed { path: copy }]);

@@ -106,9 +106,10 @@ fn hanare(tree: &str, state: &Path) -> Result<Run, Failure> {
     let wall = start.elapsed().as_secs_f64();
     let output = child.wait_with_output()?;
     let document: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    if document["verdict"] != "pass" {
+    if document.pointer("/verdict").and_then(serde_json::Value::as_str) != Some("pass") {
         return Err(document.to_string().into());
     }
-    let verifying = document["verified"]["seconds"].as_f64().unwrap_or_default();
+    let verifying =
+        document.pointer("/verified/seconds").and_then(serde_json::Value::as_f64).unwrap_or_default();
     Ok(Run { seconds: wall - verifying, verifying: Some(verifying), peak_kib: peak })
 }

@@ -149,6 +149,7 @@ fn count(number: u64) -> f64 {
     number as f64
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives what it has")]
 fn text(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
     error.to_string().into()
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 pub use policy::{Lan, Policy};
-use render::{EVERYTHING, PORTAL_TCP, PORTAL_UDP, TABLE};
+use render::{ANSWERS, EVERYTHING, PORTAL_TCP, PORTAL_UDP, TABLE};
 
 use crate::error::{HostError, reason};
 use crate::files;
@@ -97,8 +97,12 @@ impl KillSwitch {
             self.apply()?;
             return Ok(Checked::DevicesChanged);
         }
-        let found = fingerprint()?;
+        let Fingerprint { objects: found, answering } = fingerprint()?;
         if found == self.fingerprint {
+            if answering && unlocked()?.is_empty() {
+                // An unlock has ended: nothing is answered any more, so that connections need no tracking.
+                self.apply()?;
+            }
             return Ok(Checked::Intact);
         }
         let what = if found.is_empty() { "the tables were gone" } else { "the tables were changed" };
@@ -115,7 +119,7 @@ impl KillSwitch {
             if now == devices {
                 applied?;
                 self.devices = devices;
-                self.fingerprint = fingerprint()?;
+                self.fingerprint = fingerprint()?.objects;
                 return Ok(());
             }
         }
@@ -180,11 +184,9 @@ pub fn unlock(time: Duration, all: bool) -> Result<(), HostError> {
     if state()? == KillSwitchState::Open {
         return Err(HostError::refused("unlock", reason::NOT_CLOSED));
     }
-    let mut rules = Transaction::default();
+    let mut rules = closed();
+    render::let_answers_in(&mut rules);
     for family in FAMILIES {
-        for set in [PORTAL_TCP, PORTAL_UDP, EVERYTHING] {
-            rules.command("flush", "set", family, TABLE, set);
-        }
         for (set, port) in PORTAL_PORTS {
             add_timed(&mut rules, family, set, &json!(port), seconds);
         }
@@ -204,13 +206,19 @@ pub fn unlock(time: Duration, all: bool) -> Result<(), HostError> {
 /// # Errors
 /// What nft says.
 pub fn relock() -> Result<(), HostError> {
+    closed().commit()
+}
+
+/// Takes away what an unlock gave.
+fn closed() -> Transaction {
     let mut rules = Transaction::default();
     for family in FAMILIES {
         for set in [PORTAL_TCP, PORTAL_UDP, EVERYTHING] {
             rules.command("flush", "set", family, TABLE, set);
         }
     }
-    rules.commit()
+    rules.command("flush", "chain", Family::Inet, TABLE, ANSWERS);
+    rules
 }
 
 /// How the kill switch stands, as the kernel has it.
@@ -277,16 +285,31 @@ fn timed(objects: &[Value]) -> impl Iterator<Item = (&str, &Value, u64)> {
         })
 }
 
-/// Both tables without what changes by itself: handles, counters, elements with a time. Empty if neither is there.
-fn fingerprint() -> Result<Vec<Value>, HostError> {
-    let mut all = Vec::new();
+/// What the tables look like.
+struct Fingerprint {
+    /// Without what changes by itself or by an unlock: handles, counters, elements with a time, rules that let answers in.
+    /// Empty if neither table is there.
+    objects: Vec<Value>,
+    /// Whether rules let answers in.
+    answering: bool,
+}
+
+fn fingerprint() -> Result<Fingerprint, HostError> {
+    let mut all = Fingerprint { objects: Vec::new(), answering: false };
+    let answers = render::answers().map(Value::Array);
     for family in FAMILIES {
         for mut object in nft::list(family, TABLE)?.unwrap_or_default() {
             if object.get("metainfo").is_some() {
                 continue;
             }
             forget(&mut object);
-            all.push(object);
+            // Exactly these and nothing else: any other rule in that chain is somebody's.
+            let rule = object.get("rule").filter(|rule| rule.get("chain") == Some(&json!(ANSWERS)));
+            if rule.and_then(|rule| rule.get("expr")).is_some_and(|expr| answers.contains(expr)) {
+                all.answering = true;
+            } else {
+                all.objects.push(object);
+            }
         }
     }
     Ok(all)

@@ -3,7 +3,9 @@
 //! `inet hanare` filters what the machine sends, receives and forwards as IP. An output chain alone lets raw sockets and
 //! bridged container traffic out, so `netdev hanare` has an egress chain on every device but the loopback and the tunnel.
 //! Nothing is let through by connection state: a flow once let out would outlive the unlock. An answer is known by its
-//! socket's mark, or by its direction under a set whose elements the kernel removes when the unlock ends.
+//! socket's mark, or by its direction under a set whose elements the kernel removes when the unlock ends. Rules about the
+//! direction are there during an unlock only: one of them makes the kernel track every connection, the tunnel's too
+//! (2 µs a datagram).
 
 mod egress;
 mod forward;
@@ -17,8 +19,8 @@ use super::policy::{Lan, Policy};
 use crate::MARK;
 use crate::netlink::Link;
 use crate::nft::rule::{
-    accept, address, any_of, both, counter, differs, direction, equal, family_name, field, meta, reject,
-    reset, set_mark, socket_mark,
+    accept, address, any_of, both, counter, differs, direction, equal, family_name, field, jump, meta,
+    reject, reset, set_mark, socket_mark,
 };
 use crate::nft::{Family, Transaction};
 
@@ -34,6 +36,9 @@ pub(crate) const EVERYTHING: &str = "everything";
 const INET: Family = Family::Inet;
 const NETDEV: Family = Family::Netdev;
 
+/// The chain that lets answers in during an unlock, and is empty otherwise.
+pub(crate) const ANSWERS: &str = "answers";
+
 /// Both tables, whole. `unlocked` are elements of an unlock under way: set and element with its remaining time.
 pub(crate) fn render(policy: &Policy, links: &[Link], unlocked: &[(Family, String, Value)]) -> Transaction {
     let mut rules = Transaction::default();
@@ -46,6 +51,9 @@ pub(crate) fn render(policy: &Policy, links: &[Link], unlocked: &[(Family, Strin
     }
     prerouting(&mut rules, policy);
     input(&mut rules, policy);
+    if !unlocked.is_empty() {
+        let_answers_in(&mut rules);
+    }
     output(&mut rules, policy);
     forward(&mut rules, policy);
     egress(&mut rules, policy, links);
@@ -108,6 +116,7 @@ fn prerouting(rules: &mut Transaction, policy: &Policy) {
 }
 
 fn input(rules: &mut Transaction, policy: &Policy) {
+    rules.add("chain", INET, TABLE, json!({ "name": ANSWERS }));
     chain(rules, INET, "input", "filter", "input", 0, "drop");
     for name in ["lo", &policy.interface] {
         rule(rules, INET, "input", vec![equal(meta("iifname"), json!(name)), accept()]);
@@ -151,14 +160,24 @@ fn input(rules: &mut Transaction, policy: &Policy) {
             rule(rules, INET, "input", vec![on_lan(), equal(field(protocol, "type"), json!(kind)), accept()]);
         }
     }
-    for (set, protocol) in [(PORTAL_TCP, "tcp"), (PORTAL_UDP, "udp")] {
-        let answer =
-            vec![equal(field(protocol, "sport"), json!(format!("@{set}"))), direction(true), accept()];
-        rule(rules, INET, "input", answer);
-    }
-    let answer = vec![equal(meta("nfproto"), json!(format!("@{EVERYTHING}"))), direction(true), accept()];
-    rule(rules, INET, "input", answer);
+    rule(rules, INET, "input", vec![jump(ANSWERS)]);
     rule(rules, INET, "input", vec![counter()]);
+}
+
+/// Fills the chain for answers, to be there as long as an unlock.
+pub(crate) fn let_answers_in(rules: &mut Transaction) {
+    for expressions in answers() {
+        rule(rules, INET, ANSWERS, expressions);
+    }
+}
+
+/// What an unlock lets in: answers from what it lets out to.
+pub(crate) fn answers() -> [Vec<Value>; 3] {
+    let from = |set: &str, protocol: &str| {
+        vec![equal(field(protocol, "sport"), json!(format!("@{set}"))), direction(true), accept()]
+    };
+    let from_all = vec![equal(meta("nfproto"), json!(format!("@{EVERYTHING}"))), direction(true), accept()];
+    [from(PORTAL_TCP, "tcp"), from(PORTAL_UDP, "udp"), from_all]
 }
 
 fn output(rules: &mut Transaction, policy: &Policy) {

@@ -176,6 +176,11 @@ fn headquarters_api_answers_and_nobody_else_comes_in() {
     });
 }
 
+/// Expressions that make the kernel track connections.
+fn tracking() -> usize {
+    run("nft -j list ruleset").matches("\"ct\"").count()
+}
+
 #[test]
 fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
     inside("kill_switch::a_new_device_is_guarded_and_a_flushed_ruleset_restored", false, || {
@@ -191,6 +196,7 @@ fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
 
         kill_switch::unlock(Duration::from_mins(1), false).unwrap();
         assert_eq!(switch.check().unwrap(), Checked::Intact, "an unlock is no tampering");
+        assert_eq!(tracking(), 3, "answers are known by their direction");
         let mut other = policy();
         other.api.insert("192.0.2.9:51821".parse().unwrap());
         switch.set_policy(other).unwrap();
@@ -202,7 +208,14 @@ fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
             "an unlock goes on over a change"
         );
         kill_switch::relock().unwrap();
+        assert_eq!(tracking(), 0, "connections are tracked during an unlock only");
+        kill_switch::unlock(Duration::from_secs(1), false).unwrap();
+        eventually("it closes", || kill_switch::state().unwrap() == KillSwitchState::Closed);
+        assert_eq!(switch.check().unwrap(), Checked::Intact);
+        assert_eq!(tracking(), 0, "also when the kernel ended it");
 
+        run("nft add rule inet hanare answers accept");
+        assert!(matches!(switch.check().unwrap(), Checked::Restored(_)), "that rule is not an unlock's");
         run("nft insert rule inet hanare output accept");
         assert!(matches!(switch.check().unwrap(), Checked::Restored(_)));
         run("nft flush ruleset");
@@ -216,7 +229,7 @@ fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
         assert!(kill_switch::restore(state.path()).unwrap(), "a reboot");
         leak_attempts();
         assert_eq!(capture.count(is_canary), 0);
-        assert_eq!(run("nft -j list ruleset").matches("\"ct\"").count(), 3, "{}", run("nft list ruleset"));
+        assert_eq!(tracking(), 0);
         assert!(!run("nft list ruleset").contains("ct state"));
     });
 }

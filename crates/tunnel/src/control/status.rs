@@ -158,7 +158,7 @@ impl WarningCode {
             ),
             Self::ResolverNotSet => (
                 "headquarters' name servers could not be set",
-                "see `hanare doctor` for what holds the resolver",
+                "see `resolvectl status` or /etc/resolv.conf for what holds the resolver",
             ),
             Self::KillSwitchUnread => {
                 ("nobody can tell whether the kill switch is closed", "run `hanare status` as root")

@@ -237,10 +237,13 @@ impl Store {
         self.head
     }
 
-    /// Closes the database and folds its log into it.
+    /// Closes the database and folds its log into it. A confined process may not remove the log: it is emptied, or it would
+    /// be laid over another database that somebody puts in this one's place.
     pub(crate) async fn close(self) -> Result<(), StoreError> {
-        let Self { path, connection, .. } = self;
-        connection.close().await.map_err(|error| StoreError::new(&path, error))
+        let Self { path, mut connection, .. } = self;
+        let folded = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
+        let closed = connection.close().await;
+        folded.map(drop).and(closed).map_err(|error| StoreError::new(&path, error))
     }
 }
 

@@ -118,7 +118,7 @@ fn a_damaged_database_is_not_served() {
         for bad in [text, middle, cut] {
             std::fs::write(&database, &bad).unwrap();
             Refusal(4, "database-damaged").of(&program, &host, &["hq", "serve"], "")?;
-            assert_eq!(std::fs::read(&database).unwrap(), bad, "it is not touched");
+            assert!(std::fs::read(&database).unwrap() == bad, "it is not touched");
         }
         std::fs::write(&database, &good).unwrap();
         Headquarters::open_again(&host, &program).map(drop)

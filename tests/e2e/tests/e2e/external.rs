@@ -60,6 +60,8 @@ fn an_idle_peer_answers_within_five_seconds_of_headquarters_restart() {
                 deployment.hq.daemon.stop(Duration::from_secs(10))?;
             }
             let before = handshake(&phone)?;
+            // Handshakes are told in whole seconds.
+            std::thread::sleep(Duration::from_millis(1100));
             deployment.hq.start_again()?;
             let returned = now();
             let hq = &deployment.hq.host;

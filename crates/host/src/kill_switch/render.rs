@@ -10,6 +10,9 @@
 mod egress;
 mod forward;
 
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
 use egress::egress;
 pub(crate) use egress::guarded;
 use forward::forward;
@@ -134,6 +137,14 @@ fn input(rules: &mut Transaction, policy: &Policy) {
         ];
         rule(rules, INET, "input", from_resolver);
     }
+    // The kernel joins the parts of a cut IPv6 datagram behind this chain, unless connections are tracked. The first part has
+    // passed above or is missing for good.
+    let from = tunnel_ends(policy, true);
+    if !from.is_empty() {
+        let from = equal(field("ip6", "saddr"), any_of(from));
+        let later = vec![from, equal(meta("l4proto"), json!("udp")), later_part(true), accept()];
+        rule(rules, INET, "input", later);
+    }
     // DHCP and neighbour discovery; errors about our own packets' size, or the tunnel would stall on a narrow path.
     for (from, to) in [(67, 68), (547, 546)] {
         rule(rules, INET, "input", udp_pair(from, to));
@@ -251,6 +262,23 @@ fn room_service(lan: &Lan, family: Family) -> Vec<Vec<Value>> {
         }
     }
     all
+}
+
+/// Headquarters' addresses outside the tunnel, of one family.
+fn tunnel_ends(policy: &Policy, v6: bool) -> Vec<Value> {
+    let ends: BTreeSet<IpAddr> =
+        policy.wireguard.iter().map(SocketAddr::ip).filter(|ip| ip.is_ipv6() == v6).collect();
+    ends.into_iter().map(address).collect()
+}
+
+/// A part of a cut datagram that is not the first, hence without a port.
+fn later_part(v6: bool) -> Value {
+    if v6 {
+        differs(json!({ "exthdr": { "name": "frag", "field": "frag-off" } }), json!(0))
+    } else {
+        // The lower 13 bits (RFC 791); above them are flags.
+        differs(json!({ "&": [field("ip", "frag-off"), 0x1fff] }), json!(0))
+    }
 }
 
 fn chain(

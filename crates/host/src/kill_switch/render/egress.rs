@@ -1,37 +1,27 @@
 //! What leaves each device: the output chain's word again, for what no output chain sees.
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
-
 use serde_json::json;
 
 use super::super::policy::Policy;
-use super::{FORWARDED, NETDEV, TABLE, outward, room_service, rule};
+use super::{FORWARDED, NETDEV, TABLE, later_part, outward, room_service, rule, tunnel_ends};
 use crate::MARK;
 use crate::netlink::Link;
 use crate::nft::Transaction;
-use crate::nft::rule::{accept, address, any_of, counter, differs, equal, family_name, field, jump, meta};
+use crate::nft::rule::{accept, any_of, counter, equal, family_name, field, jump, meta};
 
 /// Where a device is narrower than the tunnel's datagrams, the kernel cuts them behind the output chain, and only the
 /// first part has a port. Nobody without `CAP_NET_ADMIN` can set the mark that the parts inherit.
 fn fragments(rules: &mut Transaction, policy: &Policy) {
     for v6 in [false, true] {
-        let to: BTreeSet<IpAddr> =
-            policy.wireguard.iter().map(SocketAddr::ip).filter(|ip| ip.is_ipv6() == v6).collect();
+        let to = tunnel_ends(policy, v6);
         if to.is_empty() {
             continue;
         }
-        let later_part = if v6 {
-            differs(json!({ "exthdr": { "name": "frag", "field": "frag-off" } }), json!(0))
-        } else {
-            // The lower 13 bits (RFC 791); above them are flags.
-            differs(json!({ "&": [field("ip", "frag-off"), 0x1fff] }), json!(0))
-        };
         let expressions = vec![
             equal(meta("mark"), json!(MARK)),
-            equal(field(family_name(v6), "daddr"), any_of(to.into_iter().map(address).collect())),
+            equal(field(family_name(v6), "daddr"), any_of(to)),
             equal(meta("l4proto"), json!("udp")),
-            later_part,
+            later_part(v6),
             accept(),
         ];
         rule(rules, NETDEV, "outward", expressions);

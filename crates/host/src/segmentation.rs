@@ -2,7 +2,8 @@
 //!
 //! Only what concerns the tunnel interface is decided here; other tables and other traffic are left alone. An answer
 //! passes by its direction within the same pair of prefixes, never by connection state: closing a flow closes what is
-//! under way. What has no way is rejected and counted.
+//! under way. What has no way is rejected and counted. The tunnel's own datagrams are left out of connection tracking
+//! where nobody else needs them in it.
 
 use std::net::IpAddr;
 
@@ -10,12 +11,13 @@ use hanare_model::{Flow, Segmentation, Service};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
+use crate::MARK;
 use crate::error::HostError;
 use crate::nft::rule::{
     accept, address, any_of, counter, differs, direction, drop, equal, family_name, field, jump, meta,
-    prefix, reject,
+    notrack, prefix, reject,
 };
-use crate::nft::{Family, Transaction};
+use crate::nft::{Family, Transaction, tracking};
 
 /// The table's name.
 pub const TABLE: &str = "hanare_hq";
@@ -36,13 +38,29 @@ const PRIVATE: [(bool, &str, u8); 11] = [
     (true, "ff00::", 8),
 ];
 
-/// Replaces the table. With `router_by_us`, forwarding between other interfaces is dropped: the machine forwarded
-/// nothing before we turned forwarding on.
+/// What the machine adds to a segmentation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Forwarding between other interfaces is dropped: the machine forwarded nothing before we turned forwarding on.
+    pub router_by_us: bool,
+    /// The tunnel's UDP port, if its datagrams need not be tracked: see [`untracked`].
+    pub untracked: Option<u16>,
+}
+
+/// Replaces the table.
 ///
 /// # Errors
 /// [`HostError::ProgramMissing`] or [`HostError::Program`] from nft; the old table stays then.
-pub fn apply(segmentation: &Segmentation, router_by_us: bool) -> Result<(), HostError> {
-    render(segmentation, router_by_us).commit()
+pub fn apply(segmentation: &Segmentation, surroundings: Surroundings) -> Result<(), HostError> {
+    render(segmentation, surroundings).commit()
+}
+
+/// The tunnel's port, unless another table of this machine looks at connections or translates addresses.
+///
+/// # Errors
+/// As [`apply`].
+pub fn untracked(port: Option<u16>) -> Result<Option<u16>, HostError> {
+    Ok(if tracking::by_others(TABLE)? { None } else { port })
 }
 
 /// Removes the table, there or not.
@@ -55,7 +73,7 @@ pub fn remove() -> Result<(), HostError> {
     rules.commit()
 }
 
-fn render(segmentation: &Segmentation, router_by_us: bool) -> Transaction {
+fn render(segmentation: &Segmentation, surroundings: Surroundings) -> Transaction {
     let tunnel = json!(segmentation.interface);
     let mut rules = Transaction::default();
     rules.replace_table(INET, TABLE);
@@ -64,6 +82,9 @@ fn render(segmentation: &Segmentation, router_by_us: bool) -> Transaction {
     chain(&mut rules, "forward", "filter", "forward", 0);
     for name in ["to_headquarters", "across"] {
         rules.add("chain", INET, TABLE, json!({ "name": name }));
+    }
+    if let Some(port) = surroundings.untracked {
+        leave_untracked(&mut rules, &tunnel, port);
     }
     anti_spoof(&mut rules, segmentation);
 
@@ -86,7 +107,7 @@ fn render(segmentation: &Segmentation, router_by_us: bool) -> Transaction {
     for side in ["iifname", "oifname"] {
         rule(&mut rules, "forward", vec![equal(meta(side), tunnel.clone()), jump("across")]);
     }
-    if router_by_us {
+    if surroundings.router_by_us {
         rule(&mut rules, "forward", vec![counter(), drop()]);
     }
     for flow in &segmentation.forward {
@@ -99,6 +120,20 @@ fn render(segmentation: &Segmentation, router_by_us: bool) -> Transaction {
         masquerade(&mut rules, segmentation);
     }
     rules
+}
+
+/// What passes between the peers and our sockets, which carry our mark.
+fn leave_untracked(rules: &mut Transaction, tunnel: &Value, port: u16) {
+    // Before the kernel's own connection tracking, which is at -200.
+    chain(rules, "output", "filter", "output", -300);
+    let come =
+        vec![differs(meta("iifname"), tunnel.clone()), equal(field("udp", "dport"), json!(port)), notrack()];
+    rule(rules, "prerouting", come);
+    rule(
+        rules,
+        "output",
+        vec![equal(meta("mark"), json!(MARK)), equal(field("udp", "sport"), json!(port)), notrack()],
+    );
 }
 
 /// The overlay's addresses come from the tunnel interface, and nothing else does.

@@ -2,11 +2,11 @@
 
 use super::message::Notice;
 use super::verbs::Hands;
+use crate::error::HostError;
 use crate::kill_switch::{Checked, Policy};
 use crate::netlink::Netlink;
 use crate::nft::Family;
 use crate::underlay::Underlay;
-use crate::undo::Change;
 use crate::{resolver, segmentation};
 
 impl Hands {
@@ -20,21 +20,10 @@ impl Hands {
                 Err(error) => tracing::error!(%error, "the kill switch could not be checked"),
             }
         }
-        if let Some(segmentation) = &self.segmentation {
-            match crate::nft::list(Family::Inet, segmentation::TABLE) {
-                Ok(None) => match segmentation::apply(
-                    segmentation,
-                    self.log.has(|c| matches!(c, Change::Sysctl { .. })),
-                ) {
-                    Ok(()) => {
-                        let what = "the table was gone".to_owned();
-                        notices.push(Notice::FirewallRestored { what });
-                    }
-                    Err(error) => tracing::error!(%error, "the segmentation could not be restored"),
-                },
-                Ok(Some(_)) => {}
-                Err(error) => tracing::error!(%error, "the segmentation could not be checked"),
-            }
+        match self.look_at_segmentation() {
+            Ok(Some(notice)) => notices.push(notice),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "the segmentation could not be checked or restored"),
         }
         match Underlay::read(&self.interface) {
             Ok(now) if now != self.underlay => {
@@ -54,6 +43,19 @@ impl Hands {
             notices.push(Notice::InterfaceLost);
         }
         notices
+    }
+
+    /// Restores headquarters' firewall, and lets it follow what other tables need.
+    fn look_at_segmentation(&mut self) -> Result<Option<Notice>, HostError> {
+        let Some(segmentation) = &self.segmentation else { return Ok(None) };
+        let is_gone = crate::nft::list(Family::Inet, segmentation::TABLE)?.is_none();
+        let now = self.surroundings()?;
+        if !is_gone && now.untracked == self.surroundings.untracked {
+            return Ok(None);
+        }
+        segmentation::apply(segmentation, now)?;
+        self.surroundings = now;
+        Ok(is_gone.then(|| Notice::FirewallRestored { what: "the table was gone".to_owned() }))
     }
 
     /// Follows the underlay's resolvers (another network, another DHCP server), but never takes our own for them.

@@ -18,6 +18,7 @@ use super::{channel, routing};
 use crate::error::HostError;
 use crate::netlink::Netlink;
 use crate::readiness::{readable, readable_watch};
+use crate::segmentation::Surroundings;
 use crate::underlay::{Underlay, Watch};
 use crate::undo::UndoLog;
 use crate::{files, kill_switch, privileges, resolver};
@@ -121,7 +122,9 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
         index: None,
         underlay: Underlay::read(&setup.interface)?,
         resolvers: resolver::underlay(),
+        port: None,
         segmentation: None,
+        surroundings: Surroundings::default(),
         unlocked_until: None,
         left: false,
     };

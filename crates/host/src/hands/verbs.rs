@@ -17,6 +17,7 @@ use crate::error::{HostError, reason};
 use crate::kill_switch::{self, KillSwitch, Lan, Policy};
 use crate::netlink::{Netlink, Route};
 use crate::nft::Family;
+use crate::segmentation::Surroundings;
 use crate::tun::{Offload, Tun, TunError};
 use crate::udp::{RECEIVE_BUFFER, Udp, UdpError};
 use crate::underlay::Underlay;
@@ -41,7 +42,11 @@ pub(super) struct Hands {
     pub(super) underlay: Underlay,
     /// The underlay's resolvers, remembered from before ours were set.
     pub(super) resolvers: Vec<IpAddr>,
+    /// The tunnel's UDP port once its sockets are made.
+    pub(super) port: Option<u16>,
     pub(super) segmentation: Option<Segmentation>,
+    /// What the machine added to it.
+    pub(super) surroundings: Surroundings,
     pub(super) unlocked_until: Option<Instant>,
     pub(super) left: bool,
 }
@@ -58,6 +63,7 @@ impl Hands {
             Request::Udp { listen } => {
                 self.listen("udp", listen)?;
                 let (port, sockets) = udp(listen)?;
+                self.port = Some(port);
                 return Ok((Reply::Udp { port }, sockets));
             }
             Request::Addresses { addresses } => self.addresses(&addresses)?,
@@ -124,7 +130,7 @@ impl Hands {
         let wanted = if offload { Offload::TcpUdp } else { Offload::None };
         let tun = Tun::create(&self.interface, mtu, wanted).map_err(tun_error)?;
         let index = tun.index().map_err(|error| HostError::io("the tunnel interface", &error))?;
-        self.index = Some(index);
+        (self.index, self.port) = (Some(index), Some(port));
         own_settings(&self.interface);
         let offload = tun.offload() != Offload::None;
         let mut fds = Vec::from(tun.into_fds());
@@ -261,10 +267,17 @@ impl Hands {
         if !self.log.has(is_table) {
             self.log.record(Change::Table { family: Family::Inet, name: segmentation::TABLE.to_owned() })?;
         }
-        let by_us = |log: &UndoLog| log.has(|change| matches!(change, Change::Sysctl { .. }));
-        segmentation::apply(&segmentation, by_us(&self.log) || !sysctl::forwards())?;
+        self.surroundings = self.surroundings()?;
+        segmentation::apply(&segmentation, self.surroundings)?;
         self.segmentation = Some(segmentation);
         sysctl::set(&mut self.log, &sysctl::forwarding())
+    }
+
+    /// What the machine adds to headquarters' firewall, as it is now.
+    pub(super) fn surroundings(&self) -> Result<Surroundings, HostError> {
+        let by_us = self.log.has(|change| matches!(change, Change::Sysctl { .. }));
+        let untracked = segmentation::untracked(self.port)?;
+        Ok(Surroundings { router_by_us: by_us || !sysctl::forwards(), untracked })
     }
 
     fn dns(&mut self, servers: &[IpAddr]) -> Result<(), HostError> {

@@ -1,6 +1,7 @@
 //! nftables through the `nft` program and its JSON: one transaction per call, only tables that are named.
 
 pub(crate) mod rule;
+pub(crate) mod tracking;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -83,11 +84,20 @@ pub(crate) fn list(family: Family, table: &str) -> Result<Option<Vec<Value>>, Ho
         }
         Err(error) => return Err(error),
     };
+    objects(&text).map(Some)
+}
+
+/// The objects of every table of this network namespace.
+fn list_all() -> Result<Vec<Value>, HostError> {
+    objects(&run(&["-j", "list", "ruleset"], None)?)
+}
+
+fn objects(text: &[u8]) -> Result<Vec<Value>, HostError> {
     let bad = |why: &str| HostError::Program { program: "nft".to_owned(), text: why.to_owned() };
-    let document: Value = serde_json::from_slice(&text).map_err(|error| bad(&error.to_string()))?;
+    let document: Value = serde_json::from_slice(text).map_err(|error| bad(&error.to_string()))?;
     let objects =
         document.get("nftables").and_then(Value::as_array).ok_or_else(|| bad("no list in its answer"))?;
-    Ok(Some(objects.clone()))
+    Ok(objects.clone())
 }
 
 fn run(arguments: &[&str], input: Option<&[u8]>) -> Result<Vec<u8>, HostError> {

@@ -54,6 +54,11 @@ pub(crate) fn set_mark(mark: u32) -> Value {
     json!({ "mangle": { "key": meta("mark"), "value": mark } })
 }
 
+/// Leaves the packet out of connection tracking.
+pub(crate) fn notrack() -> Value {
+    json!({ "notrack": null })
+}
+
 /// Lets the packet through.
 pub(crate) fn accept() -> Value {
     json!({ "accept": null })

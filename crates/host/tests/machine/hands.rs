@@ -373,6 +373,15 @@ fn headquarters_routes_and_segments_and_gives_the_machine_back() {
         assert!(run("ip route get 10.88.9.9").contains("dev hn0"));
         assert!(run("nft list table inet hanare_hq").contains("masquerade"));
         assert_eq!(run("cat /proc/sys/net/ipv4/conf/eth0/forwarding").trim(), "1");
+        let untracked = || run("nft list table inet hanare_hq").contains("notrack");
+        assert!(untracked(), "nobody but us looks at connections");
+        run(
+            "nft add table inet other; nft add chain inet other input '{ type filter hook input priority 0; }'; \
+             nft add rule inet other input ct state invalid drop",
+        );
+        eventually("the tunnel is tracked for another table", || !untracked());
+        run("nft delete table inet other");
+        eventually("nobody needs that any more", untracked);
         host.stop();
         assert_eq!(snapshot(), before);
         let mut host = Host::ready("hq", state.path());

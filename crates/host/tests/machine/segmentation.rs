@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use hanare_host::segmentation::{apply, remove};
+use hanare_host::segmentation::{Surroundings, apply, remove, untracked};
 use hanare_model::{Flow, PortRange, Segmentation, Service};
 
 use crate::world::{Peer, inside, run, works};
@@ -86,7 +86,7 @@ fn rooms_reach_what_policy_names_and_nothing_else() {
     inside("segmentation::rooms_reach_what_policy_names_and_nothing_else", false, || {
         let (rooms, behind) = overlay();
         assert!(reach(&rooms, "10.88.2.2", "172.20.0.2:22"), "without the table everything is open");
-        apply(&two_rooms(), false).unwrap();
+        apply(&two_rooms(), Surroundings::default()).unwrap();
         assert!(reach(&rooms, "10.88.1.2", "172.20.0.2:80"));
         assert!(reach(&rooms, "10.88.1.2", "172.20.0.2:8005"));
         assert!(
@@ -117,7 +117,7 @@ fn rooms_reach_what_policy_names_and_nothing_else() {
         assert!(refused);
         // Other tables are none of our business.
         run("nft add table inet other");
-        apply(&two_rooms(), true).unwrap();
+        apply(&two_rooms(), Surroundings { router_by_us: true, untracked: None }).unwrap();
         run("nft list table inet other");
         remove().unwrap();
         assert!(reach(&rooms, "10.88.2.2", "172.20.0.2:22"));
@@ -131,7 +131,7 @@ fn closing_a_flow_closes_what_is_under_way_and_a_spoofed_source_is_dropped() {
         false,
         || {
             let (rooms, behind) = overlay();
-            apply(&two_rooms(), false).unwrap();
+            apply(&two_rooms(), Surroundings::default()).unwrap();
             let echo = behind.run(|| TcpListener::bind("172.20.0.2:8001").unwrap());
             std::thread::spawn(move || {
                 let (mut stream, _) = echo.accept().unwrap();
@@ -147,11 +147,11 @@ fn closing_a_flow_closes_what_is_under_way_and_a_spoofed_source_is_dropped() {
             assert!(round(&mut stream));
             let mut closed = two_rooms();
             closed.forward.clear();
-            apply(&closed, false).unwrap();
+            apply(&closed, Surroundings::default()).unwrap();
             assert!(!round(&mut stream));
 
             // Somebody on headquarters' network claims to be room 1.
-            apply(&two_rooms(), false).unwrap();
+            apply(&two_rooms(), Surroundings::default()).unwrap();
             behind.run(|| drop(run("ip address add 10.88.1.9/32 dev eth0")));
             run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth1.rp_filter=0");
             let capture = rooms.capture("eth0");
@@ -168,4 +168,60 @@ fn closing_a_flow_closes_what_is_under_way_and_a_spoofed_source_is_dropped() {
             assert!(capture.count(spoofed) > 0, "without the table it arrives");
         },
     );
+}
+
+#[test]
+fn the_tunnels_datagrams_are_tracked_only_where_another_table_needs_it() {
+    inside(
+        "segmentation::the_tunnels_datagrams_are_tracked_only_where_another_table_needs_it",
+        false,
+        || {
+            let peer = Peer::new();
+            run(&format!("ip link add eth0 type veth peer name eth0 netns {}", peer.tid));
+            run("ip address add 192.0.2.1/24 dev eth0; ip link set eth0 up");
+            peer.run(|| drop(run("ip address add 192.0.2.2/24 dev eth0; ip link set eth0 up")));
+            let ours = UdpSocket::bind("192.0.2.1:51820").unwrap();
+            mark_as_ours(&ours);
+            ours.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            let exchange = move |peer: &Peer| {
+                peer.run(|| {
+                    let theirs = UdpSocket::bind("192.0.2.2:0").unwrap();
+                    theirs.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+                    theirs.send_to(b"x", "192.0.2.1:51820").unwrap();
+                    theirs
+                })
+            };
+            let round = |peer: &Peer| {
+                let theirs = exchange(peer);
+                let (_, from) = ours.recv_from(&mut [0]).unwrap();
+                ours.send_to(b"y", from).unwrap();
+                assert_eq!(theirs.recv(&mut [0]).unwrap(), 1);
+            };
+            let seen = |state: &str| {
+                let rules = run("nft list table inet probe");
+                let line = rules.lines().find(|line| line.contains(state)).unwrap().to_owned();
+                !line.contains("packets 0 ")
+            };
+            let own = untracked(Some(51820)).unwrap();
+            assert_eq!(own, Some(51820), "nobody else looks at connections");
+            apply(&two_rooms(), Surroundings { router_by_us: false, untracked: own }).unwrap();
+            run("nft -f - <<'END'
+table inet probe {
+  chain come { type filter hook input priority 10; udp dport 51820 ct state untracked counter; udp dport 51820 ct state new counter; }
+  chain go { type filter hook output priority 10; udp sport 51820 ct state untracked counter comment \"gone\"; }
+}
+END");
+            round(&peer);
+            assert!(seen("untracked") && seen("gone") && !seen("new"), "both ways");
+            assert_eq!(untracked(Some(51820)).unwrap(), None, "the probe looks at connections");
+            apply(&two_rooms(), Surroundings::default()).unwrap();
+            round(&peer);
+            assert!(seen("new"));
+        },
+    );
+}
+
+/// The mark that our sockets carry.
+fn mark_as_ours(socket: &UdpSocket) {
+    socket2::SockRef::from(socket).set_mark(hanare_host::MARK).unwrap();
 }

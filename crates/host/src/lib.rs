@@ -18,7 +18,9 @@ pub mod nft;
 pub mod privileges;
 mod readiness;
 mod resolver;
+pub mod scheduling;
 pub mod segmentation;
+pub mod signals;
 pub mod storage;
 pub mod swap;
 mod sysctl;
@@ -33,4 +35,3 @@ pub use error::HostError;
 /// The firewall mark (`SO_MARK`) of everything that may pass below the tunnel: its UDP, the TCP to headquarters' API and
 /// the look-ups of headquarters' name. The letters "hn".
 pub const MARK: u32 = 0x686e;
-pub mod signals;

@@ -15,11 +15,12 @@ use socket::Socket;
 /// Bytes that one train may have: an IP packet less its headers, IPv6 being the longer.
 pub const MAX_TRAIN: usize = 65_535 - 40 - 8;
 
-/// Bytes that may wait in each socket: what waits here is what a loaded ping waits for. Measured on 2 cores, one TCP
-/// stream and loaded ping over a cable without offloads: 448 KiB 1.28 Gb/s and 3.1 ms (13,000 segments sent again in 2 s),
-/// 768 KiB 1.69 Gb/s and 3.2 ms (2,000), 1 MiB 1.76 Gb/s and 4.9 ms, 2 MiB 1.80 Gb/s and 5.4 ms; boringtun-cli 0.24 Gb/s
-/// and 2.6 ms.
-pub const RECEIVE_BUFFER: usize = 768 * 1024;
+/// Bytes that may wait in each socket: what waits here is what a loaded ping waits for. Measured on 2 cores in one run, one
+/// TCP stream and loaded ping over a cable without offloads, with the short turns of [`crate::scheduling`]: 256 KiB
+/// 2.31 Gb/s and 1.3 ms, 384 KiB 2.38 and 1.8, 512 KiB 2.39 and 2.1, 768 KiB 2.46 and 2.3; the ceiling of this input and
+/// output with 2 MiB 2.76 and 4.3, boringtun-cli 0.46 and 1.3. With turns of the usual length the reader comes too late for
+/// a buffer of less than 768 KiB.
+pub const RECEIVE_BUFFER: usize = 320 * 1024;
 
 /// Why sockets cannot be had.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@ use std::os::fd::AsFd as _;
 use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant};
 
+use hanare_host::scheduling;
 use hanare_host::tun::{self, Tun};
 use hanare_host::udp::{self, Family, Udp};
 use hanare_wire::{Core, SourceCheck};
@@ -79,6 +80,9 @@ impl Shard {
 
     /// Runs until told to end or until there is nothing to run on.
     pub(super) fn run(mut self) {
+        if let Err(error) = scheduling::take_short_turns() {
+            tracing::debug!(%error, "the scheduler gives no short turns");
+        }
         let end = loop {
             if let Err(end) = self.turn() {
                 break end;

@@ -181,6 +181,7 @@ fn status(hq: &Hq, registry: &Registry, now: Timestamp) -> Status {
             up: count(registry.enrolled().filter(fresh).count()),
         },
         forwarding: report.forwarding,
+        firewall: report.firewall,
         since: hq.since,
     }
 }

@@ -31,7 +31,7 @@ pub use init::{DEFAULT_OVERLAY, InitError, InitOptions, Initialised, init};
 pub use keys::KeysError;
 pub use lock::LockError;
 pub use overlay::{is_made, overlay};
-pub use plane::{Order, PeerReport, PlaneLink, PlaneReport, Published};
+pub use plane::{FirewallState, Order, PeerReport, PlaneLink, PlaneReport, Published};
 pub use prepare::{Files, prepare};
 pub use random::NoRandomness;
 pub use serve::{ServeError, ServeOptions, Server};

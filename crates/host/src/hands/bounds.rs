@@ -23,8 +23,14 @@ pub(super) struct HqBounds {
 }
 
 impl HqBounds {
-    /// Addresses with the prefixes that they bring along, and routes: of the overlay, or it could take any host's place.
-    pub(super) fn prefixes(&self, verb: &str, asked: &[IpNet]) -> Result<(), HostError> {
+    /// Addresses with the prefixes that they bring along, and routes: of the overlay, or it could take any host's place; one
+    /// for each of the overlay's prefixes, or it could fill the machine's tables.
+    pub(super) fn addresses_or_routes(&self, verb: &str, asked: &[IpNet]) -> Result<(), HostError> {
+        few(verb, asked, self.overlay.len())?;
+        self.prefixes(verb, asked)
+    }
+
+    fn prefixes(&self, verb: &str, asked: &[IpNet]) -> Result<(), HostError> {
         let outside = |net: &&IpNet| !self.overlay.iter().any(|overlay| overlay.contains(*net));
         match asked.iter().find(outside) {
             Some(net) => Err(HostError::refused(verb, format!("{net} is not in the overlay"))),
@@ -85,15 +91,20 @@ impl Bounds {
 
     /// The node's own addresses, as they are in the lease.
     pub(super) fn addresses(&self, asked: &[IpNet]) -> Result<(), HostError> {
+        few("addresses", asked, self.lease.addresses.len())?;
         within("addresses", asked, |net| self.lease.addresses.contains(net))
     }
 
+    /// The lease's prefixes as they are: parts of them would be any number of routes.
     pub(super) fn routes(&self, asked: &[IpNet]) -> Result<(), HostError> {
         let all = &self.lease.hq.allowed_ips;
-        within("routes", asked, |net| all.iter().any(|allowed| allowed.contains(net)))
+        few("routes", asked, all.len())?;
+        within("routes", asked, |net| all.contains(net))
     }
 
+    /// One address in each of the room's prefixes.
     pub(super) fn lan(&self, asked: &[IpNet]) -> Result<(), HostError> {
+        few("lan", asked, self.lease.lan.len())?;
         within("lan", asked, |net| {
             self.lease
                 .lan
@@ -103,6 +114,7 @@ impl Bounds {
     }
 
     pub(super) fn dns(&self, asked: &[IpAddr]) -> Result<(), HostError> {
+        few("dns", asked, self.lease.dns.len())?;
         if asked.iter().all(|server| self.lease.dns.contains(server)) {
             return Ok(());
         }
@@ -157,6 +169,14 @@ fn open(role: &NodeRole, signed: &Signed) -> Result<Lease, HostError> {
         return Err(HostError::refused("lease", "it is another node's"));
     }
     Ok(lease)
+}
+
+/// What is bounded by kind is bounded in number too: the undo log and the kernel's tables hold it.
+fn few<T>(verb: &str, asked: &[T], most: usize) -> Result<(), HostError> {
+    if asked.len() <= most {
+        return Ok(());
+    }
+    Err(HostError::refused(verb, format!("{} asked for, {most} at most", asked.len())))
 }
 
 fn within(verb: &str, asked: &[IpNet], allowed: impl Fn(&IpNet) -> bool) -> Result<(), HostError> {

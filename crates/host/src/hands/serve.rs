@@ -18,7 +18,6 @@ use super::{channel, routing};
 use crate::error::HostError;
 use crate::netlink::Netlink;
 use crate::readiness::{readable, readable_watch};
-use crate::segmentation::Surroundings;
 use crate::underlay::{Underlay, Watch};
 use crate::undo::UndoLog;
 use crate::{files, kill_switch, privileges, resolver};
@@ -31,6 +30,8 @@ const GOODBYE: Duration = Duration::from_secs(5);
 const SETTLE: Duration = Duration::from_millis(30);
 /// Others' changes, however many, make us look twice a second at most.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// The longest wait after a look at which something could not be mended; it begins with [`LOOK_INTERVAL`].
+const MAX_RETRY: Duration = Duration::from_secs(4);
 
 /// Runs as host process until the worker ends or a signal comes, then undoes every change but the kill switch.
 ///
@@ -124,7 +125,8 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
         resolvers: resolver::underlay(),
         port: None,
         segmentation: None,
-        surroundings: Surroundings::default(),
+        firewall_failed: false,
+        firewall_lost: false,
         unlocked_until: None,
         left: false,
     };
@@ -198,6 +200,7 @@ async fn answer(
     let mut notices: Option<OwnedFd> = None;
     let mut look: Option<Instant> = Some(Instant::now());
     let mut looked = Instant::now();
+    let mut retry = Duration::ZERO;
     let mut stop: Option<Instant> = None;
     let mut deaf = false;
     loop {
@@ -240,11 +243,13 @@ async fn answer(
                 false
             }
             () = at(look) => {
-                look = None;
-                for notice in hands.look() {
+                let found = hands.look();
+                for notice in found.notices {
                     tell(notices.as_ref(), &notice);
                 }
                 looked = Instant::now();
+                retry = if found.again { (retry * 2).clamp(LOOK_INTERVAL, MAX_RETRY) } else { Duration::ZERO };
+                look = found.again.then(|| looked + retry);
                 false
             }
             () = at(hands.unlocked_until) => {

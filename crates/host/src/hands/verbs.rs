@@ -17,12 +17,12 @@ use crate::error::{HostError, reason};
 use crate::kill_switch::{self, KillSwitch, Lan, Policy};
 use crate::netlink::{Netlink, Route};
 use crate::nft::Family;
-use crate::segmentation::Surroundings;
+use crate::segmentation::{self, Enforced, Surroundings};
 use crate::tun::{Offload, Tun, TunError};
 use crate::udp::{RECEIVE_BUFFER, Udp, UdpError};
 use crate::underlay::Underlay;
 use crate::undo::{Change, UndoLog};
-use crate::{MARK, marked, resolver, segmentation, sysctl};
+use crate::{MARK, marked, resolver, sysctl};
 
 /// The largest inner MTU: an Ethernet frame of 9,000 bytes less `WireGuard`'s own.
 const MAX_MTU: u16 = 8920;
@@ -44,9 +44,11 @@ pub(super) struct Hands {
     pub(super) resolvers: Vec<IpAddr>,
     /// The tunnel's UDP port once its sockets are made.
     pub(super) port: Option<u16>,
-    pub(super) segmentation: Option<Segmentation>,
-    /// What the machine added to it.
-    pub(super) surroundings: Surroundings,
+    pub(super) segmentation: Option<Enforced>,
+    /// Whether the last look at the firewall failed …
+    pub(super) firewall_failed: bool,
+    /// … and the worker was told that it cannot be restored.
+    pub(super) firewall_lost: bool,
     pub(super) unlocked_until: Option<Instant>,
     pub(super) left: bool,
 }
@@ -76,7 +78,7 @@ impl Hands {
                 return Ok((Reply::KillSwitch { state }, Vec::new()));
             }
             Request::Unlock => self.unlock(fds)?,
-            Request::Segment { segmentation } => self.segment(segmentation)?,
+            Request::Segment { segmentation } => self.segment(&segmentation)?,
             Request::Dns { servers } => self.dns(&servers)?,
             Request::ApiSocket { to } => return self.api_socket(to),
             Request::NameSockets => return self.name_sockets(),
@@ -109,7 +111,7 @@ impl Hands {
     ) -> Result<(), HostError> {
         match (&self.bounds, &self.hq) {
             (Some(bounds), _) => node(bounds),
-            (None, Some(hq)) => hq.prefixes(verb, asked),
+            (None, Some(hq)) => hq.addresses_or_routes(verb, asked),
             (None, None) => Err(HostError::refused(verb, "nothing is known of this role")),
         }
     }
@@ -253,7 +255,7 @@ impl Hands {
         Ok(Some(Notice::Locked))
     }
 
-    fn segment(&mut self, segmentation: Segmentation) -> Result<(), HostError> {
+    fn segment(&mut self, segmentation: &Segmentation) -> Result<(), HostError> {
         if self.bounds.is_some() {
             return Err(HostError::refused("segment", "this is a node"));
         }
@@ -261,15 +263,13 @@ impl Hands {
             return Err(HostError::refused("segment", "it is about another interface"));
         }
         if let Some(hq) = &self.hq {
-            hq.segmentation(&segmentation)?;
+            hq.segmentation(segmentation)?;
         }
         let is_table = |change: &Change| matches!(change, Change::Table { .. });
         if !self.log.has(is_table) {
             self.log.record(Change::Table { family: Family::Inet, name: segmentation::TABLE.to_owned() })?;
         }
-        self.surroundings = self.surroundings()?;
-        segmentation::apply(&segmentation, self.surroundings)?;
-        self.segmentation = Some(segmentation);
+        self.segmentation = Some(segmentation::apply(segmentation, self.surroundings()?)?);
         sysctl::set(&mut self.log, &sysctl::forwarding())
     }
 

@@ -89,7 +89,7 @@ async fn endpoints_are_remembered_and_dialled_after_a_restart() {
     server.plane().roamed(key, endpoint);
     let peers =
         BTreeMap::from([(key, PeerReport { last_handshake_seconds: Some(3), ..PeerReport::default() })]);
-    server.plane().report(PlaneReport { forwarding: true, peers });
+    server.plane().report(PlaneReport { forwarding: true, peers, ..PlaneReport::default() });
     let status = admin.call(StatusShow {}).await.unwrap();
     assert_eq!((status.nodes.enrolled, status.nodes.up, status.forwarding), (1, 1, true));
     let mut orders = server.take_orders().unwrap();

@@ -16,7 +16,7 @@ use crate::error::HostError;
 use crate::nft::looks::Looks;
 use crate::nft::rule::{
     accept, address, any_of, counter, differs, direction, drop, equal, family_name, field, jump, meta,
-    notrack, prefix, reject,
+    notrack, port_ranges, prefix, reject,
 };
 use crate::nft::{Family, Transaction, tracking};
 
@@ -298,14 +298,7 @@ fn services(service: &Service, v6: bool, back: bool) -> Vec<Vec<Value>> {
         if ports.is_empty() {
             return vec![vec![equal(meta("l4proto"), json!(protocol))]];
         }
-        let ranges = ports.iter().map(|ports| {
-            if ports.first == ports.last {
-                json!(ports.first)
-            } else {
-                json!({ "range": [ports.first, ports.last] })
-            }
-        });
-        vec![vec![equal(field(protocol, port), any_of(ranges.collect()))]]
+        vec![vec![equal(field(protocol, port), any_of(port_ranges(ports)))]]
     };
     match service {
         Service::Any => vec![Vec::new()],

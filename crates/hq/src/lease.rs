@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use hanare_model::api::Granted;
 use hanare_model::lease::{LEASE_DURATION, LEASE_GRACE, SignedError};
+use hanare_model::policy;
 use hanare_model::{Endpoint, HqPeer, Internet, Lease, PublicKey, Signed, SigningKey, Timestamp, Tombstone};
 use ipnet::IpNet;
 use ring::digest::{SHA256, digest};
@@ -68,6 +69,7 @@ impl LeaseTerms {
             room: node.room.clone(),
             addresses: node.addresses.iter().map(|address| IpNet::from(*address)).collect(),
             lan: lan.unwrap_or_default(),
+            devices: policy::devices(&registry.in_force, &node.room, &node.company),
             hq: HqPeer {
                 public_key: self.public_key,
                 preshared_key: node.preshared_key.clone(),

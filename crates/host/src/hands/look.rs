@@ -10,6 +10,17 @@ use crate::underlay::Underlay;
 /// How much of what nft said is passed on, in characters.
 const MAX_WHY: usize = 300;
 
+/// How the last look at the firewall went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Firewall {
+    /// It is as we made it, or was made so.
+    Held,
+    /// nft failed: one run that failed says little about what is in force.
+    Failed,
+    /// It failed again, and the worker was told.
+    Lost,
+}
+
 /// What was found and done.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
@@ -24,12 +35,13 @@ impl Hands {
     pub(super) fn look(&mut self) -> Looked {
         let mut looked = Looked::default();
         self.look_at_firewall(&mut looked);
-        let notices = &mut looked.notices;
         match Underlay::read(&self.interface) {
             Ok(now) if now != self.underlay => {
                 self.underlay = now;
                 self.refresh_resolvers();
-                notices.push(Notice::UnderlayChanged);
+                self.refresh_switch();
+                looked.again |= std::mem::take(&mut self.unsettled);
+                looked.notices.push(Notice::UnderlayChanged);
             }
             Ok(_) => {}
             Err(error) => {
@@ -43,7 +55,7 @@ impl Hands {
                 .is_ok_and(|links| links.iter().all(|link| link.index != index))
         {
             self.index = None;
-            notices.push(Notice::InterfaceLost);
+            looked.notices.push(Notice::InterfaceLost);
         }
         looked
     }
@@ -62,20 +74,23 @@ impl Hands {
         };
         match checked {
             Ok(restored) => {
-                if let Some(what) = restored.or_else(|| self.firewall_lost.then(String::new)) {
+                let lost = std::mem::replace(&mut self.firewall, Firewall::Held) == Firewall::Lost;
+                if let Some(what) = restored.or_else(|| lost.then(String::new)) {
                     looked.notices.push(Notice::FirewallRestored { what });
                 }
-                (self.firewall_failed, self.firewall_lost) = (false, false);
             }
             Err(error) => {
                 tracing::error!(%error, "the firewall could not be checked or restored");
                 looked.again = true;
-                // One run that failed says little about what is in force; two in a row are no accident.
-                if std::mem::replace(&mut self.firewall_failed, true) && !self.firewall_lost {
-                    let why = error.to_string().chars().take(MAX_WHY).collect();
-                    looked.notices.push(Notice::FirewallLost { why });
-                    self.firewall_lost = true;
-                }
+                self.firewall = match self.firewall {
+                    Firewall::Held => Firewall::Failed,
+                    Firewall::Failed => {
+                        let why = error.to_string().chars().take(MAX_WHY).collect();
+                        looked.notices.push(Notice::FirewallLost { why });
+                        Firewall::Lost
+                    }
+                    Firewall::Lost => Firewall::Lost,
+                };
             }
         }
     }
@@ -85,16 +100,20 @@ impl Hands {
         let Some(bounds) = &self.bounds else { return };
         let mut found = resolver::underlay();
         found.retain(|server| !bounds.lease().dns.contains(server));
-        if found.is_empty() || found == self.resolvers {
-            return;
+        if !found.is_empty() {
+            self.resolvers = found;
         }
-        self.resolvers = found;
+    }
+
+    /// Lets through what lease and underlay say now: resolvers, and devices of the network that this machine stands in.
+    pub(super) fn refresh_switch(&mut self) {
+        let (Some(bounds), Some(switch)) = (&self.bounds, &mut self.switch) else { return };
         let resolvers = bounds.resolvers(&self.resolvers);
-        if let Some(switch) = &mut self.switch {
-            let policy = Policy { resolvers, ..switch.policy().clone() };
-            if let Err(error) = switch.set_policy(policy) {
-                tracing::error!(%error, "the kill switch does not know the new resolvers");
-            }
+        let devices = bounds.devices(self.underlay.addresses());
+        let policy = Policy { resolvers, devices, ..switch.policy().clone() };
+        if let Err(error) = switch.set_policy(policy) {
+            tracing::error!(%error, "the kill switch did not follow");
+            self.unsettled = true;
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::bounds::{Bounds, HqBounds};
+use super::look::Firewall;
 use super::message::{Notice, Reply, Request};
 use super::setup::{Ended, Role, Setup};
 use super::verbs::Hands;
@@ -125,8 +126,8 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
         resolvers: resolver::underlay(),
         port: None,
         segmentation: None,
-        firewall_failed: false,
-        firewall_lost: false,
+        firewall: Firewall::Held,
+        unsettled: false,
         unlocked_until: None,
         left: false,
     };
@@ -227,6 +228,9 @@ async fn answer(
                         error!(%error, "the worker does not speak our language; it is ended");
                         return Ok(Ended::Worker(70));
                     }
+                }
+                if std::mem::take(&mut hands.unsettled) {
+                    look = look.or(Some(Instant::now() + LOOK_INTERVAL));
                 }
                 hands.left && stop.is_none()
             }

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 use super::asked::{self, Asked};
 use super::bounds::{Bounds, HqBounds, node_listen};
+use super::look::Firewall;
 use super::message::{KillSwitchState, Notice, Permit, Reply, Request};
 use super::routing;
 use crate::error::{HostError, reason};
@@ -45,10 +46,10 @@ pub(super) struct Hands {
     /// The tunnel's UDP port once its sockets are made.
     pub(super) port: Option<u16>,
     pub(super) segmentation: Option<Enforced>,
-    /// Whether the last look at the firewall failed …
-    pub(super) firewall_failed: bool,
-    /// … and the worker was told that it cannot be restored.
-    pub(super) firewall_lost: bool,
+    /// How the last look at the firewall went.
+    pub(super) firewall: Firewall,
+    /// Something was not done that a look will do.
+    pub(super) unsettled: bool,
     pub(super) unlocked_until: Option<Instant>,
     pub(super) left: bool,
 }
@@ -82,7 +83,10 @@ impl Hands {
             Request::Dns { servers } => self.dns(&servers)?,
             Request::ApiSocket { to } => return self.api_socket(to),
             Request::NameSockets => return self.name_sockets(),
-            Request::Lease { lease } => self.node("lease")?.renew(&lease)?,
+            Request::Lease { lease } => {
+                self.node("lease")?.renew(&lease)?;
+                self.refresh_switch();
+            }
             Request::Leave => self.leave(fds)?,
             // Answered by the loop, which holds what they are about.
             Request::Notices | Request::Ready { .. } => {}
@@ -204,9 +208,11 @@ impl Hands {
     fn kill_switch(&mut self, permit: &Permit) -> Result<(), HostError> {
         let lan = self.lan_interface();
         let (interface, resolvers) = (self.interface.clone(), self.resolvers.clone());
+        let connected = self.underlay.addresses().to_vec();
         let bounds = self.node("kill-switch")?;
         let lan = lan.map(|interface| Lan { interface, prefixes: bounds.lease().lan.clone() });
-        let base = Policy { interface, lan, resolvers: bounds.resolvers(&resolvers), ..Policy::default() };
+        let (resolvers, devices) = (bounds.resolvers(&resolvers), bounds.devices(&connected));
+        let base = Policy { interface, resolvers, lan, devices, ..Policy::default() };
         let policy = bounds.policy(permit, base)?;
         if let Some(switch) = &mut self.switch {
             return switch.set_policy(policy);

@@ -1,5 +1,6 @@
 //! Nothing leaves but the tunnel: each kind of traffic gets out without the kill switch, and not with it.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ fn policy() -> Policy {
         api: ["192.0.2.2:51821".parse().unwrap()].into(),
         resolvers: ["192.0.2.2".parse().unwrap()].into(),
         lan: None,
+        devices: BTreeSet::new(),
     }
 }
 

@@ -8,6 +8,7 @@ mod bad_invites;
 mod bad_nodes;
 mod demo;
 mod device;
+mod devices;
 mod enrolment;
 mod external;
 mod flood;

@@ -47,7 +47,7 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             None => Err(missing(Noun::Node, ask.name.to_string())),
         },
         Request::PolicyShow(_) => {
-            let site = registry.site(&hq.interface, hq.api.port());
+            let site = registry.site(&hq.interface, hq.terms.api_port);
             json(&PolicyShown {
                 text: registry.policy.as_ref().map_or_else(String::new, |row| row.text.clone()),
                 applied_at: registry.policy.as_ref().map(|row| row.applied_at),
@@ -94,7 +94,7 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
 /// What the firewall should hold.
 fn wanted(hq: &Hq) -> Segmentation {
     let registry = hq.writer.registry();
-    compile(&registry.in_force, &registry.site(&hq.interface, hq.api.port()))
+    compile(&registry.in_force, &registry.site(&hq.interface, hq.terms.api_port))
 }
 
 /// Whether the firewall holds what it should, within [`FOLLOWING`]. Another admin may change it meanwhile: what counts is

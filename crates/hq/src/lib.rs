@@ -9,6 +9,7 @@ mod answers;
 mod api;
 mod group;
 mod init;
+mod inside_port;
 mod keys;
 mod lease;
 mod limit;

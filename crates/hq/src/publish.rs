@@ -16,7 +16,7 @@ use crate::show::lapsed;
 pub(crate) struct Frame {
     /// The tunnel interface.
     pub interface: String,
-    /// The node API's port.
+    /// The node API's port inside the tunnel.
     pub api_port: u16,
     /// Where nodes were last heard before this start.
     pub remembered: BTreeMap<PublicKey, SocketAddr>,

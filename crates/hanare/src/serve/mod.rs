@@ -26,7 +26,8 @@ const BLOCKING_THREADS: usize = 4;
 /// Runs the worker until its host process or a signal ends it.
 pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
     privileges::become_worker().map_err(foreign::host_error)?;
-    let files = block_on(hanare_hq::prepare(&options.state))?.map_err(foreign::serve_error)?;
+    let files =
+        block_on(hanare_hq::prepare(&options.state, options.api.port()))?.map_err(foreign::serve_error)?;
     confined(&options, files).map_err(foreign::host_error)?;
     let hands = Client::from_stdin().map_err(foreign::host_error)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -54,7 +55,7 @@ fn confined(options: &ServeOptions, files: hanare_hq::Files) -> Result<(), HostE
     paths.extend(files.writes.into_iter().map(|path| (path, Reach::Write)));
     let read = ["/etc/group", "/etc/passwd", "/dev/urandom"];
     paths.extend(read.map(|path| (path.into(), Reach::Read)));
-    confine::confine(&Grants { paths, listen: Some(options.api.port()) }).map(drop)
+    confine::confine(&Grants { paths, listen: files.ports }).map(drop)
 }
 
 async fn serve(context: &Context, options: ServeOptions, hands: Client) -> Outcome {

@@ -93,6 +93,7 @@ kind-external = external
 node-enrolled = enrolled
 node-expired = expired
 node-revoked = revoked
+node-left = left
 
 confirm = This removes { $what } for good. Go on? [y/N]
 dry-run = Would remove { $what }. Nothing was changed.
@@ -110,6 +111,9 @@ revoked-before = { $node } was shut out before; nothing was changed.
 policy-good = { $path } is a good policy with { $rules ->
     [one] { $rules } rule
    *[other] { $rules } rules
+ } and { $devices ->
+    [one] { $devices } device
+   *[other] { $devices } devices
  }.
 policy-applied = The policy is in force.
 policy-pending = The policy is kept, but the firewall has not followed within 2 seconds. See `hanare hq status` and the log of `hanare hq serve`.
@@ -185,6 +189,7 @@ down-stopped = The tunnel is stopped. Nothing leaves this machine until `hanare 
 down-before = No tunnel was running.
 what-enrolment = this machine's enrolment, with keys and lease in { $state } and the kill switch
 left = This machine has left its room. Nothing of it remains.
+left-untold = Headquarters could not be told. Ask the IT admin to revoke this node, so that its name and addresses become free.
 unlocked = DNS and the web are open for { $span }. It closes by itself.
 unlocked-all = Everything is open for { $span }. It closes by itself.
 

@@ -81,6 +81,7 @@ kind-external = 外部アプリ
 node-enrolled = 参加中
 node-expired = 期限切れ
 node-revoked = 失効
+node-left = 退出済み
 
 confirm = { $what }を完全に削除します。よろしいですか？ [y/N]
 dry-run = { $what }が削除されます（まだ何も変更していません）。
@@ -95,7 +96,7 @@ external-once = { $node } の鍵はここにしかありません。本社サー
 revoked = { $node } を失効させました。ノードからの確認はまだありません（電源が切れている可能性があります）。次に接続した時に通知されます。
 revoked-acknowledged = { $node } を失効させ、ノードも通知を確認しました。
 revoked-before = { $node } はすでに失効しています。何も変更していません。
-policy-good = { $path } は正しいポリシーです（ルール { $rules } 件）。
+policy-good = { $path } は正しいポリシーです（ルール { $rules } 件、機器 { $devices } 件）。
 policy-applied = ポリシーを適用しました。
 policy-pending = ポリシーは保存しましたが、2 秒以内にファイアウォールに反映されませんでした。`hanare hq status` と `hanare hq serve` のログを確認してください。
 policy-unchanged = このポリシーはすでに適用されています。何も変更していません。
@@ -158,6 +159,7 @@ down-stopped = トンネルを止めました。次に `hanare up` を実行す�
 down-before = トンネルは動いていません。
 what-enrolment = このマシンの参加情報（{ $state } の鍵とリース、キルスイッチ）
 left = このマシンは部屋から抜けました。痕跡は残っていません。
+left-untold = 本社サーバーに伝えられませんでした。名前とアドレスが解放されるよう、IT 管理者にこのノードの失効を依頼してください。
 unlocked = DNS と Web を { $span }だけ通します。時間が来ると自動的に閉じます。
 unlocked-all = すべての通信を { $span }だけ通します。時間が来ると自動的に閉じます。
 

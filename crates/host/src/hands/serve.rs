@@ -66,14 +66,17 @@ fn check_name(name: &str) -> Result<(), HostError> {
     Err(HostError::BadName { name: name.to_owned() })
 }
 
-/// Gives the machine back as it was, the kill switch included, when no host process runs.
+/// Gives the machine back as it was, the kill switch included, when no host process runs. `before` comes before that, once it is
+/// sure that none does; what it brings is returned.
 ///
 /// # Errors
 /// [`HostError::Busy`] if one runs: ask its worker then; what undoing meets.
-pub fn leave(state: &Path) -> Result<(), HostError> {
+pub fn leave<T>(state: &Path, before: impl FnOnce() -> T) -> Result<T, HostError> {
     let _lock = hold(state)?;
+    let brought = before();
     UndoLog::open(state)?;
-    kill_switch::remove(state)
+    kill_switch::remove(state)?;
+    Ok(brought)
 }
 
 /// Holds the state directory for one host process.

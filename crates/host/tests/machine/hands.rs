@@ -174,7 +174,7 @@ fn a_stopped_host_process_leaves_the_machine_as_it_was_but_closed() {
             assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed);
             let left = std::fs::read_to_string(state.path().join("error")).unwrap_or_default();
             assert!(!state.path().join(undo::FILE).exists(), "{left}");
-            hands::leave(state.path()).unwrap();
+            hands::leave(state.path(), || ()).unwrap();
             assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Open);
             assert_eq!(run("nft list ruleset"), "");
         });
@@ -194,7 +194,7 @@ fn sigkill_at_each_recorded_step_leaves_no_trace() {
         assert!(steps >= 12, "{steps}");
         host.kill();
         assert_ne!(snapshot(), before, "a kill leaves traces");
-        hands::leave(state.path()).unwrap();
+        hands::leave(state.path(), || ()).unwrap();
         assert_eq!(snapshot(), before);
         for step in 1..=steps {
             for later in [0, 3] {

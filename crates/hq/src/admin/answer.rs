@@ -138,6 +138,8 @@ pub enum NodeState {
     Expired,
     /// Ended by an admin.
     Revoked,
+    /// Ended by its own `leave`.
+    Left,
 }
 
 /// A node.

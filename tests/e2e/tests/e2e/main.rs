@@ -20,6 +20,7 @@ mod interop;
 mod isolation;
 mod kill_switch;
 mod lease;
+mod leaving;
 mod names;
 mod narrow_path;
 mod networks;

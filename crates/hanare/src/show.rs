@@ -99,6 +99,7 @@ const fn state(state: NodeState) -> &'static str {
         NodeState::Enrolled => "node-enrolled",
         NodeState::Expired => "node-expired",
         NodeState::Revoked => "node-revoked",
+        NodeState::Left => "node-left",
     }
 }
 

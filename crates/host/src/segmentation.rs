@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 
 use crate::MARK;
 use crate::error::HostError;
+use crate::nft::looks::Looks;
 use crate::nft::rule::{
     accept, address, any_of, counter, differs, direction, drop, equal, family_name, field, jump, meta,
-    notrack, prefix, reject,
+    notrack, port_ranges, prefix, reject,
 };
 use crate::nft::{Family, Transaction, tracking};
 
@@ -47,12 +48,58 @@ pub struct Surroundings {
     pub untracked: Option<u16>,
 }
 
+/// The table in force, and what it looked like when we made it.
+#[derive(Debug)]
+pub struct Enforced {
+    segmentation: Segmentation,
+    surroundings: Surroundings,
+    looks: Looks,
+}
+
+impl Enforced {
+    /// Looks whether the table is as we made it, and makes it anew if not; says what was found then. Lets it follow what other
+    /// tables need by `now`.
+    ///
+    /// # Errors
+    /// As [`apply`]; what somebody else made of the table may be in force then.
+    pub fn check(&mut self, now: Surroundings) -> Result<Option<String>, HostError> {
+        let found = looks()?;
+        if found == self.looks {
+            if now.untracked != self.surroundings.untracked {
+                *self = apply(&self.segmentation, now)?;
+            }
+            return Ok(None);
+        }
+        let what = if found.objects() == 0 { "the table was gone" } else { "the table was changed" };
+        *self = apply(&self.segmentation, now)?;
+        Ok(Some(what.to_owned()))
+    }
+}
+
 /// Replaces the table.
 ///
 /// # Errors
 /// [`HostError::ProgramMissing`] or [`HostError::Program`] from nft; the old table stays then.
-pub fn apply(segmentation: &Segmentation, surroundings: Surroundings) -> Result<(), HostError> {
-    render(segmentation, surroundings).commit()
+pub fn apply(segmentation: &Segmentation, surroundings: Surroundings) -> Result<Enforced, HostError> {
+    let rules = render(segmentation, surroundings);
+    // What somebody changed right behind us must not be taken for ours.
+    for _ in 0..4 {
+        rules.commit()?;
+        let looks = looks()?;
+        if looks.objects() == rules.objects() {
+            return Ok(Enforced { segmentation: segmentation.clone(), surroundings, looks });
+        }
+    }
+    Err(HostError::Program {
+        program: "nft".to_owned(),
+        text: format!("somebody else changes the table {TABLE} at the same time"),
+    })
+}
+
+fn looks() -> Result<Looks, HostError> {
+    let mut looks = Looks::default();
+    looks.add(INET, TABLE, |_| true)?;
+    Ok(looks)
 }
 
 /// The tunnel's port, unless another table of this machine looks at connections or translates addresses.
@@ -136,7 +183,8 @@ fn leave_untracked(rules: &mut Transaction, tunnel: &Value, port: u16) {
     );
 }
 
-/// The overlay's addresses come from the tunnel interface, and nothing else does.
+/// The overlay's addresses come from the tunnel interface, and nothing else does; headquarters' own ones are reached by it
+/// and from this machine only, although the kernel answers to any of its addresses on any interface.
 fn anti_spoof(rules: &mut Transaction, segmentation: &Segmentation) {
     let tunnel = json!(segmentation.interface);
     for v6 in [false, true] {
@@ -167,11 +215,18 @@ fn anti_spoof(rules: &mut Transaction, segmentation: &Segmentation) {
         if !own.is_empty() {
             let ours = vec![
                 equal(meta("iifname"), tunnel.clone()),
-                equal(field(family_name(v6), "saddr"), any_of(own)),
+                equal(field(family_name(v6), "saddr"), any_of(own.clone())),
                 counter(),
                 drop(),
             ];
             rule(rules, "prerouting", ours);
+            let from_outside = vec![
+                differs(meta("iifname"), any_of(vec![tunnel.clone(), json!("lo")])),
+                equal(field(family_name(v6), "daddr"), any_of(own)),
+                counter(),
+                drop(),
+            ];
+            rule(rules, "prerouting", from_outside);
         }
     }
 }
@@ -243,14 +298,7 @@ fn services(service: &Service, v6: bool, back: bool) -> Vec<Vec<Value>> {
         if ports.is_empty() {
             return vec![vec![equal(meta("l4proto"), json!(protocol))]];
         }
-        let ranges = ports.iter().map(|ports| {
-            if ports.first == ports.last {
-                json!(ports.first)
-            } else {
-                json!({ "range": [ports.first, ports.last] })
-            }
-        });
-        vec![vec![equal(field(protocol, port), any_of(ranges.collect()))]]
+        vec![vec![equal(field(protocol, port), any_of(port_ranges(ports)))]]
     };
     match service {
         Service::Any => vec![Vec::new()],

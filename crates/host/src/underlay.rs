@@ -43,6 +43,13 @@ impl Underlay {
     }
 }
 
+impl Underlay {
+    /// Addresses with the networks that they stand in, by interface.
+    pub(crate) fn addresses(&self) -> &[(String, IpNet)] {
+        &self.addresses
+    }
+}
+
 /// A socket that becomes readable when something of its kind changed.
 pub(crate) struct Watch {
     socket: Socket,

@@ -13,7 +13,7 @@ use crate::admin::{
     Request, Status,
 };
 use crate::random;
-use crate::registry::{Act, NodeRow, Outcome, Registry, policy_in_force};
+use crate::registry::{Act, NodeRow, Outcome, Registry};
 use crate::shared::{FAREWELL, FOLLOWING, Hq};
 use crate::show;
 
@@ -47,13 +47,13 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             None => Err(missing(Noun::Node, ask.name.to_string())),
         },
         Request::PolicyShow(_) => {
-            let site = registry.site(&hq.interface, hq.api.port());
+            let site = registry.site(&hq.interface, hq.terms.api_port);
             json(&PolicyShown {
                 text: registry.policy.as_ref().map_or_else(String::new, |row| row.text.clone()),
                 applied_at: registry.policy.as_ref().map(|row| row.applied_at),
                 changed: false,
                 in_force: hq.in_force.borrow().as_ref() == Some(&wanted(hq)),
-                segmentation: compile(&policy_in_force(&registry), &site),
+                segmentation: compile(&registry.in_force, &site),
             })
         }
         Request::LedgerList(ask) => {
@@ -94,7 +94,7 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
 /// What the firewall should hold.
 fn wanted(hq: &Hq) -> Segmentation {
     let registry = hq.writer.registry();
-    compile(&policy_in_force(&registry), &registry.site(&hq.interface, hq.api.port()))
+    compile(&registry.in_force, &registry.site(&hq.interface, hq.terms.api_port))
 }
 
 /// Whether the firewall holds what it should, within [`FOLLOWING`]. Another admin may change it meanwhile: what counts is
@@ -181,6 +181,7 @@ fn status(hq: &Hq, registry: &Registry, now: Timestamp) -> Status {
             up: count(registry.enrolled().filter(fresh).count()),
         },
         forwarding: report.forwarding,
+        firewall: report.firewall,
         since: hq.since,
     }
 }

@@ -4,12 +4,16 @@ use std::net::IpAddr;
 
 use hanare_model::api::Granted;
 use hanare_model::lease::{LEASE_DURATION, LEASE_GRACE, SignedError};
+use hanare_model::policy;
 use hanare_model::{Endpoint, HqPeer, Internet, Lease, PublicKey, Signed, SigningKey, Timestamp, Tombstone};
 use ipnet::IpNet;
 use ring::digest::{SHA256, digest};
 
 use crate::registry::{NodeRow, Registry};
 use crate::settings::Settings;
+
+/// The reason on the tombstone of a node that left, should it ever ask again.
+const LEFT: &str = "it has left";
 
 /// What every lease of this headquarters says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +72,7 @@ impl LeaseTerms {
             room: node.room.clone(),
             addresses: node.addresses.iter().map(|address| IpNet::from(*address)).collect(),
             lan: lan.unwrap_or_default(),
+            devices: policy::devices(&registry.in_force, &node.room, &node.company),
             hq: HqPeer {
                 public_key: self.public_key,
                 preshared_key: node.preshared_key.clone(),
@@ -132,7 +137,7 @@ pub(crate) fn tombstone(node: &NodeRow, key: &SigningKey) -> Option<Result<Signe
         node: node.name.clone(),
         public_key: node.public_key,
         revoked_at: node.revoked_at?,
-        reason: node.reason.clone().unwrap_or_default(),
+        reason: node.reason.clone().unwrap_or_else(|| if node.has_left { LEFT } else { "" }.to_owned()),
     };
     Some(Signed::seal(&notice, key))
 }

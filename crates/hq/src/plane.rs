@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use hanare_model::{PeerSet, PublicKey, Segmentation};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 /// What the data plane, the interface and the firewall should be now.
@@ -35,11 +36,26 @@ pub struct PeerReport {
     pub tx_bytes: u64,
 }
 
+/// How headquarters' firewall stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirewallState {
+    /// It holds what was published.
+    #[default]
+    InForce,
+    /// The machine did not take what was published last, and is asked again. What was in force before still is.
+    Behind,
+    /// Somebody changed it, and it cannot be restored: until it is, nothing is forwarded.
+    Lost,
+}
+
 /// What the data plane knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlaneReport {
     /// Whether it forwards.
     pub forwarding: bool,
+    /// How the firewall stands.
+    pub firewall: FirewallState,
     /// Its peers.
     pub peers: BTreeMap<PublicKey, PeerReport>,
 }

@@ -4,6 +4,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::init::KEYS_DIRECTORY;
+use crate::inside_port;
 use crate::lock::{self, StateLock};
 use crate::serve::ServeError;
 use crate::store::{FILE_NAME, Store, StoreError};
@@ -15,14 +16,16 @@ pub struct Files {
     pub reads: PathBuf,
     /// Every single file that it writes.
     pub writes: Vec<PathBuf>,
+    /// The ports of its API, outside and inside the tunnel.
+    pub ports: Vec<u16>,
 }
 
 /// Migrates an older database, which makes files of other names, and makes the files that SQLite would make beside it: a
-/// confined worker writes in none but these, and cannot touch what else lies there.
+/// confined worker writes in none but these, and cannot touch what else lies there. `api` is the API's port outside.
 ///
 /// # Errors
 /// [`ServeError`], as [`crate::Server::start`] has it.
-pub async fn prepare(state: &Path) -> Result<Files, ServeError> {
+pub async fn prepare(state: &Path, api: u16) -> Result<Files, ServeError> {
     let database = state.join(FILE_NAME);
     if !database.exists() {
         return Err(StoreError::Absent { path: state.to_owned() }.into());
@@ -31,13 +34,15 @@ pub async fn prepare(state: &Path) -> Result<Files, ServeError> {
     if Store::is_older(&database).await? {
         Store::open(&database).await?.close().await?;
     }
+    let ports = inside_port::read(state)?.into_iter().chain([api]).collect();
     drop(lock);
     let beside = |suffix: &str| {
         let mut name = database.clone().into_os_string();
         name.push(suffix);
         PathBuf::from(name)
     };
-    let writes = vec![database.clone(), beside("-wal"), beside("-shm"), state.join(lock::FILE_NAME)];
+    let mut writes = vec![database.clone(), beside("-wal"), beside("-shm"), state.join(lock::FILE_NAME)];
+    writes.push(inside_port::path(state));
     for path in &writes {
         std::fs::OpenOptions::new()
             .write(true)
@@ -47,5 +52,5 @@ pub async fn prepare(state: &Path) -> Result<Files, ServeError> {
             .open(path)
             .map_err(|error| StoreError::new(path, error.into()))?;
     }
-    Ok(Files { reads: state.join(KEYS_DIRECTORY), writes })
+    Ok(Files { reads: state.join(KEYS_DIRECTORY), writes, ports })
 }

@@ -16,7 +16,7 @@ use crate::show::lapsed;
 pub(crate) struct Frame {
     /// The tunnel interface.
     pub interface: String,
-    /// The node API's port.
+    /// The node API's port inside the tunnel.
     pub api_port: u16,
     /// Where nodes were last heard before this start.
     pub remembered: BTreeMap<PublicKey, SocketAddr>,
@@ -38,7 +38,6 @@ impl Frame {
         now: Timestamp,
     ) -> Published {
         let overlay = &registry.settings.overlay;
-        let policy = crate::registry::policy_in_force(registry);
         let peers = registry
             .nodes
             .values()
@@ -53,7 +52,7 @@ impl Frame {
             addresses: interface_addresses(overlay.hq(), overlay.prefixes()),
             mtu: registry.settings.mtu,
             peers,
-            segmentation: compile(&policy, &registry.site(&self.interface, self.api_port)),
+            segmentation: compile(&registry.in_force, &registry.site(&self.interface, self.api_port)),
         }
     }
 

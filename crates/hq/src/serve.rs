@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::admin_socket::{AdminSocket, SocketError};
 use crate::api::{self, ApiError};
 use crate::init::KEYS_DIRECTORY;
+use crate::inside_port;
 use crate::keys::{Keys, KeysError};
 use crate::lease::LeaseTerms;
 use crate::lock::{LockError, StateLock};
@@ -107,7 +108,8 @@ impl Server {
         let outside = api::listen(options.api)?;
         let bound = outside.local_addr().map_err(|source| ApiError::Bind { address: options.api, source })?;
         let api_endpoints = api_endpoints(bound, &settings);
-        let terms = LeaseTerms::new(&settings, keys.wireguard.public(), api_endpoints.clone(), bound.port());
+        let inside = inside_port::read(&options.state)?.unwrap_or_else(|| bound.port());
+        let terms = LeaseTerms::new(&settings, keys.wireguard.public(), api_endpoints.clone(), inside);
         let context = Context {
             now: random::now(),
             actor: "hq".to_owned(),
@@ -122,7 +124,7 @@ impl Server {
         let (orders, order_queue) = mpsc::channel(64);
         let (roamed, roaming) = mpsc::channel(1024);
         let (departing, _) = watch::channel(BTreeMap::new());
-        let frame = Frame::new(options.interface.clone(), bound.port(), &writer.registry());
+        let frame = Frame::new(options.interface.clone(), inside, &writer.registry());
         let hq = Arc::new(Hq {
             writer,
             wireguard: keys.wireguard.clone(),
@@ -143,7 +145,11 @@ impl Server {
         let socket = AdminSocket::bind(&options.runtime)?;
         let socket_path = socket.path().to_owned();
         let mut listeners = vec![outside];
-        listeners.extend(api::listen_inside(bound, settings.overlay.hq())?);
+        listeners.extend(api::listen_inside(bound, settings.overlay.hq(), inside)?);
+        // Any port is another one each time.
+        if options.api.port() != 0 {
+            inside_port::keep(&options.state, inside)?;
+        }
 
         let first = frame.published(&hq.writer.registry(), &hq.departing(), random::now());
         let (publish, published) = watch::channel(first);

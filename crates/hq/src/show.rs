@@ -46,7 +46,9 @@ pub(crate) fn room(registry: &Registry, row: &RoomRow, now: Timestamp) -> Room {
 
 pub(crate) fn node(row: &NodeRow, now: Timestamp, report: Option<&PeerReport>) -> Node {
     let external = row.kind == NodeKind::External;
-    let state = if row.revoked_at.is_some() {
+    let state = if row.has_left {
+        NodeState::Left
+    } else if row.revoked_at.is_some() {
         NodeState::Revoked
     } else if lapsed(row, now) {
         NodeState::Expired

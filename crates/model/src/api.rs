@@ -10,6 +10,7 @@
 //! | `GET /v1/lease` | enrolled node | [`Granted`] or [`Refusal`]; renews when half of the lease has passed |
 //! | `GET /v1/events` | enrolled node, inside the tunnel | an endless stream of [`Event`], one JSON document a line |
 //! | `POST /v1/ack` [`Ack`] | enrolled node | 204 |
+//! | `POST /v1/leave` | enrolled node | 204; the node has left, its key never comes back |
 //! | `POST /v1/rebuild` | enrolled node | 204; headquarters builds this peer's session anew (a node whose clock went back) |
 
 use serde::{Deserialize, Serialize};

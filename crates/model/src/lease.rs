@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::device::Device;
 use crate::id::{CompanyId, NodeName, RoomId};
 use crate::key::{PresharedKey, PublicKey, SigningKey, VerifyKey};
 use crate::peer::Endpoint;
@@ -87,6 +88,9 @@ pub struct Lease {
     /// The room's LAN behind its gateway, one prefix of each family. A gateway takes the first host of each; an endpoint
     /// that stands there knows by it that this part of the overlay is no stranger's network.
     pub lan: Vec<IpNet>,
+    /// What the node may ask, past the tunnel, in the network that it stands in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
     /// Headquarters.
     pub hq: HqPeer,
     /// Whether the internet is reached, and how.

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, a socket or a source of randomness: callers pass `now` and seeds.
 
 pub mod api;
+pub mod device;
 pub mod filter;
 pub mod id;
 pub mod invite;
@@ -14,6 +15,7 @@ pub mod policy;
 pub mod position;
 pub mod time;
 
+pub use device::Device;
 pub use filter::{Flow, PortRange, Segmentation, Service};
 pub use id::{CompanyId, IdError, NodeName, OfficeId, RoomId};
 pub use invite::{Invite, InviteError, InviteId, InviteSecret, SpkiPin};

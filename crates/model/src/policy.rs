@@ -11,15 +11,18 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-pub use compile::{Resident, Site, compile, unknown};
+pub use compile::{Resident, Site, compile, devices, unknown};
 pub use fault::Fault;
 
+use crate::device::Device;
 use crate::filter::Service;
 use crate::id::{CompanyId, RoomId};
 pub use crate::position::Position;
 
 /// The version that this code reads.
 pub const VERSION: u32 = 1;
+/// A policy has no more devices than this: each is a rule on each node.
+pub const MAX_DEVICES: usize = 64;
 /// A longer policy is refused before it is parsed (1 MiB, as for checklists).
 pub const MAX_LEN: usize = 1024 * 1024;
 
@@ -32,6 +35,8 @@ pub struct Policy {
     pub services: Vec<NamedService>,
     /// What is opened besides.
     pub allow: Vec<Rule>,
+    /// Devices in the rooms' own networks.
+    pub devices: Vec<RoomDevice>,
 }
 
 /// What every room may do unless a rule is needed for it.
@@ -89,6 +94,21 @@ pub struct Rule {
     pub from_position: Position,
     /// Position of `to`.
     pub to_position: Position,
+}
+
+/// One `[[device]]`: what the nodes of some rooms may ask in the network that they stand in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomDevice {
+    /// In which rooms: [`Party::Rooms`], [`Party::Company`], [`Party::Room`].
+    pub rooms: Vec<Party>,
+    /// Where, and what may be asked there.
+    pub devices: Vec<Device>,
+    /// Why, for the auditor.
+    pub reason: String,
+    /// Position of `room`.
+    pub rooms_position: Position,
+    /// Position of `at`.
+    pub at_position: Position,
 }
 
 /// Who a rule is about.

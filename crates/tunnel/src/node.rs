@@ -5,6 +5,7 @@ mod apply;
 mod candidates;
 mod daemon;
 mod dns;
+mod farewell;
 mod health;
 mod inside;
 mod obey;

@@ -69,6 +69,15 @@ impl Headquarters {
         self.wait_until_it_forwards()
     }
 
+    /// The same with other arguments from now on.
+    ///
+    /// # Errors
+    /// If it does not forward in time.
+    pub fn start_again_with(&mut self, serve: &[&str]) -> Result<()> {
+        self.serve = serve.iter().map(|word| (*word).to_owned()).collect();
+        self.start_again()
+    }
+
     fn wait_until_it_forwards(&mut self) -> Result<()> {
         let mut last = String::new();
         let waited = until("headquarters' `hq status` with 0", START, || {

@@ -93,6 +93,7 @@ kind-external = external
 node-enrolled = enrolled
 node-expired = expired
 node-revoked = revoked
+node-left = left
 
 confirm = This removes { $what } for good. Go on? [y/N]
 dry-run = Would remove { $what }. Nothing was changed.
@@ -110,6 +111,9 @@ revoked-before = { $node } was shut out before; nothing was changed.
 policy-good = { $path } is a good policy with { $rules ->
     [one] { $rules } rule
    *[other] { $rules } rules
+ } and { $devices ->
+    [one] { $devices } device
+   *[other] { $devices } devices
  }.
 policy-applied = The policy is in force.
 policy-pending = The policy is kept, but the firewall has not followed within 2 seconds. See `hanare hq status` and the log of `hanare hq serve`.
@@ -141,6 +145,8 @@ fault-export = the signature over the whole file does not match
 
 hq-forwards = forwarding
 hq-does-not-forward = not forwarding
+hq-firewall-behind = degraded: forwarding, but the firewall did not take the latest change; trying again
+hq-firewall-lost = degraded: not forwarding, because another program changed the firewall and it cannot be restored; trying again
 hq-nodes = { $enrolled } enrolled, { $up } up
 internet-via-hq = through headquarters
 internet-none = none
@@ -183,6 +189,7 @@ down-stopped = The tunnel is stopped. Nothing leaves this machine until `hanare 
 down-before = No tunnel was running.
 what-enrolment = this machine's enrolment, with keys and lease in { $state } and the kill switch
 left = This machine has left its room. Nothing of it remains.
+left-untold = Headquarters could not be told. Ask the IT admin to revoke this node, so that its name and addresses become free.
 unlocked = DNS and the web are open for { $span }. It closes by itself.
 unlocked-all = Everything is open for { $span }. It closes by itself.
 
@@ -194,8 +201,10 @@ warning-lease-over = The lease and its grace period are over: nothing travels.
     .fix = Ask the IT admin for a new lease.
 warning-not-enrolled = Headquarters does not know this machine.
     .fix = Ask the IT admin; then run `hanare leave`, and join with a new invite.
-warning-firewall-restored = Another program removed the kill switch; it is back.
-    .fix = Find the program that flushes the firewall and keep it from the tables named hanare.
+warning-firewall-restored = Another program removed or changed the kill switch; it is back.
+    .fix = Find the program that changes the firewall and keep it from the tables named hanare.
+warning-firewall-lost = The kill switch was changed and cannot be restored; it is tried again.
+    .fix = The log tells what nft says. Stop the program that changes the firewall, or disconnect this machine from the network.
 warning-resolver-not-set = Headquarters' name servers could not be set.
     .fix = Check systemd-resolved, resolvconf or /etc/resolv.conf.
 warning-name-not-found = Headquarters' name cannot be looked up.

@@ -22,17 +22,20 @@ impl Args {
             context.out.result("leave", &json!({"dry_run": true}), |_| String::new())?;
             return Ok(Exit::Good);
         }
-        match Client::new(&context.runtime).leave() {
-            Ok(()) => {}
+        let told = match Client::new(&context.runtime).leave() {
+            Ok(told) => told,
             // A machine that never joined has nothing to give back.
-            Err(ControlError::NotRunning { .. }) if !context.state.exists() => {}
+            Err(ControlError::NotRunning { .. }) if !context.state.exists() => None,
             Err(ControlError::NotRunning { .. }) => {
-                node::leave(&context.state).map_err(foreign::leave_error)?;
+                node::leave(&context.state).map_err(foreign::leave_error)?
             }
             Err(error) => return Err(foreign::control_error(error)),
-        }
-        context.out.result("leave", &json!({"left": true}), |_| String::new())?;
+        };
+        context.out.result("leave", &json!({"left": true, "headquarters_told": told}), |_| String::new())?;
         context.out.talk("left", &[]);
+        if told == Some(false) {
+            context.out.talk("left-untold", &[]);
+        }
         Ok(Exit::Good)
     }
 }

@@ -26,10 +26,12 @@ impl Command {
             Self::Check { file } => {
                 let text = input::text(&file)?;
                 let policy = parse(&text, &file)?;
-                let rules = policy.allow.len();
-                let document = json!({"valid": true, "rules": rules});
+                let (rules, devices) = (policy.allow.len(), policy.devices.len());
+                let document = json!({"valid": true, "rules": rules, "devices": devices});
                 context.out.result("policy.check", &document, |voice| {
-                    voice.say_with("policy-good", &[("path", &file.display()), ("rules", &rules)])
+                    let about: [(_, &dyn std::fmt::Display); 3] =
+                        [("path", &file.display()), ("rules", &rules), ("devices", &devices)];
+                    voice.say_with("policy-good", &about)
                 })?;
             }
             Self::Apply { file } => {

@@ -2,7 +2,7 @@
 
 use hanare_hq::admin::{BadText, Field, Noun, Owner};
 use hanare_model::plan::Unfit;
-use hanare_model::policy::{Fault, MAX_LEN, VERSION};
+use hanare_model::policy::{Fault, MAX_DEVICES, MAX_LEN, VERSION};
 
 use crate::failure::Phrase;
 
@@ -80,6 +80,11 @@ pub(super) fn policy_fault(fault: &Fault) -> Phrase {
         Fault::NoCompany(id) => about("policy-no-company", id),
         Fault::NoRoom(id) => about("policy-no-room", id),
         Fault::Undeclared(network) => about("policy-undeclared", network),
+        Fault::DeviceRoom(party) => about("policy-device-room", party),
+        Fault::DevicePlace(place) => about("policy-device-place", place),
+        Fault::DeviceService => Phrase::new("policy-device-service"),
+        Fault::TooManyDevices(count) => about("policy-device-count", count).with("most", MAX_DEVICES),
+        Fault::DeviceInside(network) => about("policy-device-inside", network),
     }
 }
 
@@ -96,13 +101,15 @@ mod tests {
 
     #[test]
     fn reasons_speak_the_language_of_the_person() {
-        let phrases: [fn() -> Phrase; 6] = [
+        let phrases: [fn() -> Phrase; 8] = [
             || unfit(Unfit::HostBits),
             || owner_phrase(Owner::Room("kofu/306".parse().unwrap())),
             || owner_phrase(Owner::Quarantine),
             || bad_text(BadText::Long(200)),
             || policy_fault(&Fault::NoCompany("acme".parse().unwrap())),
             || policy_fault(&Fault::OwnProtocol),
+            || policy_fault(&Fault::DevicePlace("0.0.0.0/0".to_owned())),
+            || policy_fault(&Fault::TooManyDevices(65)),
         ];
         for phrase in phrases {
             let (english, japanese) = (said(phrase(), Language::English), said(phrase(), Language::Japanese));

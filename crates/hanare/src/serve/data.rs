@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hanare_host::HostError;
 use hanare_host::hands::{Client, Notice};
 use hanare_host::tun::Tun;
 use hanare_host::udp::Udp;
 use hanare_hq::{PeerReport, PlaneLink, PlaneReport, Published, Server};
+use hanare_model::PeerSet;
 use hanare_tunnel::plane::{self, Event, PeerState, PlaneConfig, PlaneHandle};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -20,6 +22,26 @@ use crate::guards::Guards;
 pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the data plane may take to end.
 const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why something published is not in force.
+pub(super) enum NotApplied {
+    /// The machine said no this time.
+    Machine(HostError),
+    /// The data plane or the host process is gone.
+    Ended(Failure),
+}
+
+impl From<HostError> for NotApplied {
+    fn from(error: HostError) -> Self {
+        if error == HostError::Gone { Self::Ended(foreign::host_error(error)) } else { Self::Machine(error) }
+    }
+}
+
+impl From<Failure> for NotApplied {
+    fn from(failure: Failure) -> Self {
+        Self::Ended(failure)
+    }
+}
 
 /// A running data plane.
 pub(super) struct DataPlane {
@@ -66,42 +88,50 @@ impl DataPlane {
     }
 
     /// Makes interface, firewall and peers as published. What is taken away goes from the data plane first, what is
-    /// granted comes to it last.
+    /// granted comes to it last. `unsure`: an earlier try failed midway, and nobody knows how far it came.
     pub(super) async fn apply(
         &self,
         hands: &Client,
         from: &Published,
         to: &Published,
-    ) -> Result<(), Failure> {
-        let gone = |_| Failure::new(Exit::Bug, "bug").with("cause", "the data plane has ended");
+        unsure: bool,
+    ) -> Result<(), NotApplied> {
         let stay = to.peers.peers.iter().filter(|(key, _)| from.peers.peers.contains_key(*key));
-        self.handle.set_peers(stay.map(|(_, peer)| peer.clone()).collect()).map_err(gone)?;
-        if from.segmentation != to.segmentation {
+        self.set_peers(stay.map(|(_, peer)| peer.clone()).collect())?;
+        if unsure || from.segmentation != to.segmentation {
             let segmentation = to.segmentation.clone();
             let segment = self.guards.segment;
-            hands.run(move |hands| segment(hands, &segmentation)).await.map_err(foreign::host_error)?;
+            hands.run(move |hands| segment(hands, &segmentation)).await?;
         }
-        if from.addresses != to.addresses {
+        if unsure || from.addresses != to.addresses {
             let addresses = to.addresses.clone();
-            hands.run(move |hands| hands.addresses(&addresses)).await.map_err(foreign::host_error)?;
+            hands.run(move |hands| hands.addresses(&addresses)).await?;
         }
-        self.handle.set_peers(to.peers.clone()).map_err(gone)
+        Ok(self.set_peers(to.peers.clone())?)
     }
 
-    /// What the host process noticed.
+    /// Lets nobody in: what stands between the peers is gone.
+    pub(super) fn isolate(&self) -> Result<(), Failure> {
+        self.set_peers(PeerSet::default())
+    }
+
+    fn set_peers(&self, peers: PeerSet) -> Result<(), Failure> {
+        let gone = |_| Failure::new(Exit::Bug, "bug").with("cause", "the data plane has ended");
+        self.handle.set_peers(peers).map_err(gone)
+    }
+
+    /// What the host process noticed below the tunnel.
     pub(super) fn notice(&self, notice: &Notice) -> Result<(), Failure> {
         match notice {
             Notice::UnderlayChanged => {
                 // A data plane that has ended says so itself.
                 let _ = self.handle.underlay_changed();
             }
-            Notice::FirewallRestored { what } => {
-                tracing::warn!(what, "another program changed headquarters' firewall; it is back");
-            }
             Notice::InterfaceLost => {
                 return Err(Failure::new(Exit::Impossible, "interface-lost").with("name", ""));
             }
-            Notice::Stop | Notice::Locked => {}
+            Notice::FirewallRestored { .. } | Notice::FirewallLost { .. } | Notice::Stop | Notice::Locked => {
+            }
         }
         Ok(())
     }
@@ -111,7 +141,7 @@ impl DataPlane {
         let Ok(snapshot) = self.handle.snapshot().await else { return PlaneReport::default() };
         let peers: BTreeMap<_, _> =
             snapshot.peers.iter().map(|state| (state.peer.public_key, peer_report(state))).collect();
-        PlaneReport { forwarding: true, peers }
+        PlaneReport { forwarding: true, peers, ..PlaneReport::default() }
     }
 
     /// Ends it and waits for its end.

@@ -1,9 +1,9 @@
 //! The worker of `hq serve`: joins headquarters' registry with the data plane and the hands of the host process.
 
 mod data;
+mod keep;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use hanare_host::confine::{self, Access as Reach, Grants};
 use hanare_host::hands::{AsyncNotices, Client, Notice};
@@ -14,6 +14,7 @@ use hanare_tunnel::uapi::{self, Access, Listener, Service};
 use tokio::sync::{mpsc, watch};
 
 use self::data::DataPlane;
+use self::keep::Keeper;
 use crate::context::{Context, Outcome, block_on};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -25,7 +26,8 @@ const BLOCKING_THREADS: usize = 4;
 /// Runs the worker until its host process or a signal ends it.
 pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
     privileges::become_worker().map_err(foreign::host_error)?;
-    let files = block_on(hanare_hq::prepare(&options.state))?.map_err(foreign::serve_error)?;
+    let files =
+        block_on(hanare_hq::prepare(&options.state, options.api.port()))?.map_err(foreign::serve_error)?;
     confined(&options, files).map_err(foreign::host_error)?;
     let hands = Client::from_stdin().map_err(foreign::host_error)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -53,7 +55,7 @@ fn confined(options: &ServeOptions, files: hanare_hq::Files) -> Result<(), HostE
     paths.extend(files.writes.into_iter().map(|path| (path, Reach::Write)));
     let read = ["/etc/group", "/etc/passwd", "/dev/urandom"];
     paths.extend(read.map(|path| (path.into(), Reach::Read)));
-    confine::confine(&Grants { paths, listen: Some(options.api.port()) }).map(drop)
+    confine::confine(&Grants { paths, listen: files.ports }).map(drop)
 }
 
 async fn serve(context: &Context, options: ServeOptions, hands: Client) -> Outcome {
@@ -103,7 +105,7 @@ async fn with_plane(
     hands.run(move |hands| hands.ready(&status)).await.map_err(foreign::host_error)?;
     hanare_host::memory::forget_start();
     let orders = server.take_orders();
-    let ended = follow(server, &plane, hands, notices, published, orders).await;
+    let ended = follow(server, (&plane, first), hands, notices, published, orders).await;
     plane.stop().await;
     ended
 }
@@ -111,16 +113,16 @@ async fn with_plane(
 /// Keeps the data plane, the interface and the firewall as headquarters publishes them, and headquarters informed.
 async fn follow(
     server: &Server,
-    plane: &DataPlane,
+    (plane, first): (&DataPlane, Published),
     hands: &Client,
     notices: &mut AsyncNotices,
     mut published: watch::Receiver<Published>,
     orders: Option<mpsc::Receiver<Order>>,
 ) -> Outcome {
-    let link = Arc::new(server.plane());
+    let link = server.plane();
     let mut orders = orders.unwrap_or_else(|| mpsc::channel(1).1);
     let mut events = plane.handle().events();
-    let mut current = published.borrow().clone();
+    let mut keeper = Keeper::new(plane, hands, &link, first);
     let mut tick = tokio::time::interval(data::REPORT_INTERVAL);
     loop {
         tokio::select! {
@@ -128,25 +130,24 @@ async fn follow(
                 if changed.is_err() {
                     return Ok(Exit::Good);
                 }
-                let next = published.borrow_and_update().clone();
-                plane.apply(hands, &current, &next).await?;
-                link.applied(&next);
-                current = next;
+                let wanted = published.borrow_and_update().clone();
+                keeper.want(wanted).await?;
             }
+            () = keeper.due() => keeper.catch_up().await?,
             Some(Order::Rebuild(peer)) = orders.recv() => {
                 // A data plane that has ended says so below.
                 let _ = plane.handle().rebuild(peer);
             }
             Ok(event) = events.recv() => data::tell(&link, &event),
-            _ = tick.tick() => link.report(plane.report().await),
+            _ = tick.tick() => link.report(keeper.report().await),
             notice = notices.next() => match notice {
                 Ok(Notice::Stop) | Err(HostError::Gone) => return Ok(Exit::Good),
-                Ok(notice) => plane.notice(&notice)?,
+                Ok(notice) => keeper.notice(&notice).await?,
                 Err(error) => return Err(foreign::host_error(error)),
             },
             end = plane.handle().ended() => return match end {
                 End::Shutdown => Ok(Exit::Good),
-                End::InterfaceRemoved => Err(Failure::new(Exit::Impossible, "interface-lost").with("name", &current.interface)),
+                End::InterfaceRemoved => Err(Failure::new(Exit::Impossible, "interface-lost").with("name", keeper.interface())),
                 End::Failed(why) => Err(Failure::new(Exit::Bug, "bug").with("cause", why)),
             },
         }

@@ -56,19 +56,19 @@ pub(super) fn restrict(grants: &Grants) -> Result<Option<u32>, HostError> {
     let Some(version) = version()? else { return Ok(None) };
     let bits = FILE_RIGHTS.iter().rev().find(|(since, _)| version >= *since).map_or(0, |(_, bits)| *bits);
     let files = (1u64 << bits) - 1;
-    let network = match grants.listen {
+    let network = match version {
         _ if version < NETWORK_SINCE => 0,
         // Any port: the one that the kernel chooses is bound by number in other families too.
-        Some(0) => CONNECT_TCP,
-        Some(_) | None => BIND_TCP | CONNECT_TCP,
+        _ if grants.listen.contains(&0) => CONNECT_TCP,
+        _ => BIND_TCP | CONNECT_TCP,
     };
     let scopes = if version >= SCOPES_SINCE { SCOPES } else { 0 };
     let ruleset = create(&Ruleset { files, network, scopes })?;
     for (path, access) in &grants.paths {
         grant(&ruleset, path, *access, files)?;
     }
-    if let Some(port) = grants.listen.filter(|port| *port != 0 && network & BIND_TCP != 0) {
-        let rule = NetPort { allowed: BIND_TCP, port: u64::from(port) };
+    for port in grants.listen.iter().filter(|_| network & BIND_TCP != 0) {
+        let rule = NetPort { allowed: BIND_TCP, port: u64::from(*port) };
         // SAFETY: `rule` is of the type that NET_PORT wants and lives through the call.
         let added = unsafe {
             libc::syscall(libc::SYS_landlock_add_rule, ruleset.as_raw_fd(), NET_PORT, &raw const rule, 0u32)

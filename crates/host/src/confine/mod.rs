@@ -32,8 +32,8 @@ pub enum Access {
 pub struct Grants {
     /// Files and trees.
     pub paths: Vec<(PathBuf, Access)>,
-    /// The TCP port that it may listen on; 0 is any, as for the kernel.
-    pub listen: Option<u16>,
+    /// The TCP ports that it may listen on; 0 is any, as for the kernel.
+    pub listen: Vec<u16>,
 }
 
 /// How far a worker is confined.

@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use hanare_model::{Endpoint, Lease, NodeKind, Segmentation, Signed};
+use hanare_model::plan::overlap;
+use hanare_model::{Device, Endpoint, Lease, NodeKind, Segmentation, Signed};
 use ipnet::IpNet;
 
 use super::message::Permit;
 use super::setup::NodeRole;
 use crate::error::HostError;
-use crate::kill_switch::Policy;
+use crate::kill_switch::{Policy, Reach};
 
 /// Addresses that one name of headquarters may resolve to at a time; more is not a name server's answer but an opening.
 const MAX_ADDRESSES: usize = 32;
@@ -23,8 +24,14 @@ pub(super) struct HqBounds {
 }
 
 impl HqBounds {
-    /// Addresses with the prefixes that they bring along, and routes: of the overlay, or it could take any host's place.
-    pub(super) fn prefixes(&self, verb: &str, asked: &[IpNet]) -> Result<(), HostError> {
+    /// Addresses with the prefixes that they bring along, and routes: of the overlay, or it could take any host's place; one
+    /// for each of the overlay's prefixes, or it could fill the machine's tables.
+    pub(super) fn addresses_or_routes(&self, verb: &str, asked: &[IpNet]) -> Result<(), HostError> {
+        few(verb, asked, self.overlay.len())?;
+        self.prefixes(verb, asked)
+    }
+
+    fn prefixes(&self, verb: &str, asked: &[IpNet]) -> Result<(), HostError> {
         let outside = |net: &&IpNet| !self.overlay.iter().any(|overlay| overlay.contains(*net));
         match asked.iter().find(outside) {
             Some(net) => Err(HostError::refused(verb, format!("{net} is not in the overlay"))),
@@ -85,15 +92,20 @@ impl Bounds {
 
     /// The node's own addresses, as they are in the lease.
     pub(super) fn addresses(&self, asked: &[IpNet]) -> Result<(), HostError> {
+        few("addresses", asked, self.lease.addresses.len())?;
         within("addresses", asked, |net| self.lease.addresses.contains(net))
     }
 
+    /// The lease's prefixes as they are: parts of them would be any number of routes.
     pub(super) fn routes(&self, asked: &[IpNet]) -> Result<(), HostError> {
         let all = &self.lease.hq.allowed_ips;
-        within("routes", asked, |net| all.iter().any(|allowed| allowed.contains(net)))
+        few("routes", asked, all.len())?;
+        within("routes", asked, |net| all.contains(net))
     }
 
+    /// One address in each of the room's prefixes.
     pub(super) fn lan(&self, asked: &[IpNet]) -> Result<(), HostError> {
+        few("lan", asked, self.lease.lan.len())?;
         within("lan", asked, |net| {
             self.lease
                 .lan
@@ -103,6 +115,7 @@ impl Bounds {
     }
 
     pub(super) fn dns(&self, asked: &[IpAddr]) -> Result<(), HostError> {
+        few("dns", asked, self.lease.dns.len())?;
         if asked.iter().all(|server| self.lease.dns.contains(server)) {
             return Ok(());
         }
@@ -134,6 +147,31 @@ impl Bounds {
         Ok(base)
     }
 
+    /// The room's devices as far as this machine stands in their network; never what is reached through the tunnel, whatever
+    /// somebody gives this machine for its network.
+    pub(super) fn devices(&self, connected: &[(String, IpNet)]) -> BTreeSet<Reach> {
+        let lan = self.role.lan.as_deref();
+        let inside =
+            self.lease.hq.allowed_ips.iter().filter(|net| net.prefix_len() > 0).chain(&self.lease.lan);
+        let inside: Vec<&IpNet> = inside.collect();
+        let mut all = BTreeSet::new();
+        for device in self.lease.devices.iter().filter(|device| device.is_narrow()) {
+            for (interface, address) in connected.iter().filter(|(name, _)| Some(name.as_str()) != lan) {
+                let network = address.trunc();
+                let at = match (network.contains(&device.at), device.at.contains(&network)) {
+                    (true, _) => device.at,
+                    (false, true) => network,
+                    (false, false) => continue,
+                };
+                if !inside.iter().any(|net| overlap(net, &at)) {
+                    let device = Device { at, service: device.service.clone() };
+                    all.insert(Reach { interface: interface.clone(), device });
+                }
+            }
+        }
+        all
+    }
+
     /// Resolvers are let through only while a name of headquarters needs them.
     pub(super) fn resolvers(&self, underlay: &[IpAddr]) -> BTreeSet<IpAddr> {
         let mut all = self.lease.hq.endpoints.iter().chain(&self.lease.hq.api);
@@ -157,6 +195,14 @@ fn open(role: &NodeRole, signed: &Signed) -> Result<Lease, HostError> {
         return Err(HostError::refused("lease", "it is another node's"));
     }
     Ok(lease)
+}
+
+/// What is bounded by kind is bounded in number too: the undo log and the kernel's tables hold it.
+fn few<T>(verb: &str, asked: &[T], most: usize) -> Result<(), HostError> {
+    if asked.len() <= most {
+        return Ok(());
+    }
+    Err(HostError::refused(verb, format!("{} asked for, {most} at most", asked.len())))
 }
 
 fn within(verb: &str, asked: &[IpNet], allowed: impl Fn(&IpNet) -> bool) -> Result<(), HostError> {
@@ -192,6 +238,11 @@ fn literal(endpoints: &[Endpoint]) -> impl Iterator<Item = SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use hanare_model::{
+        HqPeer, Internet, PortRange, PresharedKey, PublicKey, Service, SigningKey, Timestamp,
+    };
+
+    use super::super::setup::UnlockPolicy;
     use super::*;
 
     #[test]
@@ -214,6 +265,89 @@ mod tests {
             "[::ffff:224.0.0.1]:443",
         ] {
             assert!(asked(text).is_err(), "{text}");
+        }
+    }
+
+    fn node(devices: &[&str], lan: Option<&str>) -> Bounds {
+        let key = SigningKey::from_seed([1; 32]);
+        let public_key = PublicKey::from_bytes([7; 32]);
+        let nets = |list: &[&str]| list.iter().map(|net| net.parse().unwrap()).collect::<Vec<IpNet>>();
+        let ports = vec![PortRange { first: 9100, last: 9100 }];
+        let device =
+            |at: &&str| Device { at: at.parse().unwrap(), service: Service::Tcp { ports: ports.clone() } };
+        let lease = Lease {
+            serial: 1,
+            node: "pc-1".parse().unwrap(),
+            kind: NodeKind::Gateway,
+            public_key,
+            company: "acme".parse().unwrap(),
+            room: "kofu/306".parse().unwrap(),
+            addresses: nets(&["10.88.1.2/32"]),
+            lan: nets(&["10.88.1.128/25"]),
+            devices: devices.iter().map(device).collect(),
+            hq: HqPeer {
+                public_key: PublicKey::from_bytes([8; 32]),
+                preshared_key: PresharedKey::from_bytes([9; 32]),
+                endpoints: Vec::new(),
+                api: Vec::new(),
+                addresses: Vec::new(),
+                api_port: 51821,
+                allowed_ips: nets(&["0.0.0.0/0", "::/0", "10.88.0.0/16", "172.20.0.0/16"]),
+            },
+            internet: Internet::ViaHq,
+            dns: Vec::new(),
+            mtu: 1360,
+            issued_at: Timestamp::from_seconds(0),
+            expires_at: Timestamp::from_seconds(0),
+            grace_seconds: 0,
+        };
+        let role = NodeRole {
+            public_key,
+            signing_key: key.verify_key(),
+            lease: Signed::seal(&lease, &key).unwrap(),
+            lan: lan.map(str::to_owned),
+            unlock: UnlockPolicy::default(),
+        };
+        Bounds::new(role).unwrap()
+    }
+
+    #[test]
+    fn a_device_is_let_through_where_this_machine_stands_and_nowhere_else() {
+        let reached = |bounds: &Bounds, connected: &[(&str, &str)]| {
+            let connected: Vec<_> =
+                connected.iter().map(|(name, net)| ((*name).to_owned(), net.parse().unwrap())).collect();
+            let found = bounds.devices(&connected);
+            found.iter().map(|reach| format!("{} {}", reach.interface, reach.device.at)).collect::<Vec<_>>()
+        };
+        let printer = node(&["192.168.1.50/32", "2001:db8::50/128"], Some("lan0"));
+        assert_eq!(reached(&printer, &[("eth0", "192.168.1.9/24")]), ["eth0 192.168.1.50/32"]);
+        assert_eq!(reached(&printer, &[("wlan0", "2001:db8::9/64")]), ["wlan0 2001:db8::50/128"]);
+        assert!(
+            reached(&printer, &[("eth0", "192.168.2.9/24"), ("lo", "127.0.0.1/8")]).is_empty(),
+            "another network"
+        );
+        assert!(
+            reached(&printer, &[("lan0", "192.168.1.9/24")]).is_empty(),
+            "a gateway's room is the overlay's"
+        );
+        // Somebody's DHCP server claims half the world, and what is named stays what it is.
+        assert_eq!(reached(&printer, &[("eth0", "192.0.0.9/2")]), ["eth0 192.168.1.50/32"]);
+        let rack = node(&["192.168.1.0/24"], None);
+        assert_eq!(
+            reached(&rack, &[("eth0", "192.168.1.9/28")]),
+            ["eth0 192.168.1.0/28"],
+            "only what is connected"
+        );
+        // What headquarters should not have signed is not let through either.
+        for inside in ["10.88.3.0/24", "172.20.1.0/24", "10.88.1.129/32"] {
+            assert!(
+                reached(&node(&[inside], None), &[("eth0", "10.88.3.9/8"), ("eth1", "172.20.1.9/12")])
+                    .is_empty(),
+                "{inside}"
+            );
+        }
+        for wide in ["0.0.0.0/0", "192.168.0.0/16", "224.0.0.0/24"] {
+            assert!(reached(&node(&[wide], None), &[("eth0", "192.168.1.9/24")]).is_empty(), "{wide}");
         }
     }
 }

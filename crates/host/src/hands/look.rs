@@ -2,37 +2,52 @@
 
 use super::message::Notice;
 use super::verbs::Hands;
-use crate::error::HostError;
 use crate::kill_switch::{Checked, Policy};
 use crate::netlink::Netlink;
-use crate::nft::Family;
+use crate::resolver;
 use crate::underlay::Underlay;
-use crate::{resolver, segmentation};
+
+/// How much of what nft said is passed on, in characters.
+const MAX_WHY: usize = 300;
+
+/// How the last look at the firewall went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Firewall {
+    /// It is as we made it, or was made so.
+    Held,
+    /// nft failed: one run that failed says little about what is in force.
+    Failed,
+    /// It failed again, and the worker was told.
+    Lost,
+}
+
+/// What was found and done.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// What the worker must know.
+    pub(super) notices: Vec<Notice>,
+    /// Something could not be seen to, and has to be looked at again soon.
+    pub(super) again: bool,
+}
 
 impl Hands {
-    /// After links, addresses, routes or firewall tables changed: mends what is ours, and says what the worker must know.
-    pub(super) fn look(&mut self) -> Vec<Notice> {
-        let mut notices = Vec::new();
-        if let Some(switch) = &mut self.switch {
-            match switch.check() {
-                Ok(Checked::Restored(what)) => notices.push(Notice::FirewallRestored { what }),
-                Ok(Checked::Intact | Checked::DevicesChanged) => {}
-                Err(error) => tracing::error!(%error, "the kill switch could not be checked"),
-            }
-        }
-        match self.look_at_segmentation() {
-            Ok(Some(notice)) => notices.push(notice),
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, "the segmentation could not be checked or restored"),
-        }
+    /// After links, addresses, routes or firewall tables changed: mends what is ours.
+    pub(super) fn look(&mut self) -> Looked {
+        let mut looked = Looked::default();
+        self.look_at_firewall(&mut looked);
         match Underlay::read(&self.interface) {
             Ok(now) if now != self.underlay => {
                 self.underlay = now;
                 self.refresh_resolvers();
-                notices.push(Notice::UnderlayChanged);
+                self.refresh_switch();
+                looked.again |= std::mem::take(&mut self.unsettled);
+                looked.notices.push(Notice::UnderlayChanged);
             }
             Ok(_) => {}
-            Err(error) => tracing::error!(%error, "the underlay cannot be read"),
+            Err(error) => {
+                tracing::error!(%error, "the underlay cannot be read");
+                looked.again = true;
+            }
         }
         if let Some(index) = self.index
             && Netlink::open()
@@ -40,22 +55,44 @@ impl Hands {
                 .is_ok_and(|links| links.iter().all(|link| link.index != index))
         {
             self.index = None;
-            notices.push(Notice::InterfaceLost);
+            looked.notices.push(Notice::InterfaceLost);
         }
-        notices
+        looked
     }
 
-    /// Restores headquarters' firewall, and lets it follow what other tables need.
-    fn look_at_segmentation(&mut self) -> Result<Option<Notice>, HostError> {
-        let Some(segmentation) = &self.segmentation else { return Ok(None) };
-        let is_gone = crate::nft::list(Family::Inet, segmentation::TABLE)?.is_none();
-        let now = self.surroundings()?;
-        if !is_gone && now.untracked == self.surroundings.untracked {
-            return Ok(None);
+    fn look_at_firewall(&mut self, looked: &mut Looked) {
+        let checked = if let Some(switch) = &mut self.switch {
+            switch.check().map(|checked| match checked {
+                Checked::Restored(what) => Some(what),
+                Checked::Intact | Checked::DevicesChanged => None,
+            })
+        } else {
+            self.surroundings().and_then(|now| match &mut self.segmentation {
+                Some(enforced) => enforced.check(now),
+                None => Ok(None),
+            })
+        };
+        match checked {
+            Ok(restored) => {
+                let lost = std::mem::replace(&mut self.firewall, Firewall::Held) == Firewall::Lost;
+                if let Some(what) = restored.or_else(|| lost.then(String::new)) {
+                    looked.notices.push(Notice::FirewallRestored { what });
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the firewall could not be checked or restored");
+                looked.again = true;
+                self.firewall = match self.firewall {
+                    Firewall::Held => Firewall::Failed,
+                    Firewall::Failed => {
+                        let why = error.to_string().chars().take(MAX_WHY).collect();
+                        looked.notices.push(Notice::FirewallLost { why });
+                        Firewall::Lost
+                    }
+                    Firewall::Lost => Firewall::Lost,
+                };
+            }
         }
-        segmentation::apply(segmentation, now)?;
-        self.surroundings = now;
-        Ok(is_gone.then(|| Notice::FirewallRestored { what: "the table was gone".to_owned() }))
     }
 
     /// Follows the underlay's resolvers (another network, another DHCP server), but never takes our own for them.
@@ -63,16 +100,20 @@ impl Hands {
         let Some(bounds) = &self.bounds else { return };
         let mut found = resolver::underlay();
         found.retain(|server| !bounds.lease().dns.contains(server));
-        if found.is_empty() || found == self.resolvers {
-            return;
+        if !found.is_empty() {
+            self.resolvers = found;
         }
-        self.resolvers = found;
+    }
+
+    /// Lets through what lease and underlay say now: resolvers, and devices of the network that this machine stands in.
+    pub(super) fn refresh_switch(&mut self) {
+        let (Some(bounds), Some(switch)) = (&self.bounds, &mut self.switch) else { return };
         let resolvers = bounds.resolvers(&self.resolvers);
-        if let Some(switch) = &mut self.switch {
-            let policy = Policy { resolvers, ..switch.policy().clone() };
-            if let Err(error) = switch.set_policy(policy) {
-                tracing::error!(%error, "the kill switch does not know the new resolvers");
-            }
+        let devices = bounds.devices(self.underlay.addresses());
+        let policy = Policy { resolvers, devices, ..switch.policy().clone() };
+        if let Err(error) = switch.set_policy(policy) {
+            tracing::error!(%error, "the kill switch did not follow");
+            self.unsettled = true;
         }
     }
 }

@@ -80,6 +80,12 @@ pub enum Notice {
         /// What was found missing or changed.
         what: String,
     },
+    /// Our firewall tables are gone, changed or unreadable, and nft does not bring them back: tried again until it does, which
+    /// [`Notice::FirewallRestored`] tells.
+    FirewallLost {
+        /// What nft said.
+        why: String,
+    },
     /// The tunnel interface is gone although the worker lives.
     InterfaceLost,
     /// An unlock ended by itself.

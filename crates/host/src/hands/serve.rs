@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::bounds::{Bounds, HqBounds};
+use super::look::Firewall;
 use super::message::{Notice, Reply, Request};
 use super::setup::{Ended, Role, Setup};
 use super::verbs::Hands;
@@ -18,7 +19,6 @@ use super::{channel, routing};
 use crate::error::HostError;
 use crate::netlink::Netlink;
 use crate::readiness::{readable, readable_watch};
-use crate::segmentation::Surroundings;
 use crate::underlay::{Underlay, Watch};
 use crate::undo::UndoLog;
 use crate::{files, kill_switch, privileges, resolver};
@@ -31,6 +31,8 @@ const GOODBYE: Duration = Duration::from_secs(5);
 const SETTLE: Duration = Duration::from_millis(30);
 /// Others' changes, however many, make us look twice a second at most.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// The longest wait after a look at which something could not be mended; it begins with [`LOOK_INTERVAL`].
+const MAX_RETRY: Duration = Duration::from_secs(4);
 
 /// Runs as host process until the worker ends or a signal comes, then undoes every change but the kill switch.
 ///
@@ -64,14 +66,17 @@ fn check_name(name: &str) -> Result<(), HostError> {
     Err(HostError::BadName { name: name.to_owned() })
 }
 
-/// Gives the machine back as it was, the kill switch included, when no host process runs.
+/// Gives the machine back as it was, the kill switch included, when no host process runs. `before` comes before that, once it is
+/// sure that none does; what it brings is returned.
 ///
 /// # Errors
 /// [`HostError::Busy`] if one runs: ask its worker then; what undoing meets.
-pub fn leave(state: &Path) -> Result<(), HostError> {
+pub fn leave<T>(state: &Path, before: impl FnOnce() -> T) -> Result<T, HostError> {
     let _lock = hold(state)?;
+    let brought = before();
     UndoLog::open(state)?;
-    kill_switch::remove(state)
+    kill_switch::remove(state)?;
+    Ok(brought)
 }
 
 /// Holds the state directory for one host process.
@@ -124,7 +129,8 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
         resolvers: resolver::underlay(),
         port: None,
         segmentation: None,
-        surroundings: Surroundings::default(),
+        firewall: Firewall::Held,
+        unsettled: false,
         unlocked_until: None,
         left: false,
     };
@@ -198,6 +204,7 @@ async fn answer(
     let mut notices: Option<OwnedFd> = None;
     let mut look: Option<Instant> = Some(Instant::now());
     let mut looked = Instant::now();
+    let mut retry = Duration::ZERO;
     let mut stop: Option<Instant> = None;
     let mut deaf = false;
     loop {
@@ -225,6 +232,9 @@ async fn answer(
                         return Ok(Ended::Worker(70));
                     }
                 }
+                if std::mem::take(&mut hands.unsettled) {
+                    look = look.or(Some(Instant::now() + LOOK_INTERVAL));
+                }
                 hands.left && stop.is_none()
             }
             ready = network.readable() => {
@@ -240,11 +250,13 @@ async fn answer(
                 false
             }
             () = at(look) => {
-                look = None;
-                for notice in hands.look() {
+                let found = hands.look();
+                for notice in found.notices {
                     tell(notices.as_ref(), &notice);
                 }
                 looked = Instant::now();
+                retry = if found.again { (retry * 2).clamp(LOOK_INTERVAL, MAX_RETRY) } else { Duration::ZERO };
+                look = found.again.then(|| looked + retry);
                 false
             }
             () = at(hands.unlocked_until) => {

@@ -11,18 +11,19 @@ use ipnet::IpNet;
 
 use super::asked::{self, Asked};
 use super::bounds::{Bounds, HqBounds, node_listen};
+use super::look::Firewall;
 use super::message::{KillSwitchState, Notice, Permit, Reply, Request};
 use super::routing;
 use crate::error::{HostError, reason};
 use crate::kill_switch::{self, KillSwitch, Lan, Policy};
 use crate::netlink::{Netlink, Route};
 use crate::nft::Family;
-use crate::segmentation::Surroundings;
+use crate::segmentation::{self, Enforced, Surroundings};
 use crate::tun::{Offload, Tun, TunError};
 use crate::udp::{RECEIVE_BUFFER, Udp, UdpError};
 use crate::underlay::Underlay;
 use crate::undo::{Change, UndoLog};
-use crate::{MARK, marked, resolver, segmentation, sysctl};
+use crate::{MARK, marked, resolver, sysctl};
 
 /// The largest inner MTU: an Ethernet frame of 9,000 bytes less `WireGuard`'s own.
 const MAX_MTU: u16 = 8920;
@@ -44,9 +45,11 @@ pub(super) struct Hands {
     pub(super) resolvers: Vec<IpAddr>,
     /// The tunnel's UDP port once its sockets are made.
     pub(super) port: Option<u16>,
-    pub(super) segmentation: Option<Segmentation>,
-    /// What the machine added to it.
-    pub(super) surroundings: Surroundings,
+    pub(super) segmentation: Option<Enforced>,
+    /// How the last look at the firewall went.
+    pub(super) firewall: Firewall,
+    /// Something was not done that a look will do.
+    pub(super) unsettled: bool,
     pub(super) unlocked_until: Option<Instant>,
     pub(super) left: bool,
 }
@@ -76,11 +79,14 @@ impl Hands {
                 return Ok((Reply::KillSwitch { state }, Vec::new()));
             }
             Request::Unlock => self.unlock(fds)?,
-            Request::Segment { segmentation } => self.segment(segmentation)?,
+            Request::Segment { segmentation } => self.segment(&segmentation)?,
             Request::Dns { servers } => self.dns(&servers)?,
             Request::ApiSocket { to } => return self.api_socket(to),
             Request::NameSockets => return self.name_sockets(),
-            Request::Lease { lease } => self.node("lease")?.renew(&lease)?,
+            Request::Lease { lease } => {
+                self.node("lease")?.renew(&lease)?;
+                self.refresh_switch();
+            }
             Request::Leave => self.leave(fds)?,
             // Answered by the loop, which holds what they are about.
             Request::Notices | Request::Ready { .. } => {}
@@ -109,7 +115,7 @@ impl Hands {
     ) -> Result<(), HostError> {
         match (&self.bounds, &self.hq) {
             (Some(bounds), _) => node(bounds),
-            (None, Some(hq)) => hq.prefixes(verb, asked),
+            (None, Some(hq)) => hq.addresses_or_routes(verb, asked),
             (None, None) => Err(HostError::refused(verb, "nothing is known of this role")),
         }
     }
@@ -202,9 +208,11 @@ impl Hands {
     fn kill_switch(&mut self, permit: &Permit) -> Result<(), HostError> {
         let lan = self.lan_interface();
         let (interface, resolvers) = (self.interface.clone(), self.resolvers.clone());
+        let connected = self.underlay.addresses().to_vec();
         let bounds = self.node("kill-switch")?;
         let lan = lan.map(|interface| Lan { interface, prefixes: bounds.lease().lan.clone() });
-        let base = Policy { interface, lan, resolvers: bounds.resolvers(&resolvers), ..Policy::default() };
+        let (resolvers, devices) = (bounds.resolvers(&resolvers), bounds.devices(&connected));
+        let base = Policy { interface, resolvers, lan, devices, ..Policy::default() };
         let policy = bounds.policy(permit, base)?;
         if let Some(switch) = &mut self.switch {
             return switch.set_policy(policy);
@@ -253,7 +261,7 @@ impl Hands {
         Ok(Some(Notice::Locked))
     }
 
-    fn segment(&mut self, segmentation: Segmentation) -> Result<(), HostError> {
+    fn segment(&mut self, segmentation: &Segmentation) -> Result<(), HostError> {
         if self.bounds.is_some() {
             return Err(HostError::refused("segment", "this is a node"));
         }
@@ -261,15 +269,13 @@ impl Hands {
             return Err(HostError::refused("segment", "it is about another interface"));
         }
         if let Some(hq) = &self.hq {
-            hq.segmentation(&segmentation)?;
+            hq.segmentation(segmentation)?;
         }
         let is_table = |change: &Change| matches!(change, Change::Table { .. });
         if !self.log.has(is_table) {
             self.log.record(Change::Table { family: Family::Inet, name: segmentation::TABLE.to_owned() })?;
         }
-        self.surroundings = self.surroundings()?;
-        segmentation::apply(&segmentation, self.surroundings)?;
-        self.segmentation = Some(segmentation);
+        self.segmentation = Some(segmentation::apply(segmentation, self.surroundings()?)?);
         sysctl::set(&mut self.log, &sysctl::forwarding())
     }
 

@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-pub use policy::{Lan, Policy};
+pub use policy::{Lan, Policy, Reach};
 use render::{ANSWERS, EVERYTHING, PORTAL_TCP, PORTAL_UDP, TABLE};
 
 use crate::error::{HostError, reason};
 use crate::files;
 use crate::hands::KillSwitchState;
 use crate::netlink::{Link, Netlink};
+use crate::nft::looks::Looks;
 use crate::nft::{self, Family, Transaction};
 
 /// The longest unlock (`INTERFACE`: 30 minutes at most).
@@ -35,7 +36,8 @@ pub struct KillSwitch {
     state: PathBuf,
     policy: Policy,
     devices: Vec<Link>,
-    fingerprint: Vec<Value>,
+    /// `None` while the tables may not be what the policy says: nft failed.
+    looks: Option<Looks>,
 }
 
 /// What [`KillSwitch::check`] found.
@@ -61,8 +63,7 @@ impl KillSwitch {
     }
 
     fn apply_new(state: &Path, policy: Policy) -> Result<Self, HostError> {
-        let mut switch =
-            Self { state: state.to_owned(), policy, devices: Vec::new(), fingerprint: Vec::new() };
+        let mut switch = Self { state: state.to_owned(), policy, devices: Vec::new(), looks: None };
         switch.apply()?;
         Ok(switch)
     }
@@ -78,7 +79,7 @@ impl KillSwitch {
     /// # Errors
     /// As [`KillSwitch::engage`].
     pub fn set_policy(&mut self, policy: Policy) -> Result<(), HostError> {
-        if policy == self.policy {
+        if policy == self.policy && self.looks.is_some() {
             return Ok(());
         }
         let _turn = turn(&self.state)?;
@@ -97,35 +98,44 @@ impl KillSwitch {
             self.apply()?;
             return Ok(Checked::DevicesChanged);
         }
-        let Fingerprint { objects: found, answering } = fingerprint()?;
-        if found == self.fingerprint {
-            if answering && unlocked()?.is_empty() {
+        let found = Fingerprint::read()?;
+        if self.looks.as_ref() == Some(&found.looks) {
+            if found.answering > 0 && unlocked()?.is_empty() {
                 // An unlock has ended: nothing is answered any more, so that connections need no tracking.
                 self.apply()?;
             }
             return Ok(Checked::Intact);
         }
-        let what = if found.is_empty() { "the tables were gone" } else { "the tables were changed" };
+        let what =
+            if found.looks.objects() == 0 { "the tables were gone" } else { "the tables were changed" };
         self.apply()?;
         Ok(Checked::Restored(what.to_owned()))
     }
 
     fn apply(&mut self) -> Result<(), HostError> {
-        // A device that comes or goes while nft works makes it fail, or is missed: then once more.
+        self.looks = None;
+        // A device that comes or goes while nft works makes it fail, or is missed; what somebody changed right behind us must
+        // not be taken for ours: then once more.
         for _ in 0..4 {
             let devices = devices(&self.policy)?;
-            let applied = render::render(&self.policy, &devices, &unlocked()?).commit();
-            let now = self::devices(&self.policy)?;
-            if now == devices {
-                applied?;
+            let opened = unlocked()?;
+            let answers = if opened.is_empty() { 0 } else { render::answers().len() };
+            let rules = render::render(&self.policy, &devices, &opened);
+            let applied = rules.commit();
+            if self::devices(&self.policy)? != devices {
+                continue;
+            }
+            applied?;
+            let made = Fingerprint::read()?;
+            if made.looks.objects() + answers == rules.objects() {
                 self.devices = devices;
-                self.fingerprint = fingerprint()?.objects;
+                self.looks = Some(made.looks);
                 return Ok(());
             }
         }
         Err(HostError::Program {
             program: "nft".to_owned(),
-            text: "devices come and go too fast to guard them".to_owned(),
+            text: "devices or rules change too fast to guard them".to_owned(),
         })
     }
 }
@@ -267,7 +277,10 @@ fn unlocked() -> Result<Vec<(Family, String, Value)>, HostError> {
         let Some(objects) = nft::list(family, TABLE)? else { continue };
         for (set, value, seconds) in timed(&objects) {
             let element = json!({ "elem": { "val": value, "timeout": seconds } });
-            all.push((family, set.to_owned(), element));
+            // What somebody else added is not carried over.
+            if is_unlock(set, &element) {
+                all.push((family, set.to_owned(), element));
+            }
         }
     }
     Ok(all)
@@ -286,48 +299,53 @@ fn timed(objects: &[Value]) -> impl Iterator<Item = (&str, &Value, u64)> {
 }
 
 /// What the tables look like.
+#[derive(Debug, Default)]
 struct Fingerprint {
-    /// Without what changes by itself or by an unlock: handles, counters, elements with a time, rules that let answers in.
-    /// Empty if neither table is there.
-    objects: Vec<Value>,
-    /// Whether rules let answers in.
-    answering: bool,
+    /// Without what an unlock adds: elements with a time, rules that let answers in.
+    looks: Looks,
+    /// Rules that let answers in.
+    answering: usize,
 }
 
-fn fingerprint() -> Result<Fingerprint, HostError> {
-    let mut all = Fingerprint { objects: Vec::new(), answering: false };
-    let answers = render::answers().map(Value::Array);
-    for family in FAMILIES {
-        for mut object in nft::list(family, TABLE)?.unwrap_or_default() {
-            if object.get("metainfo").is_some() {
-                continue;
-            }
-            forget(&mut object);
-            // Exactly these and nothing else: any other rule in that chain is somebody's.
-            let rule = object.get("rule").filter(|rule| rule.get("chain") == Some(&json!(ANSWERS)));
-            if rule.and_then(|rule| rule.get("expr")).is_some_and(|expr| answers.contains(expr)) {
-                all.answering = true;
-            } else {
-                all.objects.push(object);
-            }
+impl Fingerprint {
+    fn read() -> Result<Self, HostError> {
+        let mut all = Self::default();
+        let answers = render::answers().map(Value::Array);
+        for family in FAMILIES {
+            all.looks.add(family, TABLE, |object| {
+                forget_unlock(object);
+                // Exactly these and nothing else: any other rule in that chain is somebody's.
+                let rule = object.get("rule").filter(|rule| rule.get("chain") == Some(&json!(ANSWERS)));
+                let answers =
+                    rule.and_then(|rule| rule.get("expr")).is_some_and(|expr| answers.contains(expr));
+                all.answering += usize::from(answers);
+                !answers
+            })?;
         }
+        Ok(all)
     }
-    Ok(all)
 }
 
-fn forget(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.remove("handle");
-            if fields.contains_key("counter") {
-                fields.insert("counter".to_owned(), Value::Null);
-            }
-            if fields.get("flags").is_some_and(|flags| flags.to_string().contains("timeout")) {
-                fields.remove("elem");
-            }
-            fields.values_mut().for_each(forget);
-        }
-        Value::Array(values) => values.iter_mut().for_each(forget),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+/// Takes an unlock's elements away; what only looks like one stays, and is seen: for good, for too long, for something else.
+fn forget_unlock(object: &mut Value) {
+    let Some(set) = object.get_mut("set").and_then(Value::as_object_mut) else { return };
+    let Some(name) = set.get("name").and_then(Value::as_str).map(str::to_owned) else { return };
+    let Some(elements) = set.get_mut("elem").and_then(Value::as_array_mut) else { return };
+    if ![PORTAL_TCP, PORTAL_UDP, EVERYTHING].contains(&name.as_str()) {
+        return;
     }
+    elements.retain(|element| !is_unlock(&name, element));
+    if elements.is_empty() {
+        set.remove("elem");
+    }
+}
+
+/// Whether an element is one that [`unlock`] adds.
+fn is_unlock(set: &str, element: &Value) -> bool {
+    let Some(element) = element.get("elem") else { return false };
+    let time = element.get("timeout").and_then(Value::as_u64);
+    let ours = |value: &Value| {
+        set == EVERYTHING || PORTAL_PORTS.iter().any(|(of, port)| *of == set && *value == json!(port))
+    };
+    element.get("val").is_some_and(ours) && time.is_some_and(|time| time <= MAX_UNLOCK.as_secs())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use hanare_model::Device;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,19 @@ pub struct Policy {
     pub resolvers: BTreeSet<IpAddr>,
     /// A gateway's side towards the room.
     pub lan: Option<Lan>,
+    /// The room's devices that this machine may ask.
+    #[serde(default)]
+    pub devices: BTreeSet<Reach>,
+}
+
+/// A device of the room, on a network that this machine is connected to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reach {
+    /// By which interface.
+    pub interface: String,
+    /// Where, and what may be asked there.
+    pub device: Device,
 }
 
 /// A gateway's side towards the room.

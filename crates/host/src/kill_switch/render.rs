@@ -4,9 +4,10 @@
 //! bridged container traffic out, so `netdev hanare` has an egress chain on every device but the loopback and the tunnel.
 //! Nothing is let through by connection state: a flow once let out would outlive the unlock. An answer is known by its
 //! socket's mark, or by its direction under a set whose elements the kernel removes when the unlock ends. Rules about the
-//! direction are there during an unlock only: one of them makes the kernel track every connection, the tunnel's too
+//! direction are there during an unlock, or for the room's devices, only: one of them makes the kernel track every connection, the tunnel's too
 //! (2 µs a datagram).
 
+mod devices;
 mod egress;
 mod forward;
 
@@ -52,6 +53,7 @@ pub(crate) fn render(policy: &Policy, links: &[Link], unlocked: &[(Family, Strin
     for (family, set, element) in unlocked {
         rules.add("element", *family, TABLE, json!({ "name": set, "elem": [element] }));
     }
+    devices::untracked(&mut rules, policy);
     prerouting(&mut rules, policy);
     input(&mut rules, policy);
     if !unlocked.is_empty() {
@@ -171,6 +173,7 @@ fn input(rules: &mut Transaction, policy: &Policy) {
             rule(rules, INET, "input", vec![on_lan(), equal(field(protocol, "type"), json!(kind)), accept()]);
         }
     }
+    devices::input(rules, policy);
     rule(rules, INET, "input", vec![jump(ANSWERS)]);
     rule(rules, INET, "input", vec![counter()]);
 }
@@ -197,6 +200,7 @@ fn output(rules: &mut Transaction, policy: &Policy) {
         rule(rules, INET, "output", vec![equal(meta("oifname"), json!(name)), accept()]);
     }
     outward(rules, INET, "output");
+    devices::output(rules, policy);
     if let Some(lan) = &policy.lan {
         for expressions in room_service(lan, INET) {
             rule(rules, INET, "output", expressions);

@@ -1,5 +1,6 @@
 //! nftables through the `nft` program and its JSON: one transaction per call, only tables that are named.
 
+pub(crate) mod looks;
 pub(crate) mod rule;
 pub(crate) mod tracking;
 
@@ -66,6 +67,20 @@ impl Transaction {
     pub(crate) fn command(&mut self, verb: &str, kind: &str, family: Family, table: &str, name: &str) {
         self.commands
             .push(json!({ verb: { kind: { "family": family.as_str(), "table": table, "name": name } } }));
+    }
+
+    /// How many tables, chains, sets and rules it makes: what a table has that it replaces, as long as nobody else had a hand
+    /// in it.
+    pub(crate) fn objects(&self) -> usize {
+        let made = |command: &&Value| {
+            let added = command.get("add").and_then(Value::as_object);
+            added.is_some_and(|added| {
+                added.keys().any(|kind| ["chain", "set", "rule"].contains(&kind.as_str()))
+            })
+        };
+        // A table is removed so that it is made anew.
+        let tables = self.commands.iter().filter(|command| command.get("delete").is_some()).count();
+        tables + self.commands.iter().filter(made).count()
     }
 
     /// Hands everything to the kernel in one step.

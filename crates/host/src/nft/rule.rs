@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use hanare_model::PortRange;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
@@ -32,6 +33,18 @@ pub(crate) fn field(protocol: &str, field: &str) -> Value {
 /// An anonymous set.
 pub(crate) fn any_of(values: Vec<Value>) -> Value {
     json!({ "set": values })
+}
+
+/// Ports, as members of a set.
+pub(crate) fn port_ranges(ports: &[PortRange]) -> Vec<Value> {
+    let one = |ports: &PortRange| {
+        if ports.first == ports.last {
+            json!(ports.first)
+        } else {
+            json!({ "range": [ports.first, ports.last] })
+        }
+    };
+    ports.iter().map(one).collect()
 }
 
 /// Two fields side by side.

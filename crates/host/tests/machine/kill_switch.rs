@@ -1,5 +1,6 @@
 //! Nothing leaves but the tunnel: each kind of traffic gets out without the kill switch, and not with it.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ fn policy() -> Policy {
         api: ["192.0.2.2:51821".parse().unwrap()].into(),
         resolvers: ["192.0.2.2".parse().unwrap()].into(),
         lan: None,
+        devices: BTreeSet::new(),
     }
 }
 
@@ -218,6 +220,18 @@ fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
         assert!(matches!(switch.check().unwrap(), Checked::Restored(_)), "that rule is not an unlock's");
         run("nft insert rule inet hanare output accept");
         assert!(matches!(switch.check().unwrap(), Checked::Restored(_)));
+        for element in [
+            "inet hanare portal_tcp { 22 }",
+            "inet hanare portal_tcp { 22 timeout 1m }",
+            "netdev hanare portal_udp { 53 timeout 1d }",
+            "inet hanare everything { ipv4 }",
+            "inet hanare wireguard4 { 203.0.113.1 . 443 }",
+        ] {
+            run(&format!("nft 'add element {element}'"));
+            assert!(matches!(switch.check().unwrap(), Checked::Restored(_)), "no unlock of ours: {element}");
+            assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed, "{element}");
+            assert_eq!(switch.check().unwrap(), Checked::Intact);
+        }
         run("nft flush ruleset");
         leak_attempts();
         assert!(capture.count(is_canary) > 0, "somebody else's flush opens everything");

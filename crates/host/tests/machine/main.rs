@@ -14,6 +14,7 @@ mod world;
 mod confinement;
 #[cfg(test)]
 mod hands;
+mod headquarters;
 #[cfg(test)]
 mod kill_switch;
 #[cfg(test)]

@@ -225,3 +225,28 @@ END");
 fn mark_as_ours(socket: &UdpSocket) {
     socket2::SockRef::from(socket).set_mark(hanare_host::MARK).unwrap();
 }
+
+#[test]
+fn headquarters_own_addresses_are_reached_through_the_tunnel_only() {
+    inside("segmentation::headquarters_own_addresses_are_reached_through_the_tunnel_only", false, || {
+        let (rooms, behind) = overlay();
+        run("ip -6 address add 2001:db8::1/64 dev eth1 nodad");
+        behind.run(|| {
+            drop(run(
+                "ip -6 address add 2001:db8::2/64 dev eth0 nodad; ip route add 10.88.0.1 via 172.20.0.1; \
+                 ip -6 route add fd00:88::1 via 2001:db8::1",
+            ));
+        });
+        let outsider = |ping: &'static str| behind.run(move || works(ping));
+        for ping in ["ping -c1 -W1 10.88.0.1", "ping -6 -c1 -W1 fd00:88::1"] {
+            assert!(outsider(ping), "the kernel answers on any interface: {ping}");
+            apply(&two_rooms(), Surroundings::default()).unwrap();
+            assert!(!outsider(ping), "{ping}");
+            remove().unwrap();
+        }
+        apply(&two_rooms(), Surroundings::default()).unwrap();
+        assert!(rooms.run(|| works("ping -c1 -W1 -I 10.88.1.2 10.88.0.1")));
+        assert!(works("ping -c1 -W1 10.88.0.1 && ping -6 -c1 -W1 fd00:88::1"), "headquarters itself");
+        assert!(outsider("ping -c1 -W1 172.20.0.1"), "its other addresses are not the firewall's business");
+    });
+}

@@ -33,6 +33,7 @@ pub(crate) fn lease(serial: u64) -> Signed {
         room: "kofu/306".parse().unwrap(),
         addresses: vec!["10.88.1.2/32".parse().unwrap(), "fd00:88::2/128".parse().unwrap()],
         lan: vec!["10.88.1.128/25".parse().unwrap(), "fd00:88:0:1::/64".parse().unwrap()],
+        devices: Vec::new(),
         hq: HqPeer {
             public_key: PublicKey::from_bytes([8; 32]),
             preshared_key: PresharedKey::from_bytes([9; 32]),
@@ -78,7 +79,7 @@ fn entry_worker() {
             client.routes(&["10.88.0.0/16".parse().unwrap()]).unwrap();
             client.segment(&crate::segmentation::two_rooms()).unwrap();
             client.ready("serving").unwrap();
-            while notices.recv().unwrap() != Notice::Stop {}
+            record_until_stop(&notices);
         }
         _ => node(&client, &notices, &kind),
     }
@@ -96,12 +97,6 @@ fn node(client: &Client, notices: &hands::Notices, kind: &str) {
     client.dns(&["10.88.0.1".parse().unwrap()]).unwrap();
     client.mtu(1400).unwrap();
     client.ready("up").unwrap();
-    let record = |notice: &Notice| {
-        let path = state().join("notices");
-        let mut text = std::fs::read_to_string(&path).unwrap_or_default();
-        text = text + &format!("{notice:?}") + "\n";
-        std::fs::write(path, text).unwrap();
-    };
     if kind == "requests" || kind == "turncoat" {
         let socket = unix::listen(&state().join("node.sock"), 0o600).unwrap();
         let (client, honest) = (client.clone(), kind == "requests");
@@ -111,9 +106,16 @@ fn node(client: &Client, notices: &hands::Notices, kind: &str) {
             }
         });
     }
+    record_until_stop(notices);
+}
+
+fn record_until_stop(notices: &hands::Notices) {
     loop {
         let notice = notices.recv().unwrap();
-        record(&notice);
+        let path = state().join("notices");
+        let mut text = std::fs::read_to_string(&path).unwrap_or_default();
+        text = text + &format!("{notice:?}") + "\n";
+        std::fs::write(path, text).unwrap();
         if notice == Notice::Stop {
             return;
         }
@@ -148,6 +150,9 @@ fn hijacked_hq(client: &Client) {
     no(client.addresses(&["192.0.2.2/32".parse().unwrap()]));
     no(client.addresses(&["10.88.0.1/8".parse().unwrap()]));
     no(client.routes(&["0.0.0.0/0".parse().unwrap()]));
+    // All of it in the overlay, and enough to fill the kernel's tables.
+    no(client.routes(&many()));
+    no(client.addresses(&many()));
     let mut wide = crate::segmentation::two_rooms();
     wide.overlay.push("192.0.2.0/24".parse().unwrap());
     no(client.segment(&wide));
@@ -159,6 +164,11 @@ fn hijacked_hq(client: &Client) {
     std::fs::write(state().join("taken"), format!("{taken:?}")).unwrap();
     std::fs::write(state().join("ready"), "hijacked").unwrap();
     std::thread::sleep(Duration::from_mins(1));
+}
+
+/// A thousand prefixes of the overlay.
+fn many() -> Vec<ipnet::IpNet> {
+    (0..1000).map(|n| format!("10.88.{}.{}/32", 100 + n / 250, 1 + n % 250).parse().unwrap()).collect()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a call, and that it was refused, in one line")]
@@ -186,6 +196,12 @@ fn hijacked(client: &Client) {
     no(client.addresses(&["192.0.2.66/24".parse().unwrap()]));
     no(client.lan(&["192.0.2.129/25".parse().unwrap()]));
     no(client.dns(&["203.0.113.53".parse().unwrap()]));
+    // Each of them within what the lease allows, and too many of them.
+    no(client.routes(&many()));
+    no(client.routes(&["198.51.100.0/24".parse().unwrap()]));
+    no(client.addresses(&vec!["10.88.1.2/32".parse().unwrap(); 1000]));
+    no(client.lan(&["10.88.1.129/25", "10.88.1.130/25", "10.88.1.131/25"].map(|net| net.parse().unwrap())));
+    no(client.dns(&vec!["10.88.0.1".parse().unwrap(); 1000]));
     no(client.mtu(576));
     let file = std::fs::File::open("/dev/null").unwrap();
     no(client.unlock(file.as_fd()));

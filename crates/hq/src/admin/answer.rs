@@ -10,6 +10,8 @@ use hanare_model::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::plane::FirewallState;
+
 /// A list, so that an answer is always an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lists<T> {
@@ -62,6 +64,8 @@ pub struct Status {
     pub nodes: NodeCounts,
     /// Whether the data plane says that it forwards.
     pub forwarding: bool,
+    /// How the firewall stands.
+    pub firewall: FirewallState,
     /// When this `serve` started.
     pub since: Timestamp,
 }
@@ -134,6 +138,8 @@ pub enum NodeState {
     Expired,
     /// Ended by an admin.
     Revoked,
+    /// Ended by its own `leave`.
+    Left,
 }
 
 /// A node.

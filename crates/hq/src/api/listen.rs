@@ -15,12 +15,12 @@ pub(crate) fn outside(address: SocketAddr) -> Result<TcpListener, ApiError> {
     bind(address, false).map_err(|source| ApiError::Bind { address, source })
 }
 
-/// Listens on headquarters' own addresses inside the tunnel, on the port of `outside`, where a wildcard does not already.
+/// Listens on headquarters' own addresses inside the tunnel, on `port`, where a wildcard does not already.
 /// The addresses need not be there yet (`IP_FREEBIND`, ip(7)), so a node never meets a closed port.
-pub(crate) fn inside(outside: SocketAddr, own: [IpAddr; 2]) -> Result<Vec<TcpListener>, ApiError> {
+pub(crate) fn inside(outside: SocketAddr, own: [IpAddr; 2], port: u16) -> Result<Vec<TcpListener>, ApiError> {
     own.into_iter()
-        .filter(|ip| !covered(outside.ip(), *ip))
-        .map(|ip| SocketAddr::new(ip, outside.port()))
+        .filter(|ip| port != outside.port() || !covered(outside.ip(), *ip))
+        .map(|ip| SocketAddr::new(ip, port))
         .map(|address| bind(address, true).map_err(|source| ApiError::Bind { address, source }))
         .collect()
 }
@@ -57,8 +57,12 @@ mod tests {
         let own = ["10.88.0.1".parse().unwrap(), "fd00:1:2::1".parse().unwrap()];
         for (wildcard, besides) in [("127.0.0.1:0", 2), ("0.0.0.0:0", 1), ("[::]:0", 0), ("[::1]:0", 2)] {
             let listener = outside(wildcard.parse().unwrap()).unwrap();
-            let listeners = inside(listener.local_addr().unwrap(), own).unwrap();
+            let address = listener.local_addr().unwrap();
+            let listeners = inside(address, own, address.port()).unwrap();
             assert_eq!(listeners.len(), besides, "{wildcard}");
+            drop(listeners);
+            let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+            assert_eq!(inside(address, own, elsewhere).unwrap().len(), 2, "{wildcard}, on a port of its own");
         }
     }
 }

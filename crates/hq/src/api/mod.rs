@@ -8,7 +8,7 @@ mod share;
 mod tls;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -103,7 +103,7 @@ impl Api {
                 continue;
             };
             let Ok(at) = stream.local_addr() else { continue };
-            let inside = self.hq.terms.addresses.contains(&at.ip().to_canonical());
+            let inside = self.is_inside(at, from);
             let permits = if inside { &self.inside } else { &self.outside };
             let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { continue };
             let most = if inside { INSIDE_SHARE } else { OUTSIDE_SHARE };
@@ -123,6 +123,15 @@ impl Api {
             });
         }
         connections.shutdown().await;
+    }
+
+    /// Whether a connection came through the tunnel: to an address that is there and from one. The firewall takes care that
+    /// neither comes by another interface; without it somebody beside headquarters reaches its own addresses, but answers to
+    /// an overlay's address go into the tunnel.
+    fn is_inside(&self, at: SocketAddr, from: SocketAddr) -> bool {
+        let overlay = self.hq.writer.registry().settings.overlay.prefixes();
+        let lives_there = |ip: IpAddr| overlay.iter().any(|prefix| prefix.contains(&ip.to_canonical()));
+        self.hq.terms.addresses.contains(&at.ip().to_canonical()) && lives_there(from.ip())
     }
 
     /// Who shares the places of this connection: the node, whichever of its addresses it uses, or the address.

@@ -32,6 +32,7 @@ pub(super) fn router(api: Arc<Api>, peer: Peer) -> Router {
         .route("/v1/lease", get(lease))
         .route("/v1/events", get(events::events))
         .route("/v1/ack", post(ack))
+        .route("/v1/leave", post(leave))
         .route("/v1/rebuild", post(rebuild))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(in_time))
@@ -110,6 +111,21 @@ async fn ack(
             Ok(StatusCode::NO_CONTENT)
         }
     }
+}
+
+/// Durable before it is answered; the answer leaves before the peer goes.
+async fn leave(State(api): State<Arc<Api>>, Extension(peer): Extension<Peer>) -> Result<StatusCode, No> {
+    let node = enrolled(&api, &peer)?;
+    if peer.inside {
+        api.hq.depart(node.public_key);
+    }
+    let left = api.hq.writer.act(&format!("node {}", node.name), Act::Leave(node.public_key)).await;
+    if left.is_err() {
+        api.hq.farewell(&node.public_key);
+        return Err(No::Unavailable);
+    }
+    tracing::info!(node = %node.name, "a node has left");
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn rebuild(State(api): State<Arc<Api>>, Extension(peer): Extension<Peer>) -> Result<StatusCode, No> {

@@ -37,6 +37,8 @@ pub(crate) enum Act {
     Join(Box<Joining>),
     /// A new lease for a node, if what it would say differs or half of its time has passed.
     Renew(PublicKey),
+    /// By a node that leaves.
+    Leave(PublicKey),
     /// Where nodes were last heard.
     Roamed(Vec<(PublicKey, SocketAddr)>),
     /// Something was refused before it reached the registry.
@@ -106,6 +108,7 @@ pub(crate) fn decide(registry: &Registry, context: &Context, act: Act) -> Result
         Act::Admin(request) => admin(registry, context, *request),
         Act::Join(joining) => enrol::join(registry, context, &joining),
         Act::Renew(key) => Ok(node::renew(registry, context, &key)),
+        Act::Leave(key) => Ok(node::leave(registry, context, &key)),
         Act::Roamed(news) => Ok(node::roamed(registry, &news)),
         Act::Note(entry) => {
             Ok(Decision { changes: Vec::new(), entries: vec![entry], outcome: Outcome::Done })

@@ -145,6 +145,7 @@ fn first(
         endpoint: None,
         revoked_at: None,
         reason: None,
+        has_left: false,
     };
     let row = context.terms.renewed(registry, &row, context.now);
     let data = json!({

@@ -40,6 +40,7 @@ pub(super) fn add(registry: &Registry, context: &Context, ask: NodeAddExternal) 
         endpoint: None,
         revoked_at: None,
         reason: None,
+        has_left: false,
     };
     let text = wg_quick(context, &row, &private, &ask.dns);
     let data = json!({

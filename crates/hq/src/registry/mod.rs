@@ -12,16 +12,16 @@ mod tenants;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hanare_model::plan::RoomPlace;
-use hanare_model::policy::{Resident, Site};
+use hanare_model::policy::{Policy, Resident, Site};
 use hanare_model::{CompanyId, NodeName, OfficeId, PublicKey, RoomId, Timestamp, VerifyKey};
 use ipnet::IpNet;
 
 pub(crate) use change::Change;
 pub(crate) use decide::{Act, Context, Decision, Outcome, decide};
 pub(crate) use enrol::{Joined, Joining};
-pub(crate) use policy::in_force as policy_in_force;
 pub(crate) use rows::{CompanyRow, InviteRow, NodeRow, OfficeRow, PolicyRow, RoomRow};
 
 use crate::settings::Settings;
@@ -38,13 +38,15 @@ pub(crate) struct Registry {
     pub invites: BTreeMap<String, InviteRow>,
     pub quarantine: BTreeMap<IpNet, Timestamp>,
     pub policy: Option<PolicyRow>,
+    /// What it says; the defaults if there is none.
+    pub in_force: Arc<Policy>,
     by_signing_key: BTreeMap<VerifyKey, PublicKey>,
     by_name: BTreeMap<NodeName, PublicKey>,
 }
 
 impl Registry {
     /// An empty registry.
-    pub(crate) const fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings,
             companies: BTreeMap::new(),
@@ -54,6 +56,7 @@ impl Registry {
             invites: BTreeMap::new(),
             quarantine: BTreeMap::new(),
             policy: None,
+            in_force: Arc::default(),
             by_signing_key: BTreeMap::new(),
             by_name: BTreeMap::new(),
         }
@@ -87,7 +90,11 @@ impl Registry {
             Change::Quarantine(prefix, until) => {
                 self.quarantine.insert(prefix, until);
             }
-            Change::Policy(row) => self.policy = Some(row),
+            Change::Policy(row) => {
+                // It was readable when it was applied.
+                self.in_force = Arc::new(row.text.parse().unwrap_or_default());
+                self.policy = Some(row);
+            }
         }
     }
 

@@ -70,6 +70,24 @@ pub(super) fn revoke(registry: &Registry, context: &Context, ask: NodeRevoke) ->
         return Decision::answer(&Revoked { node, changed: false, acknowledged: false });
     }
     let row = NodeRow { revoked_at: Some(context.now), reason: ask.reason, ..node.clone() };
+    let shown = Revoked { node: show::node(&row, context.now, None), changed: true, acknowledged: false };
+    Ok(ended(Decision::answer(&shown)?, context, "node.revoked", row))
+}
+
+/// The node's own word that it has left: its end, as a revocation is.
+pub(super) fn leave(registry: &Registry, context: &Context, key: &PublicKey) -> Decision {
+    let done = Decision::nothing(Outcome::Done);
+    match registry.nodes.get(key).filter(|node| node.revoked_at.is_none()) {
+        Some(node) => {
+            let row = NodeRow { revoked_at: Some(context.now), has_left: true, ..node.clone() };
+            ended(done, context, "node.left", row)
+        }
+        None => done,
+    }
+}
+
+/// A node's end, on the ledger; its addresses are nobody's for a while.
+fn ended(decision: Decision, context: &Context, kind: &str, row: NodeRow) -> Decision {
     let data = json!({
         "public_key": row.public_key,
         "room": row.room,
@@ -77,10 +95,9 @@ pub(super) fn revoke(registry: &Registry, context: &Context, ask: NodeRevoke) ->
         "addresses": row.addresses,
         "reason": row.reason,
     });
-    let shown = Revoked { node: show::node(&row, context.now, None), changed: true, acknowledged: false };
-    let mut revoked = Decision::answer(&shown)?.recorded(context, "node.revoked", row.name.as_str(), data);
+    let mut ended = decision.recorded(context, kind, row.name.as_str(), data);
     for address in row.addresses {
-        revoked = revoked.with(Change::Quarantine(IpNet::from(address), context.now.after(QUARANTINE)));
+        ended = ended.with(Change::Quarantine(IpNet::from(address), context.now.after(QUARANTINE)));
     }
-    Ok(revoked.with(Change::Node(Box::new(row))))
+    ended.with(Change::Node(Box::new(row)))
 }

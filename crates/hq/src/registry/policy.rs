@@ -36,10 +36,23 @@ pub(super) fn apply(registry: &Registry, context: &Context, ask: PolicyApply) ->
             json!({ "from": names(&rule.from), "to": names(&rule.to), "service": rule.service, "reason": rule.reason })
         })
         .collect();
+    let devices: Vec<_> = policy
+        .devices
+        .iter()
+        .map(|device| {
+            let rooms: Vec<_> = device.rooms.iter().map(ToString::to_string).collect();
+            json!({ "rooms": rooms, "devices": device.devices, "reason": device.reason })
+        })
+        .collect();
     // A policy may have more rules than a ledger record has room for; its hash always stands for the whole text.
-    let rules_fit = serde_json::to_string(&rules).is_ok_and(|text| text.len() < 32 * 1024);
-    let data =
-        json!({ "sha256": hash, "count": rules.len(), "rules": if rules_fit { rules } else { Vec::new() } });
+    let fits =
+        |all: &Vec<serde_json::Value>| serde_json::to_string(all).is_ok_and(|text| text.len() < 16 * 1024);
+    let data = json!({
+        "sha256": hash,
+        "count": rules.len(),
+        "rules": if fits(&rules) { rules } else { Vec::new() },
+        "devices": if fits(&devices) { devices } else { Vec::new() },
+    });
     // Whether it is in force is known after the commit.
     let applied_at = Some(context.now);
     let shown = PolicyShown { text: ask.text, applied_at, changed: true, in_force: false, segmentation };
@@ -56,11 +69,6 @@ fn problem(error: &PolicyError) -> Problem {
     }
 }
 
-/// The policy in force; the defaults if there is none. It was readable when it was applied.
-pub(crate) fn in_force(registry: &Registry) -> Policy {
-    registry.policy.as_ref().and_then(|row| row.text.parse().ok()).unwrap_or_default()
-}
-
 /// `policy` if it names the company: removing it would hand its rules to the next one of that name.
 pub(super) fn names_company(registry: &Registry, id: &CompanyId) -> Option<Owner> {
     names(registry, &Party::Company(id.clone()))
@@ -72,10 +80,8 @@ pub(super) fn names_room(registry: &Registry, id: &RoomId) -> Option<Owner> {
 }
 
 fn names(registry: &Registry, party: &Party) -> Option<Owner> {
-    let policy = in_force(registry);
-    policy
-        .allow
-        .iter()
-        .any(|rule| rule.from.contains(party) || rule.to.contains(party))
-        .then_some(Owner::Policy)
+    let policy = &registry.in_force;
+    let allows = policy.allow.iter().any(|rule| rule.from.contains(party) || rule.to.contains(party));
+    let stands = policy.devices.iter().any(|device| device.rooms.contains(party));
+    (allows || stands).then_some(Owner::Policy)
 }

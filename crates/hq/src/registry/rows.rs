@@ -82,6 +82,8 @@ pub(crate) struct NodeRow {
     pub endpoint: Option<SocketAddr>,
     pub revoked_at: Option<Timestamp>,
     pub reason: Option<String>,
+    /// Whether its end was its own word.
+    pub has_left: bool,
 }
 
 /// The policy in force.

@@ -177,6 +177,7 @@ fn node(row: &Columns) -> Result<Change, LoadError> {
         endpoint: row.maybe_parse("endpoint")?,
         revoked_at: revoked.map(Timestamp::from_seconds),
         reason: row.maybe_text("reason")?,
+        has_left: row.0.try_get("has_left")?,
     })))
 }
 

@@ -123,6 +123,7 @@ async fn node(connection: &mut SqliteConnection, row: &NodeRow) -> Result<(), Er
         .bind(row.endpoint.map(|endpoint| endpoint.to_string()))
         .bind(row.revoked_at.map(hanare_model::Timestamp::seconds))
         .bind(row.reason.as_deref())
+        .bind(row.has_left)
         .execute(connection)
         .await
         .map(drop)

@@ -25,15 +25,15 @@ pub(super) const PUT_INVITE: &str = "INSERT INTO invite \
      closed = excluded.closed";
 
 pub(super) const SELECT_NODES: &str = "SELECT public_key, signing_key, preshared_key, name, kind, company, room, \
-     address4, address6, lan, enrolled_at, serial, issued_at, expires_at, lease_digest, endpoint, revoked_at, reason \
-     FROM node";
+     address4, address6, lan, enrolled_at, serial, issued_at, expires_at, lease_digest, endpoint, revoked_at, reason, \
+     has_left FROM node";
 /// What never changes about a node is left out of the update: a node never gets another address, room or key.
 pub(super) const PUT_NODE: &str = "INSERT INTO node (public_key, signing_key, preshared_key, name, kind, company, room, \
-     address4, address6, lan, enrolled_at, serial, issued_at, expires_at, lease_digest, endpoint, revoked_at, reason) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+     address4, address6, lan, enrolled_at, serial, issued_at, expires_at, lease_digest, endpoint, revoked_at, reason, \
+     has_left) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
      ON CONFLICT (public_key) DO UPDATE SET serial = excluded.serial, issued_at = excluded.issued_at, \
      expires_at = excluded.expires_at, lease_digest = excluded.lease_digest, endpoint = excluded.endpoint, \
-     revoked_at = excluded.revoked_at, reason = excluded.reason";
+     revoked_at = excluded.revoked_at, reason = excluded.reason, has_left = excluded.has_left";
 
 pub(super) const SELECT_QUARANTINE: &str = "SELECT prefix, until FROM quarantine";
 pub(super) const PUT_QUARANTINE: &str = "INSERT INTO quarantine (prefix, until) VALUES ($1, $2) \

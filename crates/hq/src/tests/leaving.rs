@@ -77,6 +77,41 @@ async fn a_node_that_does_not_answer_is_gone_after_a_second() {
 }
 
 #[tokio::test]
+async fn a_node_that_leaves_is_gone_for_good_and_its_addresses_rest() {
+    let home = Home::new().await;
+    let server = home.serve().await;
+    let (admin, api, hq) = (home.admin(), server.api_address(), server.private_key().public());
+    rooms(&admin).await;
+    let device = Device::new(1);
+    let first = device.join(api, &hq, &invite(&admin, "kofu/306", "pc-1", 3600).await).await.unwrap();
+    let key = device.wireguard.public();
+    // Nobody's key, and another node's, end nothing of it.
+    for stranger in [Device::new(7), Device::new(8)] {
+        let mut stream = stranger.connect(api, true).await;
+        assert_eq!(exchange(&mut stream, "POST", "/v1/leave", "{}").await.0, 403);
+    }
+    assert!(device.lease(api).await.is_ok());
+    let mut stream = device.connect(api, true).await;
+    assert_eq!(exchange(&mut stream, "POST", "/v1/leave", "{}").await.0, 204);
+    let mut published = server.published();
+    published.wait_for(|now| !now.peers.peers.contains_key(&key)).await.unwrap();
+    let nodes = admin.call(NodeList {}).await.unwrap().items;
+    assert_eq!((nodes[0].state, nodes[0].revoked_at.is_some()), (NodeState::Left, true));
+    let mut stream = device.connect(api, true).await;
+    assert_eq!(exchange(&mut stream, "POST", "/v1/leave", "{}").await.0, 403, "once");
+    server.stop().await;
+
+    let server = home.serve().await;
+    let api = server.api_address();
+    assert!(device.lease(api).await.is_err(), "it outlives a restart");
+    assert_eq!(admin.call(NodeList {}).await.unwrap().items[0].state, NodeState::Left);
+    let again = Device::new(2);
+    let second = again.join(api, &hq, &invite(&admin, "kofu/306", "pc-1", 3600).await).await.unwrap();
+    assert!(second.addresses.iter().all(|address| !first.addresses.contains(address)));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn endpoints_are_remembered_and_dialled_after_a_restart() {
     let home = Home::new().await;
     let mut server = home.serve().await;
@@ -89,7 +124,7 @@ async fn endpoints_are_remembered_and_dialled_after_a_restart() {
     server.plane().roamed(key, endpoint);
     let peers =
         BTreeMap::from([(key, PeerReport { last_handshake_seconds: Some(3), ..PeerReport::default() })]);
-    server.plane().report(PlaneReport { forwarding: true, peers });
+    server.plane().report(PlaneReport { forwarding: true, peers, ..PlaneReport::default() });
     let status = admin.call(StatusShow {}).await.unwrap();
     assert_eq!((status.nodes.enrolled, status.nodes.up, status.forwarding), (1, 1, true));
     let mut orders = server.take_orders().unwrap();

@@ -1,13 +1,16 @@
 //! From a policy and what the registry holds to what the firewall does.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Access, Fault, Party, Policy, PolicyError, Position};
+use super::{Access, Fault, Party, Policy, PolicyError, Position, RoomDevice};
+use crate::device::Device;
 use crate::filter::{Flow, PortRange, Segmentation, Service};
 use crate::id::{CompanyId, RoomId};
 use crate::lease::Internet;
+use crate::plan::overlap;
 
 /// IPv4 that is not the public internet (RFC 6890 and multicast): a policy that opens the internet opens none of it.
 const NOT_PUBLIC: [&str; 12] = [
@@ -65,11 +68,39 @@ pub fn unknown(policy: &Policy, site: &Site) -> Vec<PolicyError> {
     let services = policy.services.iter().map(|service| (&service.at, service.position));
     let rules =
         policy.allow.iter().flat_map(|rule| [(&rule.from, rule.from_position), (&rule.to, rule.to_position)]);
-    services
+    let stand = policy.devices.iter().map(|device| (&device.rooms, device.rooms_position));
+    let missing = services
         .chain(rules)
+        .chain(stand)
         .flat_map(|(parties, position)| parties.iter().map(move |party| (party, position)))
-        .filter_map(|(party, position)| missing(party, position, site))
-        .collect()
+        .filter_map(|(party, position)| missing(party, position, site));
+    missing.chain(policy.devices.iter().filter_map(|device| inside(device, site))).collect()
+}
+
+/// A device that is reached through the tunnel is none of the room's own.
+fn inside(device: &RoomDevice, site: &Site) -> Option<PolicyError> {
+    let behind = |net: &IpNet| site.overlay.iter().chain(&site.networks).any(|known| overlap(known, net));
+    let net = device.devices.iter().map(|device| device.at).find(behind)?;
+    Some(PolicyError { position: device.at_position, fault: Fault::DeviceInside(net) })
+}
+
+/// The devices that the nodes of a room may ask in the network that they stand in.
+#[must_use]
+pub fn devices(policy: &Policy, room: &RoomId, company: &CompanyId) -> Vec<Device> {
+    let stands_there = |device: &&RoomDevice| device.rooms.iter().any(|party| names(party, room, company));
+    let found = policy.devices.iter().filter(stands_there).flat_map(|device| device.devices.iter().cloned());
+    // In order and once each: a lease says the same as long as the policy does.
+    found.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Whether a party is this room, or holds it.
+fn names(party: &Party, room: &RoomId, company: &CompanyId) -> bool {
+    match party {
+        Party::Rooms => true,
+        Party::Company(id) => company == id,
+        Party::Room(id) => room == id,
+        Party::Network(_) | Party::Hq | Party::Service(_) => false,
+    }
 }
 
 fn missing(party: &Party, position: Position, site: &Site) -> Option<PolicyError> {
@@ -97,14 +128,14 @@ pub fn compile(policy: &Policy, site: &Site) -> Segmentation {
 
     let (at_hq, behind_hq): (Vec<IpNet>, Vec<IpNet>) =
         site.dns.iter().map(|address| IpNet::from(*address)).partition(|address| own.contains(address));
-    input.extend(names(&site.overlay, &at_hq));
+    input.extend(questions(&site.overlay, &at_hq));
 
     let mut forward: Vec<Flow> =
         site.rooms.iter().map(|room| flow(&room.prefixes, &room.prefixes, Service::Any)).collect();
     if policy.defaults.networks == Access::Open && !site.networks.is_empty() {
         forward.push(flow(&site.overlay, &site.networks, Service::Any));
     }
-    forward.extend(names(&site.overlay, &behind_hq));
+    forward.extend(questions(&site.overlay, &behind_hq));
     let via_hq = site.internet == Internet::ViaHq && policy.defaults.internet == Access::Open;
     if via_hq {
         forward.push(flow(&site.overlay[..], &internet(site), Service::Any));
@@ -130,7 +161,7 @@ pub fn compile(policy: &Policy, site: &Site) -> Segmentation {
 }
 
 /// Questions to the resolvers that a lease names, whatever else is closed: a room without names is a dead room.
-fn names(from: &[IpNet], resolvers: &[IpNet]) -> Vec<Flow> {
+fn questions(from: &[IpNet], resolvers: &[IpNet]) -> Vec<Flow> {
     if resolvers.is_empty() {
         return Vec::new();
     }
@@ -154,7 +185,7 @@ fn prefixes(parties: &[Party], site: &Site) -> Vec<IpNet> {
             Party::Network(net) => out.push(*net),
             Party::Hq | Party::Service(_) => {}
             Party::Rooms | Party::Company(_) | Party::Room(_) => {
-                for room in site.rooms.iter().filter(|room| lives_in(room, party)) {
+                for room in site.rooms.iter().filter(|home| names(party, &home.room, &home.company)) {
                     out.extend_from_slice(&room.prefixes);
                 }
             }
@@ -163,15 +194,6 @@ fn prefixes(parties: &[Party], site: &Site) -> Vec<IpNet> {
     out.sort();
     out.dedup();
     out
-}
-
-fn lives_in(resident: &Resident, party: &Party) -> bool {
-    match party {
-        Party::Rooms => true,
-        Party::Company(id) => resident.company == *id,
-        Party::Room(id) => resident.room == *id,
-        Party::Network(_) | Party::Hq | Party::Service(_) => false,
-    }
 }
 
 /// Public IPv4 without what is ours. IPv6 has no way out: there is no NAT66.

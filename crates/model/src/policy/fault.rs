@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_LEN, VERSION};
+use super::{MAX_DEVICES, MAX_LEN, VERSION};
 use crate::id::{CompanyId, RoomId};
 
 /// What is wrong with a policy, and what was expected.
@@ -49,6 +49,23 @@ pub enum Fault {
     /// An empty list of ports.
     #[error("name a port, or leave ports out for all of them")]
     NoPorts,
+    /// A device that stands in no room.
+    #[error("a device stands in rooms: write rooms, company:ID or room:OFFICE/ROOM, not {0}")]
+    DeviceRoom(String),
+    /// A device that is everywhere, or nowhere.
+    #[error(
+        "a device is at an address, or a prefix of /24 (IPv6: /64) or longer, of the room's own network; {0} is not"
+    )]
+    DevicePlace(String),
+    /// A device that is asked by something else than named ports.
+    #[error("a device is asked by tcp or udp, and its ports are named")]
+    DeviceService,
+    /// More devices than [`MAX_DEVICES`].
+    #[error("a policy has at most {most} devices, this one has {0}", most = MAX_DEVICES)]
+    TooManyDevices(usize),
+    /// A device that is reached through the tunnel.
+    #[error("{0} lies behind the tunnel: a device is in the room's own network")]
+    DeviceInside(IpNet),
     /// A company that headquarters does not know.
     #[error("there is no company {0}")]
     NoCompany(CompanyId),

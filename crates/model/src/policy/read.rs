@@ -9,8 +9,10 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::{
-    Access, Defaults, Fault, MAX_LEN, NamedService, Party, Policy, PolicyError, Position, Rule, VERSION,
+    Access, Defaults, Fault, MAX_DEVICES, MAX_LEN, NamedService, Party, Policy, PolicyError, Position,
+    RoomDevice, Rule, VERSION, network,
 };
+use crate::device::{Device, is_place};
 use crate::filter::{PortRange, Service};
 
 #[derive(Deserialize)]
@@ -22,6 +24,8 @@ struct File {
     service: Vec<ServiceTable>,
     #[serde(default)]
     allow: Vec<AllowTable>,
+    #[serde(default)]
+    device: Vec<DeviceTable>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +53,24 @@ struct AllowTable {
     protocol: Option<Spanned<Protocol>>,
     ports: Option<Spanned<Ports>>,
     reason: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeviceTable {
+    room: Spanned<Parties>,
+    at: Spanned<Places>,
+    protocol: Spanned<Protocol>,
+    ports: Spanned<Ports>,
+    reason: Spanned<String>,
+}
+
+/// One address or prefix as a string, or several as a list.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Places {
+    One(String),
+    Several(Vec<String>),
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -103,12 +125,20 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     for table in file.allow {
         allow.extend(rules_of(table, &services, text, &at)?);
     }
+    let mut devices = Vec::new();
+    for table in file.device {
+        devices.push(device_of(table, text, &at)?);
+    }
+    let count = devices.iter().map(|device| device.devices.len()).sum();
+    if count > MAX_DEVICES {
+        return Err(at(0..0, Fault::TooManyDevices(count)));
+    }
     let defaults = file.defaults.map_or_else(Defaults::default, |table| Defaults {
         hq: table.hq.unwrap_or(Access::Open),
         networks: table.networks.unwrap_or(Access::Open),
         internet: table.internet.unwrap_or(Access::Open),
     });
-    Ok(Policy { defaults, services: services.into_values().collect(), allow })
+    Ok(Policy { defaults, services: services.into_values().collect(), allow, devices })
 }
 
 /// A table becomes one rule for its plain parties and one for each service that it names.
@@ -157,6 +187,50 @@ fn rules_of(
         return Err(at(ports.span(), Fault::OwnProtocol));
     }
     Ok(rules)
+}
+
+fn device_of(
+    table: DeviceTable,
+    text: &str,
+    at: &impl Fn(Range<usize>, Fault) -> PolicyError,
+) -> Result<RoomDevice, PolicyError> {
+    let reason = table.reason.get_ref().trim().to_owned();
+    if reason.is_empty() {
+        return Err(at(table.reason.span(), Fault::NoReason));
+    }
+    for party in &table.room.get_ref().0 {
+        if !matches!(party, Party::Rooms | Party::Company(_) | Party::Room(_)) {
+            return Err(at(table.room.span(), Fault::DeviceRoom(party.to_string())));
+        }
+    }
+    if !matches!(table.protocol.get_ref(), Protocol::Tcp | Protocol::Udp) {
+        return Err(at(table.protocol.span(), Fault::DeviceService));
+    }
+    if table.ports.get_ref().0.is_empty() {
+        return Err(at(table.ports.span(), Fault::DeviceService));
+    }
+    let service = service_of(*table.protocol.get_ref(), Some(table.ports), at)?;
+    let places = match table.at.get_ref() {
+        Places::One(place) => std::slice::from_ref(place),
+        Places::Several(places) => places.as_slice(),
+    };
+    if places.is_empty() {
+        return Err(at(table.at.span(), Fault::DevicePlace("[]".to_owned())));
+    }
+    let mut devices = Vec::new();
+    for place in places {
+        match network(place) {
+            Ok(net) if is_place(&net) => devices.push(Device { at: net, service: service.clone() }),
+            Ok(_) | Err(_) => return Err(at(table.at.span(), Fault::DevicePlace(place.clone()))),
+        }
+    }
+    Ok(RoomDevice {
+        rooms: table.room.get_ref().0.clone(),
+        devices,
+        reason,
+        rooms_position: Position::of(text, table.room.span().start),
+        at_position: Position::of(text, table.at.span().start),
+    })
 }
 
 fn service_of(

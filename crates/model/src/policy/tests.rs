@@ -1,6 +1,7 @@
 use ipnet::IpNet;
 
 use super::*;
+use crate::device::Device;
 use crate::filter::{Flow, PortRange};
 use crate::lease::Internet;
 
@@ -113,11 +114,57 @@ fn a_complaint_points_at_its_place() {
         (rule("\"rooms\"", "to = \"hq\"\nprotocol = \"ping\"\nports = [1]\nreason = \"x\"\n"), 6, 9),
         (rule("\"rooms\"", "to = \"service:x\"\nreason = \"x\"\n"), 4, 6),
         (rule("\"rooms\"", "to = \"hq\"\nprotocol = \"ping\"\nreason = \" \"\n"), 6, 10),
+        (device("room = \"network:10.0.0.0/8\"", "at = \"192.168.1.5\"", PRINTS), 3, 8),
+        (device("room = \"rooms\"", "at = \"0.0.0.0/0\"", PRINTS), 4, 6),
+        (device("room = \"rooms\"", "at = [\"192.168.1.5\", \"192.168.0.0/16\"]", PRINTS), 4, 6),
+        (device("room = \"rooms\"", "at = \"192.168.1.5/24\"", PRINTS), 4, 6),
+        (device("room = \"rooms\"", "at = []", PRINTS), 4, 6),
+        (device("room = \"rooms\"", "at = \"192.168.1.5\"", "protocol = \"any\"\nports = [1]"), 5, 12),
+        (device("room = \"rooms\"", "at = \"192.168.1.5\"", "protocol = \"tcp\"\nports = []"), 6, 9),
+        (device("room = \"rooms\"", "at = \"192.168.1.5\"", "protocol = \"tcp\""), 2, 1),
         ("# 甲府\nversion = \n".to_owned(), 2, 11),
     ] {
         let error = text.parse::<Policy>().unwrap_err();
         assert_eq!((error.position.line, error.position.column), (line, column), "{text}: {error}");
     }
+}
+
+const PRINTS: &str = "protocol = \"tcp\"\nports = [631, \"9100-9102\"]";
+
+fn device(room: &str, at: &str, service: &str) -> String {
+    format!("version = 1\n[[device]]\n{room}\n{at}\n{service}\nreason = \"printer\"\n")
+}
+
+#[test]
+fn a_device_belongs_to_the_rooms_that_it_stands_in() {
+    let text =
+        device("room = [\"room:kofu/1\", \"company:b\"]", "at = [\"192.168.1.5\", \"2001:db8::5\"]", PRINTS);
+    let policy: Policy = text.parse().unwrap();
+    assert!(unknown(&policy, &site()).is_empty());
+    let ask = |room: &str, company: &str| devices(&policy, &room.parse().unwrap(), &company.parse().unwrap());
+    assert_eq!(ask("kofu/1", "a").len(), 2);
+    assert_eq!(ask("kofu/2", "b"), ask("kofu/1", "a"));
+    assert!(ask("gujo/1", "a").is_empty());
+    assert!(ask("kofu/1", "a").iter().all(Device::is_narrow));
+    assert_eq!(
+        compile(&policy, &site()),
+        compile(&Policy::default(), &site()),
+        "headquarters' firewall is not asked"
+    );
+}
+
+#[test]
+fn a_device_is_in_the_rooms_own_network() {
+    for (inside, at) in [("10.88.1.7", 4), ("192.168.10.0/24", 4), ("fd00::7", 4)] {
+        let policy: Policy =
+            device("room = \"rooms\"", &format!("at = \"{inside}\""), PRINTS).parse().unwrap();
+        let found = unknown(&policy, &site());
+        assert!(
+            matches!(found.as_slice(), [PolicyError { fault: Fault::DeviceInside(_), position }] if position.line == at)
+        );
+    }
+    let policy: Policy = device("room = \"room:kofu/9\"", "at = \"192.168.1.5\"", PRINTS).parse().unwrap();
+    assert!(matches!(unknown(&policy, &site())[0].fault, Fault::NoRoom(_)));
 }
 
 #[test]
@@ -135,6 +182,7 @@ fn what_the_registry_does_not_hold_is_named() {
 fn the_example_is_a_policy() {
     let policy: Policy = include_str!("../../../../policies/segmentation.example.toml").parse().unwrap();
     assert_eq!(policy.services.len(), 2);
+    assert_eq!(policy.devices.len(), 2);
     assert!(policy.allow.iter().all(|rule| !rule.to.iter().any(|to| matches!(to, Party::Service(_)))));
     let schema: serde_json::Value =
         serde_json::from_str(include_str!("../../../../policies/segmentation.schema.json")).unwrap();

@@ -31,7 +31,7 @@ impl Client {
     pub fn status(&self) -> Result<Status, ControlError> {
         match self.ask(&Request::Status)? {
             Reply::Status { status } => Ok(*status),
-            Reply::Done => Err(ControlError::Answer),
+            Reply::Done | Reply::Left { .. } => Err(ControlError::Answer),
             Reply::Failed { problem } => Err(ControlError::Refused(problem)),
         }
     }
@@ -52,18 +52,22 @@ impl Client {
         self.done(&Request::Unlock { reason: reason.to_owned(), seconds: time.as_secs(), all })
     }
 
-    /// Undoes everything and forgets the enrolment; the daemon ends.
+    /// Undoes everything and forgets the enrolment; the daemon ends. Says whether headquarters was told.
     ///
     /// # Errors
     /// See [`ControlError`].
-    pub fn leave(&self) -> Result<(), ControlError> {
-        self.done(&Request::Leave)
+    pub fn leave(&self) -> Result<Option<bool>, ControlError> {
+        match self.ask(&Request::Leave)? {
+            Reply::Left { told } => Ok(told),
+            Reply::Done | Reply::Status { .. } => Err(ControlError::Answer),
+            Reply::Failed { problem } => Err(ControlError::Refused(problem)),
+        }
     }
 
     fn done(&self, request: &Request) -> Result<(), ControlError> {
         match self.ask(request)? {
             Reply::Done => Ok(()),
-            Reply::Status { .. } => Err(ControlError::Answer),
+            Reply::Status { .. } | Reply::Left { .. } => Err(ControlError::Answer),
             Reply::Failed { problem } => Err(ControlError::Refused(problem)),
         }
     }

@@ -37,6 +37,11 @@ pub enum Reply {
     },
     /// It was done.
     Done,
+    /// To [`Request::Leave`]: it was done.
+    Left {
+        /// Whether headquarters knows; `None` if there was nobody to tell.
+        told: Option<bool>,
+    },
     /// It was not.
     Failed {
         /// Why.

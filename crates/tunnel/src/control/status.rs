@@ -98,8 +98,10 @@ pub enum WarningCode {
     LeaseOver,
     /// Headquarters does not know this node any more.
     NotEnrolled,
-    /// Somebody removed the kill switch; it was restored.
+    /// Somebody removed or changed the kill switch; it was restored.
     FirewallRestored,
+    /// Somebody changed or removed the kill switch, and it cannot be restored.
+    FirewallLost,
     /// The resolvers that headquarters gave could not be set.
     ResolverNotSet,
     /// Nobody can tell whether the kill switch is closed.
@@ -124,6 +126,7 @@ impl WarningCode {
             Self::LeaseOver => "lease-over",
             Self::NotEnrolled => "not-enrolled",
             Self::FirewallRestored => "firewall-restored",
+            Self::FirewallLost => "firewall-lost",
             Self::ResolverNotSet => "resolver-not-set",
             Self::KillSwitchUnread => "kill-switch-unread",
             Self::NameNotFound => "name-not-found",
@@ -153,8 +156,12 @@ impl WarningCode {
                 "ask headquarters, then `hanare leave` and `hanare join`",
             ),
             Self::FirewallRestored => (
-                "another program removed the kill switch; it is back",
+                "another program removed or changed the kill switch; it is back",
                 "find the program that flushes the firewall's rules and keep it from ours",
+            ),
+            Self::FirewallLost => (
+                "the kill switch was changed and cannot be restored; it is tried again",
+                "see the log for what nft says, and stop the program that changes the firewall's rules",
             ),
             Self::ResolverNotSet => (
                 "headquarters' name servers could not be set",

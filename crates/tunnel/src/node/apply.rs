@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hanare_host::HostError;
 use hanare_host::hands::Permit;
 use hanare_model::api::{Ack, Granted, Refusal};
 use hanare_model::{Lease, Peer, PeerSet, Signed, Tombstone};
@@ -56,9 +57,19 @@ fn first_host(prefix: &IpNet) -> Option<IpNet> {
 }
 
 /// Lets the tunnel talk to headquarters as it was found.
-pub(super) async fn permit(daemon: &Daemon) -> Result<(), WorkerError> {
+pub(super) async fn permit(daemon: &mut Daemon) -> Result<(), WorkerError> {
     let permit = Permit { wireguard: daemon.candidates.addresses().collect(), api: daemon.api.clone() };
-    Ok(daemon.hands.run(move |hands| hands.kill_switch(&permit)).await?)
+    let permitted = daemon.hands.run(move |hands| hands.kill_switch(&permit)).await;
+    daemon.permit_due = match permitted {
+        Ok(()) => false,
+        Err(error @ HostError::Gone) => return Err(error.into()),
+        Err(error) => {
+            // The kill switch is as it was, or closer; the tunnel goes on, and this is tried again.
+            tracing::warn!(%error, "the kill switch did not take headquarters' addresses");
+            true
+        }
+    };
+    Ok(())
 }
 
 /// Headquarters as the data plane's only peer; none while nothing may travel.

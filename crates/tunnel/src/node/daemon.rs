@@ -61,6 +61,8 @@ pub(super) struct Daemon {
     pub(super) signing: SigningKey,
     pub(super) agenda: Agenda,
     pub(super) name_missing: bool,
+    /// The kill switch has not taken headquarters' newest addresses.
+    pub(super) permit_due: bool,
     /// When somebody last asked for an unlock.
     pub(super) unlock_asked: Option<Instant>,
     pub(super) outcomes: mpsc::Sender<Outcome>,
@@ -98,7 +100,7 @@ impl Daemon {
                 Some(command) = self.inbox.commands.recv() => obey::obey(&mut self, command).await,
                 Some(news) = self.inbox.news.recv() => self.hear(news).await?,
                 Some(outcome) = self.inbox.outcomes.recv() => self.outcome(outcome).await?,
-                _ = tick.tick() => self.tick()?,
+                _ = tick.tick() => self.tick().await?,
             };
             if next == Next::End {
                 break;
@@ -122,7 +124,14 @@ impl Daemon {
             }
             Notice::FirewallRestored { what } => {
                 tracing::warn!(what, "the kill switch was restored");
-                self.warnings.insert(WarningCode::FirewallRestored);
+                self.warnings.remove(&WarningCode::FirewallLost);
+                if !what.is_empty() {
+                    self.warnings.insert(WarningCode::FirewallRestored);
+                }
+            }
+            Notice::FirewallLost { why } => {
+                tracing::error!(why, "the kill switch cannot be restored");
+                self.warnings.insert(WarningCode::FirewallLost);
             }
             Notice::Locked => {}
             Notice::UnderlayChanged => self.move_underlay().await?,
@@ -196,7 +205,10 @@ impl Daemon {
         Ok(Next::Go)
     }
 
-    fn tick(&mut self) -> Result<Next, WorkerError> {
+    async fn tick(&mut self) -> Result<Next, WorkerError> {
+        if self.permit_due {
+            apply::permit(self).await?;
+        }
         if self.revoked.is_some() {
             return Ok(Next::Go);
         }

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::farewell;
 use super::outside::connect;
 use crate::api::{ApiError, Connection, Identity};
 
@@ -112,6 +113,11 @@ impl Inside {
             let once = Self { hands, addresses, identity, again: Arc::default(), tasks: Vec::new() };
             once.acknowledge(ack, Duration::from_secs(10)).await;
         });
+    }
+
+    /// Says that this node leaves.
+    pub(super) async fn leave(&self) -> Result<(), ApiError> {
+        farewell::leave(&mut open(&self.hands, &self.addresses, &self.identity).await?).await
     }
 
     /// Asks for a lease through the tunnel.

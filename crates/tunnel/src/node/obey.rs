@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use hanare_ledger::Entry;
 
 use super::daemon::{Daemon, Next, own_clock};
+use super::farewell;
 use crate::control::server::Command;
 use crate::control::{Problem, Reply, Request};
 use crate::state::StateError;
@@ -79,13 +80,20 @@ impl Unlock {
     }
 }
 
+/// The control socket has seen that an admin asks; the host process sees it again. Headquarters hears it first, while there is
+/// a way to it.
 async fn leave(daemon: &mut Daemon, requester: OwnedFd) -> (Reply, Next) {
+    let told = farewell::from_daemon(daemon).await;
     let left = daemon.hands.run(move |hands| hands.leave(requester.as_fd())).await;
     if let Err(failure) = left {
         return (answer(Err(Problem::Host { failure })), Next::Go);
     }
     let removed = daemon.state.remove().map_err(|error| state_problem(&error));
-    (answer(removed), Next::End)
+    let reply = match removed {
+        Ok(()) => Reply::Left { told: Some(told) },
+        Err(problem) => Reply::Failed { problem },
+    };
+    (reply, Next::End)
 }
 
 fn state_problem(error: &StateError) -> Problem {

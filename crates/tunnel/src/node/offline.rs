@@ -6,6 +6,7 @@ use hanare_host::{HostError, hands, kill_switch};
 use ipnet::IpNet;
 
 use super::daemon::own_clock;
+use super::farewell;
 use super::report::kill_switch_status;
 use super::term::Term;
 use crate::control::{HqStatus, KillSwitch, State, Status, WarningCode};
@@ -71,12 +72,13 @@ pub fn offline_status(state: &Path) -> Result<Status, StateError> {
 }
 
 /// Gives the machine back as it was, the kill switch included, and removes keys and lease, when no daemon runs. Everything
-/// is safe to repeat; the keys go last.
+/// is safe to repeat; the keys go last. Headquarters is told first, if it can be; says whether it knows, `None` if there was
+/// nobody to tell.
 ///
 /// # Errors
 /// See [`LeaveError`].
-pub fn leave(state: &Path) -> Result<(), LeaveError> {
-    hands::leave(state)?;
+pub fn leave(state: &Path) -> Result<Option<bool>, LeaveError> {
+    let told = hands::leave(state, || farewell::from_here(state))?;
     NodeState::new(state).remove()?;
-    Ok(())
+    Ok(told)
 }

@@ -9,6 +9,7 @@ use hanare_model::api::{Granted, Hello};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::farewell;
 use crate::api::{ApiError, Connection, Identity};
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -29,6 +30,11 @@ pub(super) async fn lease(
 /// Asks headquarters to build its side of the session anew: this node's clock may have gone back.
 pub(super) async fn rebuild(hands: &Client, api: &[SocketAddr], identity: &Identity) -> Result<(), ApiError> {
     open(hands, api, identity).await?.tell("/v1/rebuild", &serde_json::json!({})).await
+}
+
+/// Says that this node leaves.
+pub(super) async fn leave(hands: &Client, api: &[SocketAddr], identity: &Identity) -> Result<(), ApiError> {
+    farewell::leave(&mut open(hands, api, identity).await?).await
 }
 
 async fn open(hands: &Client, api: &[SocketAddr], identity: &Identity) -> Result<Connection, ApiError> {

@@ -30,10 +30,11 @@ impl Daemon {
     }
 
     fn one_word(&self, now: Instant, is_kill_switch_read: bool) -> State {
+        let lost = self.warnings.contains(&WarningCode::FirewallLost);
         let in_term = matches!(self.term(), Term::Fresh | Term::Due);
         if self.revoked.is_some() {
             State::Revoked
-        } else if self.health.is_up(now) && in_term && is_kill_switch_read {
+        } else if self.health.is_up(now) && in_term && is_kill_switch_read && !lost {
             State::Up
         } else {
             State::Degraded

@@ -81,6 +81,7 @@ impl Daemon {
             news,
             agenda: Agenda::default(),
             name_missing: false,
+            permit_due: false,
             unlock_asked: None,
             outcomes,
             inbox: Inbox { news: news_inbox, outcomes: outcomes_inbox, commands: commands_inbox, notices },

@@ -84,6 +84,7 @@ pub(crate) mod tests {
             room: "kofu/306".parse().unwrap(),
             addresses: vec!["10.88.1.1/32".parse().unwrap()],
             lan: Vec::new(),
+            devices: Vec::new(),
             hq: HqPeer {
                 public_key: PrivateKey::from_bytes([2; 32]).public(),
                 preshared_key: PresharedKey::from_bytes([3; 32]),

@@ -98,5 +98,5 @@ fn confined(options: &WorkerOptions) -> Result<Confinement, HostError> {
         (path("/etc/hosts"), Access::Read),
         (path("/etc/group"), Access::Read),
     ];
-    confine::confine(&Grants { paths, listen: None })
+    confine::confine(&Grants { paths, listen: Vec::new() })
 }

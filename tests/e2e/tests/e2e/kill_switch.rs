@@ -10,6 +10,23 @@ const LIMIT: Duration = Duration::from_mins(6);
 /// A host on the underlay that would love to hear something.
 const STRANGER: [&str; 2] = ["192.0.2.200", "2001:db8::200"];
 
+const PRINTER: &str = "version = 1
+
+[[device]]
+room = \"rooms\"
+at = [\"192.0.2.210\", \"2001:db8::210\"]
+protocol = \"tcp\"
+ports = [8080]
+reason = \"printer\"
+
+[[device]]
+room = \"rooms\"
+at = [\"192.0.2.210\", \"2001:db8::210\"]
+protocol = \"udp\"
+ports = [53, 9999]
+reason = \"its other ports\"
+";
+
 /// A way to make a packet leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
@@ -208,6 +225,16 @@ fn nothing_leaks_in_any_state_and_everything_does_without_the_guard() {
         scene.pc.node.enrol(&scene.deployment.hq, "kofu/306", "endpoint")?;
         scene.pc.node.up(&[])?;
         assert_none("up", &leaks(&scene, "up")?);
+
+        // A printer beside the stranger, by the very ports that are tried: nothing but the printer is reached by it.
+        let policy = scene.deployment.hq.host.directory().join("policy.toml");
+        std::fs::write(&policy, PRINTER).unwrap();
+        scene.deployment.hq.admin(&["policy", "apply", &policy.to_string_lossy()])?;
+        let followed = scene.pc.host.directory().join("state").join("kill_switch.json");
+        hanare_lab::until("the printer in the kill switch", Duration::from_secs(5), || {
+            std::fs::read_to_string(&followed).is_ok_and(|text| text.contains("192.0.2.210"))
+        })?;
+        assert_none("up, with a printer", &leaks(&scene, "up, with a printer")?);
 
         let host = scene.pc.host.clone();
         let program = scene.deployment.program.clone();

@@ -31,6 +31,41 @@ fn restart(deployment: &mut Deployment<'_>, clock: &Shifted, days: u32) -> Resul
 }
 
 #[test]
+fn nodes_follow_headquarters_api_to_another_port() {
+    inside("lease::nodes_follow_headquarters_api_to_another_port", Duration::from_mins(2), |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut pc = deployment.node("pc", "kofu/306", "endpoint")?;
+        let late = deployment.node("late", "kofu/306", "endpoint")?;
+        let known = |place: &Place| {
+            let file = place.host.directory().join("state").join("kill_switch.json");
+            std::fs::read_to_string(file).unwrap_or_default()
+        };
+        assert!(known(&pc).contains("192.0.2.1:51821"), "{}", known(&pc));
+        // One of them misses it: its cable is out while headquarters moves.
+        late.link.set_connected(false)?;
+        deployment.hq.daemon.stop(Duration::from_secs(10))?;
+        deployment.hq.start_again_with(&["--api", "0.0.0.0:8443"])?;
+        let follows = |place: &Place, limit| {
+            until("the kill switch with the new port", Duration::from_secs(limit), || {
+                known(place).contains("192.0.2.1:8443") && !known(place).contains(":51821")
+            })
+        };
+        let followed = follows(&pc, 20)?;
+        println!("measured: another API port | followed after {} ms", followed.as_millis());
+        std::thread::sleep(Duration::from_secs(1));
+        late.link.set_connected(true)?;
+        follows(&late, 40)?;
+        pc.node.wait_for("up", Duration::from_secs(20))?;
+        let again = deployment.node("again", "kofu/306", "endpoint")?;
+        assert!(known(&again).contains(":8443"));
+        // And the channel that tells of a revocation is there.
+        deployment.hq.admin(&["node", "revoke", "pc", "--yes"])?;
+        pc.node.wait_for("revoked", Duration::from_secs(5))?;
+        Ok(())
+    });
+}
+
+#[test]
 fn a_lease_past_its_half_is_renewed_over_the_channel_within_seconds() {
     inside("lease::a_lease_past_its_half_is_renewed_over_the_channel_within_seconds", LIMIT, |lab| {
         let mut deployment = Deployment::open(lab)?;

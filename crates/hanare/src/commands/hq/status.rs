@@ -1,5 +1,6 @@
 //! `hanare hq status`: whether headquarters forwards, and where it is found.
 
+use hanare_hq::FirewallState;
 use hanare_hq::admin::{self, StatusShow};
 use hanare_ledger::sshsig;
 
@@ -12,11 +13,20 @@ use crate::voice::Voice;
 pub(crate) fn run(context: &Context) -> Outcome {
     let status = context.ask_now(StatusShow {})?;
     context.out.result("hq.status", &status, |voice| show(&status, voice))?;
-    Ok(if status.forwarding { Exit::Good } else { Exit::No })
+    Ok(match (status.forwarding, status.firewall) {
+        (false, _) | (true, FirewallState::Lost) => Exit::No,
+        (true, FirewallState::Behind) => Exit::Incomplete,
+        (true, FirewallState::InForce) => Exit::Good,
+    })
 }
 
 fn show(status: &admin::Status, voice: &Voice) -> String {
-    let state = if status.forwarding { "hq-forwards" } else { "hq-does-not-forward" };
+    let state = match (status.forwarding, status.firewall) {
+        (_, FirewallState::Lost) => "hq-firewall-lost",
+        (false, _) => "hq-does-not-forward",
+        (true, FirewallState::Behind) => "hq-firewall-behind",
+        (true, FirewallState::InForce) => "hq-forwards",
+    };
     let nodes = voice.say_with("hq-nodes", &[("enrolled", &status.nodes.enrolled), ("up", &status.nodes.up)]);
     let internet = match status.internet {
         hanare_model::Internet::ViaHq => "internet-via-hq",

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::policy::Policy;
-use super::{FORWARDED, NETDEV, TABLE, later_part, outward, room_service, rule, tunnel_ends};
+use super::{FORWARDED, NETDEV, TABLE, devices, later_part, outward, room_service, rule, tunnel_ends};
 use crate::MARK;
 use crate::netlink::Link;
 use crate::nft::Transaction;
@@ -35,6 +35,7 @@ pub(super) fn egress(rules: &mut Transaction, policy: &Policy, links: &[Link]) {
     rule(rules, NETDEV, "outward", vec![equal(field("ether", "type"), json!("arp")), accept()]);
     outward(rules, NETDEV, "outward");
     fragments(rules, policy);
+    devices::outward(rules, policy);
     if let Some(lan) = &policy.lan {
         rule(rules, NETDEV, "roomward", vec![equal(meta("mark"), json!(FORWARDED)), accept()]);
         for expressions in room_service(lan, NETDEV) {

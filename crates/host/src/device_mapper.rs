@@ -1,4 +1,6 @@
 //! The device mapper by its own ioctls: no program is started, so that no key passes through one.
+//!
+//! A device is addressed by the uuid that it was made with: whoever is root may rename it, but nobody can give it another uuid.
 #![expect(unsafe_code, reason = "the device mapper is controlled by ioctls")]
 
 use std::fs::{File, OpenOptions};
@@ -15,11 +17,12 @@ use crate::ioctl;
 const HEADER: usize = 312;
 const FLAGS: usize = 28;
 const NAME: usize = 48;
+const UUID: usize = 176;
 /// `struct dm_target_spec`: its size.
 const TARGET: usize = 40;
 /// Header, one target and its parameters, both ways.
 const BUFFER: usize = 4096;
-/// Names are 127 bytes at most.
+/// Names are 127 bytes at most; uuids might be one longer.
 const LONGEST_NAME: usize = 127;
 
 const CREATE: u8 = 3;
@@ -32,10 +35,12 @@ const MESSAGE: u8 = 14;
 
 const SUSPENDED: u32 = 1 << 1;
 const WANT_TABLE: u32 = 1 << 4;
+const INACTIVE_TABLE: u32 = 1 << 6;
 const SKIP_LOCKFS: u32 = 1 << 10;
 const NO_FLUSH: u32 = 1 << 11;
 /// The kernel overwrites its copies of the request.
 const SECURE: u32 = 1 << 15;
+const QUERY_INACTIVE: u32 = 1 << 12;
 const DEFERRED: u32 = 1 << 17;
 
 /// The open control device.
@@ -51,6 +56,19 @@ pub struct Mapped {
     pub suspended: bool,
     /// How many have it open.
     pub users: u32,
+}
+
+/// The tables of a device as the kernel has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// How many targets the table in force has; none before the first is in force.
+    pub targets: u32,
+    /// The first target's name.
+    pub kind: String,
+    /// The first target's parameters.
+    pub parameters: Zeroizing<String>,
+    /// The first target's name in the table that waits to be put in force.
+    pub waiting: Option<String>,
 }
 
 impl Mapper {
@@ -75,18 +93,19 @@ impl Mapper {
     pub fn create(
         &self,
         name: &str,
+        uuid: &str,
         sectors: u64,
         target: &str,
         parameters: &[u8],
     ) -> Result<Mapped, HostError> {
-        self.call(CREATE, name, 0, &[])?;
-        let made = self.load(name, sectors, target, parameters).and_then(|()| self.resume(name));
-        match made.and_then(|()| self.find(name)) {
+        self.call(CREATE, name, uuid, 0, &[])?;
+        let made = self.load(uuid, sectors, target, parameters).and_then(|()| self.resume(uuid));
+        match made.and_then(|()| self.find(uuid)) {
             Ok(Some(device)) => Ok(device),
-            Ok(None) => Err(HostError::io(format!("finding {name}"), &io::ErrorKind::NotFound.into())),
+            Ok(None) => Err(HostError::io(format!("finding {uuid}"), &io::ErrorKind::NotFound.into())),
             Err(error) => {
                 // The first error is the one worth reporting.
-                let _ = self.remove(name);
+                let _ = self.remove(uuid);
                 Err(error)
             }
         }
@@ -96,7 +115,7 @@ impl Mapper {
     ///
     /// # Errors
     /// [`HostError::Io`].
-    pub fn load(&self, name: &str, sectors: u64, target: &str, parameters: &[u8]) -> Result<(), HostError> {
+    pub fn load(&self, uuid: &str, sectors: u64, target: &str, parameters: &[u8]) -> Result<(), HostError> {
         let mut payload = Zeroizing::new(Vec::with_capacity(BUFFER));
         payload.extend(0u64.to_ne_bytes());
         payload.extend(sectors.to_ne_bytes());
@@ -109,64 +128,56 @@ impl Mapper {
         payload.extend(kind);
         payload.extend(parameters);
         payload.push(0);
-        self.call(TABLE_LOAD, name, SECURE, &payload).map(drop)
+        self.call(TABLE_LOAD, "", uuid, SECURE, &payload).map(drop)
     }
 
     /// Holds input and output back at once: what is dirty is not written, the file system is not asked.
     ///
     /// # Errors
     /// [`HostError::Io`].
-    pub fn suspend(&self, name: &str) -> Result<(), HostError> {
-        self.call(SUSPEND, name, SUSPENDED | NO_FLUSH | SKIP_LOCKFS, &[]).map(drop)
+    pub fn suspend(&self, uuid: &str) -> Result<(), HostError> {
+        self.call(SUSPEND, "", uuid, SUSPENDED | NO_FLUSH | SKIP_LOCKFS, &[]).map(drop)
     }
 
     /// Puts the loaded table in place, if there is one, and lets input and output go on.
     ///
     /// # Errors
     /// [`HostError::Io`].
-    pub fn resume(&self, name: &str) -> Result<(), HostError> {
-        self.call(SUSPEND, name, NO_FLUSH | SKIP_LOCKFS, &[]).map(drop)
+    pub fn resume(&self, uuid: &str) -> Result<(), HostError> {
+        self.call(SUSPEND, "", uuid, NO_FLUSH | SKIP_LOCKFS, &[]).map(drop)
     }
 
     /// Sends the target a message, such as `key wipe`.
     ///
     /// # Errors
     /// [`HostError::Io`].
-    pub fn message(&self, name: &str, text: &str) -> Result<(), HostError> {
+    pub fn message(&self, uuid: &str, text: &str) -> Result<(), HostError> {
         let mut payload = Zeroizing::new(0u64.to_ne_bytes().to_vec());
         payload.extend(text.bytes());
         payload.push(0);
-        self.call(MESSAGE, name, SECURE, &payload).map(drop)
+        self.call(MESSAGE, "", uuid, SECURE, &payload).map(drop)
     }
 
-    /// The target's name and parameters in force, as the kernel has them.
+    /// The table in force, and whether another one waits; `None` if there is no such device.
     ///
     /// # Errors
     /// [`HostError::Io`].
-    pub fn table(&self, name: &str) -> Result<Option<(String, Zeroizing<String>)>, HostError> {
-        let Some(answer) = self.find_with(TABLE_STATUS, name, WANT_TABLE | NO_FLUSH | SECURE)? else {
-            return Ok(None);
-        };
-        let start = usize::try_from(word(&answer, 16)).unwrap_or(HEADER);
-        let target = answer.get(start..).unwrap_or_default();
-        let text = |bytes: &[u8]| {
-            let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-            String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
-        };
-        if word(&answer, 20) == 0 {
-            return Ok(Some((String::new(), Zeroizing::new(String::new()))));
-        }
-        let kind = text(target.get(24..TARGET).unwrap_or_default());
-        let parameters = Zeroizing::new(text(target.get(TARGET..).unwrap_or_default()));
-        Ok(Some((kind, parameters)))
+    pub fn table(&self, uuid: &str) -> Result<Option<Table>, HostError> {
+        let wanted = WANT_TABLE | NO_FLUSH | SECURE;
+        let Some(answer) = self.find_with(TABLE_STATUS, uuid, wanted)? else { return Ok(None) };
+        let (targets, kind, parameters) = first_target(&answer);
+        let waits = word(&answer, FLAGS) & INACTIVE_TABLE != 0;
+        let waiting = if waits { self.find_with(TABLE_STATUS, uuid, wanted | QUERY_INACTIVE)? } else { None };
+        let waiting = waiting.map(|answer| first_target(&answer).1);
+        Ok(Some(Table { targets, kind, parameters, waiting }))
     }
 
-    /// The device of that name, if there is one.
+    /// The device with that uuid, if there is one.
     ///
     /// # Errors
     /// [`HostError::Io`].
-    pub fn find(&self, name: &str) -> Result<Option<Mapped>, HostError> {
-        Ok(self.find_with(STATUS, name, 0)?.map(|answer| {
+    pub fn find(&self, uuid: &str) -> Result<Option<Mapped>, HostError> {
+        Ok(self.find_with(STATUS, uuid, 0)?.map(|answer| {
             // The kernel's 64-bit form of a device number: the minor's upper bits lie above the major.
             let device = u64::from(word(&answer, 40)) | (u64::from(word(&answer, 44)) << 32);
             let minor = (device & 0xff) | ((device >> 12) & 0x000f_ff00);
@@ -182,41 +193,43 @@ impl Mapper {
     ///
     /// # Errors
     /// [`HostError::Io`] with `EBUSY` while somebody has it open.
-    pub fn remove(&self, name: &str) -> Result<(), HostError> {
-        self.call(REMOVE, name, 0, &[]).map(drop)
+    pub fn remove(&self, uuid: &str) -> Result<(), HostError> {
+        self.call(REMOVE, "", uuid, 0, &[]).map(drop)
     }
 
     /// Removes the device as soon as nobody has it open.
     ///
     /// # Errors
     /// [`HostError::Io`].
-    pub fn remove_later(&self, name: &str) -> Result<(), HostError> {
-        self.call(REMOVE, name, DEFERRED, &[]).map(drop)
+    pub fn remove_later(&self, uuid: &str) -> Result<(), HostError> {
+        self.call(REMOVE, "", uuid, DEFERRED, &[]).map(drop)
     }
 
     fn find_with(
         &self,
         command: u8,
-        name: &str,
+        uuid: &str,
         flags: u32,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, HostError> {
-        match self.call(command, name, flags, &[]) {
+        match self.call(command, "", uuid, flags, &[]) {
             Ok(answer) => Ok(Some(answer)),
             Err(HostError::Io { errno: Some(libc::ENXIO), .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
+    /// Only a device that is being made has a name here: the kernel finds none by both.
     fn call(
         &self,
         command: u8,
         name: &str,
+        uuid: &str,
         flags: u32,
         payload: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, HostError> {
         let failed =
-            |error: &io::Error| HostError::io(format!("device mapper, {} {name}", verb(command)), error);
-        let mut buffer = request(name, flags, payload, command == TABLE_LOAD)
+            |error: &io::Error| HostError::io(format!("device mapper, {} {uuid}", verb(command)), error);
+        let mut buffer = request(name, uuid, flags, payload, command == TABLE_LOAD)
             .ok_or_else(|| failed(&io::ErrorKind::InvalidInput.into()))?;
         let request = ioctl::read_write(0xfd, command, 312);
         // SAFETY: the kernel reads and writes as many bytes as the header's second member says, which is the buffer's length.
@@ -227,8 +240,9 @@ impl Mapper {
 }
 
 /// The header of `struct dm_ioctl` with what follows it; `None` if that is too long.
-fn request(name: &str, flags: u32, payload: &[u8], table: bool) -> Option<Zeroizing<Vec<u8>>> {
-    if name.is_empty() || name.len() > LONGEST_NAME || HEADER + payload.len() > BUFFER {
+fn request(name: &str, uuid: &str, flags: u32, payload: &[u8], table: bool) -> Option<Zeroizing<Vec<u8>>> {
+    let too_long = name.len() > LONGEST_NAME || uuid.len() > LONGEST_NAME || HEADER + payload.len() > BUFFER;
+    if uuid.is_empty() || too_long {
         return None;
     }
     let mut buffer = Zeroizing::new(Vec::with_capacity(BUFFER));
@@ -237,12 +251,28 @@ fn request(name: &str, flags: u32, payload: &[u8], table: bool) -> Option<Zeroiz
     {
         buffer.extend(number.to_ne_bytes());
     }
-    buffer.resize(NAME, 0);
-    buffer.extend(name.bytes());
+    for (start, text) in [(NAME, name), (UUID, uuid)] {
+        buffer.resize(start, 0);
+        buffer.extend(text.bytes());
+    }
     buffer.resize(HEADER, 0);
     buffer.extend(payload);
     buffer.resize(BUFFER, 0);
     Some(buffer)
+}
+
+/// How many targets an answer has, and the first one's name and parameters.
+fn first_target(answer: &[u8]) -> (u32, String, Zeroizing<String>) {
+    let text = |bytes: &[u8]| {
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+    };
+    let targets = word(answer, 20);
+    let start = usize::try_from(word(answer, 16)).unwrap_or(HEADER);
+    // Without a target the kernel leaves there what it was given.
+    let target = if targets == 0 { &[] } else { answer.get(start..).unwrap_or_default() };
+    let kind = text(target.get(24..TARGET).unwrap_or_default());
+    (targets, kind, Zeroizing::new(text(target.get(TARGET..).unwrap_or_default())))
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -266,12 +296,15 @@ mod tests {
 
     #[test]
     fn a_request_is_laid_out_as_the_kernel_reads_it() {
-        let request = request("hanare-work", SECURE, b"payload", true).unwrap();
+        let request = request("hanare-work", "hanare-1", SECURE, b"payload", true).unwrap();
         assert_eq!((word(&request, 0), word(&request, 12), word(&request, 16)), (4, 4096, 312));
         assert_eq!((word(&request, 20), word(&request, FLAGS)), (1, SECURE));
         assert_eq!(&request[NAME..NAME + 12], b"hanare-work\0");
+        assert_eq!(&request[UUID..UUID + 9], b"hanare-1\0");
         assert_eq!(&request[HEADER..HEADER + 7], b"payload");
-        assert!(super::request(&"x".repeat(128), 0, &[], false).is_none());
-        assert!(super::request("x", 0, &[0; BUFFER], false).is_none());
+        assert!(super::request(&"x".repeat(128), "x", 0, &[], false).is_none());
+        assert!(super::request("", &"x".repeat(128), 0, &[], false).is_none());
+        assert!(super::request("", "x", 0, &[0; BUFFER], false).is_none());
+        assert!(super::request("x", "", 0, &[], false).is_none());
     }
 }

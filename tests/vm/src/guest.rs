@@ -13,8 +13,8 @@ use crate::image::Image;
 use crate::monitor::Monitor;
 use crate::{Result, system};
 
-/// Megabytes of memory.
-const MEMORY: u64 = 2048;
+/// Megabytes of memory: a gigabyte of them is dirty in a test.
+const MEMORY: u64 = 3072;
 /// Seven to twelve seconds on a quiet machine; a busy one has taken fifty.
 const BOOT: Duration = Duration::from_mins(3);
 const SCRIPT: Duration = Duration::from_mins(3);

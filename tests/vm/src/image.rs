@@ -11,7 +11,12 @@ use hanare_lab::{Program, run};
 use crate::{Result, content, system};
 
 /// What is in the guest, beside the least that Debian is.
-const PACKAGES: &str = "systemd-sysv,udev,linux-image-cloud-amd64,e2fsprogs,kmod,dmsetup";
+const PACKAGES: &str = "systemd-sysv,udev,linux-image-cloud-amd64,e2fsprogs,kmod,dmsetup,systemd-resolved,dbus,nftables,\
+                        iproute2,iputils-ping,dnsmasq-base";
+/// Where a Debian names its mirrors.
+const SOURCES: [&str; 2] = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
+/// Says in the guest's root what it was made of, once it is whole.
+const MADE: &str = "etc/hanare-image";
 /// Reads a script a line in base64, answers with its status and what it said.
 const AGENT: &str = "#!/bin/bash
 exec 3<>/dev/virtio-ports/agent
@@ -31,7 +36,7 @@ ExecStart=/usr/local/sbin/guest-agent
 WantedBy=multi-user.target
 ";
 /// Sparse: what a guest never writes takes no room.
-const SIZE: &str = "4G";
+const SIZE: &str = "8G";
 /// Under load, with the packages from a mirror.
 const LIMIT: Duration = Duration::from_mins(15);
 
@@ -54,7 +59,8 @@ impl Image {
         let folder = target(program.path())?.join("vm");
         fs::create_dir_all(&folder).map_err(system("making target/vm"))?;
         let root = folder.join("root");
-        if !root.join("etc/hanare-image").exists() {
+        let holds = fs::read_to_string(root.join(MADE)).unwrap_or_default();
+        if holds != PACKAGES {
             debian(&folder, &root)?;
         }
         put(
@@ -85,9 +91,11 @@ fn debian(folder: &Path, root: &Path) -> Result<()> {
     let name = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
     let archive = folder.join("root.tar");
     let mut make = Command::new("mmdebstrap");
-    make.args(["--variant=minbase", &format!("--include={PACKAGES}")])
-        .arg(name.unwrap_or("bookworm"))
-        .arg(&archive);
+    make.args(["--variant=minbase", &format!("--include={PACKAGES}")]);
+    make.args(proxies()?.iter().map(|line| format!("--aptopt={line}")));
+    make.arg(name.unwrap_or("bookworm")).arg(&archive);
+    // This machine's own mirrors; without them mmdebstrap takes Debian's.
+    make.args(SOURCES.iter().find(|path| names_debian(Path::new(path))));
     make.env("PATH", hanare_lab::search_path());
     run(&mut make, "", LIMIT)?.must()?;
     // What an interrupted run left.
@@ -95,21 +103,41 @@ fn debian(folder: &Path, root: &Path) -> Result<()> {
     fs::create_dir_all(root).map_err(system("making the guest's root"))?;
     run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(root), "", LIMIT)?.must()?;
     fs::remove_file(&archive).map_err(system("removing the archive"))?;
-    put(&root.join("etc/hanare-image"), PACKAGES.as_bytes(), 0o644)
+    put(&root.join(MADE), PACKAGES.as_bytes(), 0o644)
 }
 
-/// The agent, and the units as the package will bring them.
+fn names_debian(sources: &Path) -> bool {
+    let text = fs::read_to_string(sources).unwrap_or_default();
+    text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains("debian"))
+}
+
+/// The proxies that this machine's apt goes through, as lines of its configuration.
+fn proxies() -> Result<Vec<String>> {
+    let said = run(Command::new("apt-config").args(["dump", "Acquire"]), "", LIMIT)?.must()?.stdout;
+    let is_proxy = |line: &&str| line.split(' ').next().is_some_and(|key| key.ends_with("::Proxy"));
+    Ok(said.lines().filter(is_proxy).filter(|line| !line.contains("\"\"")).map(str::to_owned).collect())
+}
+
+/// The agent, and the units and the rule as the package will bring them.
 fn units(root: &Path) -> Result<()> {
     put(&root.join("usr/local/sbin/guest-agent"), AGENT.as_bytes(), 0o755)?;
     let system_units = root.join("etc/systemd/system");
     put(&system_units.join("guest-agent.service"), AGENT_UNIT.as_bytes(), 0o644)?;
-    let ours =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/hanare/units/hanare-wipe-resume.service");
-    let unit = fs::read(&ours).map_err(system(ours.display().to_string()))?;
-    put(&system_units.join("hanare-wipe-resume.service"), &unit, 0o644)?;
-    for (wanted_by, unit) in
-        [("multi-user.target", "guest-agent.service"), ("multi-user.target", "hanare-wipe-resume.service")]
-    {
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/hanare/units");
+    let read = |name: &str| {
+        let path = ours.join(name);
+        fs::read(&path).map_err(system(path.display().to_string()))
+    };
+    let rule = "90-hanare-guard.rules";
+    put(&root.join("etc/udev/rules.d").join(rule), &read(rule)?, 0o644)?;
+    for unit in ["hanare-wipe-resume.service", "hanare-guard.service"] {
+        put(&system_units.join(unit), &read(unit)?, 0o644)?;
+    }
+    for (wanted_by, unit) in [
+        ("multi-user.target", "guest-agent.service"),
+        ("multi-user.target", "hanare-wipe-resume.service"),
+        ("sysinit.target", "hanare-guard.service"),
+    ] {
         let wants = system_units.join(format!("{wanted_by}.wants"));
         fs::create_dir_all(&wants).map_err(system("enabling a unit"))?;
         let link = wants.join(unit);

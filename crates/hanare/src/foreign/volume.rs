@@ -23,6 +23,7 @@ pub(crate) fn volume_error(error: VolumeError) -> Failure {
         VolumeError::PlainSwap => impossible("volume-plain-swap"),
         VolumeError::MountPoint { path } => input("volume-mountpoint").with("path", path.display()),
         VolumeError::Escapes { path } => impossible("volume-escapes").with("path", path.display()),
+        VolumeError::Replaced => impossible("volume-replaced"),
         VolumeError::Damaged { path, source } => {
             impossible("volume-damaged").with("path", path.display()).because(&source)
         }

@@ -132,7 +132,7 @@ pub fn others(state: &Path, own: Option<&VerifyKey>) -> Result<Vec<Listing>, Rec
     Ok(listings)
 }
 
-fn key_of(place: &Place, name: &str) -> Result<Option<VerifyKey>, ReceiptError> {
+pub(super) fn key_of(place: &Place, name: &str) -> Result<Option<VerifyKey>, ReceiptError> {
     let Some(bytes) = place::read(&place.key)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&bytes);
     Ok(sshsig::parse_openssh_key(&text).ok().filter(|key| place::short(key) == name))

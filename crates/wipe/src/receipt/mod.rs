@@ -98,7 +98,10 @@ impl Receipts {
     pub fn write(&self, ending: &Ending) -> Result<PathBuf, ReceiptError> {
         let _held = self.lock()?;
         let found = self.settle()?;
-        if let Some(path) = self.of_wipe(ending.id, &found.names)? {
+        if let Some(path) = Self::of_wipe(ending.id, &found.names, &self.verify_key())? {
+            return Ok(path);
+        }
+        if let Some(path) = self.of_wipe_elsewhere(ending.id)? {
             return Ok(path);
         }
         let receipt = Receipt::after(found.head, found.state, ending, &self.machine);
@@ -124,13 +127,28 @@ impl Receipts {
         Err(ReceiptError::Held { path: self.root.clone() })
     }
 
-    fn of_wipe(&self, id: WipeId, names: &Names) -> Result<Option<PathBuf>, ReceiptError> {
+    /// The receipt that a wipe has in a chain.
+    fn of_wipe(id: WipeId, names: &Names, key: &VerifyKey) -> Result<Option<PathBuf>, ReceiptError> {
         for ((_, wipe), slot) in &names.slots {
             if *wipe != id {
                 continue;
             }
-            if let Ok(Some(entry)) = chain::entry(slot, &self.verify_key())? {
+            if let Ok(Some(entry)) = chain::entry(slot, key)? {
                 return Ok(Some(entry.path));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The receipt that it has in the chain of another key: of this machine before it was enrolled, when whoever wrote it
+    /// died before it could say so.
+    fn of_wipe_elsewhere(&self, id: WipeId) -> Result<Option<PathBuf>, ReceiptError> {
+        let own = place::short(&self.verify_key());
+        for name in place::chains(&self.root)?.into_iter().filter(|name| *name != own) {
+            let place = Place::named(&self.root, &name);
+            let Some(key) = chain::key_of(&place, &name)? else { continue };
+            if let Some(path) = Self::of_wipe(id, &Names::read(&place.folder)?, &key)? {
+                return Ok(Some(path));
             }
         }
         Ok(None)

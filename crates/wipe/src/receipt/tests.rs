@@ -81,6 +81,16 @@ fn one_wipe_has_one_receipt() {
 }
 
 #[test]
+fn a_wipe_that_was_recorded_before_the_machine_was_enrolled_keeps_that_receipt() {
+    let (state, paths) = written(2);
+    // Whoever wrote it died before the wipe was forgotten, and the machine has another key by now.
+    let enrolled = Receipts::open(state.path(), key(2)).unwrap();
+    assert_eq!(enrolled.write(&ending(2)).unwrap(), paths[1]);
+    assert_eq!(list(state.path(), &key(2).verify_key()).unwrap().entries, []);
+    assert_ne!(enrolled.write(&ending(3)).unwrap(), paths[1]);
+}
+
+#[test]
 fn two_processes_that_finish_the_same_wipe_write_one_receipt() {
     let state = tempfile::tempdir().unwrap();
     let writers: Vec<_> = (0..8)

@@ -1,5 +1,6 @@
 //! Canaries: files with random tokens in the volume, made when it is opened and looked for in its raw blocks when it has ended.
-//! The tokens are nowhere but in the volume; whoever ends it reads them there while they can still be read.
+//! Beside the volume the tokens are in the runtime directory only, which is in memory: whoever ends the volume asks no disk for
+//! them, because one that stalls must not keep the key alive.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use hanare_host::storage::extents;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use serde::{Deserialize, Serialize};
 
 use crate::outcome::Verified;
 
@@ -20,7 +22,8 @@ const TOKEN: usize = 16;
 const BLOCK: usize = 4096;
 
 /// What was planted, as read back from the volume.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Canaries {
     tokens: Vec<String>,
     /// Where on the device data and names lie: offset and length.
@@ -28,7 +31,7 @@ pub(super) struct Canaries {
 }
 
 /// Plants them at the top of a volume.
-pub(super) fn plant(volume: &Path) -> io::Result<()> {
+pub(super) fn plant(volume: &Path) -> io::Result<Canaries> {
     let folder = volume.join(FOLDER);
     fs::DirBuilder::new().mode(0o700).create(&folder)?;
     for _ in 0..COUNT {
@@ -40,13 +43,23 @@ pub(super) fn plant(volume: &Path) -> io::Result<()> {
         file.write_all(&token.bytes().cycle().take(BLOCK).collect::<Vec<u8>>())?;
         file.sync_all()?;
     }
-    File::open(&folder)?.sync_all()
+    File::open(&folder)?.sync_all()?;
+    Ok(Canaries::read(volume))
 }
 
 impl Canaries {
-    /// Reads them while the volume can still be read. None are found in one that was not finished, or where somebody removed
-    /// them.
-    pub(super) fn read(volume: &Path) -> Self {
+    /// Writes them down in memory.
+    pub(super) fn remember(&self, path: &Path) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        file.write_all(&serde_json::to_vec(self)?)
+    }
+
+    /// What was written down; none of a volume that was not finished, or where somebody removed it.
+    pub(super) fn recall(path: &Path) -> Self {
+        fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    }
+
+    fn read(volume: &Path) -> Self {
         let mut canaries = Self::default();
         let folder = volume.join(FOLDER);
         let mut files: Vec<PathBuf> =
@@ -100,9 +113,11 @@ mod tests {
     #[test]
     fn a_token_in_a_raw_block_is_a_remnant() {
         let directory = tempfile::tempdir().unwrap();
-        plant(directory.path()).unwrap();
-        let mut canaries = Canaries::read(directory.path());
+        let planted = plant(directory.path()).unwrap();
+        planted.remember(&directory.path().join("list")).unwrap();
+        let mut canaries = Canaries::recall(&directory.path().join("list"));
         assert_eq!(canaries.tokens.len(), COUNT);
+        assert!(!Canaries::recall(&directory.path().join("none")).is_complete());
         let raw = directory.path().join("raw");
         let mut image = vec![0u8; 3 * BLOCK];
         image[BLOCK + 5..BLOCK + 5 + 2 * TOKEN].copy_from_slice(canaries.tokens[0].as_bytes());

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hanare_host::device_mapper::Mapper;
+use hanare_host::device_mapper::{Mapper, Table};
 use hanare_host::{HostError, kernel_keys, mounts};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
@@ -16,6 +16,15 @@ use super::medium::{KeyState, Medium, attach, detach, make_ext4};
 use super::opening::Opening;
 use crate::outcome::{Method, Verified};
 
+/// The device mapper's name for what encrypts.
+const CRYPT: &str = "crypt";
+/// And for what answers everything with an error.
+const ERROR: &str = "error";
+const CIPHER: &str = "aes-xts-plain64";
+/// The cipher works on whole pages. Who writes encrypts at once: otherwise the kernel queues all that is written back, and
+/// nothing can hold the device before all of it is encrypted and written (28 s for a gigabyte in an emulated machine).
+const OPTIONS: &str = "2 sector_size:4096 no_write_workqueue";
+const OPTIONS_BEFORE_5_9: &str = "1 sector_size:4096";
 /// Two keys of AES-256, as XTS wants them.
 const KEY: usize = 64;
 const SECTOR: u64 = 512;
@@ -30,20 +39,19 @@ pub(super) struct DmCrypt {
 impl Medium for DmCrypt {
     fn make(&self, opening: &Opening) -> Result<(), VolumeError> {
         let mapper = Mapper::open()?;
-        let name = opening.name();
         let device = attach(&self.backing)?;
-        // Whole pages, so that the cipher may work on 4 KiB at a time.
         let sectors = length(&device)? / 4096 * 4096 / SECTOR;
         let mut key = Zeroizing::new([0u8; KEY]);
         SystemRandom::new()
             .fill(key.as_mut_slice())
             .map_err(|_| HostError::io("drawing a key", &std::io::Error::other("no random bytes")))?;
-        // The kernel wants a prefix in the name of such a key.
-        let key_name = format!("hanare:{name}");
-        let table =
-            format!("aes-xts-plain64 :{KEY}:logon:{key_name} 0 {} 0 1 sector_size:4096", device.display());
-        let made = kernel_keys::with_logon_key(&key_name, key.as_slice(), || {
-            mapper.create(&name, sectors, "crypt", table.as_bytes())
+        let (name, uuid) = (opening.name(), uuid(opening));
+        let create = |options: &str| {
+            let table = format!("{CIPHER} {} 0 {} 0 {options}", key_word(opening), device.display());
+            mapper.create(&name, &uuid, sectors, CRYPT, table.as_bytes())
+        };
+        let made = kernel_keys::with_logon_key(&key_name(opening), key.as_slice(), || {
+            create(OPTIONS).or_else(|_| create(OPTIONS_BEFORE_5_9))
         })
         .map_err(|error| HostError::io("giving the kernel a key", &error))??;
         drop(key);
@@ -53,51 +61,51 @@ impl Medium for DmCrypt {
         Ok(())
     }
 
-    /// What is dirty is not written: the device is held, then the key is wiped.
+    /// What is dirty is not written: the device is held, then the key is wiped. Whatever key is in force goes, also one that is
+    /// not ours; but then nobody knows what became of ours.
     fn destroy(&self, opening: &Opening, _: &Holders) -> Result<Verified, VolumeError> {
-        let (mapper, name) = (Mapper::open()?, opening.name());
-        if self.key(opening)? == KeyState::Present {
-            mapper.suspend(&name)?;
-            mapper.message(&name, "key wipe")?;
+        let (mapper, uuid) = (Mapper::open()?, uuid(opening));
+        let Some(table) = mapper.table(&uuid)? else { return Ok(Verified::default()) };
+        let found = found(&table, opening);
+        if table.kind == CRYPT && found != Found::Wiped {
+            mapper.suspend(&uuid)?;
+            mapper.message(&uuid, "key wipe")?;
         }
-        Ok(Verified::default())
+        if found == Found::Strange { Err(VolumeError::Replaced) } else { Ok(Verified::default()) }
     }
 
-    /// From the kernel's own table: a key that was wiped is all zeros there, one that is in use is a name.
+    /// From the kernel's own table. Without a mapping there is no key: its end overwrites it.
     fn key(&self, opening: &Opening) -> Result<KeyState, VolumeError> {
-        let Some((kind, parameters)) = Mapper::open()?.table(&opening.name())? else {
-            return Ok(KeyState::Gone);
-        };
-        if kind != "crypt" {
-            return Ok(KeyState::Gone);
-        }
-        let key = parameters.split_ascii_whitespace().nth(1).unwrap_or_default();
-        let wiped = key.len() == 2 * KEY && key.bytes().all(|byte| byte == b'0');
-        Ok(if wiped { KeyState::Gone } else { KeyState::Present })
+        let Some(table) = Mapper::open()?.table(&uuid(opening))? else { return Ok(KeyState::Gone) };
+        Ok(match found(&table, opening) {
+            Found::Wiped | Found::Dead => KeyState::Gone,
+            Found::Alive | Found::Strange => KeyState::Present,
+        })
     }
 
-    /// Every read and write ends with an error from now on, so that nobody waits for a device that never answers.
+    /// Every read and write ends with an error from now on, so that nobody waits for a device that never answers. The kernel
+    /// overwrites the key of a table that is replaced.
     fn release(&self, opening: &Opening) -> Result<(), VolumeError> {
-        let (mapper, name) = (Mapper::open()?, opening.name());
-        let Some((kind, _)) = mapper.table(&name)? else { return Ok(()) };
-        if kind == "crypt" {
-            let device = mapper.find(&name)?.map(|found| found.path).unwrap_or_default();
+        let (mapper, uuid) = (Mapper::open()?, uuid(opening));
+        let Some(table) = mapper.table(&uuid)? else { return Ok(()) };
+        if found(&table, opening) != Found::Dead {
+            let device = mapper.find(&uuid)?.map(|found| found.path).unwrap_or_default();
             let sectors = length(&device)? / SECTOR;
-            mapper.load(&name, sectors, "error", b"")?;
+            mapper.load(&uuid, sectors, ERROR, b"")?;
         }
-        Ok(mapper.resume(&name)?)
+        Ok(mapper.resume(&uuid)?)
     }
 
     fn dismantle(&self, opening: &Opening) -> Result<bool, VolumeError> {
-        let (mapper, name) = (Mapper::open()?, opening.name());
+        let (mapper, uuid) = (Mapper::open()?, uuid(opening));
         let until = Instant::now() + LETTING_GO;
         let mut clean = true;
-        while mapper.find(&name)?.is_some() {
-            match mapper.remove(&name) {
+        while mapper.find(&uuid)?.is_some() {
+            match mapper.remove(&uuid) {
                 Ok(()) => break,
                 Err(_) if Instant::now() < until => thread::sleep(Duration::from_millis(50)),
                 Err(_) => {
-                    mapper.remove_later(&name)?;
+                    mapper.remove_later(&uuid)?;
                     clean = false;
                     break;
                 }
@@ -113,5 +121,103 @@ impl Medium for DmCrypt {
 
     fn method(&self) -> Method {
         Method::CryptographicErase
+    }
+}
+
+/// What a mapping's tables say of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// Our table with our key.
+    Alive,
+    /// A key of zeros.
+    Wiped,
+    /// No table that could have a key.
+    Dead,
+    /// Nothing that we made.
+    Strange,
+}
+
+fn found(table: &Table, opening: &Opening) -> Found {
+    // A table that waits has a key of its own, but for the one that `release` loads.
+    if table.targets > 1 || table.waiting.as_deref().is_some_and(|kind| kind != ERROR) {
+        return Found::Strange;
+    }
+    let words: Vec<&str> = table.parameters.split_ascii_whitespace().collect();
+    match (table.targets, table.kind.as_str(), words.as_slice()) {
+        (0, _, _) | (1, ERROR, _) => Found::Dead,
+        (1, CRYPT, [CIPHER, key, "0", _, "0", ..]) => {
+            if key.len() == 2 * KEY && key.bytes().all(|byte| byte == b'0') {
+                Found::Wiped
+            } else if *key == key_word(opening) {
+                Found::Alive
+            } else {
+                Found::Strange
+            }
+        }
+        _ => Found::Strange,
+    }
+}
+
+/// What the mapping is found by: nobody can change it, whatever the mapping is called.
+fn uuid(opening: &Opening) -> String {
+    format!("hanare-{}", opening.id)
+}
+
+/// The kernel wants a prefix in the name of such a key.
+fn key_name(opening: &Opening) -> String {
+    format!("hanare:{}", opening.name())
+}
+
+/// How the kernel's table names a key that nobody can read.
+fn key_word(opening: &Opening) -> String {
+    format!(":{KEY}:logon:{}", key_name(opening))
+}
+
+#[cfg(test)]
+mod tests {
+    use hanare_model::Timestamp;
+
+    use super::*;
+    use crate::boot::BootId;
+    use crate::receipt::WipeId;
+    use crate::volume::Definition;
+    use crate::volume_kind::VolumeKind;
+
+    fn table(kind: &str, parameters: &str) -> Table {
+        let parameters = Zeroizing::new(parameters.to_owned());
+        Table { targets: 1, kind: kind.to_owned(), parameters, waiting: None }
+    }
+
+    #[test]
+    fn only_a_wiped_key_or_a_table_without_one_is_gone() {
+        let state = tempfile::tempdir().unwrap();
+        let backing = state.path().join("backing");
+        let kind = VolumeKind::DmCrypt;
+        let definition = Definition::judge(kind, 1 << 30, Some(&backing), state.path()).unwrap();
+        let (id, boot) = (WipeId::random().unwrap(), BootId::current().unwrap());
+        let opening = Opening::new(id, boot, Timestamp::from_seconds(0), definition, Path::new("/srv/work"));
+        let zeros = "0".repeat(2 * KEY);
+        let crypt = |key: &str| table(CRYPT, &format!("{CIPHER} {key} 0 7:0 0 1 sector_size:4096"));
+        let is = |table: &Table| found(table, &opening);
+        let ours = crypt(&key_word(&opening));
+        assert_eq!(is(&ours), Found::Alive);
+        assert_eq!((is(&crypt(&zeros)), is(&table(ERROR, ""))), (Found::Wiped, Found::Dead));
+        assert_eq!(is(&Table { targets: 0, ..table("", "") }), Found::Dead);
+        // Killed between loading and putting in force.
+        assert_eq!(is(&Table { waiting: Some(ERROR.to_owned()), ..crypt(&zeros) }), Found::Wiped);
+        // What root can put in its place.
+        for strange in [
+            table("linear", "7:0 0"),
+            table("", ""),
+            crypt(&"1".repeat(2 * KEY)),
+            crypt(":64:logon:hanare:another"),
+            crypt(&zeros[2..]),
+            table(CRYPT, &format!("aes-cbc-essiv:sha256 {zeros} 0 7:0 0")),
+            Table { targets: 2, ..crypt(&zeros) },
+            Table { waiting: Some(CRYPT.to_owned()), ..crypt(&zeros) },
+            Table { waiting: Some(CRYPT.to_owned()), ..table(ERROR, "") },
+        ] {
+            assert_eq!(is(&strange), Found::Strange, "{strange:?}");
+        }
     }
 }

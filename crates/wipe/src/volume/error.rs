@@ -72,6 +72,9 @@ pub enum VolumeError {
         /// What.
         path: PathBuf,
     },
+    /// The volume's mapping is not what was made: what became of its key cannot be told.
+    #[error("somebody replaced the volume's mapping")]
+    Replaced,
     /// A record of ours that is not what we wrote.
     #[error("{path} is damaged")]
     Damaged {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -24,7 +25,37 @@ struct Holder {
     handle: OwnedFd,
 }
 
+/// The search for processes to stop, which whoever waits for it can stop waiting for.
+#[derive(Debug)]
+pub(crate) struct Freezing(Option<Receiver<Holders>>);
+
+impl Freezing {
+    /// Begins to stop every process that uses the file system; there are none of one that was never mounted.
+    pub(crate) fn start(device: Option<u64>) -> Self {
+        Self(device.map(|device| {
+            let (give, take) = channel();
+            // Ends with the process, should it hang on one that hangs.
+            std::thread::spawn(move || give.send(Holders::freeze(device)));
+            take
+        }))
+    }
+
+    /// The stopped ones, if they are found in time; at the next call otherwise.
+    pub(crate) fn wait(&mut self, limit: Duration) -> Holders {
+        let found = self.0.as_ref().and_then(|take| take.recv_timeout(limit).ok());
+        if found.is_some() {
+            self.0 = None;
+        }
+        found.unwrap_or_default()
+    }
+}
+
 impl Holders {
+    /// Takes over others.
+    pub(crate) fn merge(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Stops every process that uses the file system `device`, until no new one is found.
     pub(crate) fn freeze(device: u64) -> Self {
         let mut holders = Self::default();

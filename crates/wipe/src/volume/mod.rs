@@ -29,7 +29,7 @@ use serde::de::DeserializeOwned;
 pub use confine::Confinement;
 pub use definition::Definition;
 pub use error::VolumeError;
-pub use opening::Opening;
+pub use opening::{End, Opening};
 
 use crate::boot::BootId;
 use crate::outcome::{Method, Outcome, SkipKind, Tally, Verified, VolumeEnd, judge};
@@ -85,7 +85,9 @@ pub struct Status {
 pub struct Ended {
     /// What the receipt says.
     pub ending: Ending,
+    opening: Opening,
     state: PathBuf,
+    runtime: PathBuf,
     _held: File,
 }
 
@@ -95,7 +97,7 @@ impl Ended {
     /// # Errors
     /// [`VolumeError::Io`]; the next end of it finds the same receipt.
     pub fn recorded(self) -> Result<(), VolumeError> {
-        Opening::forget(&self.state)
+        self.opening.forget(&self.state, &self.runtime)
     }
 }
 
@@ -152,12 +154,17 @@ pub fn open(
     let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
     let id = WipeId::random().map_err(VolumeError::io("drawing an id for", mountpoint))?;
     let mut opening = Opening::new(id, boot, now, definition, mountpoint);
+    let below = opening.below(places.runtime);
+    let folder = below.parent().unwrap_or(places.runtime);
+    files::create_private_directory(folder).map_err(VolumeError::io("making the directory", folder))?;
     // Before the key exists: from here on a receipt is owed.
     opening.save(places.state)?;
     medium::of(&opening.definition, places.runtime).make(&opening)?;
     opening.device = mounts::at(mountpoint)?.map(|mount| mount.device);
     opening.save(places.state)?;
-    canary::plant(mountpoint).map_err(VolumeError::io("writing to", mountpoint))?;
+    let canaries = canary::plant(mountpoint).map_err(VolumeError::io("writing to", mountpoint))?;
+    let path = opening.canaries(places.runtime);
+    canaries.remember(&path).map_err(VolumeError::io("writing", &path))?;
     if let Some(confinement) = confinement {
         confine::confine(&mut opening, confinement, places.state)?;
     }
@@ -188,7 +195,8 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
     })
 }
 
-/// Ends the opening that has not ended, whatever is left of it; `None` if there is none. Idempotent until it is recorded.
+/// Ends the opening that has not ended, whatever is left of it; `None` if there is none. Until it is recorded, a second call
+/// finds what the first one found, unless the key lives.
 ///
 /// # Errors
 /// Only if records cannot be read or written. What the tear-down meets is in the outcome.
@@ -197,31 +205,45 @@ pub fn end(places: Places<'_>, cause: Cause, now: Timestamp) -> Result<Option<En
         return Ok(None);
     }
     let held = hold(places.state)?;
+    let begun = Instant::now();
     let Some(mut opening) = Opening::load(places.state)? else { return Ok(None) };
     let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
-    let begun = Instant::now();
-    let (cause, outcome) = if opening.boot_id == boot {
-        opening.interruptions += u32::from(opening.ending.is_some());
-        opening.ending.get_or_insert(now);
-        opening.save(places.state)?;
-        (cause, tear_down::tear_down(&opening, places.runtime))
-    } else {
-        (Cause::PowerLost, lost(&opening, places.runtime))
-    };
-    let started = opening.ending.unwrap_or(now);
+    let known = opening.ended.take();
+    let known = known.filter(|end| end.outcome.volume.is_some_and(|volume| volume.key_destroyed));
+    let end = known.unwrap_or_else(|| {
+        let (cause, outcome) = if opening.boot_id == boot {
+            (cause, tear_down_here(&mut opening, places, begun, now))
+        } else {
+            (Cause::PowerLost, lost(&opening, places.runtime))
+        };
+        End { at: now.after(begun.elapsed()), cause, outcome }
+    });
+    opening.ended = Some(end.clone());
+    opening.save(places.state)?;
     let ending = Ending {
         id: opening.id,
-        started,
-        at: now.after(begun.elapsed()),
+        started: opening.ending.unwrap_or(end.at),
+        at: end.at,
         boot_id: opening.boot_id,
-        cause,
+        cause: end.cause,
         interruptions: opening.interruptions,
-        outcome,
+        outcome: end.outcome,
         volume: Some(opening.definition.kind),
         policy: None,
         media: vec![medium_of(&opening.definition)],
     };
-    Ok(Some(Ended { ending, state: places.state.to_owned(), _held: held }))
+    let (state, runtime) = (places.state.to_owned(), places.runtime.to_owned());
+    Ok(Some(Ended { ending, opening, state, runtime, _held: held }))
+}
+
+/// In the boot that it was opened in.
+fn tear_down_here(opening: &mut Opening, places: Places<'_>, begun: Instant, now: Timestamp) -> Outcome {
+    opening.interruptions += u32::from(opening.is_ending(places.runtime));
+    opening.ending.get_or_insert(now);
+    if let Err(error) = opening.begin_ending(places.runtime) {
+        tracing::warn!(%error, "marking the opening as being ended");
+    }
+    tear_down::tear_down(opening, places.runtime, begun, || opening.save(places.state))
 }
 
 /// Ends what an earlier boot or a process that died left open; one that is open and well is left alone.
@@ -230,7 +252,9 @@ pub fn end(places: Places<'_>, cause: Cause, now: Timestamp) -> Result<Option<En
 /// As [`end`].
 pub fn settle(places: Places<'_>, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
     match Opening::load(places.state)? {
-        Some(opening) if !is_open(&opening) || opening.ending.is_some() => end(places, Cause::Command, now),
+        Some(opening) if !is_open(&opening) || opening.is_ending(places.runtime) => {
+            end(places, Cause::Command, now)
+        }
         Some(_) | None => Ok(None),
     }
 }

@@ -1,5 +1,7 @@
 //! One opening of the work volume, written down durably before its key exists, so that it ends in exactly one receipt.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use hanare_host::files;
@@ -11,12 +13,13 @@ use super::definition::Definition;
 use super::error::VolumeError;
 use super::{place, read_json};
 use crate::boot::BootId;
-use crate::receipt::WipeId;
+use crate::outcome::Outcome;
+use crate::receipt::{Cause, WipeId};
 
 const FILE: &str = "opening.json";
 
 /// One opening.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
     version: u32,
@@ -44,6 +47,21 @@ pub struct Opening {
     pub interruptions: u32,
     /// When ending it began.
     pub ending: Option<Timestamp>,
+    /// What came of ending it, once that is known.
+    #[serde(default)]
+    pub ended: Option<End>,
+}
+
+/// What came of ending an opening: what its receipt says, whoever comes to write that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    /// When it had ended.
+    pub at: Timestamp,
+    /// What it was for.
+    pub cause: Cause,
+    /// What came of it.
+    pub outcome: Outcome,
 }
 
 /// A swap area of ours.
@@ -89,6 +107,7 @@ impl Opening {
             device: None,
             interruptions: 0,
             ending: None,
+            ended: None,
         }
     }
 
@@ -101,6 +120,26 @@ impl Opening {
     /// Where the file system below is mounted, if that is not the mount point itself: out of everybody's sight.
     pub(super) fn below(&self, runtime: &Path) -> PathBuf {
         runtime.join("wipe").join(self.name())
+    }
+
+    /// Where its canaries are written down.
+    pub(super) fn canaries(&self, runtime: &Path) -> PathBuf {
+        self.below(runtime).with_extension("canaries")
+    }
+
+    fn mark(&self, runtime: &Path) -> PathBuf {
+        self.below(runtime).with_extension("ending")
+    }
+
+    /// Marks it as being ended, so that whoever comes after this process goes on. In memory: a disk that stalls must not keep
+    /// the key alive, and a reboot ends it anyhow.
+    pub(super) fn begin_ending(&self, runtime: &Path) -> io::Result<()> {
+        fs::write(self.mark(runtime), "")
+    }
+
+    /// Whether somebody has begun to end it.
+    pub(super) fn is_ending(&self, runtime: &Path) -> bool {
+        self.ending.is_some() || self.mark(runtime).exists()
     }
 
     /// Writes it down.
@@ -117,8 +156,13 @@ impl Opening {
     }
 
     /// Forgets it: its receipt is written.
-    pub(super) fn forget(state: &Path) -> Result<(), VolumeError> {
+    pub(super) fn forget(&self, state: &Path, runtime: &Path) -> Result<(), VolumeError> {
         let path = place(state).join(FILE);
-        files::remove(&path).map(drop).map_err(VolumeError::io("removing", &path))
+        files::remove(&path).map(drop).map_err(VolumeError::io("removing", &path))?;
+        for path in [self.canaries(runtime), self.mark(runtime)] {
+            // Each has a name of its own and is in memory: one that stays misleads nobody.
+            let _ = fs::remove_file(path);
+        }
+        Ok(())
     }
 }

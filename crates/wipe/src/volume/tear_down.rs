@@ -2,38 +2,56 @@
 //! the devices. Nothing that fails keeps the rest from being tried.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hanare_host::mounts::{self, Unmounted};
 
 use super::canary::Canaries;
 use super::confine;
 use super::error::VolumeError;
-use super::holders::{self, Holders};
+use super::holders::{self, Freezing, Holders};
 use super::medium::{self, KeyState, Medium};
 use super::opening::Opening;
 use crate::outcome::{Outcome, SkipKind, Tally, Verified, VolumeEnd, judge};
 
-/// Ends what is left of an opening in this boot.
-pub(super) fn tear_down(opening: &Opening, runtime: &Path) -> Outcome {
-    let begun = Instant::now();
+/// The processes that use a volume are looked for this long before its key goes, where it can go without their standing still.
+/// Hundreds of processes take a tenth of it; one that hangs on the disk could keep whoever looks at it for ever.
+const HEAD_START: Duration = Duration::from_millis(300);
+/// And this long afterwards, when nothing hangs on the disk any more.
+const AFTERWARDS: Duration = Duration::from_secs(10);
+
+/// Ends what is left of an opening in this boot. `begun` is when that was ordered; `keep` writes down that it goes on.
+///
+/// Until the key is gone nothing here asks the volume, its disk or any other disk: whichever stalls, the key goes.
+pub(super) fn tear_down(
+    opening: &Opening,
+    runtime: &Path,
+    begun: Instant,
+    keep: impl FnOnce() -> Result<(), VolumeError>,
+) -> Outcome {
     let medium = medium::of(&opening.definition, runtime);
     let mut tally = Tally::default();
     leave();
-    let canaries = Canaries::read(&opening.mountpoint);
-    let (files, bytes) = used(opening);
-    let frozen = opening.device.map(Holders::freeze).unwrap_or_default();
-    let verified = destroy(medium.as_ref(), opening, &frozen, &mut tally);
-    let mut gone = (state(medium.as_ref(), opening) == KeyState::Gone).then(|| begun.elapsed());
+    let is_on_disk = medium.raw().is_some();
+    // What lies in memory has no disk that could stall, and is empty once it is destroyed.
+    let mut counted = if is_on_disk { (0, 0) } else { used(opening) };
+    let mut freezing = Freezing::start(opening.device);
+    let mut frozen = freezing.wait(if is_on_disk { HEAD_START } else { AFTERWARDS });
+    let mut end = Destruction { begun, gone: None, is_known: true };
+    let verified = end.destroy(medium.as_ref(), opening, &frozen, &mut tally);
     note("letting waiting processes go", medium.release(opening), &mut tally);
+    note("writing down that it ends", keep(), &mut tally);
+    if is_on_disk {
+        counted = used(opening);
+    }
+    frozen.merge(freezing.wait(AFTERWARDS));
     if let Some(device) = opening.device {
         let stubborn = frozen.end(device);
         tally.add(SkipKind::Busy, "process-stays", stubborn as u64);
     }
     // With nobody left that has a file open, what was busy can go.
-    if gone.is_none() {
-        note("destroying again", medium.destroy(opening, &Holders::default()).map(drop), &mut tally);
-        gone = (state(medium.as_ref(), opening) == KeyState::Gone).then(|| begun.elapsed());
+    if end.gone.is_none() {
+        end.destroy(medium.as_ref(), opening, &Holders::default(), &mut tally);
     }
     note("undoing the confinement", confine::undo(opening), &mut tally);
     unmount(opening, &mut tally);
@@ -45,19 +63,19 @@ pub(super) fn tear_down(opening: &Opening, runtime: &Path) -> Outcome {
     // A mount in somebody's own namespace can still show what is in memory.
     let elsewhere = opening.device.map_or(0, holders::mounts_left);
     tally.add(SkipKind::Busy, "mounted-elsewhere", elsewhere as u64);
-    if gone.is_none() && state(medium.as_ref(), opening) == KeyState::Gone {
-        gone = Some(begun.elapsed());
-    }
-    tally.add(SkipKind::Busy, "still-readable", u64::from(gone.is_none()));
+    end.look(medium.as_ref(), opening);
+    tally.add(SkipKind::NotEvaluated, "mapping-replaced", u64::from(!end.is_known));
+    tally.add(SkipKind::Busy, "still-readable", u64::from(end.is_known && end.gone.is_none()));
     let volume = VolumeEnd {
-        key_destroyed: gone.is_some(),
-        seconds: gone.unwrap_or_else(|| begun.elapsed()).as_secs_f64(),
+        key_destroyed: end.gone.is_some(),
+        seconds: end.gone.unwrap_or_else(|| begun.elapsed()).as_secs_f64(),
     };
+    let canaries = Canaries::recall(&opening.canaries(runtime));
     let verified = verify(medium.as_ref(), &canaries, verified, &mut tally);
     Outcome {
         verdict: judge(verified, Some(volume), &tally),
-        files,
-        bytes,
+        files: counted.0,
+        bytes: counted.1,
         seconds: begun.elapsed().as_secs_f64(),
         skipped: tally.into_skipped(),
         method: medium.method(),
@@ -68,28 +86,55 @@ pub(super) fn tear_down(opening: &Opening, runtime: &Path) -> Outcome {
     }
 }
 
-/// This process must not be what keeps the volume busy.
-fn leave() {
-    // `/` is always there.
-    let _ = std::env::set_current_dir("/");
+/// What is known of the key.
+struct Destruction {
+    begun: Instant,
+    /// How long it took until the kernel said that it is gone.
+    gone: Option<Duration>,
+    /// Whether what the kernel says is about our key.
+    is_known: bool,
 }
 
-fn destroy(medium: &dyn Medium, opening: &Opening, holders: &Holders, tally: &mut Tally) -> Verified {
-    match medium.destroy(opening, holders) {
-        Ok(verified) => verified,
-        Err(error) => {
-            note("destroying", Err(error), tally);
-            Verified::default()
+impl Destruction {
+    fn destroy(
+        &mut self,
+        medium: &dyn Medium,
+        opening: &Opening,
+        holders: &Holders,
+        tally: &mut Tally,
+    ) -> Verified {
+        let verified = match medium.destroy(opening, holders) {
+            Ok(verified) => verified,
+            Err(VolumeError::Replaced) => {
+                self.is_known = false;
+                Verified::default()
+            }
+            Err(error) => {
+                note("destroying", Err(error), tally);
+                Verified::default()
+            }
+        };
+        self.look(medium, opening);
+        verified
+    }
+
+    /// A kernel that does not answer has said nothing.
+    fn look(&mut self, medium: &dyn Medium, opening: &Opening) {
+        if self.gone.is_some() || !self.is_known {
+            return;
+        }
+        match medium.key(opening) {
+            Ok(KeyState::Gone) => self.gone = Some(self.begun.elapsed()),
+            Ok(KeyState::Busy | KeyState::Present) => {}
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the key's state"),
         }
     }
 }
 
-/// A kernel that does not answer has said nothing.
-fn state(medium: &dyn Medium, opening: &Opening) -> KeyState {
-    medium.key(opening).unwrap_or_else(|error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the key's state");
-        KeyState::Present
-    })
+/// This process must not be what keeps the volume busy.
+fn leave() {
+    // `/` is always there.
+    let _ = std::env::set_current_dir("/");
 }
 
 fn unmount(opening: &Opening, tally: &mut Tally) {

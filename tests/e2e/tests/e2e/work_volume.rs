@@ -159,6 +159,29 @@ fn a_killed_tear_down_is_finished_by_resume_with_one_receipt() {
 }
 
 #[test]
+fn an_end_that_could_not_be_recorded_is_recorded_once_as_it_was() {
+    inside("work_volume::an_end_that_could_not_be_recorded_is_recorded_once_as_it_was", LIMIT, |lab| {
+        let room = Room::new(lab, "ram")?;
+        room.open()?;
+        room.shell(&format!("yes {CANARY} | head -c 3000000 > secret"))?;
+        // The disk takes no receipt.
+        let obstacle = room.host.directory().join("state/wipe/receipts");
+        std::fs::write(&obstacle, "in the way").expect("written");
+        let (code, document) = room.attempt("run --yes --standalone")?;
+        assert!(!matches!(code, Some(0 | 7)), "{document}");
+        std::fs::remove_file(&obstacle).expect("removed");
+        // What was seen when it ended is what the receipt says: by now there is nothing left to look at.
+        let resumed = room.hanare("resume")?;
+        assert_eq!(resumed["verdict"], "pass", "{resumed}");
+        assert!(resumed["verified"]["reread_bytes"].as_u64() > Some(3_000_000), "{resumed}");
+        assert_eq!(room.receipts()?, 1);
+        assert_eq!(room.hanare("resume")?["pending"], false);
+        assert_eq!(room.receipts()?, 1);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_machine_that_is_not_enrolled_makes_no_volume_unasked() {
     inside("work_volume::a_machine_that_is_not_enrolled_makes_no_volume_unasked", LIMIT, |lab| {
         let room = Room { host: lab.host("pc")?, program: Program::built()?, mountpoint: "/run/work".into() };

@@ -1,7 +1,8 @@
-//! The work volume of kind `dm-crypt` on a real kernel, with a real power switch.
+//! What needs a kernel, a power switch, a failing disk or a systemd of its own.
 
 #![cfg(test)]
 
+mod disk_errors;
 mod power;
 mod scan;
 mod tear_down;

@@ -1,0 +1,77 @@
+//! A disk that begins to answer with errors under a tree or a volume that is being wiped: partial, never pass.
+
+use hanare_vm::{Guest, Image, Result};
+use serde_json::Value;
+
+use crate::tear_down::{HANARE, open_a_volume};
+
+/// A device of 4 GiB that is well until `break_it` is called. Reads and writes go through a loop device below it.
+const MAKE: &str = "truncate -s 4G /root/lower && lower=$(losetup -f --show /root/lower) && \
+                    dmsetup create weak --table \"0 8388608 linear $lower 0\"";
+
+/// Writes fail from here on (dm-flakey), or everything does (dm-error).
+fn break_it(guest: &mut Guest, writes_only: bool) -> Result<()> {
+    let table =
+        if writes_only { "0 8388608 flakey $lower 0 0 3600 1 error_writes" } else { "0 8388608 error" };
+    guest
+        .run(&format!(
+            "lower=$(losetup -n -O NAME -j /root/lower) && dmsetup suspend --noflush --nolockfs weak && \
+             dmsetup load weak --table \"{table}\" && dmsetup resume weak"
+        ))?
+        .must()
+        .map(drop)
+}
+
+/// The tree's wipe on a disk that takes no more writes.
+fn a_tree(guest: &mut Guest, writes_only: bool) -> Result<()> {
+    guest.run(MAKE)?.must()?;
+    guest
+        .run(
+            "mke2fs -q -t ext4 /dev/mapper/weak 512M && mkdir -p /mnt/weak && mount /dev/mapper/weak /mnt/weak && \
+             mkdir /mnt/weak/tree && for i in $(seq 50); do head -c 100000 /dev/urandom > /mnt/weak/tree/$i; done && \
+             sync -f /mnt/weak",
+        )?
+        .must()?;
+    break_it(guest, writes_only)?;
+    let wiped = guest.run(&format!("{HANARE} wipe tree /mnt/weak/tree --yes --standalone"))?;
+    let document = wiped.json()?;
+    println!("measured: writes only {writes_only}: {} {}", document["verdict"], document["skipped"]);
+    never_a_pass(wiped.status, &document);
+    guest
+        .run("umount -l /mnt/weak; sleep 1; dmsetup remove --retry weak; losetup -D; rm /root/lower")?
+        .must()?;
+    Ok(())
+}
+
+fn never_a_pass(status: i32, document: &Value) {
+    assert_eq!((status, document["verdict"].as_str()), (7, Some("partial")), "{document}");
+    let skipped = document["skipped"].as_array().cloned().unwrap_or_default();
+    assert!(skipped.iter().any(|entry| entry["kind"] == "io-error"), "{document}");
+}
+
+/// The volume's end on a disk that answers nothing: the key goes, and what could not be read again is no pass.
+fn a_volume(guest: &mut Guest) -> Result<()> {
+    guest.run(MAKE)?.must()?;
+    open_a_volume(guest, "/dev/mapper/weak")?;
+    guest.run("head -c 50000000 /dev/urandom > /srv/work/file; sync -f /srv/work")?.must()?;
+    break_it(guest, false)?;
+    guest.run("head -c 50000000 /dev/urandom > /srv/work/file-2; echo 3 > /proc/sys/vm/drop_caches")?;
+    let ended = guest.run(&format!("{HANARE} wipe run --yes --standalone"))?;
+    let document = ended.json()?;
+    println!("measured: the volume: {} {}", document["verdict"], document["skipped"]);
+    assert_eq!((ended.status, document["verdict"].as_str()), (7, Some("partial")), "{document}");
+    assert_eq!(document["volume"]["key_destroyed"], true, "{document}");
+    let left = guest.run("dmsetup ls --target crypt; grep -c /srv/work /proc/self/mounts")?;
+    assert_eq!(left.said.trim().trim_start_matches("No devices found").trim(), "0", "something is left");
+    Ok(())
+}
+
+#[test]
+fn a_disk_that_answers_with_errors_is_partial_and_never_a_pass() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let image = Image::make().expect("an image");
+    let mut guest = Guest::boot(&image, folder.path()).expect("a guest");
+    a_tree(&mut guest, true).expect("a tree without writes");
+    a_tree(&mut guest, false).expect("a tree without a disk");
+    a_volume(&mut guest).expect("a volume without a disk");
+}

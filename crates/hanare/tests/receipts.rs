@@ -189,4 +189,13 @@ fn ssh_keygen_accepts_a_receipt_and_refuses_a_changed_one() {
     };
     assert!(check(&paths[0]));
     assert!(!check(&paths[1]), "another receipt under the first one's signature");
+    // What it is fed is hashed whole: a bit of every byte. The command is asked for every bit.
+    let bytes = fs::read(&paths[0]).unwrap();
+    let changed = state.path().join("changed");
+    for at in 0..bytes.len() {
+        let mut other = bytes.clone();
+        other[at] ^= 1 << (at % 8);
+        fs::write(&changed, other).unwrap();
+        assert!(!check(&changed), "byte {at}");
+    }
 }

@@ -32,6 +32,7 @@ const STATUS: u8 = 7;
 const TABLE_LOAD: u8 = 9;
 const TABLE_STATUS: u8 = 12;
 const MESSAGE: u8 = 14;
+const TARGET_VERSION: u8 = 17;
 
 const SUSPENDED: u32 = 1 << 1;
 const WANT_TABLE: u32 = 1 << 4;
@@ -84,6 +85,12 @@ impl Mapper {
             .open(path)
             .map(Self)
             .map_err(|error| HostError::io(format!("opening {path}"), &error))
+    }
+
+    /// Whether the kernel knows a target such as `crypt`: it loads the module, if it has one.
+    #[must_use]
+    pub fn has_target(&self, target: &str) -> bool {
+        self.call(TARGET_VERSION, target, "", 0, &[]).is_ok()
     }
 
     /// Makes a device of one target, ready for use. `parameters` may hold secrets: every copy is overwritten.

@@ -1,6 +1,7 @@
 //! The wipe agent: when the day or the machine ends, no work data can be recovered from the room.
 
 pub mod boot;
+mod demand;
 mod erase;
 pub mod outcome;
 pub mod pending;
@@ -8,6 +9,7 @@ pub mod plan;
 pub mod policy;
 pub mod receipt;
 pub mod root;
+pub mod run;
 mod system;
 pub mod tree;
 mod verify;

@@ -133,6 +133,16 @@ pub struct Outcome {
     pub sealed: u64,
 }
 
+impl Outcome {
+    /// Counts more that was left out, and judges again.
+    pub(crate) fn leave_out(&mut self, more: Tally) {
+        let mut skipped = Tally::from_skipped(&self.skipped);
+        skipped.merge(more);
+        self.verdict = judge(self.verified, self.volume, &skipped);
+        self.skipped = skipped.into_skipped();
+    }
+}
+
 /// Counts what is left out, in an order that does not depend on who came first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally(BTreeMap<(SkipKind, Reason), u64>);

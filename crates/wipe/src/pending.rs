@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::boot::BootId;
 use crate::erase::{Diary, Setting};
 use crate::outcome::{Skipped, Tally};
-use crate::receipt::{Cause, WipeId};
+use crate::policy::Policy;
+use crate::receipt::{Cause, Ending, WipeId};
 use crate::root::{Identity, Root};
 
 /// The version that this code writes and reads.
@@ -83,6 +84,23 @@ struct Marker {
     bytes: u64,
     /// Settings of the machine that are changed at the moment.
     setting: Option<Setting>,
+    /// The text of the policy that is followed.
+    #[serde(default)]
+    policy: Option<String>,
+    /// The work volume that ended before these trees, under the same receipt.
+    #[serde(default)]
+    volume: Option<Ending>,
+}
+
+/// What a wipe by policy has come to before its trees are begun.
+#[derive(Debug)]
+pub(crate) struct Ordered<'a> {
+    /// What it follows.
+    pub(crate) policy: &'a Policy,
+    /// The work volume's end, which goes on under its own id.
+    pub(crate) volume: Option<&'a Ending>,
+    /// What was left out so far.
+    pub(crate) skipped: Tally,
 }
 
 /// A wipe that was begun and has no receipt yet; nobody else erases while this is held.
@@ -116,14 +134,21 @@ impl Pending {
         state.join("wipe/pending.json").exists()
     }
 
+    /// Which wipe was interrupted below this state directory.
+    pub(crate) fn id_of(state: &Path) -> Option<WipeId> {
+        let text = std::fs::read(state.join("wipe/pending.json")).ok()?;
+        serde_json::from_slice::<Marker>(&text).ok().map(|marker| marker.id)
+    }
+
     /// Notes a wipe of these trees, durably. `None` if another one was interrupted: that comes first.
     ///
     /// # Errors
     /// See [`PendingError`]; nothing is noted then.
-    pub fn begin(
+    pub(crate) fn begin(
         state: &Path,
         roots: &[Root],
         cause: Cause,
+        ordered: Option<Ordered<'_>>,
         now: Timestamp,
     ) -> Result<Option<Self>, PendingError> {
         let (path, lock) = hold(state)?;
@@ -132,7 +157,7 @@ impl Pending {
         }
         let random =
             |source| PendingError::Io { action: "reading", path: PathBuf::from("/dev/random"), source };
-        let marker = Marker {
+        let mut marker = Marker {
             format: FORMAT,
             id: WipeId::random().map_err(random)?,
             started: now,
@@ -145,7 +170,21 @@ impl Pending {
             skipped: Vec::new(),
             bytes: 0,
             setting: None,
+            policy: None,
+            volume: None,
         };
+        if let Some(Ordered { policy, volume, skipped }) = ordered {
+            marker.policy = Some(policy.text.clone());
+            marker.skipped = skipped.into_skipped();
+            if let Some(ending) = volume {
+                marker.id = ending.id;
+                marker.started = ending.started;
+                marker.boot_id = ending.boot_id;
+                marker.cause = ending.cause;
+                marker.interruptions = ending.interruptions;
+                marker.volume = Some(ending.clone());
+            }
+        }
         let pending = Self { path, marker, _lock: lock };
         pending.write().map_err(failed("writing", &pending.path))?;
         Ok(Some(pending))
@@ -167,7 +206,7 @@ impl Pending {
         };
         let marker: Option<Marker> = serde_json::from_slice(&text).ok();
         let mut marker = marker
-            .filter(|marker| marker.format == FORMAT)
+            .filter(|marker| marker.format == FORMAT && marker.policy.as_deref().is_none_or(is_policy))
             .ok_or_else(|| PendingError::Damaged { path: path.clone() })?;
         marker.interruptions = marker.interruptions.saturating_add(1);
         if let Some(setting) = marker.setting.take() {
@@ -216,6 +255,16 @@ impl Pending {
         self.marker.interruptions
     }
 
+    /// The policy that is followed.
+    pub(crate) fn policy(&self) -> Option<Policy> {
+        self.marker.policy.as_deref().and_then(|text| text.parse().ok())
+    }
+
+    /// The work volume's end before these trees.
+    pub(crate) fn volume(&self) -> Option<&Ending> {
+        self.marker.volume.as_ref()
+    }
+
     /// Whether names had begun to go.
     pub(crate) fn was_removing(&self) -> bool {
         self.marker.stage == Stage::Removing
@@ -239,6 +288,10 @@ impl Pending {
         let bytes = serde_json::to_vec(&self.marker)?;
         files::write_atomic(&self.path, &bytes, 0o600)
     }
+}
+
+fn is_policy(text: &str) -> bool {
+    text.parse::<Policy>().is_ok()
 }
 
 impl Tree {

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use hanare_model::{SigningKey, Timestamp};
 
+use crate::demand;
 use crate::erase::{Erased, erase};
 use crate::outcome::{Method, Outcome, SkipKind, Tally, judge};
 use crate::pending::{Pending, PendingError};
+use crate::policy::Policy;
 use crate::receipt::{Cause, Ending, ReceiptError, Receipts};
 use crate::root::{Again, Place, Refused, Root};
 
@@ -60,7 +62,7 @@ pub fn wipe(
         root.hold()?;
     }
     let receipts = Receipts::open(state, key)?;
-    let pending = Pending::begin(state, roots, cause, now())?.ok_or(TreeError::Unfinished)?;
+    let pending = Pending::begin(state, roots, cause, None, now())?.ok_or(TreeError::Unfinished)?;
     run(pending, &receipts, roots, &[], Tally::default(), now)
 }
 
@@ -96,7 +98,7 @@ pub fn resume(
     run(pending, &receipts, &roots, &gone, skipped, now).map(Some)
 }
 
-fn run(
+pub(crate) fn run(
     mut pending: Pending,
     receipts: &Receipts,
     roots: &[Root],
@@ -107,11 +109,11 @@ fn run(
     let started = Instant::now();
     // The marker stays after a failure: contents may be overwritten by then, and a resume goes on.
     let erased = erase(roots, gone, &mut pending).map_err(TreeError::Diary)?;
-    let Erased { files, bytes, mut skipped, verified, verifying, media } = erased;
+    let Erased { files, bytes, mut skipped, verified, verifying, mut media } = erased;
     skipped.merge(before);
     let (seen, seen_bytes) = pending.seen();
     skipped.merge_most(&Tally::from_skipped(seen));
-    let outcome = Outcome {
+    let mut outcome = Outcome {
         verdict: judge(verified, None, &skipped),
         files,
         bytes: bytes.max(seen_bytes),
@@ -123,6 +125,16 @@ fn run(
         verified,
         sealed: 0,
     };
+    let volume = pending.volume();
+    if let Some(volume) = volume {
+        let trees = !pending.trees().is_empty();
+        outcome = demand::together(&volume.outcome, outcome, trees);
+        media.extend(volume.media.iter().cloned());
+    }
+    let policy = pending.policy();
+    if let Some(policy) = &policy {
+        demand::measure(policy, volume.map(|volume| &volume.outcome), &mut outcome);
+    }
     let ending = Ending {
         id: pending.id(),
         started: pending.started(),
@@ -131,8 +143,8 @@ fn run(
         cause: pending.cause(),
         interruptions: pending.interruptions(),
         outcome: outcome.clone(),
-        volume: None,
-        policy: None,
+        volume: volume.and_then(|volume| volume.volume),
+        policy: policy.as_ref().map(Policy::reference),
         media: media.into_iter().collect(),
     };
     let receipt = receipts.write(&ending)?;

@@ -61,6 +61,9 @@ pub const WIPE: &[Tool] = &[
     tool("mkfs.btrfs", "btrfs-progs"),
     tool("findmnt", "util-linux"),
     tool("blockdev", "util-linux"),
+    tool("debugfs", "e2fsprogs"),
+    tool("strace", "strace"),
+    tool("cc", "gcc"),
 ];
 
 /// Other erasers, for the bench.

@@ -1,5 +1,6 @@
 //! The shipped `hanare` as these tests run it: a state directory of its own, one JSON document.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -35,6 +36,16 @@ impl Machine {
         Ok(Self { program: Program::built()?, state: state.to_path_buf() })
     }
 
+    /// The same with a copy of the program in `folder`: a machine on which `/tmp` is confined sees nothing that was there.
+    ///
+    /// # Errors
+    /// If the binary is not built or cannot be copied.
+    pub fn with_copy(state: &Path, folder: &Path) -> Result<Self> {
+        let copy = folder.join("hanare");
+        std::fs::copy(Program::built()?.path(), &copy)?;
+        Ok(Self { program: Program::at(copy)?, state: state.to_path_buf() })
+    }
+
     /// Where its state is.
     #[must_use]
     pub fn state(&self) -> &Path {
@@ -64,6 +75,42 @@ impl Machine {
         Ok(self.wiping(&[tree]).spawn()?)
     }
 
+    /// Starts any other command.
+    ///
+    /// # Errors
+    /// If the command cannot be started.
+    pub fn spawn(&self, arguments: &[&str]) -> Result<Child> {
+        Ok(self.command(arguments).spawn()?)
+    }
+
+    /// Runs a command that is killed by SIGKILL as it makes the system call `call` for the `count`th time, before the kernel
+    /// does anything. Says whether it came that far.
+    ///
+    /// # Errors
+    /// If it cannot be run.
+    pub fn killed_at(&self, call: &str, count: u32, arguments: &[&str]) -> Result<bool> {
+        let output = self.traced(call, &format!("signal=SIGKILL:when={count}"), arguments).output()?;
+        Ok(output.status.signal() == Some(9) || output.status.code() == Some(128 + 9))
+    }
+
+    /// Runs a command whose system calls `call` all fail with `error`.
+    ///
+    /// # Errors
+    /// If it cannot be run or says no document.
+    pub fn failing_at(&self, call: &str, error: &str, arguments: &[&str]) -> Result<Told> {
+        told(self.traced(call, &format!("error={error}"), arguments).spawn()?)
+    }
+
+    fn traced(&self, call: &str, injected: &str, arguments: &[&str]) -> Command {
+        let untraced = self.command(arguments);
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+        command.args(["-e", &format!("inject={call}:{injected}"), "--"]);
+        command.arg(untraced.get_program()).args(untraced.get_args());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     fn wiping(&self, trees: &[&Path]) -> Command {
         let mut command = self.command(&["wipe", "tree", "--yes", "--standalone", "-v"]);
         command.args(trees);
@@ -75,7 +122,7 @@ impl Machine {
     /// # Errors
     /// If the command cannot be run or says no document.
     pub fn run(&self, arguments: &[&str]) -> Result<Told> {
-        told(self.command(arguments).spawn()?)
+        told(self.spawn(arguments)?)
     }
 
     /// The receipts: only the documents, not their signatures.
@@ -117,6 +164,12 @@ impl Told {
     #[must_use]
     pub fn word(&self, name: &str) -> &str {
         self.document.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A list of the document; empty if it has none.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Vec<Value> {
+        self.document.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
     }
 
     /// A number of the document, such as `verified/remnants`.

@@ -44,6 +44,7 @@ refusal-no-directory = It is not a directory.
 refusal-overlap = It is the same as another of the paths, in it or around it.
 refusal-mount-point = Something is mounted there.
 refusal-system = It belongs to the system.
+refusal-kept = it holds, or lies in, what the policy keeps.
 refusal-holds-state = hanare's own state directory is in it.
 refusal-inside-state = It is in hanare's own state directory.
 refusal-being-erased = Another wipe is erasing it.

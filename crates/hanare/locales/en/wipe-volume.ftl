@@ -10,8 +10,10 @@ cmd-hanare-wipe-volume-create = Make room for the work volume and decide what it
         hanare wipe volume create --kind dm-crypt --size 8G
         hanare wipe volume create --kind dm-crypt --size 200G /dev/nvme0n1p4 --yes
         hanare wipe volume create --kind ram --size 512M --standalone
+        hanare wipe volume create --policy office-endpoint.toml
     .kind = dm-crypt, ram or fscrypt
     .size = How large it is: 512M, 8G
+    .policy = Take kind and size from a policy: the first of its kinds that this machine has
     .backing = A new file, or a device whose content goes [default: a file in the state directory]
     .yes = Do not ask before a device is overwritten
     .dry_run = Say what would be made, change nothing
@@ -21,7 +23,9 @@ cmd-hanare-wipe-volume-open = Make the volume anew with a new key, and show it
     .example =
         hanare wipe volume open
         hanare wipe volume open --mount /srv/work --confine --home /home/work
+        hanare wipe volume open --policy office-endpoint.toml --confine
     .mount = Where [default: /srv/work]
+    .policy = A policy: where it is mounted, and with --confine what lies on it
     .confine = Keep temporary files, work homes and swap on the volume or in memory
     .home = A work home to be bound onto the volume; may be repeated
 cmd-hanare-wipe-volume-lock = Destroy the key and everything in the volume
@@ -32,8 +36,12 @@ cmd-hanare-wipe-volume-lock = Destroy the key and everything in the volume
 cmd-hanare-wipe-volume-status = Show whether the volume is open, where, and of what kind
     .example = hanare wipe volume status --json
 cmd-hanare-wipe-run = End the day now: destroy the key, erase what is left, verify, write a receipt
+    .long = With a policy, the trees that it names go too once the volume has ended, under the same receipt, and the verdict is measured against what it demands. Without one only the volume ends.
     .example =
         hanare wipe run --yes
+        hanare wipe run --policy office-endpoint.toml --dry-run
+        hanare wipe run --policy office-endpoint.toml --yes
+    .policy = The policy to follow
     .yes = Do not ask
     .dry_run = Say what would go, change nothing
     .standalone = Also on a machine that is not enrolled
@@ -47,6 +55,7 @@ volume-absent = none was made
 volume-locked = locked
 volume-open = open
 what-volume = everything in the work volume
+what-policy = everything that policy { $name } calls work
 what-device = everything on { $path }
 swap-none = none
 swap-zram = compressed memory
@@ -60,6 +69,12 @@ label-swap = Swap
 value-size = a size is a number and K, M, G or T, such as 8G
 value-volume-kind = the kinds are dm-crypt, ram and fscrypt
 
+error-volume-no-kind = None of the kinds that the policy accepts is possible on this machine ({ $kinds }).
+    .cause = The kernel has no dm-crypt or no ext4 encryption, or there is swap in the clear.
+    .fix = Load the module, turn that swap off, or let the policy accept another kind.
+error-policy-no-volume = { $path } names no work volume.
+    .cause = The policy has no [volume].
+    .fix = Add [volume] with kinds and size, or give --kind and --size.
 error-volume-absent = There is no work volume.
     .cause = None was made on this machine.
     .fix = Make one: hanare wipe volume create --kind dm-crypt --size 8G
@@ -117,6 +132,19 @@ skip-tear-down = a step of the tear-down failed
 skip-mapping-replaced = somebody replaced the volume's mapping: what became of its key cannot be told
 skip-power-lost = the power went before anything could be verified
 skip-still-readable = the kernel still has the key, or a file is still open
+skip-volume-kind = the work volume is of a kind that the policy does not accept
+skip-volume-elsewhere = the work volume was open at another place than the policy says: what lies at that place was not looked at
+skip-volume-not-open = not verified: the policy wants a work volume, and none was open
+skip-volume-not-named = a work volume that the policy does not name is still open
+skip-not-confined = a directory that the policy wants on the work volume was not bound onto it
+skip-escaped = something that was to be confined to the work volume was not on it any more, or swap was in the clear
+skip-plain-swap = memory could be swapped to a disk in the clear
+skip-freed-memory = the policy wants freed memory to be blanked, and the kernel was not started with init_on_free=1
+skip-dirty-memory = more waited in memory to be written than the policy allows
+skip-method = a method that the policy does not accept
+skip-over-time = it took longer than the policy allows
+skip-another-policy = an interrupted wipe was finished by its own policy; the one given now was not followed
+skip-tree-refused = a tree of the policy that may not be erased as it is: not touched
 wipe-volume-would-go = Everything in the work volume would go.
 error-nothing-to-wipe = There is nothing to wipe.
     .cause = The work volume is not open, and no policy names a directory.

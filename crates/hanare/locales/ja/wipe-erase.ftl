@@ -44,6 +44,7 @@ refusal-no-directory = ディレクトリではありません。
 refusal-overlap = 指定されたほかのパスと重なっています。
 refusal-mount-point = マウントポイントです。
 refusal-system = システムのディレクトリです。
+refusal-kept = ポリシーで残すことになっているものを含むか、その中にあります。
 refusal-holds-state = hanare 自身の状態ディレクトリがその中にあります。
 refusal-inside-state = hanare 自身の状態ディレクトリの中にあります。
 refusal-being-erased = 別の消去が実行中です。

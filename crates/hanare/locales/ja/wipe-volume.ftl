@@ -10,8 +10,10 @@ cmd-hanare-wipe-volume-create = 作業ボリュームの種類を決め、場所
         hanare wipe volume create --kind dm-crypt --size 8G
         hanare wipe volume create --kind dm-crypt --size 200G /dev/nvme0n1p4 --yes
         hanare wipe volume create --kind ram --size 512M --standalone
+        hanare wipe volume create --policy office-endpoint.toml
     .kind = dm-crypt、ram、fscrypt のどれか
     .size = 大きさ（512M、8G など）
+    .policy = 種類と大きさをポリシーに従って決める（ポリシーの種類のうち、このマシンで使える最初のもの）
     .backing = 新しいファイル、または内容が消えてもよいデバイス [省略時: 状態ディレクトリーの中のファイル]
     .yes = デバイスを上書きする前に確認しない
     .dry_run = 何を作るかを表示するだけで、変更しない
@@ -21,7 +23,9 @@ cmd-hanare-wipe-volume-open = 新しい鍵でボリュームを作り直し、�
     .example =
         hanare wipe volume open
         hanare wipe volume open --mount /srv/work --confine --home /home/work
+        hanare wipe volume open --policy office-endpoint.toml --confine
     .mount = マウント先 [省略時: /srv/work]
+    .policy = ポリシー（マウント先と、--confine を付けた場合に閉じ込めるもの）
     .confine = 一時ファイル、作業用ホーム、スワップを、ボリュームかメモリーの中に閉じ込める
     .home = ボリュームの上に置く作業用ホーム（繰り返し指定できる）
 cmd-hanare-wipe-volume-lock = 鍵とボリュームの内容をすべて破棄する
@@ -31,9 +35,13 @@ cmd-hanare-wipe-volume-lock = 鍵とボリュームの内容をすべて破棄�
     .dry_run = 何が消えるかを表示するだけで、変更しない
 cmd-hanare-wipe-volume-status = ボリュームが開いているか、場所、種類を表示する
     .example = hanare wipe volume status --json
-cmd-hanare-wipe-run = 今すぐ一日を終える（鍵を破棄し、残りを消去し、検証して、受領証を書く）
+cmd-hanare-wipe-run = 今すぐ一日を終える（鍵を破棄し、残りを消去し、検証して、消去記録を書く）
+    .long = ポリシーを指定すると、ボリュームの終了後に、ポリシーで指定されたツリーも消去します。消去記録は 1 通にまとめ、判定はポリシーの要求に照らして行います。指定しなければ、ボリュームだけを終了します。
     .example =
         hanare wipe run --yes
+        hanare wipe run --policy office-endpoint.toml --dry-run
+        hanare wipe run --policy office-endpoint.toml --yes
+    .policy = 従うポリシー
     .yes = 確認せずに実行する
     .dry_run = 何が消えるかを表示するだけで、変更しない
     .standalone = 参加していないマシンでも実行する
@@ -47,6 +55,7 @@ volume-absent = 未作成
 volume-locked = ロック中
 volume-open = 使用中
 what-volume = 作業ボリュームの中のすべて
+what-policy = ポリシー { $name } が業務データとするものすべて
 what-device = { $path } の中のすべて
 swap-none = なし
 swap-zram = 圧縮メモリー
@@ -60,6 +69,12 @@ label-swap = スワップ
 value-size = 大きさは、8G のように数字と K、M、G、T で指定します
 value-volume-kind = 種類は dm-crypt、ram、fscrypt のどれかです
 
+error-volume-no-kind = ポリシーで認められた種類（{ $kinds }）は、どれもこのマシンでは使えません。
+    .cause = カーネルに dm-crypt や ext4 の暗号化がないか、暗号化されていないスワップがあります。
+    .fix = モジュールを読み込むか、そのスワップを止めるか、ポリシーに別の種類を加えてください。
+error-policy-no-volume = { $path } には作業ボリュームの指定がありません。
+    .cause = ポリシーに [volume] がありません。
+    .fix = [volume] に kinds と size を書くか、--kind と --size を指定してください。
 error-volume-absent = 作業ボリュームがありません。
     .cause = このマシンではまだ作られていません。
     .fix = 作成してください: hanare wipe volume create --kind dm-crypt --size 8G
@@ -117,6 +132,19 @@ skip-tear-down = 終了処理の一部が失敗しました
 skip-mapping-replaced = ボリュームのマッピングが置き換えられていたため、鍵が消えたかどうか判断できません
 skip-power-lost = 検証する前に電源が切れました
 skip-still-readable = カーネルに鍵が残っているか、ファイルが開いたままです
+skip-volume-kind = 作業ボリュームの種類が、ポリシーで認められたものではありません
+skip-volume-elsewhere = 作業ボリュームは、ポリシーの指定とは別の場所で開かれていました（指定された場所は調べていません）
+skip-volume-not-open = 未確認（ポリシーは作業ボリュームを求めていますが、開いていませんでした）
+skip-volume-not-named = ポリシーにない作業ボリュームが、開いたままです
+skip-not-confined = ポリシーで作業ボリュームに置くことになっているのに、置かれていなかったディレクトリ
+skip-escaped = 作業ボリュームに閉じ込めたはずのものが外に出ていたか、スワップが暗号化されていませんでした
+skip-plain-swap = メモリーの内容が、暗号化されないままディスクに書き出されるおそれがありました
+skip-freed-memory = 解放したメモリーの消去が求められていますが、カーネルは init_on_free=1 で起動されていません
+skip-dirty-memory = 書き込みを待つデータが、ポリシーで認められた量を超えていました
+skip-method = ポリシーで認められていない方法が使われました
+skip-over-time = ポリシーで認められた時間を超えました
+skip-another-policy = 中断されていた消去を、そのときのポリシーで終えました（今回のポリシーには従っていません）
+skip-tree-refused = 現状では消去できない、ポリシーのツリー（触れていません）
 wipe-volume-would-go = 作業ボリュームの中のすべてが消去されます。
 error-nothing-to-wipe = 消去するものがありません。
     .cause = 作業ボリュームが開いておらず、ポリシーが指すディレクトリーもありません。

@@ -1,10 +1,15 @@
 //! What keeps a wipe from being done, as failures.
 
+use std::path::Path;
+
 use hanare_wipe::pending::PendingError;
 use hanare_wipe::root::{Refusal, Refused};
+use hanare_wipe::run::RunError;
 use hanare_wipe::tree::TreeError;
 
+use super::volume::volume_error;
 use super::wipe::receipt_error;
+use super::wipe_policy::wipe_policy_error;
 use crate::exit::Exit;
 use crate::failure::{Failure, Phrase};
 
@@ -21,6 +26,7 @@ pub(crate) fn refused(error: Refused) -> Failure {
         Refusal::Overlap => (Exit::Input, "refusal-overlap"),
         Refusal::MountPoint => (Exit::Refused, "refusal-mount-point"),
         Refusal::System => (Exit::Refused, "refusal-system"),
+        Refusal::Kept => (Exit::Refused, "refusal-kept"),
         Refusal::HoldsState => (Exit::Refused, "refusal-holds-state"),
         Refusal::InsideState => (Exit::Refused, "refusal-inside-state"),
         Refusal::BeingErased => (Exit::Refused, "refusal-being-erased"),
@@ -33,6 +39,15 @@ pub(crate) fn refused(error: Refused) -> Failure {
         phrase = phrase.with("cause", error);
     }
     Failure::new(exit, "tree-refused").with("path", path.display()).with_phrase("cause", phrase)
+}
+
+/// A wipe by the policy of `file` that was not begun or not finished.
+pub(crate) fn run_error(error: RunError, file: Option<&Path>) -> Failure {
+    match error {
+        RunError::Policy(error) => wipe_policy_error(&error, file.unwrap_or(Path::new(""))),
+        RunError::Tree(error) => tree_error(error),
+        RunError::Volume(error) => volume_error(error),
+    }
 }
 
 /// Trees that were not erased, or have no receipt.

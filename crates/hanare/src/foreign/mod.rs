@@ -15,7 +15,7 @@ mod wipe;
 mod wipe_policy;
 
 pub(crate) use device::{device_error, tun_error, uapi_error, udp_error};
-pub(crate) use erase::{refused, tree_error};
+pub(crate) use erase::{refused, run_error, tree_error};
 pub(crate) use host::host_error;
 pub(crate) use hq::{client_error, policy_error};
 pub(crate) use node::{

@@ -36,6 +36,8 @@ pub struct Policy {
     pub name: String,
     /// SHA-256 of its bytes.
     pub hash: Hash,
+    /// Its bytes, for a record that outlives its file.
+    pub(crate) text: String,
     /// The work volume; without one only trees are wiped.
     pub volume: Option<Volume>,
     /// What is work and what is not.

@@ -117,6 +117,7 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     Ok(Policy {
         name: name.into_inner(),
         hash: Hash::of(text.as_bytes()),
+        text: text.to_owned(),
         volume,
         work,
         confine: Confine { paths: confined, swap: confine.swap },

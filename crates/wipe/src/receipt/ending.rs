@@ -10,7 +10,8 @@ use crate::outcome::Outcome;
 use crate::volume_kind::VolumeKind;
 
 /// The end of one wipe.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ending {
     /// Which wipe: an interrupted one keeps its id.
     pub id: WipeId,

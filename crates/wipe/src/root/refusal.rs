@@ -47,6 +47,9 @@ pub enum Refusal {
     /// It is in the state directory.
     #[error("it is in hanare's state directory")]
     InsideState,
+    /// The policy keeps something that it holds or lies in, whatever that is called.
+    #[error("it holds or lies in what the policy keeps")]
+    Kept,
     /// Another of the given paths is the same, in it or around it.
     #[error("it overlaps with another of the paths")]
     Overlap,

@@ -1,4 +1,8 @@
-//! Canaries: files with random tokens, planted in a tree before it is erased; the tokens exist in memory only.
+//! Canaries: files with random tokens, planted in a tree and beside it before it is erased; the tokens exist in memory only.
+//!
+//! Those in the tree are erased with it. Those beside it stand for what the recipe never sees, such as blocks that an earlier
+//! version of a file has left: they are only given back, and what is done to free space has to reach them. They never have a
+//! name, so that a crash leaves none behind.
 
 use std::os::fd::OwnedFd;
 
@@ -9,7 +13,7 @@ use rustix::io::write;
 
 use crate::root::Root;
 
-/// Canaries in a tree.
+/// Canaries in a tree, and as many beside it.
 const COUNT: usize = 4;
 /// Bytes of a token.
 const TOKEN: usize = 16;
@@ -21,44 +25,71 @@ const DATA: usize = 4096;
 pub(crate) struct Canaries {
     device: u64,
     tokens: Vec<[u8; TOKEN]>,
+    /// How many of them have a name in the tree.
+    named: u64,
+    /// Those beside the tree, for as long as they are held.
+    beside: Vec<OwnedFd>,
     /// Where they and their names lie on the device: offset and length.
     places: Vec<(u64, u64)>,
 }
 
 impl Canaries {
-    /// Plants them. Where there is no room for them, there are fewer.
-    pub(crate) fn plant(root: &Root) -> Self {
-        let mut canaries = Self { device: root.identity.device, tokens: Vec::new(), places: Vec::new() };
+    /// Plants them, `beside` the tree too where what is freed can be reached for certain. Where there is no room for them, there
+    /// are fewer.
+    pub(crate) fn plant(root: &Root, beside: bool) -> Self {
+        let mut canaries = Self {
+            device: root.identity.device,
+            tokens: Vec::new(),
+            named: 0,
+            beside: Vec::new(),
+            places: Vec::new(),
+        };
+        let count = if beside { COUNT } else { 0 };
+        canaries.beside = (0..count).map_while(|_| canaries.plant_beside(root)).collect();
+        let mut places: Vec<(u64, u64)> = canaries.beside.iter().flat_map(places_of).collect();
         let files: Vec<OwnedFd> = (0..COUNT).map_while(|_| canaries.plant_one(root)).collect();
-        if files.is_empty() {
-            return canaries;
+        if !files.is_empty() {
+            // Their names are in the directory's own blocks.
+            let _ = fsync(&root.top);
+            places.extend(files.iter().chain(std::iter::once(&root.top)).flat_map(places_of));
         }
-        // Their names are in the directory's own blocks.
-        let _ = fsync(&root.top);
-        for holder in files.iter().chain(std::iter::once(&root.top)) {
-            let found = extents(holder, 64).unwrap_or_default();
-            let plain = found.iter().filter(|extent| extent.plain);
-            canaries.places.extend(plain.map(|extent| (extent.physical, extent.length)));
-        }
+        canaries.places = places;
         canaries
     }
 
-    fn plant_one(&mut self, root: &Root) -> Option<OwnedFd> {
+    /// Gives those beside the tree back: from now on they are free space.
+    pub(crate) fn let_go(&mut self) {
+        self.beside.clear();
+    }
+
+    fn token(&mut self) -> Option<[u8; TOKEN]> {
         let mut token = [0; TOKEN];
         SystemRandom::new().fill(&mut token).ok()?;
+        self.tokens.push(token);
+        Some(token)
+    }
+
+    /// In the same file system; nameless, and without an attribute, which would lie in the inode's own record.
+    fn plant_beside(&mut self, root: &Root) -> Option<OwnedFd> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let file = openat(&root.parent, c".", flags, Mode::RUSR | Mode::WUSR).ok()?;
+        let token = self.token()?;
+        filled(&file, &token).then_some(file)
+    }
+
+    fn plant_one(&mut self, root: &Root) -> Option<OwnedFd> {
+        let token = self.token()?;
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let name = format!(".hanare-{}", hex::encode(token));
         let file = openat(&root.top, name, flags, Mode::RUSR | Mode::WUSR).ok()?;
-        self.tokens.push(token);
-        let data: Vec<u8> = token.iter().copied().cycle().take(DATA).collect();
+        self.named += 1;
         let _ = fsetxattr(&file, "user.hanare", &token, XattrFlags::empty());
-        let written = write(&file, &data).ok()?;
-        (written == DATA && fsync(&file).is_ok()).then_some(file)
+        filled(&file, &token).then_some(file)
     }
 
-    /// How many there are.
+    /// How many files of the tree they are.
     pub(crate) fn count(&self) -> u64 {
-        u64::try_from(self.tokens.len()).unwrap_or(0)
+        self.named
     }
 
     pub(crate) fn device(&self) -> u64 {
@@ -79,6 +110,18 @@ impl Canaries {
     }
 }
 
+/// Fills a canary, durably.
+fn filled(file: &OwnedFd, token: &[u8; TOKEN]) -> bool {
+    let data: Vec<u8> = token.iter().copied().cycle().take(DATA).collect();
+    write(file, &data).is_ok_and(|written| written == DATA) && fsync(file).is_ok()
+}
+
+/// Where a file's blocks lie on the device.
+fn places_of(holder: &OwnedFd) -> Vec<(u64, u64)> {
+    let found = extents(holder, 64).unwrap_or_default();
+    found.iter().filter(|extent| extent.plain).map(|extent| (extent.physical, extent.length)).collect()
+}
+
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     let Some(first) = wanted.first() else { return false };
     let mut rest = bytes;
@@ -97,9 +140,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn those_beside_a_tree_have_no_name_anywhere() {
+        let place = tempfile::tempdir().unwrap();
+        let place = std::fs::canonicalize(place.path()).unwrap();
+        std::fs::create_dir(place.join("tree")).unwrap();
+        let path = place.join("tree").into_os_string();
+        let roots = Root::judge(&[path], std::path::Path::new("/nonexistent")).unwrap();
+        let names = |path: &std::path::Path| std::fs::read_dir(path).unwrap().count();
+        let mut canaries = Canaries::plant(&roots[0], true);
+        assert_eq!((names(&place), names(&place.join("tree"))), (1, COUNT));
+        assert_eq!((canaries.tokens.len(), canaries.beside.len(), canaries.count()), (2 * COUNT, COUNT, 4));
+        canaries.let_go();
+        assert_eq!((names(&place), canaries.beside.len(), canaries.tokens.len()), (1, 0, 2 * COUNT));
+        assert_eq!(Canaries::plant(&roots[0], false).beside.len(), 0);
+    }
+
+    #[test]
     fn a_token_is_found_as_data_and_as_a_name() {
         let token = [0xa5; TOKEN];
-        let canaries = Canaries { device: 0, tokens: vec![token, [1; TOKEN]], places: Vec::new() };
+        let tokens = vec![token, [1; TOKEN]];
+        let canaries = Canaries { device: 0, tokens, named: 2, beside: Vec::new(), places: Vec::new() };
         let mut block = vec![0; 4096];
         assert_eq!(canaries.found_in(&block), 0);
         block[100..100 + TOKEN].copy_from_slice(&token);

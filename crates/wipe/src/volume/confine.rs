@@ -6,16 +6,20 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
+use hanare_host::mounts::Mount;
 use hanare_host::swap::{self, SwapKind};
 use hanare_host::{HostError, files, mounts};
 
 use super::error::VolumeError;
 use super::opening::{MadeSwap, Opening, Setting};
+use crate::policy::{Policy, Swap};
 
 /// The directories for everybody's temporary files.
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 /// Where the confined directories are in the volume.
 const FOLDER: &str = ".confined";
+/// Mounts on one another that are taken away.
+const LAYERS: u32 = 8;
 /// A program that dies leaves its memory nowhere.
 const KERNEL: [(&str, &str); 2] =
     [("/proc/sys/kernel/core_pattern", "|/bin/false"), ("/proc/sys/fs/suid_dumpable", "0")];
@@ -31,12 +35,25 @@ const SHARE: u64 = 2;
 pub struct Confinement {
     /// The work homes, beside the directories for temporary files.
     pub homes: Vec<PathBuf>,
+    /// Leaves swap as it is.
+    pub keeps_swap: bool,
+}
+
+impl Confinement {
+    /// What a policy wants confined.
+    #[must_use]
+    pub fn of(policy: &Policy) -> Self {
+        let paths = policy.confine.paths.iter().map(|place| place.path.clone());
+        let homes = paths.filter(|path| !TEMPORARY.map(Path::new).contains(&path.as_path())).collect();
+        Self { homes, keeps_swap: policy.confine.swap == Swap::AsIs }
+    }
 }
 
 /// Confines a volume that is open, and checks that everything named lies on it.
 pub(super) fn confine(opening: &mut Opening, wanted: &Confinement, state: &Path) -> Result<(), VolumeError> {
     let folder = opening.mountpoint.join(FOLDER);
     files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
+    opening.keeps_swap = wanted.keeps_swap;
     let homes = wanted.homes.iter().map(PathBuf::as_path);
     for (number, place) in TEMPORARY.map(Path::new).into_iter().chain(homes).enumerate() {
         let inside = folder.join(number.to_string());
@@ -46,32 +63,47 @@ pub(super) fn confine(opening: &mut Opening, wanted: &Confinement, state: &Path)
         mounts::bind(&inside, place)?;
     }
     settings(opening, state)?;
-    replace_swap(opening, state)?;
+    if !wanted.keeps_swap {
+        replace_swap(opening, state)?;
+    }
     match escapes(opening)?.into_iter().next() {
         None => Ok(()),
         Some(path) => Err(VolumeError::Escapes { path }),
     }
 }
 
-/// What should lie on the volume and does not.
-pub(super) fn escapes(opening: &Opening) -> Result<Vec<PathBuf>, VolumeError> {
+/// What should lie on the volume and does not, by the kernel's list of mounts: no file system is asked, which could hang.
+pub(crate) fn escapes(opening: &Opening) -> Result<Vec<PathBuf>, VolumeError> {
     let mut outside = Vec::new();
     for place in &opening.confined {
-        let seen = fs::metadata(place).map_err(VolumeError::io("looking at", place))?;
-        if Some(seen.dev()) != opening.device {
+        let seen = mounts::at(place)?;
+        if seen.is_none_or(|mount| Some(mount.device) != opening.device) {
             outside.push(place.clone());
         }
     }
-    let plain = swap::areas()?.into_iter().filter(|area| area.kind == SwapKind::Plain);
-    outside.extend(plain.map(|area| area.path));
+    if !opening.confined.is_empty() && !opening.keeps_swap {
+        let plain = swap::areas()?.into_iter().filter(|area| area.kind == SwapKind::Plain);
+        outside.extend(plain.map(|area| area.path));
+    }
     Ok(outside)
+}
+
+/// What lies on the volume now.
+pub(super) fn in_force(opening: &Opening) -> Result<Vec<PathBuf>, VolumeError> {
+    let outside = escapes(opening)?;
+    Ok(opening.confined.iter().filter(|place| !outside.contains(place)).cloned().collect())
 }
 
 /// Undoes all of it; one part that cannot be undone does not keep the others from it.
 pub(super) fn undo(opening: &Opening) -> Result<(), VolumeError> {
     let mut first = Ok(());
     for place in opening.confined.iter().rev() {
-        while mounts::at(place)?.is_some_and(|mount| Some(mount.device) == opening.device) {
+        // Whatever somebody mounted over it goes with it; somebody who goes on mounting is not waited for.
+        for _ in 0..LAYERS {
+            let ours = |mount: &Mount| mount.point == *place && Some(mount.device) == opening.device;
+            if !mounts::list()?.iter().any(ours) {
+                break;
+            }
             if let Err(error) = mounts::unmount(place) {
                 first = first.and(Err(error.into()));
                 break;
@@ -86,10 +118,10 @@ pub(super) fn undo(opening: &Opening) -> Result<(), VolumeError> {
         first = first.and(outcome.map_err(VolumeError::io("restoring", &setting.path)));
     }
     let areas = swap::areas()?;
-    if let Some(made) = &opening.swap_made
-        && areas.iter().any(|area| area.path == made.path)
-    {
-        let removed = swap::off(&made.path).and_then(|()| swap::remove_zram(&made.path));
+    if let Some(made) = opening.swap_made.as_ref().filter(|made| made.path.exists()) {
+        let in_use = areas.iter().any(|area| area.path == made.path);
+        let off = if in_use { swap::off(&made.path) } else { Ok(()) };
+        let removed = off.and_then(|()| swap::remove_zram(&made.path));
         first = first.and(removed.map_err(VolumeError::from));
     }
     for area in opening.swap_before.iter().filter(|path| areas.iter().all(|area| area.path != **path)) {

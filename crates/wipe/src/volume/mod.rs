@@ -12,6 +12,7 @@ mod fscrypt;
 mod holders;
 mod medium;
 mod opening;
+mod probe;
 mod ram;
 mod tear_down;
 
@@ -27,12 +28,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use confine::Confinement;
+pub(crate) use confine::escapes;
 pub use definition::Definition;
 pub use error::VolumeError;
 pub use opening::{End, Opening};
+pub use probe::first_possible;
 
 use crate::boot::BootId;
+use crate::demand;
 use crate::outcome::{Method, Outcome, SkipKind, Tally, Verified, VolumeEnd, judge};
+use crate::pending::Pending;
+use crate::policy::Policy;
 use crate::receipt::{Cause, Ending, Medium, MediumKind, WipeId};
 use crate::volume_kind::VolumeKind;
 use medium::KeyState;
@@ -83,8 +89,10 @@ pub struct Status {
 /// An opening that has ended and has no receipt yet. Whoever has written it calls [`Ended::recorded`].
 #[derive(Debug)]
 pub struct Ended {
-    /// What the receipt says.
+    /// What the receipt says, if nothing else ends under it.
     pub ending: Ending,
+    /// The policy whose leftovers end under the same receipt: see [`crate::run::finish`].
+    pub(crate) order: Option<Policy>,
     opening: Opening,
     state: PathBuf,
     runtime: PathBuf,
@@ -110,7 +118,7 @@ pub fn create(places: Places<'_>, definition: &Definition) -> Result<(), VolumeE
     if let Some(known) = known(places.state)? {
         return if known == *definition { Ok(()) } else { Err(VolumeError::Exists { kind: known.kind }) };
     }
-    if definition.kind == VolumeKind::Ram && definition::memory_may_leak()? && !can_noswap() {
+    if definition.kind == VolumeKind::Ram && definition::memory_may_leak()? && !probe::can_noswap() {
         return Err(VolumeError::PlainSwap);
     }
     definition.make_room()?;
@@ -144,7 +152,7 @@ pub fn open(
     let _held = hold(places.state)?;
     let definition = known(places.state)?.ok_or(VolumeError::Absent)?;
     if let Some(opening) = Opening::load(places.state)? {
-        return if opening.mountpoint == mountpoint && is_open(&opening) {
+        return if opening.mountpoint == mountpoint && opening.ready && is_open(&opening) {
             Ok(opening)
         } else {
             Err(VolumeError::Open { mountpoint: opening.mountpoint })
@@ -168,6 +176,8 @@ pub fn open(
     if let Some(confinement) = confinement {
         confine::confine(&mut opening, confinement, places.state)?;
     }
+    opening.ready = true;
+    opening.save(places.state)?;
     Ok(opening)
 }
 
@@ -189,7 +199,7 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
         backing: shown.and_then(|definition| definition.backing.clone()),
         kind: shown.map(|definition| definition.kind),
         size: shown.map(|definition| definition.size),
-        confined: opening.as_ref().map(|opening| opening.confined.clone()).unwrap_or_default(),
+        confined: opening.as_ref().map(confine::in_force).transpose()?.unwrap_or_default(),
         mountpoint: opening.map(|opening| opening.mountpoint),
         swap: swap::worst()?,
     })
@@ -201,16 +211,42 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
 /// # Errors
 /// Only if records cannot be read or written. What the tear-down meets is in the outcome.
 pub fn end(places: Places<'_>, cause: Cause, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
+    end_by(places, None, cause, now)
+}
+
+/// The same by a policy, which is written down with the order, so that whoever finishes it follows the policy too.
+///
+/// # Errors
+/// As [`end`].
+pub fn end_by(
+    places: Places<'_>,
+    policy: Option<&Policy>,
+    cause: Cause,
+    now: Timestamp,
+) -> Result<Option<Ended>, VolumeError> {
     if !place(places.state).exists() {
         return Ok(None);
     }
     let held = hold(places.state)?;
     let begun = Instant::now();
     let Some(mut opening) = Opening::load(places.state)? else { return Ok(None) };
+    if Pending::id_of(places.state) == Some(opening.id) {
+        // It has ended, and what is left of its wipe is noted there.
+        opening.forget(places.state, places.runtime)?;
+        return Ok(None);
+    }
     let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
     let known = opening.ended.take();
     let known = known.filter(|end| end.outcome.volume.is_some_and(|volume| volume.key_destroyed));
-    let end = known.unwrap_or_else(|| {
+    // A policy that an interrupted order came with stands: its trees are owed.
+    let (order, given) = opening.order_by(policy, places.runtime);
+    // Before anything is put back.
+    let mut short =
+        if known.is_none() || given { demand::of_volume(order.as_ref(), &opening) } else { Tally::default() };
+    if order.as_ref().zip(policy).is_some_and(|(noted, given)| noted.hash != given.hash) {
+        short.add(SkipKind::NotEvaluated, "another-policy", 1);
+    }
+    let mut end = known.unwrap_or_else(|| {
         let (cause, outcome) = if opening.boot_id == boot {
             (cause, tear_down_here(&mut opening, places, begun, now))
         } else {
@@ -218,6 +254,7 @@ pub fn end(places: Places<'_>, cause: Cause, now: Timestamp) -> Result<Option<En
         };
         End { at: now.after(begun.elapsed()), cause, outcome }
     });
+    end.outcome.leave_out(short);
     opening.ended = Some(end.clone());
     opening.save(places.state)?;
     let ending = Ending {
@@ -233,7 +270,7 @@ pub fn end(places: Places<'_>, cause: Cause, now: Timestamp) -> Result<Option<En
         media: vec![medium_of(&opening.definition)],
     };
     let (state, runtime) = (places.state.to_owned(), places.runtime.to_owned());
-    Ok(Some(Ended { ending, opening, state, runtime, _held: held }))
+    Ok(Some(Ended { ending, order, opening, state, runtime, _held: held }))
 }
 
 /// In the boot that it was opened in.
@@ -252,7 +289,7 @@ fn tear_down_here(opening: &mut Opening, places: Places<'_>, begun: Instant, now
 /// As [`end`].
 pub fn settle(places: Places<'_>, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
     match Opening::load(places.state)? {
-        Some(opening) if !is_open(&opening) || opening.is_ending(places.runtime) => {
+        Some(opening) if !is_open(&opening) || !opening.ready || opening.is_ending(places.runtime) => {
             end(places, Cause::Command, now)
         }
         Some(_) | None => Ok(None),
@@ -312,21 +349,6 @@ fn prepare(mountpoint: &Path) -> Result<(), VolumeError> {
         return Err(unfit());
     }
     Ok(())
-}
-
-/// Linux 6.4 keeps files in memory out of swap, except in a user namespace.
-fn can_noswap() -> bool {
-    let options = [("size", "4096")];
-    (|| {
-        use rustix::mount::{FsOpenFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsopen};
-        let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-        for (name, value) in options {
-            fsconfig_set_string(&context, name, value)?;
-        }
-        fsconfig_set_flag(&context, "noswap")?;
-        fsconfig_create(&context)
-    })()
-    .is_ok()
 }
 
 fn medium_of(definition: &Definition) -> Medium {

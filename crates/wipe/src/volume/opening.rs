@@ -14,6 +14,7 @@ use super::error::VolumeError;
 use super::{place, read_json};
 use crate::boot::BootId;
 use crate::outcome::Outcome;
+use crate::policy::Policy;
 use crate::receipt::{Cause, WipeId};
 
 const FILE: &str = "opening.json";
@@ -37,16 +38,25 @@ pub struct Opening {
     pub confined: Vec<PathBuf>,
     /// Swap areas that were taken out of use for it, to be put back.
     pub swap_before: Vec<PathBuf>,
+    /// Swap stays as it is: a policy says so.
+    #[serde(default)]
+    pub(super) keeps_swap: bool,
     /// The swap area that was put in their place.
     pub swap_made: Option<MadeSwap>,
     /// Settings of the machine that were changed for it, to be put back.
     pub settings: Vec<Setting>,
     /// The file system's device number, once it is mounted.
     pub device: Option<u64>,
+    /// Whether everything that was asked for is in place: one that is not is ended by the next settling.
+    #[serde(default = "is_ready")]
+    pub(super) ready: bool,
     /// How often ending it was interrupted.
     pub interruptions: u32,
     /// When ending it began.
     pub ending: Option<Timestamp>,
+    /// The text of the policy that it is ended by, whose leftovers end under the same receipt.
+    #[serde(default)]
+    pub(crate) order: Option<String>,
     /// What came of ending it, once that is known.
     #[serde(default)]
     pub ended: Option<End>,
@@ -62,6 +72,11 @@ pub struct End {
     pub cause: Cause,
     /// What came of it.
     pub outcome: Outcome,
+}
+
+/// Records that do not say so were written when nobody looked.
+const fn is_ready() -> bool {
+    true
 }
 
 /// A swap area of ours.
@@ -102,11 +117,14 @@ impl Opening {
             mountpoint: mountpoint.to_owned(),
             confined: Vec::new(),
             swap_before: Vec::new(),
+            keeps_swap: false,
             swap_made: None,
             settings: Vec::new(),
             device: None,
+            ready: false,
             interruptions: 0,
             ending: None,
+            order: None,
             ended: None,
         }
     }
@@ -134,7 +152,21 @@ impl Opening {
     /// Marks it as being ended, so that whoever comes after this process goes on. In memory: a disk that stalls must not keep
     /// the key alive, and a reboot ends it anyhow.
     pub(super) fn begin_ending(&self, runtime: &Path) -> io::Result<()> {
-        fs::write(self.mark(runtime), "")
+        let mark = self.mark(runtime);
+        let new = mark.with_extension("new");
+        fs::write(&new, self.order.as_deref().unwrap_or_default())?;
+        fs::rename(new, mark)
+    }
+
+    /// Takes the policy that it is ended by: one that was noted before, here or in the mark, stands. Also whether it is `given`
+    /// only now.
+    pub(super) fn order_by(&mut self, given: Option<&Policy>, runtime: &Path) -> (Option<Policy>, bool) {
+        let mark = self.mark(runtime);
+        let marked = || fs::read_to_string(mark).ok().filter(|text| !text.is_empty());
+        let noted = self.order.take().or_else(marked);
+        let is_new = noted.is_none() && given.is_some();
+        self.order = noted.or_else(|| given.map(|policy| policy.text.clone()));
+        (self.order.as_deref().and_then(|text| text.parse().ok()), is_new)
     }
 
     /// Whether somebody has begun to end it.

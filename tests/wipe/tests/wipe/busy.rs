@@ -23,14 +23,22 @@ fn open_deleted_but_open_mapped_and_running_files() {
         let mut open = File::open(world.tree.join("open"))?;
         let mut deleted = File::open(world.tree.join("deleted"))?;
         fs::remove_file(world.tree.join("deleted"))?;
-        // Copies of a program: one runs. A shared mapping of the other's text is what a running program is, too.
+        // Mapped, and closed again: a library.
+        let library = world.tree.join("mapped.so");
+        run("cc", &["-shared", "-x", "c", "/dev/null", "-o", text(&library)])?;
+        let mapping = Command::new("sleep").arg("60").env("LD_PRELOAD", &library).spawn()?;
+        let maps = format!("/proc/{}/maps", mapping.id());
+        hanare_lab::until("the mapping", Duration::from_secs(10), || {
+            fs::read_to_string(&maps).is_ok_and(|maps| maps.contains("mapped.so"))
+        })?;
+        // A copy of a program, which runs.
         let program = world.tree.join("program");
         fs::copy("/bin/sleep", &program)?;
         File::options().append(true).open(&program)?.write_all(&planter.body(Kind::Data, 7, 8192))?;
-        let mut running = Command::new(&program).arg("60").spawn()?;
+        let running = Command::new(&program).arg("60").spawn()?;
         let told = world.wipe()?;
         assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
-        assert_eq!(told.skipped("busy"), 3, "{}", told.text);
+        assert_eq!(told.skipped("busy"), 4, "{}", told.text);
         assert!(!world.tree.exists());
         for file in [&mut open, &mut deleted] {
             let mut bytes = Vec::new();
@@ -38,8 +46,11 @@ fn open_deleted_but_open_mapped_and_running_files() {
             file.read_to_end(&mut bytes)?;
             assert!(bytes.iter().all(|byte| *byte == 0), "what is still open can still be read");
         }
-        running.kill()?;
-        running.wait()?;
+        for mut process in [running, mapping] {
+            // Without its program or its library it may have ended by itself.
+            let _ = process.kill();
+            process.wait()?;
+        }
         drop((open, deleted));
         Ok(())
     });

@@ -8,10 +8,10 @@ use hanare_wipe_tests::{Found, Planter, Result};
 use crate::world::{PLACE, World, inside, long};
 
 /// xorshift64: the instants need no more.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -112,6 +112,33 @@ fn remnants_while_mounted(world: &World) -> Result<Found> {
     crate::world::run("blockdev", &["--flushbufs", &device])?;
     let image = world.mounted.at().with_extension("img");
     hanare_wipe_tests::scan(&image, world.seed)
+}
+
+/// What systemd does to a service that takes longer than it may: 90 s by default, then SIGTERM, then SIGKILL.
+#[test]
+fn a_wipe_longer_than_90_s_is_cut_off_and_resumed() {
+    inside("interrupted::a_wipe_longer_than_90_s_is_cut_off_and_resumed", || {
+        let world = World::ext4()?;
+        world.plant(20_000, 5)?;
+        let mut child = world.machine.start(&world.tree)?;
+        let marker = world.machine.state().join("wipe/pending.json");
+        hanare_lab::until("the marker", Duration::from_secs(20), || marker.exists())?;
+        crate::world::run("kill", &["-TERM", &child.id().to_string()])?;
+        std::thread::sleep(Duration::from_millis(100));
+        // It may have ended at the first signal.
+        let _ = child.kill();
+        child.wait()?;
+        assert!(marker.exists());
+        let told = world.machine.run(&["wipe", "resume"])?;
+        assert_eq!((told.status, told.number("verified/remnants")), (Some(7), 0), "{}", told.text);
+        assert_eq!(
+            (world.machine.receipts()?.len(), world.tree.exists(), marker.exists()),
+            (1, false, false)
+        );
+        assert!(world.is_outside_untouched()?);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
 }
 
 #[test]

@@ -3,10 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by stopping there")]
 
 mod busy;
+mod by_policy;
+mod confinement;
+mod damaged;
 mod filesystems;
 mod interrupted;
 mod odd;
 mod outside;
+mod places;
 mod refused;
 mod remnants;
 mod world;

@@ -28,6 +28,23 @@ pub(crate) fn inside(name: &str, body: impl FnOnce() -> Result<()>) {
     });
 }
 
+/// Keeps swap as it is while this is held: it is the whole machine's, whatever laboratory a test is in.
+pub(crate) fn swap_stays() -> Result<std::fs::File> {
+    swap_lock(rustix::fs::FlockOperation::LockShared)
+}
+
+/// The same for who changes it.
+pub(crate) fn swap_changes() -> Result<std::fs::File> {
+    swap_lock(rustix::fs::FlockOperation::LockExclusive)
+}
+
+fn swap_lock(how: rustix::fs::FlockOperation) -> Result<std::fs::File> {
+    let path = std::env::temp_dir().join("hanare-test-swap.lock");
+    let file = std::fs::File::options().create(true).truncate(false).write(true).open(path)?;
+    rustix::fs::flock(&file, how)?;
+    Ok(file)
+}
+
 /// Whether `cargo xtask test --long` asked for many repetitions.
 pub(crate) fn long() -> bool {
     std::env::var_os("HANARE_LONG").is_some()

@@ -1,26 +1,21 @@
 //! The end of a work volume's opening: its one receipt, and what it tells.
 
-use std::path::PathBuf;
-
-use hanare_wipe::receipt::Receipts;
+use hanare_wipe::tree;
 use hanare_wipe::volume::Ended;
 use hanare_wipe::{Outcome, Verdict};
 
 use super::signer;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::foreign;
 use crate::voice::Voice;
+use crate::{foreign, times};
 
-/// Writes the receipt and forgets the opening.
-pub(super) fn record(context: &Context, ended: Ended) -> Result<(Outcome, PathBuf), Failure> {
+/// Erases the leftovers that it was ordered with, writes the receipt and forgets the opening.
+pub(super) fn record(context: &Context, ended: Ended) -> Result<tree::Ended, Failure> {
     // Whatever became of the enrolment meanwhile: what has ended is recorded.
     let own = signer::own_or_new(context)?;
-    let receipts = Receipts::open(&context.state, own).map_err(foreign::receipt_error)?;
-    let path = receipts.write(&ended.ending).map_err(foreign::receipt_error)?;
-    let outcome = ended.ending.outcome.clone();
-    ended.recorded().map_err(foreign::volume_error)?;
-    Ok((outcome, path))
+    hanare_wipe::run::finish(&context.state, own, ended, &times::now)
+        .map_err(|error| foreign::run_error(error, None))
 }
 
 /// One line for a person.

@@ -48,7 +48,7 @@ impl Args {
     }
 }
 
-fn read(file: &Path) -> Result<Policy, Failure> {
+pub(super) fn read(file: &Path) -> Result<Policy, Failure> {
     input::text(file)?.parse().map_err(|error| foreign::wipe_policy_error(&error, file))
 }
 

@@ -18,13 +18,10 @@ pub(crate) fn run(context: &Context) -> Outcome {
     let volume = volume::settle(places(context), times::now()).map_err(foreign::volume_error)?;
     let volume = volume.map(|ended| ending::record(context, ended)).transpose()?;
     match (trees(context)?, volume) {
-        (Some(ended), None) => report::tell(context, "wipe.resume", &ended),
-        (None, Some((outcome, receipt))) => {
-            report::tell_outcome(context, "wipe.resume", &outcome, None, &receipt)
-        }
-        (Some(ended), Some((outcome, _))) => {
+        (Some(ended), None) | (None, Some(ended)) => report::tell(context, "wipe.resume", &ended),
+        (Some(ended), Some(volume)) => {
             let trees = report::tell(context, "wipe.resume", &ended)?;
-            Ok(report::worse(trees, outcome.verdict))
+            Ok(report::worse(trees, volume.outcome.verdict))
         }
         (None, None) => {
             let document = json!({"pending": false});

@@ -9,10 +9,11 @@ use hanare_wipe::receipt::Cause;
 use hanare_wipe::volume::{self, Confinement, Definition, Places, State};
 use serde_json::json;
 
-use super::{ending, signer};
+use super::{ending, plan, signer};
 use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::sizes::Size;
 use crate::voice::Voice;
 use crate::{foreign, show, table, times};
@@ -27,10 +28,12 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Create {
-    #[arg(long, value_name = "dm-crypt|ram|fscrypt")]
-    kind: VolumeKind,
-    #[arg(long)]
-    size: Size,
+    #[arg(long, value_name = "dm-crypt|ram|fscrypt", required_unless_present = "policy")]
+    kind: Option<VolumeKind>,
+    #[arg(long, required_unless_present = "policy")]
+    size: Option<Size>,
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     #[arg(value_name = "FILE|DEVICE")]
     backing: Option<PathBuf>,
     #[command(flatten)]
@@ -41,8 +44,10 @@ pub(crate) struct Create {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Open {
-    #[arg(long, value_name = "DIR", default_value = "/srv/work")]
-    mount: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    mount: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     #[arg(long)]
     confine: bool,
     #[arg(long, value_name = "DIR", requires = "confine")]
@@ -68,8 +73,15 @@ impl Command {
 
 impl Create {
     fn run(self, context: &Context) -> Outcome {
-        let Self { kind, size, backing, confirmation, standalone } = self;
-        let definition = Definition::judge(kind, size.0, backing.as_deref(), &context.state)
+        let Self { kind, size, policy, backing, confirmation, standalone } = self;
+        let wanted = policy.as_deref().map(wanted).transpose()?;
+        // One of both is there: the command line sees to it.
+        let kinds = wanted.as_ref().map_or(&[][..], |wanted| &wanted.kinds);
+        let none = || Failure::new(Exit::Impossible, "volume-no-kind").with("kinds", table::list(kinds));
+        let kind = kind.or_else(|| volume::first_possible(kinds)).ok_or_else(none)?;
+        let size =
+            size.map_or_else(|| wanted.as_ref().map_or(0, |wanted| wanted.size.bytes()), |size| size.0);
+        let definition = Definition::judge(kind, size, backing.as_deref(), &context.state)
             .map_err(foreign::volume_error)?;
         signer::may_wipe(context, standalone)?;
         // Only a device holds something already; a file must be a new one.
@@ -77,7 +89,7 @@ impl Create {
         let destroys = definition.is_device();
         let device = definition.backing.as_deref().unwrap_or(Path::new("")).display();
         let what = voice.say_with("what-device", &[("path", &device)]);
-        let document = json!({"kind": kind, "size": size.0, "backing": definition.backing});
+        let document = json!({"kind": kind, "size": size, "backing": definition.backing});
         if (confirmation.is_dry_run() || destroys) && !confirmation.go_on(context, &what)? {
             context.out.result("wipe.volume.create", &document, |_| String::new())?;
             return Ok(Exit::Good);
@@ -85,19 +97,25 @@ impl Create {
         signer::own_or_new(context)?;
         volume::create(places(context), &definition).map_err(foreign::volume_error)?;
         context.out.result("wipe.volume.create", &document, |_| String::new())?;
-        context.out.talk("volume-created", &[("kind", &kind), ("size", &show::size(size.0))]);
+        context.out.talk("volume-created", &[("kind", &kind), ("size", &show::size(size))]);
         Ok(Exit::Good)
     }
 }
 
 impl Open {
     fn run(self, context: &Context) -> Outcome {
-        let Self { mount, confine, home } = self;
+        let Self { mount, policy, confine, home } = self;
+        let policy = policy.as_deref().map(plan::read).transpose()?;
+        let named = policy.as_ref().and_then(|policy| policy.volume.as_ref());
+        let named = named.map(|volume| volume.mount.path.clone());
+        let mount = mount.or(named).unwrap_or_else(|| PathBuf::from("/srv/work"));
+        let mut confinement = policy.as_ref().map(Confinement::of).unwrap_or_default();
+        confinement.homes.extend(home);
         // What an earlier boot left open gets its receipt first.
         if let Some(ended) = volume::settle(places(context), times::now()).map_err(foreign::volume_error)? {
             ending::record(context, ended)?;
         }
-        let confinement = confine.then_some(Confinement { homes: home });
+        let confinement = confine.then_some(confinement);
         let opened = volume::open(places(context), &mount, confinement.as_ref(), times::now());
         let opened = match opened {
             Ok(opened) => opened,
@@ -134,7 +152,7 @@ impl Lock {
                 .result("wipe.volume.lock", &json!({"volume": null}), |voice| voice.say("volume-not-open"))?;
             return Ok(Exit::Good);
         };
-        let (outcome, receipt) = ending::record(context, ended)?;
+        let hanare_wipe::tree::Ended { outcome, receipt, .. } = ending::record(context, ended)?;
         let document = json!({
             "volume": outcome.volume, "verdict": outcome.verdict, "skipped": outcome.skipped,
             "verified": outcome.verified, "receipt": receipt,
@@ -144,6 +162,12 @@ impl Lock {
         // Readable somewhere, or not known to be gone: never good.
         Ok(if outcome.verdict == hanare_wipe::Verdict::Pass { Exit::Good } else { Exit::Incomplete })
     }
+}
+
+/// The volume that a policy wants.
+fn wanted(file: &Path) -> Result<hanare_wipe::policy::Volume, Failure> {
+    let none = || Failure::new(Exit::Input, "policy-no-volume").with("path", file.display());
+    plan::read(file)?.volume.ok_or_else(none)
 }
 
 fn status(context: &Context) -> Outcome {

@@ -12,7 +12,17 @@ use crate::ioctl;
 
 const CLEAR: u32 = 0x4C01;
 const CONFIGURE: u32 = 0x4C0A;
+const ADD: u32 = 0x4C80;
+const REMOVE: u32 = 0x4C81;
 const GET_FREE: u32 = 0x4C82;
+
+/// `LO_FLAGS_DIRECT_IO`: past the page cache of the file's own file system.
+const DIRECT: u32 = 16;
+
+/// Where [`attach_apart`] begins to look for numbers: whoever asks the kernel for a free device gets a low one.
+const APART: u32 = 7000;
+/// How many numbers it looks at.
+const TRIED: u32 = 1000;
 
 /// `struct loop_info64` of `linux/loop.h`.
 #[repr(C)]
@@ -52,18 +62,14 @@ const _: () = assert!(size_of::<Config>() == 304);
 pub fn attach(file: &Path) -> Result<PathBuf, HostError> {
     let failed = |what: &str, error: &io::Error| HostError::io(format!("{what} {}", file.display()), error);
     let backing = OpenOptions::new().read(true).write(true).open(file).map_err(|e| failed("opening", &e))?;
-    let control = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/loop-control")
-        .map_err(|error| HostError::io("opening /dev/loop-control", &error))?;
+    let control = control()?;
     let patient_until = Instant::now() + Duration::from_secs(5);
     loop {
         // SAFETY: LOOP_CTL_GET_FREE takes no argument and touches no memory of ours.
         let number = unsafe { ioctl::call(control.as_fd(), GET_FREE, std::ptr::null_mut::<u8>()) }
             .map_err(|error| failed("finding a loop device for", &error))?;
         let path = PathBuf::from(format!("/dev/loop{number}"));
-        match configure(&path, &backing) {
+        match configure(&path, &backing, 0) {
             Ok(()) => return Ok(path),
             // Somebody else took the number in between.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < patient_until => {}
@@ -72,7 +78,79 @@ pub fn attach(file: &Path) -> Result<PathBuf, HostError> {
     }
 }
 
-fn configure(device: &Path, backing: &File) -> io::Result<()> {
+/// Makes `file` a block device that did not exist before, and says which: its settings can be changed without anybody else
+/// getting it afterwards. It goes away with [`forget`]. With `direct` its writes pass the page cache that `file` has, if its file
+/// system can: `loop/dio` in `/sys` tells.
+///
+/// # Errors
+/// [`HostError::Io`] without loop devices or the right to make them.
+pub fn attach_apart(file: &Path, direct: bool) -> Result<PathBuf, HostError> {
+    let failed = |what: &str, error: &io::Error| HostError::io(format!("{what} {}", file.display()), error);
+    let backing = OpenOptions::new().read(true).write(true).open(file).map_err(|e| failed("opening", &e))?;
+    let control = control()?;
+    for number in APART..APART + TRIED {
+        match controlled(&control, ADD, number) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => continue,
+            Err(error) => return Err(failed("making a loop device for", &error)),
+        }
+        let path = PathBuf::from(format!("/dev/loop{number}"));
+        match configure(&path, &backing, if direct { DIRECT } else { 0 }) {
+            Ok(()) => return Ok(path),
+            // Somebody else was told that it is free.
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
+            Err(error) => {
+                let _ = controlled(&control, REMOVE, number);
+                return Err(failed(&format!("attaching {} to", path.display()), &error));
+            }
+        }
+    }
+    Err(failed("making a loop device for", &io::ErrorKind::ResourceBusy.into()))
+}
+
+/// Takes a device away altogether, and with it every setting that would otherwise outlive its file. One that is not there is
+/// good; one that is still in use is waited for.
+///
+/// # Errors
+/// [`HostError::Io`] if it is no loop device, or in use for longer than ten seconds.
+pub fn forget(device: &Path) -> Result<(), HostError> {
+    let failed = |error: &io::Error| HostError::io(format!("removing {}", device.display()), error);
+    let number = device.to_str().and_then(|path| path.strip_prefix("/dev/loop")?.parse().ok());
+    let number = number.ok_or_else(|| failed(&io::ErrorKind::InvalidInput.into()))?;
+    let control = control()?;
+    let patient_until = Instant::now() + Duration::from_secs(10);
+    loop {
+        if device.exists() {
+            detach(device)?;
+        }
+        match controlled(&control, REMOVE, number) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Ok(()),
+            // An unmount in another namespace may still be on its way.
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < patient_until => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+}
+
+fn control() -> Result<File, HostError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/loop-control")
+        .map_err(|error| HostError::io("opening /dev/loop-control", &error))
+}
+
+/// Adds or removes the device with this number.
+fn controlled(control: &File, request: u32, number: u32) -> io::Result<()> {
+    let number = usize::try_from(number).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: LOOP_CTL_ADD and LOOP_CTL_REMOVE take a number, not an address.
+    unsafe { ioctl::call(control.as_fd(), request, std::ptr::without_provenance_mut::<u8>(number)) }.map(drop)
+}
+
+fn configure(device: &Path, backing: &File, flags: u32) -> io::Result<()> {
     let device = OpenOptions::new().read(true).write(true).open(device)?;
     let info = Info {
         device: 0,
@@ -83,7 +161,7 @@ fn configure(device: &Path, backing: &File) -> io::Result<()> {
         number: 0,
         encrypt_type: 0,
         encrypt_key_size: 0,
-        flags: 0,
+        flags,
         file_name: [0; 64],
         crypt_name: [0; 64],
         encrypt_key: [0; 32],
@@ -147,5 +225,27 @@ mod tests {
         detach(&device).unwrap();
         assert!(of(&path).unwrap().is_empty());
         detach(&device).unwrap();
+    }
+
+    #[test]
+    fn a_device_of_its_own_takes_its_settings_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        File::create(&path).unwrap().set_len(1 << 20).unwrap();
+        let device = attach_apart(&path, false).unwrap();
+        let queue = |device: &Path| Path::new("/sys/block").join(device.file_name().unwrap()).join("queue");
+        let limit = queue(&device).join("discard_max_bytes");
+        assert_ne!(std::fs::read_to_string(&limit).unwrap().trim(), "0", "no discard here to switch off");
+        std::fs::write(&limit, "0").unwrap();
+        // This is why: the setting outlives the file.
+        detach(&device).unwrap();
+        assert_eq!(std::fs::read_to_string(&limit).unwrap().trim(), "0");
+        forget(&device).unwrap();
+        assert!(!device.exists() && !queue(&device).exists());
+        forget(&device).unwrap();
+        let again = attach_apart(&path, false).unwrap();
+        assert_ne!(std::fs::read_to_string(queue(&again).join("discard_max_bytes")).unwrap().trim(), "0");
+        forget(&again).unwrap();
+        assert!(forget(Path::new("/dev/null")).is_err());
     }
 }

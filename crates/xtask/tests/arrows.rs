@@ -29,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("xtask", &["hanare", "hanare-lab", "hanare-wipe-tests"]),
-    ("hanare-wipe-tests", &["hanare-lab"]),
+    ("hanare-wipe-tests", &["hanare-host", "hanare-lab"]),
     ("hanare-lab", &[]),
     ("hanare-e2e", &["hanare-lab", "hanare"]),
     ("hanare-vm", &["hanare-lab"]),

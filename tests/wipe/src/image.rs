@@ -64,11 +64,16 @@ impl Image {
     /// # Errors
     /// If there is no loop device or the kernel does not know the file system.
     pub fn mount(&self, options: &str) -> Result<Mounted> {
+        let options = if options.is_empty() { "loop".to_owned() } else { format!("loop,{options}") };
+        self.mount_from(&self.path, &options)
+    }
+
+    /// Mounts what is in `source`: the image itself, or a device that it was made.
+    pub(crate) fn mount_from(&self, source: &Path, options: &str) -> Result<Mounted> {
         let at = self.path.with_extension("mnt");
         std::fs::create_dir_all(&at)?;
-        let options = if options.is_empty() { "loop".to_owned() } else { format!("loop,{options}") };
-        let (image, place) = (self.path.to_string_lossy(), at.to_string_lossy());
-        must("mount", &["-t", &self.kind, "-o", &options, &image, &place])?;
+        let (source, place) = (source.to_string_lossy(), at.to_string_lossy());
+        must("mount", &["-t", &self.kind, "-o", options, &source, &place])?;
         Ok(Mounted { image: self.clone(), at })
     }
 

@@ -1,12 +1,14 @@
 //! Forensic tests of the eraser: real file systems in loop images, canaries of every kind, a scanner of raw images.
 
 mod canary;
+mod disk;
 mod image;
 mod machine;
 mod outside;
 mod scan;
 
 pub use canary::{Kind, Planter, Seed};
+pub use disk::{Disk, Nature, clear};
 pub use image::{Image, Mounted};
 pub use machine::{Machine, Told};
 pub use outside::print_of;

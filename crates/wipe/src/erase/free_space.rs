@@ -54,12 +54,23 @@ impl FreeSpace<'_> {
 
     /// Writes zeros into all free blocks. `before` is told of each setting before it is changed.
     pub(super) fn fill(&self, before: &mut dyn FnMut(Option<&Setting>) -> io::Result<()>, tally: &mut Tally) {
-        let reserve = self.reserve();
+        let reserve = match self.reserve() {
+            Ok(reserve) => reserve,
+            Err(error) => {
+                tracing::debug!(%error, "the blocks that are kept back are not known");
+                tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
+                None
+            }
+        };
         if let Some(reserve) = &reserve {
             if before(Some(reserve)).is_err() {
                 return tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
             }
-            let _ = std::fs::write(&reserve.path, "0");
+            if let Err(error) = std::fs::write(&reserve.path, "0") {
+                // What can be had is filled all the same; what is kept back holds what it held.
+                tracing::debug!(%error, "blocks are kept back");
+                tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
+            }
         }
         let filled = self.fill_all();
         if let Some(reserve) = &reserve {
@@ -79,14 +90,15 @@ impl FreeSpace<'_> {
         }
     }
 
-    /// ext4 keeps blocks back even from root, for its own emergencies.
-    fn reserve(&self) -> Option<Setting> {
+    /// ext4 keeps blocks back even from root, for its own emergencies. The setting, if there are such blocks.
+    fn reserve(&self) -> io::Result<Option<Setting>> {
         if !self.kind.has_checkpoint {
-            return None;
+            return Ok(None);
         }
-        let path = Path::new("/sys/fs/ext4").join(self.device?.name()).join("reserved_clusters");
-        let value = std::fs::read_to_string(&path).ok()?.trim().to_owned();
-        (value != "0").then_some(Setting { path, value })
+        let device = self.device.ok_or(io::ErrorKind::NotFound)?;
+        let path = Path::new("/sys/fs/ext4").join(device.name()).join("reserved_clusters");
+        let value = std::fs::read_to_string(&path)?.trim().to_owned();
+        Ok((value != "0").then_some(Setting { path, value }))
     }
 
     /// Fills with file after file, until a new one takes nothing: a file that is in many pieces wants a block for its own map

@@ -1,4 +1,5 @@
-//! Files of the tree that have no name any more while a process still holds them: open, mapped or running.
+//! Files of the tree that have no name any more while somebody still holds them: a process that has them open, mapped or
+//! running, or the kernel, for which one is a disk.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -46,7 +47,18 @@ pub(super) fn overwrite_in_use(tree: &Path, device: u64, zeros: &AlignedBuffer) 
             }
         }
     }
+    // The kernel writes to these on its own, and who uses the disk does not know; so nothing is overwritten under it.
+    found.files += disks(tree);
     found
+}
+
+/// How many loop devices have a file that was below `tree`.
+fn disks(tree: &Path) -> u64 {
+    let entries = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    let backing = entries.filter_map(|entry| fs::read(entry.path().join("loop/backing_file")).ok());
+    let ours =
+        backing.filter(|path| was_below(OsStr::from_bytes(path.strip_suffix(b"\n").unwrap_or(path)), tree));
+    u64::try_from(ours.count()).unwrap_or(u64::MAX)
 }
 
 /// Everything that a process holds: its open files, what it has mapped, its program.

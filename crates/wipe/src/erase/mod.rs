@@ -69,19 +69,23 @@ pub(crate) struct Erased {
 /// Only if the diary cannot be written, before anything is removed.
 pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io::Result<Erased> {
     let mut erased = Erased::default();
+    let begun = Instant::now();
     let zeros = AlignedBuffer::zeroed(AT_ONCE);
     // Everything gets its place on the device, so that places can be recorded and overwritten.
     for root in roots {
-        let _ = rustix::fs::syncfs(&root.top);
+        // The kernel tells each failure once: one of these writes may have been of this tree.
+        write_back(&root.top, &mut erased.skipped);
         scrub::soften(&root.top);
     }
     let mut checks = Checks::new(roots);
+    tracing::debug!(after = ?begun.elapsed(), "canaries are planted");
     let links: Vec<Links> = roots.iter().map(|_| Links::default()).collect();
-    let mut left = Tally::default();
+    let (mut left, mut unseen) = (Tally::default(), Tally::default());
     for round in 0..ROUNDS {
         for (root, links) in roots.iter().zip(&links) {
-            scrub_tree(root, links, &mut checks, &zeros, &mut erased);
+            unseen.merge_most(&scrub_tree(root, links, &mut checks, &zeros, &mut erased));
         }
+        tracing::debug!(after = ?begun.elapsed(), round, "contents are overwritten");
         if round == 0 {
             let mut known = erased.skipped.clone();
             known.add(
@@ -92,6 +96,7 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
             diary.removing(&known, erased.bytes)?;
         }
         let removed = remove_trees(roots, &links);
+        tracing::debug!(after = ?begun.elapsed(), round, "names are removed");
         erased.files += removed.files;
         left = removed.left;
         let progress = removed.files + removed.directories > 0;
@@ -103,6 +108,8 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
     if left.is_empty() && !roots.iter().all(is_gone) {
         left.add(SkipKind::Busy, "still-written", 1);
     }
+    // What could not be read while it was to be overwritten, but later when names were removed.
+    left.merge_most(&unseen);
     erased.skipped.merge(left);
     erased.skipped.add(SkipKind::HardLinkOutside, NAME_OUTSIDE, links.iter().map(Links::outside).sum());
     for root in roots {
@@ -111,6 +118,7 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
         erased.skipped.add(SkipKind::Busy, "in-use", in_use.files);
     }
     checks.canaries.iter_mut().for_each(Canaries::let_go);
+    tracing::debug!(after = ?begun.elapsed(), "files in use are looked for");
     clean_file_systems(roots, gone, &mut checks, &zeros, diary, &mut erased);
     Ok(erased)
 }
@@ -134,7 +142,14 @@ impl Checks {
     }
 }
 
-fn scrub_tree(root: &Root, links: &Links, checks: &mut Checks, zeros: &AlignedBuffer, erased: &mut Erased) {
+/// Scrubs a tree; what of it could not be read.
+fn scrub_tree(
+    root: &Root,
+    links: &Links,
+    checks: &mut Checks,
+    zeros: &AlignedBuffer,
+    erased: &mut Erased,
+) -> Tally {
     let Filesystem { in_place, shares, .. } = Filesystem::of(&root.mount.kind);
     let scrub = Scrub { links, recorder: &checks.recorder, zeros, in_place, shares };
     let scrubbed = scrub.tree(root);
@@ -143,6 +158,7 @@ fn scrub_tree(root: &Root, links: &Links, checks: &mut Checks, zeros: &AlignedBu
     checks.samples.entry(root.identity.device).or_default().extend(scrubbed.samples);
     // Without this nothing is overwritten: what is unlinked first is never written back.
     write_back(&root.top, &mut erased.skipped);
+    scrubbed.unread
 }
 
 fn remove_trees(roots: &[Root], links: &[Links]) -> Removed {
@@ -203,13 +219,15 @@ fn clean_file_systems(
             space.fill(&mut |setting| diary.setting(setting), &mut erased.skipped);
             filled = true;
         }
+        tracing::debug!(filled, "free blocks are dealt with");
         finish(&space, &mut erased.skipped);
         kind.tell(&mut erased.skipped);
         if device.as_ref().is_some_and(BlockDevice::keeps_spare_area) {
             erased.skipped.add(SkipKind::Device, "spare-area", 1);
         }
         let started = Instant::now();
-        let samples = checks.samples.remove(&number).unwrap_or_default();
+        let mut samples = checks.samples.remove(&number).unwrap_or_default();
+        samples.sort_unstable();
         let canaries: Vec<&Canaries> =
             checks.canaries.iter().filter(|canaries| canaries.device() == number).collect();
         let recorder = &checks.recorder;
@@ -230,6 +248,7 @@ fn clean_file_systems(
             None => erased.skipped.add(SkipKind::NotEvaluated, "no-raw-device", 1),
         }
         erased.verifying += started.elapsed();
+        tracing::debug!(took = ?started.elapsed(), "the device is read again");
     }
 }
 
@@ -246,7 +265,7 @@ fn look_again(
     recorder: &Recorder,
 ) -> Option<Verified> {
     let device = space.device.filter(|_| space.kind.in_place)?;
-    match reread(device, samples, canaries, recorder) {
+    match device.open().and_then(|device| reread(&device, samples, canaries, recorder)) {
         Ok(verified) => Some(verified),
         Err(error) => {
             tracing::debug!(%error, "the device cannot be read");

@@ -37,6 +37,8 @@ pub(super) struct Scrubbed {
     pub(super) bytes: u64,
     pub(super) skipped: Tally,
     pub(super) samples: Vec<Sample>,
+    /// What of the tree could not be read: of mounts, which stay, the removal tells.
+    pub(super) unread: Tally,
 }
 
 impl Scrub<'_> {
@@ -49,7 +51,8 @@ impl Scrub<'_> {
             soften(directory);
             attributes::remove(directory, &mut directories);
         };
-        let (kept, _counted_at_removal) = spread(root, |kept, batch| self.batch(kept, &batch), enter);
+        let (kept, unread) = spread(root, |kept, batch| self.batch(kept, &batch), enter);
+        all.unread = unread;
         all.skipped.merge(directories);
         for kept in kept {
             all.bytes += kept.bytes;
@@ -76,8 +79,8 @@ impl Scrub<'_> {
             other => other,
         };
         self.links.done(entry.inode);
-        let file = match opened {
-            Ok(Opened::Whole(file)) => file,
+        let (file, stat) = match opened {
+            Ok(Opened::Whole(file, stat)) => (file, stat),
             // Gone, or something else by now; or mounted over, which the removal counts. A running program (TXTBSY) cannot be
             // overwritten: once it has no name, it is found among the files in use.
             Ok(Opened::Linked { .. })
@@ -88,9 +91,6 @@ impl Scrub<'_> {
                 tracing::debug!(%error, "a file cannot be opened");
                 return kept.skipped.add(SkipKind::IoError, "file-unreadable", 1);
             }
-        };
-        let Ok(stat) = rustix::fs::fstat(&file) else {
-            return kept.skipped.add(SkipKind::IoError, "file-unreadable", 1);
         };
         attributes::remove(&file, &mut kept.skipped);
         let wants_extents = self.shares || self.recorder.has_room();
@@ -149,7 +149,7 @@ impl Scrub<'_> {
 
 enum Opened {
     /// To be overwritten: it has one name.
-    Whole(OwnedFd),
+    Whole(OwnedFd, Stat),
     /// It has more.
     Linked { inode: u64, names: u32 },
 }
@@ -172,7 +172,7 @@ fn open(directory: &OwnedFd, name: &CString) -> Result<Opened, Errno> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(Errno::NXIO);
     }
-    Ok(linked(&stat).unwrap_or(Opened::Whole(file)))
+    Ok(linked(&stat).unwrap_or(Opened::Whole(file, stat)))
 }
 
 fn linked(stat: &Stat) -> Option<Opened> {

@@ -147,6 +147,11 @@ impl Recorder {
 }
 
 impl Sample {
+    #[cfg(test)]
+    pub(super) fn of(bytes: &[u8], place: u64, recorder: &Recorder) -> Option<Self> {
+        recorder.print(bytes).map(|print| Self { place, print })
+    }
+
     /// Whether these bytes, from the sample's place, are what was there.
     pub(super) fn is_found(&self, bytes: &[u8], recorder: &Recorder) -> bool {
         recorder.print(bytes) == Some(self.print)

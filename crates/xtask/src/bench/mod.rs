@@ -32,6 +32,9 @@ enum Subject {
     Tunnel(Tunnel),
     /// Erasing files: time, memory, and what a scan of the raw disk finds afterwards
     Wipe(wipe::Wipe),
+    /// Waits for the end of stdin and clears up after the `bench wipe` that held it
+    #[command(hide = true)]
+    WipeGuard,
 }
 
 /// How to measure a tunnel.
@@ -70,6 +73,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         (Subject::Tunnel(tunnel), false) => outside(tunnel),
         (Subject::Wipe(wipe), true) => wipe::inside(wipe),
         (Subject::Wipe(wipe), false) => wipe::outside(wipe),
+        (Subject::WipeGuard, _) => wipe::guard(),
     };
     match outcome {
         Ok(code) => code,
@@ -84,6 +88,12 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         }
     }
 }
+
+const TUNNEL: table::Subject = table::Subject {
+    schema: "hanare.bench.tunnel/1",
+    bases: &["boringtun-cli", "ceiling"],
+    is_compared: |_| true,
+};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -123,7 +133,7 @@ fn inside(tunnel: &Tunnel) -> Result<ExitCode, Failure> {
         .iter()
         .filter(|test| tunnel.tests.is_empty() || tunnel.tests.iter().any(|only| only == test.name))
         .collect();
-    let mut table = Table::default();
+    let mut table = Table::new(TUNNEL);
     let mut failed = false;
     for round in 0..tunnel.rounds {
         // Everybody has every place in the order.

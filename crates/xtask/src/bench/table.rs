@@ -16,13 +16,22 @@ pub(super) struct Sample {
 }
 
 /// Everything that was measured, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Table {
+    subject: Subject,
     samples: Vec<Sample>,
 }
 
-/// Whom others are compared with.
-const BASES: [&str; 2] = ["boringtun-cli", "ceiling"];
+/// What is measured, as far as a table is concerned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject {
+    /// The document's schema.
+    pub(super) schema: &'static str,
+    /// Whom others are compared with.
+    pub(super) bases: &'static [&'static str],
+    /// Which tests are compared.
+    pub(super) is_compared: fn(&str) -> bool,
+}
 
 struct Row<'t> {
     contender: &'t str,
@@ -32,6 +41,10 @@ struct Row<'t> {
 }
 
 impl Table {
+    pub(super) const fn new(subject: Subject) -> Self {
+        Self { subject, samples: Vec::new() }
+    }
+
     pub(super) fn add(&mut self, sample: Sample) {
         self.samples.push(sample);
     }
@@ -69,20 +82,25 @@ impl Table {
                 })
             })
             .collect();
-        let ratios: Vec<_> = ratios(&rows)
+        let ratios: Vec<_> = self
+            .ratios(&rows)
             .into_iter()
             .map(|(test, contender, base, median)| json!({"test": test, "impl": contender, "to": base, "median": median}))
             .collect();
-        json!({"schema": "hanare.bench.tunnel/1", "rows": figures, "ratios": ratios}).to_string()
+        json!({"schema": self.subject.schema, "rows": figures, "ratios": ratios}).to_string()
     }
 
     /// A table in Markdown.
     pub(super) fn text(&self) -> String {
         let rows = self.rows();
-        let ratios = ratios(&rows);
-        let mut text = String::from(
-            "| test | implementation | median | min | max | unit | to boringtun-cli | to ceiling |\n|---|---|---|---|---|---|---|---|\n",
-        );
+        let ratios = self.ratios(&rows);
+        let bases = self.subject.bases;
+        let mut text = String::from("| test | implementation | rounds | median | min | max | unit |");
+        for base in bases {
+            // Writing to a string cannot fail.
+            let _ = write!(text, " to {base} |");
+        }
+        let _ = writeln!(text, "\n|{}", "---|".repeat(7 + bases.len()));
         let mut tests: Vec<&str> = Vec::new();
         for row in &rows {
             if !tests.contains(&row.test) {
@@ -91,42 +109,46 @@ impl Table {
         }
         for row in tests.iter().flat_map(|test| rows.iter().filter(move |row| row.test == *test)) {
             let (median, min, max) = spread(row.by_round.values());
-            let to = |base: &str| {
-                ratios
-                    .iter()
-                    .find(|(test, contender, to, _)| {
-                        *test == row.test && *contender == row.contender && *to == base
-                    })
-                    .map_or_else(String::new, |(.., ratio)| format!("{ratio:.2}"))
-            };
-            let [boringtun, ceiling] = BASES.map(to);
-            // Writing to a string cannot fail.
-            let _ = writeln!(
+            let _ = write!(
                 text,
-                "| {} | {} | {median:.3} | {min:.3} | {max:.3} | {} | {boringtun} | {ceiling} |",
-                row.test, row.contender, row.unit
+                "| {} | {} | {} | {median:.3} | {min:.3} | {max:.3} | {} |",
+                row.test,
+                row.contender,
+                row.by_round.len(),
+                row.unit
             );
+            for base in bases {
+                let ratio = ratios.iter().find(|(test, contender, to, _)| {
+                    *test == row.test && *contender == row.contender && to == base
+                });
+                let ratio = ratio.map_or_else(String::new, |(.., ratio)| format!("{ratio:.2}"));
+                let _ = write!(text, " {ratio} |");
+            }
+            text.push('\n');
         }
         text
     }
-}
 
-/// The median over rounds of the quotient within each round: what disturbs a round disturbs both.
-fn ratios<'t>(rows: &[Row<'t>]) -> Vec<(&'t str, &'t str, &'t str, f64)> {
-    let mut ratios = Vec::new();
-    for row in rows {
-        for base in rows.iter().filter(|base| base.test == row.test && BASES.contains(&base.contender)) {
-            let quotients: Vec<f64> = row
-                .by_round
-                .iter()
-                .filter_map(|(round, value)| Some(value / base.by_round.get(round).filter(|to| **to > 0.0)?))
-                .collect();
-            if !quotients.is_empty() && row.contender != base.contender {
-                ratios.push((row.test, row.contender, base.contender, spread(quotients.iter()).0));
+    /// The median over rounds of the quotient within each round: what disturbs a round disturbs both.
+    fn ratios<'t>(&self, rows: &[Row<'t>]) -> Vec<(&'t str, &'t str, &'t str, f64)> {
+        let Subject { bases, is_compared, .. } = self.subject;
+        let mut ratios = Vec::new();
+        for row in rows.iter().filter(|row| is_compared(row.test)) {
+            for base in rows.iter().filter(|base| base.test == row.test && bases.contains(&base.contender)) {
+                let quotients: Vec<f64> = row
+                    .by_round
+                    .iter()
+                    .filter_map(|(round, value)| {
+                        Some(value / base.by_round.get(round).filter(|to| **to > 0.0)?)
+                    })
+                    .collect();
+                if !quotients.is_empty() && row.contender != base.contender {
+                    ratios.push((row.test, row.contender, base.contender, spread(quotients.iter()).0));
+                }
             }
         }
+        ratios
     }
-    ratios
 }
 
 /// Median, least, most.
@@ -147,8 +169,11 @@ fn spread<'v>(values: impl Iterator<Item = &'v f64>) -> (f64, f64, f64) {
 mod tests {
     use super::*;
 
-    fn table() -> Table {
-        let mut table = Table::default();
+    const SUBJECT: Subject =
+        Subject { schema: "hanare.bench.x/1", bases: &["boringtun-cli", "ceiling"], is_compared: |_| true };
+
+    fn table(subject: Subject) -> Table {
+        let mut table = Table::new(subject);
         for (contender, round, value) in [
             ("boringtun-cli", 0, 1.0),
             ("a", 0, 4.0),
@@ -164,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_ratio_is_taken_within_rounds_that_both_finished() {
-        let document: serde_json::Value = serde_json::from_str(&table().json()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&table(SUBJECT).json()).unwrap();
+        assert_eq!(document["schema"], "hanare.bench.x/1");
         assert_eq!(document["ratios"][0]["median"], 3.5);
         assert_eq!(document["rows"][1]["median"], 6.0);
         assert_eq!(document["rows"][1]["rounds"], 3);
@@ -172,7 +198,20 @@ mod tests {
 
     #[test]
     fn the_table_has_a_line_for_each_implementation() {
-        assert_eq!(table().text().lines().count(), 4);
-        assert!(table().text().contains("| tcp1 | a | 6.000 | 4.000 | 9.000 | Gb/s | 3.50 |  |"));
+        let text = table(SUBJECT).text();
+        assert_eq!(text.lines().count(), 4);
+        assert!(
+            text.contains(
+                "| unit | to boringtun-cli | to ceiling |\n|---|---|---|---|---|---|---|---|---|\n"
+            )
+        );
+        assert!(text.contains("| tcp1 | a | 3 | 6.000 | 4.000 | 9.000 | Gb/s | 3.50 |  |"));
+    }
+
+    #[test]
+    fn what_says_nothing_when_divided_has_no_ratio() {
+        let table = table(Subject { is_compared: |test| test != "tcp1", ..SUBJECT });
+        let document: serde_json::Value = serde_json::from_str(&table.json()).unwrap();
+        assert_eq!(document["ratios"], json!([]));
     }
 }

@@ -68,6 +68,24 @@ fn no_fitrim_on_the_device() {
 }
 
 #[test]
+fn no_fitrim_and_blocks_that_the_file_system_keeps_back() {
+    inside("remnants::no_fitrim_and_blocks_that_the_file_system_keeps_back", || {
+        let place = Path::new(crate::world::PLACE).join("ramfs");
+        hanare_wipe_tests::Image::place_without_discard(&place)?;
+        let world = World::in_place(&place, "ext4", 128, &[], "")?;
+        world.plant(2000, 100)?;
+        // Where `/sys` cannot be written, ext4 keeps its reserve, and with it whatever it held.
+        run("mount", &["-o", "remount,bind,ro", "/sys"])?;
+        let told = world.wipe()?;
+        run("mount", &["-o", "remount,bind,rw", "/sys"])?;
+        assert_eq!(verdict(&told), crate::world::PARTIAL, "{}", told.text);
+        assert_eq!(told.skipped("filesystem"), 1, "{}", told.text);
+        println!("measured: {:?} left in the file system's reserve", world.remnants()?);
+        Ok(())
+    });
+}
+
+#[test]
 fn blocks_smaller_than_what_the_device_discards() {
     inside("remnants::blocks_smaller_than_what_the_device_discards", || {
         let world = World::of("ext4", 256, &["-b", "1024"], "")?;

@@ -47,6 +47,11 @@ impl Contender {
         matches!(self, Self::Shred)
     }
 
+    /// Whether it is meant to leave nothing.
+    pub(super) const fn erases(self) -> bool {
+        !matches!(self, Self::Overwrite)
+    }
+
     /// Erases the tree.
     pub(super) fn run(self, mount: &Path, tree: &Path, state: &Path) -> Result<Run, Failure> {
         let tree = tree.to_str().ok_or("a path is not UTF-8")?;
@@ -63,16 +68,11 @@ impl Contender {
             ]),
             Self::Srm => plain(&[&["srm", "-r", "-ll", tree], &["sync", "-f", mount]]),
             Self::Overwrite => {
-                let file = format!("of={tree}/large");
-                plain(&[&[
-                    "dd",
-                    "if=/dev/zero",
-                    &file,
-                    "bs=4M",
-                    "count=1024",
-                    "oflag=direct",
-                    "conv=notrunc,fsync",
-                ]])
+                let file = format!("{tree}/large-0");
+                let pieces = format!("count={}", std::fs::metadata(&file)?.len() >> 22);
+                let file = format!("of={file}");
+                let how = ["bs=4M", "oflag=direct", "conv=notrunc,fsync"];
+                plain(&[&["dd", "if=/dev/zero", &file, &pieces, how[0], how[1], how[2]]])
             }
         }
     }

@@ -59,6 +59,9 @@ impl Confinement {
 /// # Errors
 /// [`HostError::Io`] if a path cannot be granted or the kernel refuses what it knows; the caller must not go on.
 pub fn confine(grants: &Grants) -> Result<Confinement, HostError> {
+    // Before Linux 6.4 rustix reads `/proc/self/auxv` when it first needs one of its values, such as where the clock is, and
+    // panics if it may not: it has to have read it by now.
+    let _read_once = rustix::param::page_size();
     let landlock = landlock::restrict(grants)?;
     let system_calls = seccomp::install(&calls::dangerous())?;
     let confinement = Confinement { landlock, system_calls };

@@ -5,4 +5,5 @@
 mod disk_errors;
 mod power;
 mod scan;
+mod systemd;
 mod tear_down;

@@ -1,0 +1,118 @@
+//! What needs a real systemd: names through systemd-resolved, the kill switch at boot and at hot-plug by unit and udev rule.
+
+use std::path::Path;
+
+use hanare_vm::{Guest, Image, Result};
+
+/// Headquarters in a network namespace of the guest, on the other end of a cable, with a resolver of its own.
+const CABLE: &str = "ip netns add hq && ip link add eth0 type veth peer name eth0 netns hq && \
+                     ip addr add 192.0.2.10/24 dev eth0 && ip link set eth0 up && \
+                     ip -n hq addr add 192.0.2.1/24 dev eth0 && ip -n hq link set eth0 up && ip -n hq link set lo up";
+const HQ: &str = "hanare --lang en --state /root/hq --runtime /run/hq";
+const THERE: &str = "systemd-run --quiet -p NetworkNamespacePath=/run/netns/hq";
+
+/// Tries a script every half a second until it ends with 0.
+fn until(guest: &mut Guest, what: &str, script: &str) -> Result<()> {
+    let said = guest.run(&format!(
+        "for i in $(seq 60); do ({script}) > /dev/null 2>&1 && exit; sleep 0.5; done; ({script}) 2>&1; exit 1"
+    ))?;
+    assert_eq!(said.status, 0, "{what}: {}", said.said);
+    Ok(())
+}
+
+fn headquarters(guest: &mut Guest) -> Result<()> {
+    guest.run(CABLE)?.must()?;
+    guest
+        .run(&format!(
+            "ip netns exec hq {HQ} hq init --company aoba --endpoint 192.0.2.1:51820 --overlay 10.88.0.0/16 --dns 10.88.0.1 && \
+             {THERE} --unit=headquarters {HQ} -v hq serve"
+        ))?
+        .must()?;
+    let status =
+        format!("{HQ} hq status > /dev/null || {{ journalctl -q -u headquarters | tail -5; false; }}");
+    until(guest, "headquarters forwards", &status)?;
+    guest
+        .run(&format!(
+            "{THERE} --unit=resolver dnsmasq -k -C /dev/null -R -h -u root --listen-address=10.88.0.1 --bind-dynamic \
+             --address=/files.example/192.168.10.1 && \
+             {HQ} room add kofu/306 --company aoba && \
+             {HQ} invite kofu/306 --kind endpoint --name pc > /root/invite && hanare join /root/invite"
+        ))?
+        .must()?;
+    Ok(())
+}
+
+fn up(guest: &mut Guest) -> Result<()> {
+    guest
+        .run("systemctl reset-failed node 2> /dev/null; systemd-run --quiet --unit=node hanare -v up")?
+        .must()?;
+    until(guest, "the node is up", "hanare status > /dev/null || { journalctl -q -u node | tail -5; false; }")
+}
+
+/// What systemd-resolved asks on the tunnel's link, and what it answers.
+fn names_come_from_headquarters(guest: &mut Guest) -> Result<()> {
+    let said =
+        guest.run("resolvectl dns hn0; resolvectl domain hn0; resolvectl default-route hn0")?.must()?.said;
+    assert!(said.contains("10.88.0.1") && said.contains("~.") && said.contains("yes"), "{said}");
+    until(guest, "a name", "resolvectl query --legend=no files.example | grep -q 192.168.10.1")
+}
+
+fn names_are_the_own_ones(guest: &mut Guest, when: &str) -> Result<()> {
+    let said = guest.run("resolvectl dns; cat /etc/resolv.conf; grep -c resolv.conf /proc/self/mounts")?.said;
+    assert!(!said.contains("10.88.0.1") && said.trim_end().ends_with('0'), "{when}: {said}");
+    Ok(())
+}
+
+fn a_machine(folder: &Path) -> Result<()> {
+    let image = Image::make()?;
+    let mut guest = Guest::boot(&image, folder)?;
+    headquarters(&mut guest)?;
+    let before = guest.run("cat /etc/resolv.conf")?.must()?.said;
+    up(&mut guest)?;
+    names_come_from_headquarters(&mut guest)?;
+    assert_eq!(guest.run("cat /etc/resolv.conf")?.must()?.said, before);
+    guest.run("hanare down")?.must()?;
+    names_are_the_own_ones(&mut guest, "after down")?;
+    // SIGKILL, the next start, SIGKILL again, and the end.
+    up(&mut guest)?;
+    guest
+        .run("systemctl kill -s KILL node; while systemctl -q is-active node; do sleep 0.1; done")?
+        .must()?;
+    up(&mut guest)?;
+    names_come_from_headquarters(&mut guest)?;
+    guest
+        .run("systemctl kill -s KILL node; while systemctl -q is-active node; do sleep 0.1; done")?
+        .must()?;
+    let file = guest.run("ls /var/lib/hanare/kill_switch.json")?.must()?;
+    assert_eq!(file.status, 0);
+
+    // The next boot: closed before there is a network, with no process of ours.
+    guest.switch_off_with("sync; systemctl poweroff")?;
+    guest.cut();
+    let mut guest = Guest::boot(&image, folder)?;
+    let show = "systemctl show -p ActiveEnterTimestampMonotonic --value";
+    let order =
+        guest.run(&format!("{show} hanare-guard.service; {show} network-pre.target; ls -l /proc/[0-9]*/exe 2> /dev/null | grep -c '/usr/bin/hanare$'"))?;
+    let numbers: Vec<u64> = order.said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(matches!(numbers[..], [ours, network, 0] if 0 < ours && ours <= network), "{}", order.said);
+    let rules = guest.run("nft list ruleset")?.must()?.said;
+    assert!(rules.contains("table inet hanare"), "{rules}");
+    // A device that is plugged in is closed, for frames too, although nothing of ours runs.
+    guest.run(CABLE)?.must()?;
+    until(&mut guest, "the new device's chain", "nft list ruleset | grep -q 'egress device.*eth0'")?;
+    let closed = guest.run("ping -c 2 -W 1 192.0.2.1")?;
+    assert_ne!(closed.status, 0, "a closed machine got out: {}", closed.said);
+    // Without the guard the same packets arrive.
+    guest.run("nft flush ruleset; ping -c 2 -W 1 192.0.2.1")?.must()?;
+    guest.run("hanare leave --yes; nft list ruleset | grep -c hanare")?;
+    let left = guest.run("nft list ruleset | grep -c hanare; ls /var/lib/hanare/kill_switch.json")?.said;
+    assert!(left.starts_with('0') && left.contains("No such file"), "{left}");
+    names_are_the_own_ones(&mut guest, "after SIGKILL and leave")?;
+    Ok(())
+}
+
+#[test]
+fn names_through_resolved_and_a_kill_switch_that_is_closed_at_boot_and_for_new_devices() {
+    let folder = tempfile::tempdir().expect("a directory");
+    a_machine(folder.path()).expect("the guest");
+}

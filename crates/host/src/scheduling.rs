@@ -7,6 +7,8 @@ use std::io;
 /// The shortest slice that Linux gives (`sched_setattr(2)`, since 6.12), in nanoseconds.
 const SLICE: u64 = 100_000;
 
+const SIZE: u32 = 48;
+
 /// `struct sched_attr` in its first size (`SCHED_ATTR_SIZE_VER0`).
 #[repr(C)]
 #[derive(Debug, Default)]
@@ -28,25 +30,41 @@ struct Attributes {
 /// # Errors
 /// As the kernel says.
 pub fn take_short_turns() -> io::Result<()> {
-    let size = u32::try_from(size_of::<Attributes>()).unwrap_or(u32::MAX);
-    let mut attributes = Attributes::default();
-    // SAFETY: the kernel writes `size` bytes at most, which `attributes` has; every bit pattern is valid for it.
-    let got = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0) };
-    if got != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let attributes = attributes()?;
     if i32::try_from(attributes.policy) != Ok(libc::SCHED_OTHER) {
         return Ok(());
     }
-    attributes = Attributes { size, runtime: SLICE, nice: attributes.nice, ..Attributes::default() };
+    let attributes =
+        Attributes { size: SIZE, runtime: SLICE, nice: attributes.nice, ..Attributes::default() };
     // SAFETY: `attributes` says its own size, lives through the call, and the kernel only reads it.
     let set = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Those of this thread.
+fn attributes() -> io::Result<Attributes> {
+    let mut attributes = Attributes::default();
+    // SAFETY: the kernel writes `SIZE` bytes at most, which `attributes` has; every bit pattern is valid for it.
+    let got = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, SIZE, 0) };
+    if got == 0 { Ok(attributes) } else { Err(io::Error::last_os_error()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kernel_that_knows_slices_gives_the_shortest() {
+        let release = rustix::system::uname().release().to_string_lossy().into_owned();
+        let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let slice = std::thread::spawn(|| {
+            take_short_turns().unwrap();
+            attributes().unwrap().runtime
+        });
+        let slice = slice.join().unwrap();
+        assert_eq!(slice == SLICE, version >= (6, 12), "{slice} ns on {release}");
+    }
 
     #[test]
     fn a_thread_keeps_its_niceness() {

@@ -102,12 +102,10 @@ fn looks() -> Result<Looks, HostError> {
     Ok(looks)
 }
 
-/// The tunnel's port, unless another table of this machine looks at connections or translates addresses.
-///
-/// # Errors
-/// As [`apply`].
-pub fn untracked(port: Option<u16>) -> Result<Option<u16>, HostError> {
-    Ok(if tracking::by_others(TABLE)? { None } else { port })
+/// The tunnel's port, unless another table of this machine looks at connections, translates addresses or cannot be read.
+#[must_use]
+pub fn untracked(port: Option<u16>) -> Option<u16> {
+    port.filter(|_| !tracking::by_others(TABLE).unwrap_or(true))
 }
 
 /// Removes the table, there or not.

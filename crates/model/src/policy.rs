@@ -23,6 +23,8 @@ pub use crate::position::Position;
 pub const VERSION: u32 = 1;
 /// A policy has no more devices than this: each is a rule on each node.
 pub const MAX_DEVICES: usize = 64;
+/// Ports and ranges of one device at most: all devices together have to fit a lease (1 MiB with its signature).
+pub const MAX_DEVICE_PORTS: usize = 16;
 /// A longer policy is refused before it is parsed (1 MiB, as for checklists).
 pub const MAX_LEN: usize = 1024 * 1024;
 

@@ -144,5 +144,6 @@ policy-undeclared = { $what } は、本社が --network で宣言したネット
 policy-device-room = 機器の場所は部屋です。{ $what } ではなく、rooms、company:ID、room:OFFICE/ROOM のいずれかで書いてください。
 policy-device-place = 機器には、部屋のネットワークにあるアドレスか、/24 以上（IPv6 は /64 以上）の長さのプレフィックスを書いてください。{ $what } は使えません。
 policy-device-service = 機器へのプロトコルは tcp か udp です。ポートも書いてください。
+policy-device-ports = 1 台の機器に書けるポート（または範囲）は { $most } 個までです（ここには { $what } 個あります）。
 policy-device-count = 機器は 1 つのポリシーに { $most } 台までです（このポリシーは { $what } 台）。
 policy-device-inside = { $what } にはトンネルを通して届きます。機器には、部屋のネットワークにあるものを書いてください。

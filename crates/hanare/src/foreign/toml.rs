@@ -56,6 +56,13 @@ mod tests {
         assert!(!wrong.contains("invalid"), "{wrong}");
         let twice = said("version = 1\nversion = 1\n");
         assert!(!twice.contains("duplicate"), "{twice}");
+        for place in ["5", "[5]"] {
+            let text = "version = 1\n[[device]]\nroom = \"rooms\"\nat = ".to_owned()
+                + place
+                + "\nprotocol = \"tcp\"\nports = [1]\nreason = \"x\"\n";
+            let wrong = said(&text);
+            assert!(!wrong.contains("variant") && !wrong.contains("invalid"), "{wrong}");
+        }
         assert!(!said("version = \n").is_ascii());
     }
 }

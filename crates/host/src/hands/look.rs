@@ -35,12 +35,14 @@ impl Hands {
     pub(super) fn look(&mut self) -> Looked {
         let mut looked = Looked::default();
         self.look_at_firewall(&mut looked);
+        if std::mem::take(&mut self.unsettled) {
+            self.refresh_switch();
+        }
         match Underlay::read(&self.interface) {
             Ok(now) if now != self.underlay => {
                 self.underlay = now;
                 self.refresh_resolvers();
                 self.refresh_switch();
-                looked.again |= std::mem::take(&mut self.unsettled);
                 looked.notices.push(Notice::UnderlayChanged);
             }
             Ok(_) => {}
@@ -57,6 +59,7 @@ impl Hands {
             self.index = None;
             looked.notices.push(Notice::InterfaceLost);
         }
+        looked.again |= self.unsettled;
         looked
     }
 
@@ -67,10 +70,8 @@ impl Hands {
                 Checked::Intact | Checked::DevicesChanged => None,
             })
         } else {
-            self.surroundings().and_then(|now| match &mut self.segmentation {
-                Some(enforced) => enforced.check(now),
-                None => Ok(None),
-            })
+            let now = self.surroundings();
+            self.segmentation.as_mut().map_or(Ok(None), |enforced| enforced.check(now))
         };
         match checked {
             Ok(restored) => {
@@ -84,12 +85,12 @@ impl Hands {
                 looked.again = true;
                 self.firewall = match self.firewall {
                     Firewall::Held => Firewall::Failed,
-                    Firewall::Failed => {
+                    // Told again each time: a worker whose queue was full has not heard of it.
+                    Firewall::Failed | Firewall::Lost => {
                         let why = error.to_string().chars().take(MAX_WHY).collect();
                         looked.notices.push(Notice::FirewallLost { why });
                         Firewall::Lost
                     }
-                    Firewall::Lost => Firewall::Lost,
                 };
             }
         }

@@ -151,6 +151,12 @@ fn work(hands: &mut Hands, setup: &mut Setup) -> Result<Ended, HostError> {
     ended
 }
 
+/// When to look after a change: soon, also where a later look is due after a failure.
+fn soon(due: Option<Instant>, looked: Instant) -> Instant {
+    let soon = (Instant::now() + SETTLE).max(looked + LOOK_INTERVAL);
+    due.map_or(soon, |due| due.min(soon))
+}
+
 struct Worker {
     child: Child,
 }
@@ -240,13 +246,13 @@ async fn answer(
             ready = network.readable() => {
                 ready.map_err(failed)?.clear_ready();
                 network.get_ref().drain();
-                look = look.or(Some((Instant::now() + SETTLE).max(looked + LOOK_INTERVAL)));
+                look = Some(soon(look, looked));
                 false
             }
             ready = firewall.readable() => {
                 ready.map_err(failed)?.clear_ready();
                 firewall.get_ref().drain();
-                look = look.or(Some((Instant::now() + SETTLE).max(looked + LOOK_INTERVAL)));
+                look = Some(soon(look, looked));
                 false
             }
             () = at(look) => {

@@ -275,15 +275,15 @@ impl Hands {
         if !self.log.has(is_table) {
             self.log.record(Change::Table { family: Family::Inet, name: segmentation::TABLE.to_owned() })?;
         }
-        self.segmentation = Some(segmentation::apply(segmentation, self.surroundings()?)?);
+        self.segmentation = Some(segmentation::apply(segmentation, self.surroundings())?);
         sysctl::set(&mut self.log, &sysctl::forwarding())
     }
 
     /// What the machine adds to headquarters' firewall, as it is now.
-    pub(super) fn surroundings(&self) -> Result<Surroundings, HostError> {
+    pub(super) fn surroundings(&self) -> Surroundings {
         let by_us = self.log.has(|change| matches!(change, Change::Sysctl { .. }));
-        let untracked = segmentation::untracked(self.port)?;
-        Ok(Surroundings { router_by_us: by_us || !sysctl::forwards(), untracked })
+        let untracked = segmentation::untracked(self.port);
+        Surroundings { router_by_us: by_us || !sysctl::forwards(), untracked }
     }
 
     fn dns(&mut self, servers: &[IpAddr]) -> Result<(), HostError> {

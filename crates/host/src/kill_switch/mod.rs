@@ -83,9 +83,14 @@ impl KillSwitch {
             return Ok(());
         }
         let _turn = turn(&self.state)?;
-        policy::store(&self.state, &policy)?;
+        // On a full disk, too, what policy took away is closed at once; the caller tries again for the file's sake.
+        let stored = policy::store(&self.state, &policy);
         self.policy = policy;
-        self.apply()
+        self.apply()?;
+        if stored.is_err() {
+            self.looks = None;
+        }
+        stored
     }
 
     /// Compares the tables with what we made, and the devices with those that have an egress chain; mends both.

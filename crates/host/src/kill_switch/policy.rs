@@ -26,7 +26,7 @@ pub struct Policy {
     /// A gateway's side towards the room.
     pub lan: Option<Lan>,
     /// The room's devices that this machine may ask.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub devices: BTreeSet<Reach>,
 }
 

@@ -53,7 +53,6 @@ pub(crate) fn render(policy: &Policy, links: &[Link], unlocked: &[(Family, Strin
     for (family, set, element) in unlocked {
         rules.add("element", *family, TABLE, json!({ "name": set, "elem": [element] }));
     }
-    devices::untracked(&mut rules, policy);
     prerouting(&mut rules, policy);
     input(&mut rules, policy);
     if !unlocked.is_empty() {

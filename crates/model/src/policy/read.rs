@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::{
-    Access, Defaults, Fault, MAX_DEVICES, MAX_LEN, NamedService, Party, Policy, PolicyError, Position,
-    RoomDevice, Rule, VERSION, network,
+    Access, Defaults, Fault, MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, NamedService, Party, Policy,
+    PolicyError, Position, RoomDevice, Rule, VERSION, network,
 };
 use crate::device::{Device, is_place};
 use crate::filter::{PortRange, Service};
@@ -66,12 +66,7 @@ struct DeviceTable {
 }
 
 /// One address or prefix as a string, or several as a list.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Places {
-    One(String),
-    Several(Vec<String>),
-}
+struct Places(Vec<String>);
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -209,11 +204,12 @@ fn device_of(
     if table.ports.get_ref().0.is_empty() {
         return Err(at(table.ports.span(), Fault::DeviceService));
     }
+    let count = table.ports.get_ref().0.len();
+    if count > MAX_DEVICE_PORTS {
+        return Err(at(table.ports.span(), Fault::TooManyPorts(count)));
+    }
     let service = service_of(*table.protocol.get_ref(), Some(table.ports), at)?;
-    let places = match table.at.get_ref() {
-        Places::One(place) => std::slice::from_ref(place),
-        Places::Several(places) => places.as_slice(),
-    };
+    let places = &table.at.get_ref().0;
     if places.is_empty() {
         return Err(at(table.at.span(), Fault::DevicePlace("[]".to_owned())));
     }
@@ -273,6 +269,29 @@ impl<'de> Deserialize<'de> for Parties {
                     return Err(A::Error::custom("the list names nobody"));
                 }
                 Ok(Parties(parties))
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}
+
+impl<'de> Deserialize<'de> for Places {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Places;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address or prefix such as \"192.168.1.20\", or a list of them")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Places, E> {
+                Ok(Places(vec![text.to_owned()]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Places, A::Error> {
+                let mut places = Vec::new();
+                while let Some(place) = list.next_element()? {
+                    places.push(place);
+                }
+                Ok(Places(places))
             }
         }
         deserializer.deserialize_any(Read)

@@ -119,6 +119,9 @@ fn a_complaint_points_at_its_place() {
         (device("room = \"rooms\"", "at = [\"192.168.1.5\", \"192.168.0.0/16\"]", PRINTS), 4, 6),
         (device("room = \"rooms\"", "at = \"192.168.1.5/24\"", PRINTS), 4, 6),
         (device("room = \"rooms\"", "at = []", PRINTS), 4, 6),
+        (device("room = \"rooms\"", "at = 5", PRINTS), 4, 6),
+        (device("room = \"rooms\"", "at = [5]", PRINTS), 4, 7),
+        (device("room = \"rooms\"", "at = \"192.168.1.5\"", &many_ports(17)), 6, 9),
         (device("room = \"rooms\"", "at = \"192.168.1.5\"", "protocol = \"any\"\nports = [1]"), 5, 12),
         (device("room = \"rooms\"", "at = \"192.168.1.5\"", "protocol = \"tcp\"\nports = []"), 6, 9),
         (device("room = \"rooms\"", "at = \"192.168.1.5\"", "protocol = \"tcp\""), 2, 1),
@@ -127,6 +130,27 @@ fn a_complaint_points_at_its_place() {
         let error = text.parse::<Policy>().unwrap_err();
         assert_eq!((error.position.line, error.position.column), (line, column), "{text}: {error}");
     }
+}
+
+fn many_ports(count: usize) -> String {
+    let ports: Vec<String> = (1..=count).map(|port| port.to_string()).collect();
+    format!("protocol = \"tcp\"\nports = [{}]", ports.join(", "))
+}
+
+#[test]
+fn the_largest_list_of_devices_fits_a_lease() {
+    let places: Vec<String> =
+        (0..MAX_DEVICES).map(|host| format!("\"2001:db8:ffff:ffff:ffff:ffff:ffff:{host:x}\"")).collect();
+    let ports: Vec<String> =
+        (0..MAX_DEVICE_PORTS).map(|port| format!("\"{}-{}\"", 40000 + 2 * port, 40001 + 2 * port)).collect();
+    let service = format!("protocol = \"tcp\"\nports = [{}]", ports.join(", "));
+    let policy: Policy =
+        device("room = \"rooms\"", &format!("at = [{}]", places.join(", ")), &service).parse().unwrap();
+    let all = devices(&policy, &"kofu/1".parse().unwrap(), &"b".parse().unwrap());
+    assert_eq!(all.len(), MAX_DEVICES);
+    // As the text of a signed document it is quoted once more, and the rest of a lease is some kilobytes.
+    let quoted = serde_json::to_string(&serde_json::to_string(&all).unwrap()).unwrap();
+    assert!(quoted.len() < 512 * 1024, "{}", quoted.len());
 }
 
 const PRINTS: &str = "protocol = \"tcp\"\nports = [631, \"9100-9102\"]";

@@ -59,7 +59,9 @@ impl Client {
     pub fn leave(&self) -> Result<Option<bool>, ControlError> {
         match self.ask(&Request::Leave)? {
             Reply::Left { told } => Ok(told),
-            Reply::Done | Reply::Status { .. } => Err(ControlError::Answer),
+            // A daemon of the version before, which told nobody.
+            Reply::Done => Ok(None),
+            Reply::Status { .. } => Err(ControlError::Answer),
             Reply::Failed { problem } => Err(ControlError::Refused(problem)),
         }
     }

@@ -3,18 +3,17 @@
 //! The output chain knows the way: a packet whose next hop is not the device itself would go through somebody's router, and
 //! stays here, also when no process of ours follows this machine into another network. It marks what it lets out, and the
 //! egress chains, which know no routes, want the mark. Answers are known by their direction under a rule that goes with the
-//! policy: an open flow ends then.
+//! policy: an open flow ends then. They make the kernel track connections, the tunnel's too (2 µs a datagram): leaving those out, as
+//! headquarters does, would take the tunnel from a machine whose own firewall lets in only what is established.
 
 use hanare_model::{Device, PortRange, Service};
 use serde_json::{Value, json};
 
 use super::super::policy::{Policy, Reach};
-use super::{INET, NETDEV, chain, peer, rule};
-use crate::MARK;
+use super::{INET, NETDEV, rule};
 use crate::nft::Transaction;
 use crate::nft::rule::{
-    accept, any_of, differs, direction, equal, family_name, field, meta, notrack, port_ranges, prefix,
-    set_mark,
+    accept, any_of, direction, equal, family_name, field, meta, port_ranges, prefix, set_mark,
 };
 
 /// Mark of packets to a device of the room. "hd".
@@ -58,26 +57,6 @@ pub(super) fn input(rules: &mut Transaction, policy: &Policy) {
                 vec![by, at(&reach.device, "saddr"), ports, direction(true), accept()],
             );
         }
-    }
-}
-
-/// Rules about the direction make the kernel track every connection: the tunnel's own datagrams are spared that, unless a
-/// gateway has to know them from those that it forwards.
-pub(super) fn untracked(rules: &mut Transaction, policy: &Policy) {
-    if policy.devices.is_empty() || policy.lan.is_some() {
-        return;
-    }
-    for (name, hook) in [("untracked_in", "prerouting"), ("untracked_out", "output")] {
-        // Before the kernel looks a connection up (-200, netfilter_ipv4.h).
-        chain(rules, INET, name, "filter", hook, -300, "accept");
-    }
-    for v6 in [false, true] {
-        let not_inside = differs(meta("iifname"), json!(policy.interface));
-        let answer = vec![not_inside, peer("wireguard", v6, "saddr", "udp", "sport"), notrack()];
-        rule(rules, INET, "untracked_in", answer);
-        let marked = equal(meta("mark"), json!(MARK));
-        let ours = vec![marked, peer("wireguard", v6, "daddr", "udp", "dport"), notrack()];
-        rule(rules, INET, "untracked_out", ours);
     }
 }
 

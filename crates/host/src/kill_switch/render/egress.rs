@@ -10,7 +10,8 @@ use crate::nft::Transaction;
 use crate::nft::rule::{accept, any_of, counter, equal, family_name, field, jump, meta};
 
 /// Where a device is narrower than the tunnel's datagrams, the kernel cuts them behind the output chain, and only the
-/// first part has a port. Nobody without `CAP_NET_ADMIN` can set the mark that the parts inherit.
+/// first part has a port. Only `CAP_NET_ADMIN`, and `CAP_NET_RAW` since Linux 5.17, can set
+/// the mark that the parts inherit.
 fn fragments(rules: &mut Transaction, policy: &Policy) {
     for v6 in [false, true] {
         let to = tunnel_ends(policy, v6);

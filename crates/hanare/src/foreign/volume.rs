@@ -22,6 +22,7 @@ pub(crate) fn volume_error(error: VolumeError) -> Failure {
         VolumeError::InUse { path } => impossible("volume-in-use").with("path", path.display()),
         VolumeError::PlainSwap => impossible("volume-plain-swap"),
         VolumeError::MountPoint { path } => input("volume-mountpoint").with("path", path.display()),
+        VolumeError::Unconfinable { path } => input("volume-unconfinable").with("path", path.display()),
         VolumeError::Escapes { path } => impossible("volume-escapes").with("path", path.display()),
         VolumeError::Replaced => impossible("volume-replaced"),
         VolumeError::Damaged { path, source } => {

@@ -66,6 +66,12 @@ pub enum VolumeError {
         /// Which.
         path: PathBuf,
     },
+    /// What should be confined is not a directory, or is one behind a link.
+    #[error("{path} is not a directory, or is behind a link")]
+    Unconfinable {
+        /// Which.
+        path: PathBuf,
+    },
     /// Something that should lie on the volume does not.
     #[error("{path} lies outside the work volume")]
     Escapes {

@@ -14,6 +14,9 @@ pub(crate) fn volume_error(error: VolumeError) -> Failure {
         VolumeError::Absent => impossible("volume-absent"),
         VolumeError::Exists { kind } => impossible("volume-exists").with("kind", kind),
         VolumeError::Open { mountpoint } => impossible("volume-open").with("path", mountpoint.display()),
+        VolumeError::OpenWithout { mountpoint, path } => impossible("volume-open-without")
+            .with("mountpoint", mountpoint.display())
+            .with("path", path.display()),
         VolumeError::Held { path } => impossible("volume-held").with("path", path.display()),
         VolumeError::TooSmall { size } => input("volume-too-small").with("size", size),
         VolumeError::Backing { kind, wanted: true } => input("volume-wants-backing").with("kind", kind),

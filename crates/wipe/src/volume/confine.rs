@@ -75,6 +75,21 @@ pub(super) fn confine(opening: &mut Opening, wanted: &Confinement, state: &Path)
     }
 }
 
+/// The first of what is wanted that a volume which is open does not confine.
+pub(super) fn missing(opening: &Opening, wanted: &Confinement) -> Result<Option<PathBuf>, VolumeError> {
+    let mut places = TEMPORARY.map(Path::new).into_iter().chain(wanted.homes.iter().map(PathBuf::as_path));
+    if let Some(place) = places.find(|place| opening.confined.iter().all(|confined| confined != place)) {
+        return Ok(Some(place.to_owned()));
+    }
+    if opening.keeps_swap && !wanted.keeps_swap {
+        let plain = swap::areas()?.into_iter().find(|area| area.kind == SwapKind::Plain);
+        if let Some(area) = plain {
+            return Ok(Some(area.path));
+        }
+    }
+    Ok(escapes(opening)?.into_iter().next())
+}
+
 /// What should lie on the volume and does not, by the kernel's list of mounts: no file system is asked, which could hang.
 pub(crate) fn escapes(opening: &Opening) -> Result<Vec<PathBuf>, VolumeError> {
     let mut outside = Vec::new();

@@ -9,7 +9,7 @@ use hanare_model::Timestamp;
 use super::definition::Definition;
 use super::error::VolumeError;
 use super::medium::{self, KeyState};
-use super::opening::{End, Opening};
+use super::opening::{End, Opening, Order};
 use super::{Places, hold, is_open, place, tear_down};
 use crate::boot::BootId;
 use crate::demand;
@@ -86,23 +86,31 @@ fn end_if(
     let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
     let known = opening.ended.take();
     let known = known.filter(|end| end.outcome.volume.is_some_and(|volume| volume.key_destroyed));
+    let is_here = opening.boot_id == boot;
     // A policy that an interrupted order came with stands: its trees are owed.
-    let (order, given) = opening.order_by(policy, places.runtime);
-    // Before anything is put back.
-    let mut short =
-        if known.is_none() || given { demand::of_volume(order.as_ref(), &opening) } else { Tally::default() };
-    if order.as_ref().zip(policy).is_some_and(|(noted, given)| noted.hash != given.hash) {
-        short.add(SkipKind::NotEvaluated, "another-policy", 1);
+    let Order { policy: order, is_new, is_unreadable } = opening.order_by(policy, places.runtime);
+    let noted = opening.short.as_deref().map(Tally::from_skipped);
+    // Of this boot only, and before anything is put back.
+    let mut short = noted.unwrap_or_else(|| demand::of_opening(&opening, is_here && known.is_none()));
+    let mut more = Tally::default();
+    if let Some(order) = order.as_ref().filter(|_| known.is_none() || is_new) {
+        more = demand::of_volume(order, &opening, is_here);
     }
+    more.add(SkipKind::NotEvaluated, "policy-unreadable", u64::from(is_unreadable));
+    if order.as_ref().zip(policy).is_some_and(|(noted, given)| noted.hash != given.hash) {
+        more.add(SkipKind::NotEvaluated, "another-policy", 1);
+    }
+    short.merge_most(&more);
+    opening.short = Some(short.clone().into_skipped());
     let mut end = known.unwrap_or_else(|| {
-        let (cause, outcome) = if opening.boot_id == boot {
+        let (cause, outcome) = if is_here {
             (cause, tear_down_here(&mut opening, places, begun, now))
         } else {
             (Cause::PowerLost, lost(&opening, places.runtime))
         };
         End { at: now.after(begun.elapsed()), cause, outcome }
     });
-    end.outcome.leave_out(short);
+    end.outcome.leave_out_at_most(&short);
     opening.ended = Some(end.clone());
     opening.save(places.state)?;
     let ending = Ending {

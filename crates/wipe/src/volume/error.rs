@@ -25,6 +25,14 @@ pub enum VolumeError {
         /// Where.
         mountpoint: PathBuf,
     },
+    /// It is open there, without the confinement that is asked for now.
+    #[error("the work volume is open at {mountpoint}, and {path} is not confined to it")]
+    OpenWithout {
+        /// Where.
+        mountpoint: PathBuf,
+        /// What is not on it, or swap in the clear.
+        path: PathBuf,
+    },
     /// Another process is opening or ending it.
     #[error("another process holds the work volume ({path})")]
     Held {

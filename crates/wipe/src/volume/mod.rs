@@ -109,12 +109,13 @@ pub fn known(state: &Path) -> Result<Option<Definition>, VolumeError> {
     read_json(&place(state).join(DEFINITION))
 }
 
-/// Makes the volume anew with a new key and shows it at `mountpoint`. One that is open there already is left as it is.
+/// Makes the volume anew with a new key and shows it at `mountpoint`. One that is open there already, with all
+/// that `confinement` asks for, is left as it is.
 ///
 /// An opening that has not ended must be settled first: see [`settle`].
 ///
 /// # Errors
-/// [`VolumeError::Absent`], [`VolumeError::Open`] elsewhere, or what the machine says; nothing stays behind then but the
+/// [`VolumeError::Absent`], [`VolumeError::Open`] elsewhere, [`VolumeError::OpenWithout`], or what the machine says; nothing stays behind then but the
 /// record that [`settle`] ends.
 pub fn open(
     places: Places<'_>,
@@ -125,10 +126,13 @@ pub fn open(
     let _held = hold(places.state)?;
     let definition = known(places.state)?.ok_or(VolumeError::Absent)?;
     if let Some(opening) = Opening::load(places.state)? {
-        return if opening.mountpoint == mountpoint && opening.ready && is_open(&opening) {
-            Ok(opening)
-        } else {
-            Err(VolumeError::Open { mountpoint: opening.mountpoint })
+        if opening.mountpoint != mountpoint || !opening.ready || !is_open(&opening) {
+            return Err(VolumeError::Open { mountpoint: opening.mountpoint });
+        }
+        let missing = confinement.map(|wanted| confine::missing(&opening, wanted)).transpose()?.flatten();
+        return match missing {
+            None => Ok(opening),
+            Some(path) => Err(VolumeError::OpenWithout { mountpoint: opening.mountpoint, path }),
         };
     }
     prepare(mountpoint)?;

@@ -96,7 +96,7 @@ impl Office {
 }
 
 /// The reasons in `skipped`, in their order.
-fn reasons(told: &Told) -> Vec<String> {
+pub(crate) fn reasons(told: &Told) -> Vec<String> {
     told.list("skipped").iter().filter_map(|entry| Some(entry.get("reason")?.as_str()?.to_owned())).collect()
 }
 

@@ -5,8 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hanare_wipe_tests::{Machine, Result, Told, told};
+use serde_json::Value;
 
-use crate::world::{PLACE, inside, swap_stays, text};
+use crate::by_policy::reasons;
+use crate::world::{PARTIAL, PASS, PLACE, inside, run, swap_changes, swap_stays, text, verdict};
+
+/// What confinement sets on the whole machine.
+const SETTINGS: [&str; 2] = ["/proc/sys/kernel/core_pattern", "/proc/sys/fs/suid_dumpable"];
 
 /// A machine with a work volume in memory.
 struct Room {
@@ -35,6 +40,25 @@ impl Room {
         ["wipe", "volume", "open", "--mount", text(&self.volume)]
     }
 
+    /// A policy that leaves swap alone, with `tree` as work.
+    fn policy(&self, tree: &Path) -> Result<PathBuf> {
+        let path = Path::new(PLACE).join("policy.toml");
+        let (volume, tree) = (self.volume.display(), tree.display());
+        let text = format!(
+            "version = 1\nname = \"kofu\"\n[volume]\nkinds = [\"ram\"]\nsize = \"32M\"\nmount = \"{volume}\"\n\
+             [work]\nallowed = [\"{PLACE}\"]\ntrees = [\"{tree}\"]\n[confine]\nswap = \"as-is\"\n"
+        );
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// Changes the record of the opening.
+    fn record_says(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
+        let mut record = serde_json::from_slice(&fs::read(&self.record)?)?;
+        change(&mut record);
+        Ok(fs::write(&self.record, serde_json::to_vec(&record)?)?)
+    }
+
     fn state(&self) -> Result<String> {
         Ok(self.must(&["wipe", "volume", "status"])?.word("state").to_owned())
     }
@@ -59,6 +83,106 @@ fn one_that_is_open_by_the_time_of_the_lock_is_left_alone() {
             room.must(&["wipe", "volume", "lock", "--yes"])?;
             assert_eq!(room.must(&["wipe", "receipt", "list"])?.list("receipts").len(), receipts + 1);
             assert!(!fs::exists(&room.record)?);
+        }
+        Ok(())
+    });
+}
+
+/// Puts back what confinement set, whatever becomes of a test.
+struct Settings {
+    before: Vec<Vec<u8>>,
+    _alone: fs::File,
+}
+
+impl Settings {
+    fn keep() -> Result<Self> {
+        let alone = swap_changes()?;
+        Ok(Self { before: SETTINGS.iter().map(fs::read).collect::<std::io::Result<_>>()?, _alone: alone })
+    }
+}
+
+impl Drop for Settings {
+    fn drop(&mut self) {
+        for (path, before) in SETTINGS.iter().zip(&self.before) {
+            let _ = fs::write(path, before);
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_is_not_taken_for_an_escape() {
+    inside("openings::a_power_cut_is_not_taken_for_an_escape", || {
+        let _settings = Settings::keep()?;
+        let room = Room::new()?;
+        let policy = room.policy(&Path::new(PLACE).join("absent"))?;
+        room.must(&[&room.opening()[..], &["--confine", "--policy", text(&policy)]].concat())?;
+        // What the next boot finds: the record of another one, and no mounts.
+        for place in ["/tmp", "/var/tmp", text(&room.volume)] {
+            run("umount", &[place])?;
+        }
+        room.record_says(|record| {
+            let boot = record["boot_id"].as_str().unwrap_or_default();
+            let first = if boot.starts_with('0') { "1" } else { "0" };
+            let other = format!("{first}{}", &boot[1..]);
+            record["boot_id"] = other.into();
+        })?;
+        let told = room.machine.run(&["wipe", "resume"])?;
+        assert_eq!(
+            (verdict(&told), reasons(&told)),
+            (PARTIAL, vec!["power-lost".to_owned()]),
+            "{}",
+            told.text
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn confinement_asked_of_a_volume_that_is_open_without_it_is_refused() {
+    inside("openings::confinement_asked_of_a_volume_that_is_open_without_it_is_refused", || {
+        let _settings = Settings::keep()?;
+        let room = Room::new()?;
+        let policy = room.policy(&Path::new(PLACE).join("absent"))?;
+        let confined = [&room.opening()[..], &["--confine", "--policy", text(&policy)]].concat();
+        let home = Path::new(PLACE).join("home");
+        fs::create_dir(&home)?;
+        room.must(&room.opening())?;
+        let refused = |arguments: &[&str]| -> Result<()> {
+            let told = room.machine.run(arguments)?;
+            assert_eq!((told.status, told.word("code")), (Some(4), "volume-open-without"), "{}", told.text);
+            assert_eq!(room.state()?, "open");
+            Ok(())
+        };
+        refused(&confined)?;
+        room.must(&["wipe", "volume", "lock", "--yes"])?;
+        let open = room.must(&confined)?;
+        // The same again is good, with or without the word; more is not.
+        assert_eq!(room.must(&confined)?.word("id"), open.word("id"));
+        assert_eq!(room.must(&room.opening())?.word("id"), open.word("id"));
+        refused(&[&confined[..], &["--home", text(&home)]].concat())?;
+        assert_eq!(verdict(&room.machine.run(&["wipe", "volume", "lock", "--yes"])?), PASS);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_order_that_cannot_be_read_is_no_pass() {
+    inside("openings::an_order_that_cannot_be_read_is_no_pass", || {
+        let _swap = swap_stays()?;
+        let room = Room::new()?;
+        let tree = Path::new(PLACE).join("tree");
+        let policy = room.policy(&tree)?;
+        let by_policy = ["wipe", "run", "--yes", "--standalone", "--policy", text(&policy)];
+        for (ending, is_erased) in [(&["wipe", "volume", "lock", "--yes"][..], false), (&by_policy, true)] {
+            fs::create_dir_all(&tree)?;
+            fs::write(tree.join("file"), "work")?;
+            room.must(&room.opening())?;
+            room.record_says(|record| record["order"] = "version = 99\nname = \"newer\"\n".into())?;
+            let told = room.machine.run(ending)?;
+            assert_eq!((told.status, told.word("verdict")), PARTIAL, "{}", told.text);
+            assert!(reasons(&told).contains(&"policy-unreadable".to_owned()), "{}", told.text);
+            // The one that is given now is followed.
+            assert_eq!((room.state()?.as_str(), !tree.exists()), ("locked", is_erased), "{}", told.text);
         }
         Ok(())
     });

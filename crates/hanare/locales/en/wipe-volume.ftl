@@ -48,6 +48,7 @@ cmd-hanare-wipe-run = End the day now: destroy the key, erase what is left, veri
 
 volume-created = The work volume is ready to be opened ({ $kind }, { $size }).
 volume-not-open = The work volume is not open.
+volume-trees-owed = A wipe was interrupted, and what it named is still there. Finish it: hanare wipe resume
 volume-ended = The work volume's key is gone, after { $seconds } s.
 volume-ended-partly = The work volume's key is gone, after { $seconds } s, but not everything could be verified.
 volume-readable = The work volume can still be read.

@@ -48,6 +48,7 @@ cmd-hanare-wipe-run = 今すぐ一日を終える（鍵を破棄し、残りを�
 
 volume-created = ワークボリュームを開く準備ができました（{ $kind }、{ $size }）。
 volume-not-open = ワークボリュームは開いていません。
+volume-trees-owed = 消去が中断されており、対象がまだ残っています。続きを実行してください: hanare wipe resume
 volume-ended = ワークボリュームの鍵は { $seconds } 秒で消えました。
 volume-ended-partly = ワークボリュームの鍵は { $seconds } 秒で消えましたが、検証できなかったものがあります。
 volume-readable = ワークボリュームはまだ読み取れる状態です。

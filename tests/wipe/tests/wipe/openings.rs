@@ -187,3 +187,36 @@ fn an_order_that_cannot_be_read_is_no_pass() {
         Ok(())
     });
 }
+
+#[test]
+fn trees_that_are_owed_are_named_by_lock() {
+    inside("openings::trees_that_are_owed_are_named_by_lock", || {
+        let _swap = swap_stays()?;
+        let room = Room::new()?;
+        let tree = Path::new(PLACE).join("tree");
+        let policy = room.policy(&tree)?;
+        let by_policy = ["wipe", "run", "--yes", "--standalone", "--policy", text(&policy)];
+        let pending = room.machine.state().join("wipe/pending.json");
+        // Killed where the trees are noted and the opening is not forgotten yet.
+        let found = (1..20).try_fold(false, |found, step| -> Result<bool> {
+            if found {
+                return Ok(true);
+            }
+            room.machine.run(&["wipe", "resume"])?;
+            fs::create_dir_all(&tree)?;
+            fs::write(tree.join("file"), "work")?;
+            room.must(&room.opening())?;
+            room.machine.killed_at("unlink", step, &by_policy)?;
+            Ok(pending.exists() && room.record.exists())
+        })?;
+        assert!(found, "no kill came between the two records");
+        let told = room.machine.run(&["wipe", "volume", "lock", "--yes"])?;
+        assert_eq!((told.status, &told.document["pending"]), (Some(7), &true.into()), "{}", told.text);
+        assert!(told.text.contains("hanare wipe resume") && tree.exists(), "{}", told.text);
+        let told = room.machine.run(&["wipe", "resume"])?;
+        assert_eq!((told.status, tree.exists()), (Some(7), false), "{}", told.text);
+        let told = room.must(&["wipe", "volume", "lock", "--yes"])?;
+        assert_eq!(told.document["pending"], false, "{}", told.text);
+        Ok(())
+    });
+}

@@ -220,3 +220,38 @@ fn trees_that_are_owed_are_named_by_lock() {
         Ok(())
     });
 }
+
+#[test]
+fn lateness_another_policy_and_a_volume_that_is_not_named_are_no_pass() {
+    inside("openings::lateness_another_policy_and_a_volume_that_is_not_named_are_no_pass", || {
+        let _swap = swap_stays()?;
+        let room = Room::new()?;
+        let tree = Path::new(PLACE).join("tree");
+        let policy = room.policy(&tree)?;
+        let noted = fs::read_to_string(&policy)?;
+        let by_policy = ["wipe", "run", "--yes", "--standalone", "--policy", text(&policy)];
+        let ended = |told: &Told, reason: &str| {
+            assert_eq!((told.status, told.word("verdict")), PARTIAL, "{}", told.text);
+            assert_eq!(reasons(told), [reason], "{}", told.text);
+        };
+        fs::write(&policy, format!("{noted}[limits]\nwipe_seconds = 1\n"))?;
+        room.must(&room.opening())?;
+        ended(&told(room.machine.delayed_at("umount2", 1500, &by_policy)?)?, "over-time");
+        room.must(&room.opening())?;
+        room.record_says(|record| record["order"] = noted.as_str().into())?;
+        ended(&room.machine.run(&by_policy)?, "another-policy");
+        // Neither, and all is good.
+        room.must(&room.opening())?;
+        assert_eq!(verdict(&room.machine.run(&by_policy)?), PASS);
+        let (before, after) = noted.split_once("[volume]").ok_or("no volume")?;
+        let (_, after) = after.split_once("[work]").ok_or("no work")?;
+        fs::write(&policy, format!("{before}[work]{after}"))?;
+        room.must(&room.opening())?;
+        fs::create_dir(&tree)?;
+        let told = room.machine.run(&by_policy)?;
+        assert!(reasons(&told).contains(&"volume-not-named".to_owned()), "{}", told.text);
+        assert_eq!((verdict(&told), room.state()?.as_str()), (PARTIAL, "open"));
+        room.must(&["wipe", "volume", "lock", "--yes"])?;
+        Ok(())
+    });
+}

@@ -1,9 +1,13 @@
 //! Mounting and unmounting, and what is mounted where.
 
 use std::ffi::{CString, OsString};
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::mount::{MountFlags, UnmountFlags};
 
 use crate::error::HostError;
@@ -11,6 +15,8 @@ use crate::error::HostError;
 /// One line of a `mountinfo` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
+    /// Its number, unlike that of any other mount that there is now.
+    pub id: u64,
     /// The file system's device, as `st_dev` has it.
     pub device: u64,
     /// What of the file system is shown.
@@ -56,7 +62,7 @@ pub fn at(point: &Path) -> Result<Option<Mount>, HostError> {
 /// # Errors
 /// [`HostError::Io`] as the kernel says.
 pub fn mount(source: &Path, point: &Path, kind: &str, options: &str) -> Result<(), HostError> {
-    let failed = |error: &std::io::Error| {
+    let failed = |error: &io::Error| {
         HostError::io(format!("mounting {kind} on {} with {options:?}", point.display()), error)
     };
     let options = CString::new(options).map_err(|error| failed(&error.into()))?;
@@ -72,6 +78,64 @@ pub fn mount(source: &Path, point: &Path, kind: &str, options: &str) -> Result<(
 pub fn bind(from: &Path, point: &Path) -> Result<(), HostError> {
     rustix::mount::mount_bind(from, point)
         .map_err(|error| HostError::io(format!("binding on {}", point.display()), &error.into()))
+}
+
+/// A directory that was reached through no link: it is the same one whatever becomes of its name.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+    directory: File,
+}
+
+impl Place {
+    /// Opens it. The file system is not asked for anything but the way there.
+    ///
+    /// # Errors
+    /// `ELOOP` for a link anywhere in the path, `ENOTDIR` for anything but a directory.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let directory = openat2(CWD, path, flags, Mode::empty(), resolve)?;
+        Ok(Self { path: path.to_owned(), directory: directory.into() })
+    }
+
+    /// Its owner and mode.
+    ///
+    /// # Errors
+    /// As its file system says.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.directory.metadata()
+    }
+
+    /// Shows `from` here too.
+    ///
+    /// # Errors
+    /// [`HostError::Io`] as the kernel says.
+    pub fn bind(&self, from: &Path) -> Result<(), HostError> {
+        rustix::mount::mount_bind(from, self.link())
+            .map_err(|error| HostError::io(format!("binding on {}", self.path.display()), &error.into()))
+    }
+
+    /// Takes the mount away that this is the top of; whoever uses it still can until he lets go.
+    ///
+    /// # Errors
+    /// [`HostError::Io`] if it is none that is seen at this path, and as the kernel says.
+    pub fn unmount(self) -> Result<(), HostError> {
+        let failed = |error: &io::Error| HostError::io(format!("unmounting {}", self.path.display()), error);
+        let number = self.directory.as_raw_fd();
+        let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"));
+        let about = about.map_err(|error| failed(&error))?;
+        let id = about.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
+        if !list()?.iter().any(|mount| Some(mount.id) == id && mount.point == self.path) {
+            return Err(failed(&io::ErrorKind::NotFound.into()));
+        }
+        // It is in use by this descriptor.
+        rustix::mount::unmount(self.link(), UnmountFlags::DETACH).map_err(|error| failed(&error.into()))
+    }
+
+    fn link(&self) -> String {
+        format!("/proc/self/fd/{}", self.directory.as_raw_fd())
+    }
 }
 
 /// What became of an unmount.
@@ -106,13 +170,14 @@ pub fn unmount(point: &Path) -> Result<Unmounted, HostError> {
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`.
 fn parse(line: &[u8]) -> Option<Mount> {
     let mut words = line.split(|byte| *byte == b' ');
-    let (major, minor) = std::str::from_utf8(words.nth(2)?).ok()?.split_once(':')?;
+    let id = std::str::from_utf8(words.next()?).ok()?.parse().ok()?;
+    let (major, minor) = std::str::from_utf8(words.nth(1)?).ok()?.split_once(':')?;
     let device = rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?);
     let (root, point) = (path(words.next()?), path(words.next()?));
     let mut rest = words.skip_while(|word| *word != b"-").skip(1);
     let text = |word: &[u8]| path(word).to_string_lossy().into_owned();
     let (kind, source, options) = (text(rest.next()?), text(rest.next()?), text(rest.next()?));
-    Some(Mount { device, root, point, kind, source, options })
+    Some(Mount { id, device, root, point, kind, source, options })
 }
 
 /// The kernel writes blanks, tabs, newlines and backslashes as `\040` and the like.
@@ -144,6 +209,7 @@ mod tests {
         let line =
             br"36 35 98:3 /a\040b /mnt/\134x\012 rw,noatime master:1 shared:2 - ext4 /dev/root rw,noswap";
         let mount = parse(line).unwrap();
+        assert_eq!(mount.id, 36);
         assert_eq!(mount.device, rustix::fs::makedev(98, 3));
         assert_eq!((mount.root, mount.point), (PathBuf::from("/a b"), PathBuf::from("/mnt/\\x\n")));
         assert_eq!((mount.kind.as_str(), mount.options.as_str()), ("ext4", "rw,noswap"));

@@ -8,16 +8,21 @@ use crate::policy::Policy;
 use crate::volume::{self, Opening};
 use crate::volume_kind::VolumeKind;
 
-/// What of an opening is not as demanded, told before it ends: ending it puts swap and mounts back. Asks the kernel only, so
-/// that nothing here keeps a key alive.
-pub(crate) fn of_volume(policy: Option<&Policy>, opening: &Opening) -> Tally {
+/// What of an opening is not as whoever opened it wanted, told before it ends: ending it puts swap and mounts back. Asks the
+/// kernel only, so that nothing here keeps a key alive; what the kernel says is about an opening of this boot only, `is_here`.
+pub(crate) fn of_opening(opening: &Opening, is_here: bool) -> Tally {
     let mut short = Tally::default();
-    match volume::escapes(opening) {
-        Ok(escaped) => short.add(SkipKind::NotEvaluated, "escaped", escaped.len() as u64),
-        Err(_) => short.add(SkipKind::NotEvaluated, "escaped", 1),
+    let escaped = is_here.then(|| volume::escapes(opening).map_or(1, |escaped| escaped.len() as u64));
+    short.add(SkipKind::NotEvaluated, "escaped", escaped.unwrap_or(0));
+    short
+}
+
+/// The same for what a policy demands.
+pub(crate) fn of_volume(policy: &Policy, opening: &Opening, is_here: bool) -> Tally {
+    let mut short = Tally::default();
+    if is_here {
+        of_machine(policy, &mut short);
     }
-    let Some(policy) = policy else { return short };
-    of_machine(policy, &mut short);
     let Some(wanted) = &policy.volume else { return short };
     let kind = opening.definition.kind;
     short.add(SkipKind::NotEvaluated, "volume-kind", u64::from(!wanted.kinds.contains(&kind)));
@@ -27,8 +32,9 @@ pub(crate) fn of_volume(policy: Option<&Policy>, opening: &Opening) -> Tally {
     let open = policy.confine.paths.iter().filter(confined).count();
     short.add(SkipKind::NotEvaluated, "not-confined", open as u64);
     // Its key cannot go before that is written.
-    let waits =
-        kind == VolumeKind::Fscrypt && dirty().is_none_or(|bytes| bytes > policy.limits.dirty.bytes());
+    let waits = is_here
+        && kind == VolumeKind::Fscrypt
+        && dirty().is_none_or(|bytes| bytes > policy.limits.dirty.bytes());
     short.add(SkipKind::NotEvaluated, "dirty-memory", u64::from(waits));
     short
 }

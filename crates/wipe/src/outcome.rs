@@ -141,6 +141,14 @@ impl Outcome {
         self.verdict = judge(self.verified, self.volume, &skipped);
         self.skipped = skipped.into_skipped();
     }
+
+    /// The same for what may be counted already.
+    pub(crate) fn leave_out_at_most(&mut self, more: &Tally) {
+        let mut skipped = Tally::from_skipped(&self.skipped);
+        skipped.merge_most(more);
+        self.verdict = judge(self.verified, self.volume, &skipped);
+        self.skipped = skipped.into_skipped();
+    }
 }
 
 /// Counts what is left out, in an order that does not depend on who came first.

@@ -10,7 +10,7 @@ mod scan;
 pub use canary::{Kind, Planter, Seed};
 pub use disk::{Disk, Nature, clear};
 pub use image::{Image, Mounted};
-pub use machine::{Machine, Told};
+pub use machine::{Machine, Told, told};
 pub use outside::print_of;
 pub use scan::{Found, scan};
 

@@ -101,6 +101,14 @@ impl Machine {
         told(self.traced(call, &format!("error={error}"), arguments).spawn()?)
     }
 
+    /// Starts a command that waits `milliseconds` before the kernel does what each of its system calls `call` wants.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn delayed_at(&self, call: &str, milliseconds: u32, arguments: &[&str]) -> Result<Child> {
+        Ok(self.traced(call, &format!("delay_enter={milliseconds}000"), arguments).spawn()?)
+    }
+
     fn traced(&self, call: &str, injected: &str, arguments: &[&str]) -> Command {
         let untraced = self.command(arguments);
         let mut command = Command::new("strace");
@@ -152,7 +160,10 @@ fn numbered(path: &Path) -> bool {
 }
 
 /// Waits for a command's end.
-pub(crate) fn told(child: Child) -> Result<Told> {
+///
+/// # Errors
+/// If it says no document.
+pub fn told(child: Child) -> Result<Told> {
     let output = child.wait_with_output()?;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let document = serde_json::from_str(&out).map_err(|error| format!("{error}: {out}{err}"))?;

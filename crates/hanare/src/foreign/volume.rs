@@ -14,6 +14,9 @@ pub(crate) fn volume_error(error: VolumeError) -> Failure {
         VolumeError::Absent => impossible("volume-absent"),
         VolumeError::Exists { kind } => impossible("volume-exists").with("kind", kind),
         VolumeError::Open { mountpoint } => impossible("volume-open").with("path", mountpoint.display()),
+        VolumeError::OpenWithout { mountpoint, path } => impossible("volume-open-without")
+            .with("mountpoint", mountpoint.display())
+            .with("path", path.display()),
         VolumeError::Held { path } => impossible("volume-held").with("path", path.display()),
         VolumeError::TooSmall { size } => input("volume-too-small").with("size", size),
         VolumeError::Backing { kind, wanted: true } => input("volume-wants-backing").with("kind", kind),
@@ -22,6 +25,7 @@ pub(crate) fn volume_error(error: VolumeError) -> Failure {
         VolumeError::InUse { path } => impossible("volume-in-use").with("path", path.display()),
         VolumeError::PlainSwap => impossible("volume-plain-swap"),
         VolumeError::MountPoint { path } => input("volume-mountpoint").with("path", path.display()),
+        VolumeError::Unconfinable { path } => input("volume-unconfinable").with("path", path.display()),
         VolumeError::Escapes { path } => impossible("volume-escapes").with("path", path.display()),
         VolumeError::Replaced => impossible("volume-replaced"),
         VolumeError::Damaged { path, source } => {

@@ -6,9 +6,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
-use hanare_host::mounts::Mount;
+use hanare_host::mounts::{Mount, Place};
 use hanare_host::swap::{self, SwapKind};
 use hanare_host::{HostError, files, mounts};
+use rustix::io::Errno;
 
 use super::error::VolumeError;
 use super::opening::{MadeSwap, Opening, Setting};
@@ -55,12 +56,14 @@ pub(super) fn confine(opening: &mut Opening, wanted: &Confinement, state: &Path)
     files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
     opening.keeps_swap = wanted.keeps_swap;
     let homes = wanted.homes.iter().map(PathBuf::as_path);
-    for (number, place) in TEMPORARY.map(Path::new).into_iter().chain(homes).enumerate() {
+    for (number, path) in TEMPORARY.map(Path::new).into_iter().chain(homes).enumerate() {
         let inside = folder.join(number.to_string());
-        alike(place, &inside)?;
-        opening.confined.push(place.to_owned());
+        // Whoever owns the directory above could have put a link there, or could put one there now.
+        let place = Place::open(path).map_err(|error| unfit(path, error))?;
+        alike(&place, path, &inside)?;
+        opening.confined.push(path.to_owned());
         opening.save(state)?;
-        mounts::bind(&inside, place)?;
+        place.bind(&inside)?;
     }
     settings(opening, state)?;
     if !wanted.keeps_swap {
@@ -70,6 +73,21 @@ pub(super) fn confine(opening: &mut Opening, wanted: &Confinement, state: &Path)
         None => Ok(()),
         Some(path) => Err(VolumeError::Escapes { path }),
     }
+}
+
+/// The first of what is wanted that a volume which is open does not confine.
+pub(super) fn missing(opening: &Opening, wanted: &Confinement) -> Result<Option<PathBuf>, VolumeError> {
+    let mut places = TEMPORARY.map(Path::new).into_iter().chain(wanted.homes.iter().map(PathBuf::as_path));
+    if let Some(place) = places.find(|place| opening.confined.iter().all(|confined| confined != place)) {
+        return Ok(Some(place.to_owned()));
+    }
+    if opening.keeps_swap && !wanted.keeps_swap {
+        let plain = swap::areas()?.into_iter().find(|area| area.kind == SwapKind::Plain);
+        if let Some(area) = plain {
+            return Ok(Some(area.path));
+        }
+    }
+    Ok(escapes(opening)?.into_iter().next())
 }
 
 /// What should lie on the volume and does not, by the kernel's list of mounts: no file system is asked, which could hang.
@@ -97,15 +115,18 @@ pub(super) fn in_force(opening: &Opening) -> Result<Vec<PathBuf>, VolumeError> {
 /// Undoes all of it; one part that cannot be undone does not keep the others from it.
 pub(super) fn undo(opening: &Opening) -> Result<(), VolumeError> {
     let mut first = Ok(());
-    for place in opening.confined.iter().rev() {
+    let ours = |mount: &Mount| is_ours(mount, opening);
+    let mut bound: Vec<PathBuf> = mounts::list()?.into_iter().filter(ours).map(|mount| mount.point).collect();
+    bound.reverse();
+    for place in bound {
         // Whatever somebody mounted over it goes with it; somebody who goes on mounting is not waited for.
         for _ in 0..LAYERS {
-            let ours = |mount: &Mount| mount.point == *place && Some(mount.device) == opening.device;
-            if !mounts::list()?.iter().any(ours) {
+            if !mounts::list()?.iter().any(|mount| mount.point == place && ours(mount)) {
                 break;
             }
-            if let Err(error) = mounts::unmount(place) {
-                first = first.and(Err(error.into()));
+            let opened = Place::open(&place).map_err(VolumeError::io("looking at", &place));
+            if let Err(error) = opened.and_then(|opened| Ok(opened.unmount()?)) {
+                first = first.and(Err(error));
                 break;
             }
         }
@@ -130,16 +151,29 @@ pub(super) fn undo(opening: &Opening) -> Result<(), VolumeError> {
     first
 }
 
+/// Whether confinement made this mount: wherever it is seen now, as who owns a directory above it can move it.
+fn is_ours(mount: &Mount, opening: &Opening) -> bool {
+    // What lies in memory is emptied by now: the kernel shows a directory that is removed with more behind its name.
+    let is_inside = || mount.root.iter().any(|name| name == FOLDER);
+    Some(mount.device) == opening.device
+        && !mount.point.starts_with(&opening.mountpoint)
+        && (opening.confined.contains(&mount.point) || is_inside())
+}
+
 /// A directory with the owner and the mode of another one.
-fn alike(original: &Path, copy: &Path) -> Result<(), VolumeError> {
-    let seen = fs::metadata(original).map_err(VolumeError::io("looking at", original))?;
-    if !seen.is_dir() {
-        return Err(VolumeError::MountPoint { path: original.to_owned() });
-    }
+fn alike(original: &Place, path: &Path, copy: &Path) -> Result<(), VolumeError> {
+    let seen = original.metadata().map_err(VolumeError::io("looking at", path))?;
     fs::create_dir(copy)
         .and_then(|()| chown(copy, Some(seen.uid()), Some(seen.gid())))
         .and_then(|()| fs::set_permissions(copy, seen.permissions()))
         .map_err(VolumeError::io("making the directory", copy))
+}
+
+fn unfit(path: &Path, error: io::Error) -> VolumeError {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::LOOP | Errno::NOTDIR) => VolumeError::Unconfinable { path: path.to_owned() },
+        _ => VolumeError::io("looking at", path)(error),
+    }
 }
 
 fn settings(opening: &mut Opening, state: &Path) -> Result<(), VolumeError> {

@@ -25,6 +25,14 @@ pub enum VolumeError {
         /// Where.
         mountpoint: PathBuf,
     },
+    /// It is open there, without the confinement that is asked for now.
+    #[error("the work volume is open at {mountpoint}, and {path} is not confined to it")]
+    OpenWithout {
+        /// Where.
+        mountpoint: PathBuf,
+        /// What is not on it, or swap in the clear.
+        path: PathBuf,
+    },
     /// Another process is opening or ending it.
     #[error("another process holds the work volume ({path})")]
     Held {
@@ -63,6 +71,12 @@ pub enum VolumeError {
     /// The place to mount it at is not an empty directory.
     #[error("{path} is not an empty directory")]
     MountPoint {
+        /// Which.
+        path: PathBuf,
+    },
+    /// What should be confined is not a directory, or is one behind a link.
+    #[error("{path} is not a directory, or is behind a link")]
+    Unconfinable {
         /// Which.
         path: PathBuf,
     },

@@ -7,6 +7,7 @@ mod canary;
 mod confine;
 mod definition;
 mod dm_crypt;
+mod ending;
 mod error;
 mod fscrypt;
 mod holders;
@@ -19,7 +20,6 @@ mod tear_down;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use hanare_host::swap::{self, SwapKind};
 use hanare_host::{files, mounts};
@@ -30,18 +30,14 @@ use serde::de::DeserializeOwned;
 pub use confine::Confinement;
 pub(crate) use confine::escapes;
 pub use definition::Definition;
+pub use ending::{Ended, end, end_by, settle};
 pub use error::VolumeError;
 pub use opening::{End, Opening};
 pub use probe::first_possible;
 
 use crate::boot::BootId;
-use crate::demand;
-use crate::outcome::{Method, Outcome, SkipKind, Tally, Verified, VolumeEnd, judge};
-use crate::pending::Pending;
-use crate::policy::Policy;
-use crate::receipt::{Cause, Ending, Medium, MediumKind, WipeId};
+use crate::receipt::WipeId;
 use crate::volume_kind::VolumeKind;
-use medium::KeyState;
 
 const DEFINITION: &str = "volume.json";
 const LOCK: &str = "volume.lock";
@@ -86,29 +82,6 @@ pub struct Status {
     pub swap: SwapKind,
 }
 
-/// An opening that has ended and has no receipt yet. Whoever has written it calls [`Ended::recorded`].
-#[derive(Debug)]
-pub struct Ended {
-    /// What the receipt says, if nothing else ends under it.
-    pub ending: Ending,
-    /// The policy whose leftovers end under the same receipt: see [`crate::run::finish`].
-    pub(crate) order: Option<Policy>,
-    opening: Opening,
-    state: PathBuf,
-    runtime: PathBuf,
-    _held: File,
-}
-
-impl Ended {
-    /// The receipt is written: the opening is forgotten.
-    ///
-    /// # Errors
-    /// [`VolumeError::Io`]; the next end of it finds the same receipt.
-    pub fn recorded(self) -> Result<(), VolumeError> {
-        self.opening.forget(&self.state, &self.runtime)
-    }
-}
-
 /// Makes room for a volume and writes down what it is. The same one again is good.
 ///
 /// # Errors
@@ -136,12 +109,13 @@ pub fn known(state: &Path) -> Result<Option<Definition>, VolumeError> {
     read_json(&place(state).join(DEFINITION))
 }
 
-/// Makes the volume anew with a new key and shows it at `mountpoint`. One that is open there already is left as it is.
+/// Makes the volume anew with a new key and shows it at `mountpoint`. One that is open there already, with all
+/// that `confinement` asks for, is left as it is.
 ///
 /// An opening that has not ended must be settled first: see [`settle`].
 ///
 /// # Errors
-/// [`VolumeError::Absent`], [`VolumeError::Open`] elsewhere, or what the machine says; nothing stays behind then but the
+/// [`VolumeError::Absent`], [`VolumeError::Open`] elsewhere, [`VolumeError::OpenWithout`], or what the machine says; nothing stays behind then but the
 /// record that [`settle`] ends.
 pub fn open(
     places: Places<'_>,
@@ -152,10 +126,13 @@ pub fn open(
     let _held = hold(places.state)?;
     let definition = known(places.state)?.ok_or(VolumeError::Absent)?;
     if let Some(opening) = Opening::load(places.state)? {
-        return if opening.mountpoint == mountpoint && opening.ready && is_open(&opening) {
-            Ok(opening)
-        } else {
-            Err(VolumeError::Open { mountpoint: opening.mountpoint })
+        if opening.mountpoint != mountpoint || !opening.ready || !is_open(&opening) {
+            return Err(VolumeError::Open { mountpoint: opening.mountpoint });
+        }
+        let missing = confinement.map(|wanted| confine::missing(&opening, wanted)).transpose()?.flatten();
+        return match missing {
+            None => Ok(opening),
+            Some(path) => Err(VolumeError::OpenWithout { mountpoint: opening.mountpoint, path }),
         };
     }
     prepare(mountpoint)?;
@@ -205,130 +182,6 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
     })
 }
 
-/// Ends the opening that has not ended, whatever is left of it; `None` if there is none. Until it is recorded, a second call
-/// finds what the first one found, unless the key lives.
-///
-/// # Errors
-/// Only if records cannot be read or written. What the tear-down meets is in the outcome.
-pub fn end(places: Places<'_>, cause: Cause, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
-    end_by(places, None, cause, now)
-}
-
-/// The same by a policy, which is written down with the order, so that whoever finishes it follows the policy too.
-///
-/// # Errors
-/// As [`end`].
-pub fn end_by(
-    places: Places<'_>,
-    policy: Option<&Policy>,
-    cause: Cause,
-    now: Timestamp,
-) -> Result<Option<Ended>, VolumeError> {
-    if !place(places.state).exists() {
-        return Ok(None);
-    }
-    let held = hold(places.state)?;
-    let begun = Instant::now();
-    let Some(mut opening) = Opening::load(places.state)? else { return Ok(None) };
-    if Pending::id_of(places.state) == Some(opening.id) {
-        // It has ended, and what is left of its wipe is noted there.
-        opening.forget(places.state, places.runtime)?;
-        return Ok(None);
-    }
-    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
-    let known = opening.ended.take();
-    let known = known.filter(|end| end.outcome.volume.is_some_and(|volume| volume.key_destroyed));
-    // A policy that an interrupted order came with stands: its trees are owed.
-    let (order, given) = opening.order_by(policy, places.runtime);
-    // Before anything is put back.
-    let mut short =
-        if known.is_none() || given { demand::of_volume(order.as_ref(), &opening) } else { Tally::default() };
-    if order.as_ref().zip(policy).is_some_and(|(noted, given)| noted.hash != given.hash) {
-        short.add(SkipKind::NotEvaluated, "another-policy", 1);
-    }
-    let mut end = known.unwrap_or_else(|| {
-        let (cause, outcome) = if opening.boot_id == boot {
-            (cause, tear_down_here(&mut opening, places, begun, now))
-        } else {
-            (Cause::PowerLost, lost(&opening, places.runtime))
-        };
-        End { at: now.after(begun.elapsed()), cause, outcome }
-    });
-    end.outcome.leave_out(short);
-    opening.ended = Some(end.clone());
-    opening.save(places.state)?;
-    let ending = Ending {
-        id: opening.id,
-        started: opening.ending.unwrap_or(end.at),
-        at: end.at,
-        boot_id: opening.boot_id,
-        cause: end.cause,
-        interruptions: opening.interruptions,
-        outcome: end.outcome,
-        volume: Some(opening.definition.kind),
-        policy: None,
-        media: vec![medium_of(&opening.definition)],
-    };
-    let (state, runtime) = (places.state.to_owned(), places.runtime.to_owned());
-    Ok(Some(Ended { ending, order, opening, state, runtime, _held: held }))
-}
-
-/// In the boot that it was opened in.
-fn tear_down_here(opening: &mut Opening, places: Places<'_>, begun: Instant, now: Timestamp) -> Outcome {
-    opening.interruptions += u32::from(opening.is_ending(places.runtime));
-    opening.ending.get_or_insert(now);
-    if let Err(error) = opening.begin_ending(places.runtime) {
-        tracing::warn!(%error, "marking the opening as being ended");
-    }
-    tear_down::tear_down(opening, places.runtime, begun, || opening.save(places.state))
-}
-
-/// Ends what an earlier boot or a process that died left open; one that is open and well is left alone.
-///
-/// # Errors
-/// As [`end`].
-pub fn settle(places: Places<'_>, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
-    match Opening::load(places.state)? {
-        Some(opening) if !is_open(&opening) || !opening.ready || opening.is_ending(places.runtime) => {
-            end(places, Cause::Command, now)
-        }
-        Some(_) | None => Ok(None),
-    }
-}
-
-/// An opening of another boot: its key went with that boot's memory. What lies on a disk in the clear is overwritten now.
-fn lost(opening: &Opening, runtime: &Path) -> Outcome {
-    let begun = Instant::now();
-    let medium = medium::of(&opening.definition, runtime);
-    let mut tally = Tally::default();
-    // Nobody was there to read the canaries, count, or look.
-    tally.add(SkipKind::NotEvaluated, "power-lost", 1);
-    let stays = |tally: &mut Tally| tally.add(SkipKind::IoError, "tear-down", 1);
-    match medium.dismantle(opening) {
-        Ok(true) => {}
-        Ok(false) => stays(&mut tally),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "after a power cut");
-            stays(&mut tally);
-        }
-    }
-    let key_destroyed = medium.key(opening).is_ok_and(|state| state == KeyState::Gone);
-    let volume = Some(VolumeEnd { key_destroyed, seconds: 0.0 });
-    let method = if medium.raw().is_some() { Method::CryptographicErase } else { medium.method() };
-    Outcome {
-        verdict: judge(Verified::default(), volume, &tally),
-        files: 0,
-        bytes: 0,
-        seconds: begun.elapsed().as_secs_f64(),
-        skipped: tally.into_skipped(),
-        method,
-        lost: 0,
-        volume,
-        verified: Verified::default(),
-        sealed: 0,
-    }
-}
-
 /// Whether this opening's file system is what is seen at its place in this boot.
 fn is_open(opening: &Opening) -> bool {
     let here = BootId::current().is_ok_and(|boot| boot == opening.boot_id);
@@ -349,20 +202,6 @@ fn prepare(mountpoint: &Path) -> Result<(), VolumeError> {
         return Err(unfit());
     }
     Ok(())
-}
-
-fn medium_of(definition: &Definition) -> Medium {
-    let name = definition.backing.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
-    let kind = match definition.kind {
-        VolumeKind::Ram => MediumKind::Memory,
-        VolumeKind::DmCrypt | VolumeKind::Fscrypt if !definition.is_device() => MediumKind::Virtual,
-        VolumeKind::DmCrypt | VolumeKind::Fscrypt => match name {
-            Some(name) if name.starts_with("nvme") => MediumKind::Nvme,
-            Some(name) if name.starts_with("mmcblk") => MediumKind::Card,
-            Some(_) | None => MediumKind::Unknown,
-        },
-    };
-    Medium { kind, model: None }
 }
 
 /// The folder of everything about wiping.

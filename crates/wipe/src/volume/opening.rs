@@ -13,7 +13,7 @@ use super::definition::Definition;
 use super::error::VolumeError;
 use super::{place, read_json};
 use crate::boot::BootId;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Skipped};
 use crate::policy::Policy;
 use crate::receipt::{Cause, WipeId};
 
@@ -57,6 +57,9 @@ pub struct Opening {
     /// The text of the policy that it is ended by, whose leftovers end under the same receipt.
     #[serde(default)]
     pub(crate) order: Option<String>,
+    /// What of it was not as demanded, told before its end began: that changes what there is to be told.
+    #[serde(default)]
+    pub(super) short: Option<Vec<Skipped>>,
     /// What came of ending it, once that is known.
     #[serde(default)]
     pub ended: Option<End>,
@@ -72,6 +75,17 @@ pub struct End {
     pub cause: Cause,
     /// What came of it.
     pub outcome: Outcome,
+}
+
+/// The policy that an opening is ended by.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// The policy, if there is one that can be read.
+    pub(super) policy: Option<Policy>,
+    /// Whether it was given only now.
+    pub(super) is_new: bool,
+    /// Whether one was noted that this program cannot read, such as one for another version of it.
+    pub(super) is_unreadable: bool,
 }
 
 /// Records that do not say so were written when nobody looked.
@@ -125,6 +139,7 @@ impl Opening {
             interruptions: 0,
             ending: None,
             order: None,
+            short: None,
             ended: None,
         }
     }
@@ -158,15 +173,17 @@ impl Opening {
         fs::rename(new, mark)
     }
 
-    /// Takes the policy that it is ended by: one that was noted before, here or in the mark, stands. Also whether it is `given`
-    /// only now.
-    pub(super) fn order_by(&mut self, given: Option<&Policy>, runtime: &Path) -> (Option<Policy>, bool) {
+    /// Takes the policy that it is ended by: one that was noted before, here or in the mark, stands.
+    pub(super) fn order_by(&mut self, given: Option<&Policy>, runtime: &Path) -> Order {
         let mark = self.mark(runtime);
         let marked = || fs::read_to_string(mark).ok().filter(|text| !text.is_empty());
         let noted = self.order.take().or_else(marked);
-        let is_new = noted.is_none() && given.is_some();
-        self.order = noted.or_else(|| given.map(|policy| policy.text.clone()));
-        (self.order.as_deref().and_then(|text| text.parse().ok()), is_new)
+        let read: Option<Policy> = noted.as_deref().and_then(|text| text.parse().ok());
+        let is_unreadable = noted.is_some() && read.is_none();
+        let is_new = read.is_none() && given.is_some();
+        let policy = read.or_else(|| given.cloned());
+        self.order = policy.as_ref().map(|policy| policy.text.clone()).or(noted);
+        Order { policy, is_new, is_unreadable }
     }
 
     /// Whether somebody has begun to end it.

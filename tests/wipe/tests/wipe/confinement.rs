@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -251,6 +251,39 @@ fn what_escapes_the_volume_is_noticed() {
         // Two directories, and the swap area.
         assert_eq!((count("escaped"), count("plain-swap")), (Some(3), Some(1)), "{}", told.text);
         assert_eq!(desk.surroundings()?, before);
+        Ok(())
+    });
+}
+
+#[test]
+fn who_owns_the_directory_above_cannot_misdirect_it() {
+    inside("confinement::who_owns_the_directory_above_cannot_misdirect_it", || {
+        let desk = Desk::new("ram")?;
+        let at = |name: &str| Path::new(PLACE).join(name);
+        let seen = || fs::read_to_string("/proc/self/mountinfo");
+        let (before, mounts_before) = (desk.surroundings()?, seen()?);
+        let (people, precious) = (at("people"), at("precious"));
+        let (taro, precious_file) = (people.join("taro"), precious.join("file"));
+        fs::create_dir(&people)?;
+        fs::create_dir(&precious)?;
+        fs::write(&precious_file, "stays in sight")?;
+        symlink(&precious, &taro)?;
+        let with_taro = [&desk.opening()[..], &["--home", text(&taro)]].concat();
+        let told = desk.machine.run(&with_taro)?;
+        assert_eq!((told.status, told.word("code")), (Some(3), "volume-unconfinable"), "{}", told.text);
+        assert_eq!((desk.surroundings()?, seen()?), (before, mounts_before.clone()));
+        assert_eq!(fs::read_to_string(&precious_file)?, "stays in sight");
+        // Moved while it is bound, with something else where it was.
+        fs::remove_file(&taro)?;
+        fs::create_dir(&taro)?;
+        desk.must(&with_taro)?;
+        fs::write(taro.join("hanare-test"), "work")?;
+        fs::rename(&people, at("moved"))?;
+        symlink(at("moved"), &people)?;
+        let told = desk.machine.run(&["wipe", "volume", "lock", "--yes"])?;
+        assert_eq!((verdict(&told), told.skipped("not-evaluated")), (PARTIAL, 1), "{}", told.text);
+        assert_eq!(seen()?, mounts_before);
+        assert!(!at("moved/taro/hanare-test").exists());
         Ok(())
     });
 }

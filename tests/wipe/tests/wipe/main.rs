@@ -9,6 +9,7 @@ mod damaged;
 mod filesystems;
 mod interrupted;
 mod odd;
+mod openings;
 mod outside;
 mod places;
 mod refused;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use hanare_host::swap::SwapKind;
 use hanare_wipe::VolumeKind;
+use hanare_wipe::pending::Pending;
 use hanare_wipe::receipt::Cause;
 use hanare_wipe::volume::{self, Confinement, Definition, Places, State};
 use serde_json::json;
@@ -147,9 +148,14 @@ impl Lock {
         let ended =
             volume::end(places(context), Cause::Command, times::now()).map_err(foreign::volume_error)?;
         let Some(ended) = ended else {
-            context
-                .out
-                .result("wipe.volume.lock", &json!({"volume": null}), |voice| voice.say("volume-not-open"))?;
+            // A crash can have left trees that are owed after the volume has ended.
+            let is_pending = Pending::is_there(&context.state);
+            let document = json!({"volume": null, "pending": is_pending});
+            context.out.result("wipe.volume.lock", &document, |voice| voice.say("volume-not-open"))?;
+            if is_pending {
+                context.out.warn("volume-trees-owed", &[]);
+                return Ok(Exit::Incomplete);
+            }
             return Ok(Exit::Good);
         };
         let hanare_wipe::tree::Ended { outcome, receipt, .. } = ending::record(context, ended)?;

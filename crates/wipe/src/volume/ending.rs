@@ -1,0 +1,201 @@
+//! The end of an opening: by order, or because an earlier boot or a process that died has left it; either way it has one receipt.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use hanare_model::Timestamp;
+
+use super::definition::Definition;
+use super::error::VolumeError;
+use super::medium::{self, KeyState};
+use super::opening::{End, Opening, Order};
+use super::{Places, hold, is_open, place, tear_down};
+use crate::boot::BootId;
+use crate::demand;
+use crate::outcome::{Method, Outcome, SkipKind, Tally, Verified, VolumeEnd, judge};
+use crate::pending::Pending;
+use crate::policy::Policy;
+use crate::receipt::{Cause, Ending, Medium, MediumKind};
+use crate::volume_kind::VolumeKind;
+
+/// An opening that has ended and has no receipt yet. Whoever has written it calls [`Ended::recorded`].
+#[derive(Debug)]
+pub struct Ended {
+    /// What the receipt says, if nothing else ends under it.
+    pub ending: Ending,
+    /// The policy whose leftovers end under the same receipt: see [`crate::run::finish`].
+    pub(crate) order: Option<Policy>,
+    opening: Opening,
+    state: PathBuf,
+    runtime: PathBuf,
+    _held: File,
+}
+
+impl Ended {
+    /// The receipt is written: the opening is forgotten.
+    ///
+    /// # Errors
+    /// [`VolumeError::Io`]; the next end of it finds the same receipt.
+    pub fn recorded(self) -> Result<(), VolumeError> {
+        self.opening.forget(&self.state, &self.runtime)
+    }
+}
+
+/// Ends the opening that has not ended, whatever is left of it; `None` if there is none. Until it is recorded, a second call
+/// finds what the first one found, unless the key lives.
+///
+/// # Errors
+/// Only if records cannot be read or written. What the tear-down meets is in the outcome.
+pub fn end(places: Places<'_>, cause: Cause, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
+    end_if(places, |_| true, None, cause, now)
+}
+
+/// The same by a policy, which is written down with the order, so that whoever finishes it follows the policy too.
+///
+/// # Errors
+/// As [`end`].
+pub fn end_by(
+    places: Places<'_>,
+    policy: Option<&Policy>,
+    cause: Cause,
+    now: Timestamp,
+) -> Result<Option<Ended>, VolumeError> {
+    end_if(places, |_| true, policy, cause, now)
+}
+
+/// The same if what is found under the lock is `wanted`.
+fn end_if(
+    places: Places<'_>,
+    wanted: impl FnOnce(&Opening) -> bool,
+    policy: Option<&Policy>,
+    cause: Cause,
+    now: Timestamp,
+) -> Result<Option<Ended>, VolumeError> {
+    if !place(places.state).exists() {
+        return Ok(None);
+    }
+    let held = hold(places.state)?;
+    let begun = Instant::now();
+    let Some(mut opening) = Opening::load(places.state)?.filter(wanted) else { return Ok(None) };
+    if Pending::id_of(places.state) == Some(opening.id) {
+        // It has ended, and what is left of its wipe is noted there.
+        opening.forget(places.state, places.runtime)?;
+        return Ok(None);
+    }
+    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
+    let known = opening.ended.take();
+    let known = known.filter(|end| end.outcome.volume.is_some_and(|volume| volume.key_destroyed));
+    let is_here = opening.boot_id == boot;
+    // A policy that an interrupted order came with stands: its trees are owed.
+    let Order { policy: order, is_new, is_unreadable } = opening.order_by(policy, places.runtime);
+    let noted = opening.short.as_deref().map(Tally::from_skipped);
+    // Of this boot only, and before anything is put back.
+    let mut short = noted.unwrap_or_else(|| demand::of_opening(&opening, is_here && known.is_none()));
+    let mut more = Tally::default();
+    if let Some(order) = order.as_ref().filter(|_| known.is_none() || is_new) {
+        more = demand::of_volume(order, &opening, is_here);
+    }
+    more.add(SkipKind::NotEvaluated, "policy-unreadable", u64::from(is_unreadable));
+    if order.as_ref().zip(policy).is_some_and(|(noted, given)| noted.hash != given.hash) {
+        more.add(SkipKind::NotEvaluated, "another-policy", 1);
+    }
+    short.merge_most(&more);
+    opening.short = Some(short.clone().into_skipped());
+    let mut end = known.unwrap_or_else(|| {
+        let (cause, outcome) = if is_here {
+            (cause, tear_down_here(&mut opening, places, begun, now))
+        } else {
+            (Cause::PowerLost, lost(&opening, places.runtime))
+        };
+        End { at: now.after(begun.elapsed()), cause, outcome }
+    });
+    end.outcome.leave_out_at_most(&short);
+    opening.ended = Some(end.clone());
+    opening.save(places.state)?;
+    let ending = Ending {
+        id: opening.id,
+        started: opening.ending.unwrap_or(end.at),
+        at: end.at,
+        boot_id: opening.boot_id,
+        cause: end.cause,
+        interruptions: opening.interruptions,
+        outcome: end.outcome,
+        volume: Some(opening.definition.kind),
+        policy: None,
+        media: vec![medium_of(&opening.definition)],
+    };
+    let (state, runtime) = (places.state.to_owned(), places.runtime.to_owned());
+    Ok(Some(Ended { ending, order, opening, state, runtime, _held: held }))
+}
+
+/// In the boot that it was opened in.
+fn tear_down_here(opening: &mut Opening, places: Places<'_>, begun: Instant, now: Timestamp) -> Outcome {
+    opening.interruptions += u32::from(opening.is_ending(places.runtime));
+    opening.ending.get_or_insert(now);
+    if let Err(error) = opening.begin_ending(places.runtime) {
+        tracing::warn!(%error, "marking the opening as being ended");
+    }
+    tear_down::tear_down(opening, places.runtime, begun, || opening.save(places.state))
+}
+
+/// Ends what an earlier boot or a process that died left open; one that is open and well is left alone.
+///
+/// # Errors
+/// As [`end`].
+pub fn settle(places: Places<'_>, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
+    let is_left =
+        |opening: &Opening| !is_open(opening) || !opening.ready || opening.is_ending(places.runtime);
+    if Opening::load(places.state)?.as_ref().is_none_or(|opening| !is_left(opening)) {
+        return Ok(None);
+    }
+    // Looked at again under the lock: meanwhile whoever was opening it may have come to a good end.
+    end_if(places, is_left, None, Cause::Command, now)
+}
+
+/// An opening of another boot: its key went with that boot's memory. What lies on a disk in the clear is overwritten now.
+fn lost(opening: &Opening, runtime: &Path) -> Outcome {
+    let begun = Instant::now();
+    let medium = medium::of(&opening.definition, runtime);
+    let mut tally = Tally::default();
+    // Nobody was there to read the canaries, count, or look.
+    tally.add(SkipKind::NotEvaluated, "power-lost", 1);
+    let stays = |tally: &mut Tally| tally.add(SkipKind::IoError, "tear-down", 1);
+    match medium.dismantle(opening) {
+        Ok(true) => {}
+        Ok(false) => stays(&mut tally),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "after a power cut");
+            stays(&mut tally);
+        }
+    }
+    let key_destroyed = medium.key(opening).is_ok_and(|state| state == KeyState::Gone);
+    let volume = Some(VolumeEnd { key_destroyed, seconds: 0.0 });
+    let method = if medium.raw().is_some() { Method::CryptographicErase } else { medium.method() };
+    Outcome {
+        verdict: judge(Verified::default(), volume, &tally),
+        files: 0,
+        bytes: 0,
+        seconds: begun.elapsed().as_secs_f64(),
+        skipped: tally.into_skipped(),
+        method,
+        lost: 0,
+        volume,
+        verified: Verified::default(),
+        sealed: 0,
+    }
+}
+
+fn medium_of(definition: &Definition) -> Medium {
+    let name = definition.backing.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
+    let kind = match definition.kind {
+        VolumeKind::Ram => MediumKind::Memory,
+        VolumeKind::DmCrypt | VolumeKind::Fscrypt if !definition.is_device() => MediumKind::Virtual,
+        VolumeKind::DmCrypt | VolumeKind::Fscrypt => match name {
+            Some(name) if name.starts_with("nvme") => MediumKind::Nvme,
+            Some(name) if name.starts_with("mmcblk") => MediumKind::Card,
+            Some(_) | None => MediumKind::Unknown,
+        },
+    };
+    Medium { kind, model: None }
+}

@@ -90,9 +90,8 @@ pub(crate) fn end_with_a_gigabyte_dirty(guest: &mut Guest) -> Result<f64> {
     Ok(seconds)
 }
 
-fn a_gigabyte_dirty(folder: &Path) -> Result<()> {
-    let image = Image::make()?;
-    let mut guest = Guest::boot(&image, folder)?;
+fn a_gigabyte_dirty(image: &Image, folder: &Path) -> Result<()> {
+    let mut guest = Guest::boot(image, folder)?;
     let seconds = end_with_a_gigabyte_dirty(&mut guest)?;
     assert!(seconds <= 1.0, "the key lived for {seconds} s");
 
@@ -118,8 +117,9 @@ fn a_gigabyte_dirty(folder: &Path) -> Result<()> {
 
 #[test]
 fn the_key_is_gone_within_a_second_with_files_open_and_a_gigabyte_dirty() {
-    let folder = tempfile::tempdir().expect("a directory");
-    a_gigabyte_dirty(folder.path()).expect("the guest");
+    let image = Image::make().expect("an image");
+    let folder = image.folder().expect("a directory");
+    a_gigabyte_dirty(&image, folder.path()).expect("the guest");
 }
 
 /// The name of the volume's mapping, as the kernel has it now.
@@ -193,8 +193,8 @@ fn a_disk_that_stalls(guest: &mut Guest) -> Result<()> {
 
 #[test]
 fn neither_a_changed_mapping_nor_a_stalled_disk_hides_a_living_key() {
-    let folder = tempfile::tempdir().expect("a directory");
     let image = Image::make().expect("an image");
+    let folder = image.folder().expect("a directory");
     let mut guest = Guest::boot(&image, folder.path()).expect("a guest");
     a_mapping_that_root_changed(&mut guest).expect("the changed mapping");
     a_disk_that_stalls(&mut guest).expect("the stalled disk");

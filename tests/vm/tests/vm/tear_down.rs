@@ -131,6 +131,9 @@ fn the_key_is_gone_within_a_second_with_files_open_and_a_gigabyte_dirty() {
     a_gigabyte_dirty(&image, folder.path()).expect("the guest");
 }
 
+/// A key that is not the volume's.
+const KEY: &str = "$(yes 5 | head -128 | tr -d '\\n')";
+
 /// The name of the volume's mapping, as the kernel has it now.
 const NAME: &str = "name=$(dmsetup ls --target crypt | cut -f1)";
 
@@ -166,6 +169,22 @@ fn a_mapping_that_root_changed(guest: &mut Guest) -> Result<()> {
         let left = guest.run("dmsetup ls | grep -c hanare; losetup -d /dev/loop100; rm /root/other")?;
         assert_eq!(left.said.lines().next(), Some("0"), "the mapping is left");
     }
+
+    // One of the same name without the uuid, as an earlier version made it: it lives on, and nobody is told that its key is gone.
+    guest.run(&format!("{HANARE} wipe volume open"))?.must()?;
+    guest
+        .run(&format!(
+            "{NAME}; size=$(blockdev --getsz /dev/mapper/$name); table=$(dmsetup table --showkeys $name); \
+             lower=$(echo $table | cut -d' ' -f7); umount /srv/work && dmsetup remove --retry $name && \
+             dmsetup create $name --table \"0 $size crypt aes-xts-plain64 {KEY} 0 $lower 0\""
+        ))?
+        .must()?;
+    let ended = guest.run(RUN)?;
+    let document = ended.json()?;
+    assert_eq!((ended.status, document["verdict"].as_str()), (1, Some("fail")), "{document}");
+    assert_eq!(document["volume"]["key_destroyed"], false, "{document}");
+    assert!(document["skipped"].to_string().contains("mapping-replaced"), "{document}");
+    guest.run(&format!("{NAME}; dmsetup remove --retry $name; losetup -D"))?.must()?;
     Ok(())
 }
 

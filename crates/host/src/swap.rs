@@ -6,6 +6,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +116,12 @@ pub fn make(path: &Path, bytes: u64) -> Result<(), HostError> {
 /// [`HostError::Io`] on a kernel without zram.
 pub fn new_zram(bytes: u64) -> Result<PathBuf, HostError> {
     let control = "/sys/class/zram-control/hot_add";
+    if !Path::new(control).exists() {
+        // Where zram is a module nobody else loads it; whether it came is seen below.
+        let mut load = Command::new("modprobe");
+        load.args(["zram", "num_devices=0"]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        let _ = load.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
     let number = std::fs::read_to_string(control)
         .map_err(|error| HostError::io(format!("reading {control}"), &error))?;
     let name = format!("zram{}", number.trim());

@@ -105,6 +105,9 @@ impl Mapper {
         target: &str,
         parameters: &[u8],
     ) -> Result<Mapped, HostError> {
+        if name.is_empty() || uuid.is_empty() {
+            return Err(HostError::io("naming a device", &io::ErrorKind::InvalidInput.into()));
+        }
         self.call(CREATE, name, uuid, 0, &[])?;
         let made = self.load(uuid, sectors, target, parameters).and_then(|()| self.resume(uuid));
         match made.and_then(|()| self.find(uuid)) {
@@ -225,7 +228,7 @@ impl Mapper {
         }
     }
 
-    /// Only a device that is being made has a name here: the kernel finds none by both.
+    /// Only a device that is being made has a name here, and a target: the kernel finds none by both.
     fn call(
         &self,
         command: u8,
@@ -246,10 +249,11 @@ impl Mapper {
     }
 }
 
-/// The header of `struct dm_ioctl` with what follows it; `None` if that is too long.
+/// The header of `struct dm_ioctl` with what follows it; `None` if that is too long, or names nothing.
 fn request(name: &str, uuid: &str, flags: u32, payload: &[u8], table: bool) -> Option<Zeroizing<Vec<u8>>> {
     let too_long = name.len() > LONGEST_NAME || uuid.len() > LONGEST_NAME || HEADER + payload.len() > BUFFER;
-    if uuid.is_empty() || too_long {
+    // Without both the kernel would take whatever device comes first.
+    if (name.is_empty() && uuid.is_empty()) || too_long {
         return None;
     }
     let mut buffer = Zeroizing::new(Vec::with_capacity(BUFFER));
@@ -312,6 +316,8 @@ mod tests {
         assert!(super::request(&"x".repeat(128), "x", 0, &[], false).is_none());
         assert!(super::request("", &"x".repeat(128), 0, &[], false).is_none());
         assert!(super::request("", "x", 0, &[0; BUFFER], false).is_none());
-        assert!(super::request("x", "", 0, &[], false).is_none());
+        assert!(super::request("", "", 0, &[], false).is_none());
+        // A target is asked for by name.
+        assert!(super::request("crypt", "", 0, &[], false).is_some());
     }
 }

@@ -6,6 +6,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +116,12 @@ pub fn make(path: &Path, bytes: u64) -> Result<(), HostError> {
 /// [`HostError::Io`] on a kernel without zram.
 pub fn new_zram(bytes: u64) -> Result<PathBuf, HostError> {
     let control = "/sys/class/zram-control/hot_add";
+    if !Path::new(control).exists() {
+        // Where zram is a module nobody else loads it; whether it came is seen below.
+        let mut load = Command::new("modprobe");
+        load.args(["zram", "num_devices=0"]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        let _ = load.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
     let number = std::fs::read_to_string(control)
         .map_err(|error| HostError::io(format!("reading {control}"), &error))?;
     let name = format!("zram{}", number.trim());
@@ -144,25 +151,28 @@ fn parse(line: &[u8]) -> Option<Area> {
     Some(Area { path, kind, bytes: kibibytes.saturating_mul(1024) })
 }
 
-/// A mapped device counts as encrypted only if it is plain dm-crypt: a LUKS volume's key lies on the disk.
 fn kind_of(path: &Path) -> SwapKind {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let name = real.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let uuid = std::fs::read_to_string(format!("/sys/block/{name}/dm/uuid")).unwrap_or_default();
-    let mapped = std::fs::read_to_string(format!("/sys/block/{name}/dm/name")).unwrap_or_default();
-    if name.starts_with("zram") && !has_backing(&name) {
+    // A file's name says nothing, whatever it is.
+    match real.strip_prefix("/dev") {
+        Ok(name) if name.components().count() == 1 => described_by(&Path::new("/sys/block").join(name)),
+        Ok(_) | Err(_) => SwapKind::Plain,
+    }
+}
+
+/// What a device is by the kernel's own description. A mapped one counts as encrypted only if it is plain dm-crypt: a LUKS
+/// volume's key lies on the disk. Compressed memory may be told to write itself back to a disk.
+fn described_by(device: &Path) -> SwapKind {
+    let says = |attribute: &str| std::fs::read_to_string(device.join(attribute));
+    let writes_back = || says("backing_dev").is_ok_and(|backing| backing.trim() != "none");
+    let is_zram = device.file_name().is_some_and(|name| name.as_bytes().starts_with(b"zram"));
+    if is_zram && device.join("disksize").exists() && !writes_back() {
         SwapKind::Zram
-    } else if uuid.starts_with("CRYPT-PLAIN-") || mapped.starts_with("hanare-") {
+    } else if says("dm/uuid").is_ok_and(|uuid| uuid.starts_with("CRYPT-PLAIN-")) {
         SwapKind::Encrypted
     } else {
         SwapKind::Plain
     }
-}
-
-/// Compressed memory may be told to write itself back to a disk.
-fn has_backing(name: &str) -> bool {
-    std::fs::read_to_string(format!("/sys/block/{name}/backing_dev"))
-        .is_ok_and(|device| device.trim() != "none")
 }
 
 fn c_path(path: &Path) -> Result<CString, HostError> {
@@ -183,6 +193,32 @@ mod tests {
         assert_eq!(area.path, PathBuf::from("/no such/swapfile"));
         assert_eq!((area.kind, area.bytes), (SwapKind::Plain, 1_073_737_728));
         assert!(SwapKind::None < SwapKind::Zram && SwapKind::Encrypted < SwapKind::Plain);
+    }
+
+    #[test]
+    fn only_the_kernel_s_description_makes_a_kind() {
+        // Files in memory and on a disk, and in a directory of /dev, named like devices.
+        for path in ["/zram.swap", "/zram0", "/dev/shm/zram0", "/var/hanare-swap"] {
+            assert_eq!(kind_of(Path::new(path)), SwapKind::Plain, "{path}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let device = |name: &str, attributes: &[(&str, &str)]| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.join("dm")).unwrap();
+            for (attribute, text) in attributes {
+                std::fs::write(path.join(attribute), text).unwrap();
+            }
+            described_by(&path)
+        };
+        assert_eq!(device("dm-0", &[("dm/name", "hanare--vg-swap"), ("dm/uuid", "LVM-x")]), SwapKind::Plain);
+        assert_eq!(device("dm-1", &[("dm/name", "hanare-1"), ("dm/uuid", "")]), SwapKind::Plain);
+        assert_eq!(device("dm-2", &[("dm/uuid", "CRYPT-LUKS2-x")]), SwapKind::Plain);
+        assert_eq!(device("dm-3", &[("dm/uuid", "CRYPT-PLAIN-swap")]), SwapKind::Encrypted);
+        assert_eq!(device("zram0", &[]), SwapKind::Plain);
+        assert_eq!(device("zram1", &[("disksize", "1")]), SwapKind::Zram);
+        assert_eq!(device("zram2", &[("disksize", "1"), ("backing_dev", "none\n")]), SwapKind::Zram);
+        assert_eq!(device("zram3", &[("disksize", "1"), ("backing_dev", "/dev/sda2\n")]), SwapKind::Plain);
+        assert_eq!(device("sda2", &[("disksize", "1")]), SwapKind::Plain);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::channel::{Answer, Channel};
 use crate::image::Image;
 use crate::monitor::Monitor;
-use crate::{Result, system};
+use crate::{Result, content, system};
 
 /// Megabytes of memory: a gigabyte of them is dirty in a test.
 const MEMORY: u64 = 3072;
@@ -53,8 +53,10 @@ impl Guest {
             let _may_be_absent = fs::remove_file(path(name));
         }
         let socket = |id: &str| format!("socket,id={id},path={},server=on,wait=off", path(id).display());
-        let mut command = Command::new("qemu-system-x86_64");
+        // A test that is killed takes its guest along.
+        let mut command = Command::new("setpriv");
         command
+            .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
             .args(["-accel", "tcg,thread=multi", "-smp", "2", "-display", "none", "-nodefaults"])
             .args(["-no-reboot", "-no-shutdown", "-m", &MEMORY.to_string()])
             .arg("-kernel")
@@ -77,12 +79,13 @@ impl Guest {
         // From here on an error ends QEMU too.
         let mut process = Some(process);
         let opened = Monitor::open(&path("monitor"))
-            .and_then(|monitor| Channel::open(&path("agent"), BOOT).map(|channel| (monitor, channel)));
+            .and_then(|monitor| Channel::open(&path("agent"), BOOT).map(|channel| (monitor, channel)))
+            .map_err(|error| content("the guest's boot", format!("{error}; {}", tail(&path("console.log")))));
         match (opened, process.take()) {
             (Ok((monitor, channel)), Some(process)) => {
                 Ok(Self { folder: folder.to_owned(), process, channel, monitor })
             }
-            (Ok(_), None) => Err(crate::content("QEMU", "not started")),
+            (Ok(_), None) => Err(content("QEMU", "not started")),
             (Err(error), process) => {
                 if let Some(mut process) = process {
                     let _gone = process.kill();
@@ -139,5 +142,34 @@ impl Guest {
     /// Pulls the plug.
     pub fn cut(self) {
         drop(self);
+    }
+}
+
+/// The last lines that the console showed, for whoever asks why a guest did not come up.
+fn tail(console: &Path) -> String {
+    const LINES: usize = 20;
+    let bytes = fs::read(console).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default();
+    format!("its console showed {} lines, the last of them:\n{}", lines.len(), last.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_console_s_end_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let console = folder.path().join("console.log");
+        assert!(tail(&console).contains("0 lines"));
+        let text: Vec<String> = (0..30).map(|number| format!("line {number}")).collect();
+        fs::write(&console, text.join("\r\n")).unwrap();
+        let shown = tail(&console);
+        assert!(
+            shown.contains("line 29") && shown.contains("line 10") && !shown.contains("line 9\n"),
+            "{shown}"
+        );
     }
 }

@@ -1,12 +1,14 @@
 //! A disk with a Debian of this machine's release, the built `hanare` and its units. The Debian is made once below `target/`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use hanare_lab::{Program, run};
+use tempfile::TempDir;
 
 use crate::{Result, content, system};
 
@@ -46,22 +48,51 @@ pub struct Image {
     /// Never booted itself: every guest gets a copy.
     pub(crate) disk: PathBuf,
     pub(crate) kernel: PathBuf,
+    folder: PathBuf,
 }
 
+/// What this process made, with the lock that keeps other runs away until it ends.
+static MADE_HERE: Mutex<Option<(File, Image)>> = Mutex::new(None);
+/// What folders of guests are called.
+const GUEST: &str = "guest-";
+
 impl Image {
-    /// Makes it with the `hanare` that lies beside the test.
+    /// Makes it with the `hanare` that lies beside the test, once in a process.
     ///
     /// # Errors
-    /// Without root, without the tools, or without a mirror to fetch Debian from.
+    /// Without root, without the tools, without a mirror to fetch Debian from, or while another run is at it.
     pub fn make() -> Result<Self> {
+        let mut made =
+            MADE_HERE.lock().map_err(|_| content("the guest's disk", "making it failed before"))?;
+        if let Some((_, image)) = made.as_ref() {
+            return Ok(image.clone());
+        }
         hanare_lab::install(hanare_lab::MACHINES)?;
         let program = Program::built()?;
         let folder = target(program.path())?.join("vm");
         fs::create_dir_all(&folder).map_err(system("making target/vm"))?;
+        let lock = hold(&folder)?;
+        let image = Self::make_in(&folder, &program)?;
+        *made = Some((lock, image.clone()));
+        Ok(image)
+    }
+
+    /// A folder for guests, beside the image: what they write does not fit into every `/tmp`.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn folder(&self) -> Result<TempDir> {
+        tempfile::Builder::new()
+            .prefix(GUEST)
+            .tempdir_in(&self.folder)
+            .map_err(system("making a guest's folder"))
+    }
+
+    fn make_in(folder: &Path, program: &Program) -> Result<Self> {
         let root = folder.join("root");
         let holds = fs::read_to_string(root.join(MADE)).unwrap_or_default();
         if holds != PACKAGES {
-            debian(&folder, &root)?;
+            debian(folder, &root)?;
         }
         put(
             &root.join("usr/bin/hanare"),
@@ -82,8 +113,22 @@ impl Image {
             .map(|entry| entry.path())
             .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz")))
             .ok_or_else(|| content("the guest's boot directory", "no kernel"))?;
-        Ok(Self { disk, kernel })
+        Ok(Self { disk, kernel, folder: folder.to_owned() })
     }
+}
+
+/// Keeps other runs away, and removes what one that was killed has left: gigabytes.
+fn hold(folder: &Path) -> Result<File> {
+    let path = folder.join("lock");
+    let lock = File::create(&path).map_err(system(path.display().to_string()))?;
+    lock.try_lock()
+        .map_err(|error| content(&path.display().to_string(), format!("another run holds it: {error}")))?;
+    for entry in fs::read_dir(folder).map_err(system("reading target/vm"))?.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(GUEST) {
+            fs::remove_dir_all(entry.path()).map_err(system("removing an earlier guest"))?;
+        }
+    }
+    Ok(lock)
 }
 
 fn debian(folder: &Path, root: &Path) -> Result<()> {
@@ -158,4 +203,24 @@ fn put(path: &Path, content: &[u8], mode: u32) -> Result<()> {
 fn target(program: &Path) -> Result<PathBuf> {
     let target = program.ancestors().nth(2).ok_or_else(|| content("the path of hanare", "too short"))?;
     Ok(target.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_at_a_time_which_removes_what_a_killed_one_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let (left, kept) = (folder.path().join("guest-left"), folder.path().join("root"));
+        for path in [&left, &kept] {
+            fs::create_dir(path).unwrap();
+        }
+        let first = hold(folder.path()).unwrap();
+        assert!(!left.exists() && kept.exists());
+        fs::create_dir(&left).unwrap();
+        assert!(hold(folder.path()).is_err() && left.exists());
+        drop(first);
+        hold(folder.path()).unwrap();
+    }
 }

@@ -11,7 +11,7 @@ mod outlook;
 mod overwrite;
 mod remove;
 mod scrub;
-mod walk;
+pub(crate) mod walk;
 
 mod counts;
 

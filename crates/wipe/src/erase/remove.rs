@@ -40,7 +40,7 @@ pub(super) fn contents(root: &Root, links: &Links) -> Removed {
         removed.left.merge(kept.left);
     }
     let mut upward = Upward::default();
-    let left = walk(root, &mut upward);
+    let left = walk(&root.top, &mut upward);
     removed.left.merge(left);
     removed.directories = upward.directories;
     removed

@@ -4,7 +4,7 @@
 //! one. A directory that it closed is entered again from below (`..`) or, if it has moved, not at all.
 
 use std::collections::VecDeque;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustix::fs::{FileType, Mode, OFlags, RawDir, ResolveFlags, SeekFrom, openat2
 use rustix::io::Errno;
 
 use crate::outcome::{SkipKind, Tally};
-use crate::root::{BENEATH, Identity, READ, Root, identity_of, look};
+use crate::root::{BENEATH, Identity, READ, identity_of, look};
 
 /// Directories held open at once, of the deepest levels.
 const OPEN: usize = 64;
@@ -24,14 +24,14 @@ const NARROW: usize = 2 * 1024;
 
 /// A name in a directory.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) name: CString,
-    pub(super) kind: FileType,
-    pub(super) inode: u64,
+pub(crate) struct Entry {
+    pub(crate) name: CString,
+    pub(crate) kind: FileType,
+    pub(crate) inode: u64,
 }
 
 /// What is done on the way. Directories come before and after their contents, everything else in batches.
-pub(super) trait Visit {
+pub(crate) trait Visit {
     /// A directory was entered.
     fn enter(&mut self, directory: &Arc<OwnedFd>);
     /// Things in it that are no directories.
@@ -50,20 +50,20 @@ struct Level {
     is_read: bool,
 }
 
-/// Walks through the tree below `root`, the root's own directory included (but not left: its end is the caller's).
+/// Walks through the tree below `root`, this directory included (but not left: its end is the caller's).
 /// Returns what could not be entered.
-pub(super) fn walk(root: &Root, visit: &mut impl Visit) -> Tally {
+pub(crate) fn walk(root: &OwnedFd, visit: &mut impl Visit) -> Tally {
     let mut tally = Tally::default();
     // A descriptor of its own: positions in a directory belong to the descriptor.
-    let top = match openat2(&root.top, c".", READ, Mode::empty(), BENEATH) {
-        Ok(top) => Arc::new(top),
+    let (top, identity) = match enter(root, c".") {
+        Ok((top, identity)) => (Arc::new(top), identity),
         Err(error) => {
             unreadable(&mut tally, error);
             return tally;
         }
     };
     visit.enter(&top);
-    let mut levels = vec![Level::new(root.name.clone(), root.identity, top)];
+    let mut levels = vec![Level::new(c".".to_owned(), identity, top)];
     while let Some(level) = levels.last_mut() {
         let Some(directory) = level.open.clone() else {
             // Could not be entered again: what is left of it stays for the next round.
@@ -120,14 +120,14 @@ fn unreadable(tally: &mut Tally, error: Errno) {
 }
 
 /// Opens a directory in a directory; what `openat2` could not do for a passing reason is tried again.
-fn enter(parent: &OwnedFd, name: &CString) -> Result<(OwnedFd, Identity), Errno> {
+fn enter(parent: &OwnedFd, name: &CStr) -> Result<(OwnedFd, Identity), Errno> {
     let inner = patient(|| openat2(parent, name, READ, Mode::empty(), BENEATH))?;
     let seen = look(&inner, c"")?;
     Ok((inner, identity_of(&seen)))
 }
 
 /// `openat2` gives up with `EAGAIN` if a rename was too near.
-pub(super) fn patient<T>(mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+pub(crate) fn patient<T>(mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     for _ in 0..64 {
         match open() {
             Err(Errno::AGAIN | Errno::INTR) => {}
@@ -147,7 +147,7 @@ fn close_far(levels: &mut [Level]) {
 }
 
 /// Opens the last of `levels` again, if it was closed: from `below`, which was in it, or else from the top.
-fn reopen(levels: &mut [Level], below: &OwnedFd, root: &Root) {
+fn reopen(levels: &mut [Level], below: &OwnedFd, root: &OwnedFd) {
     let Some(level) = levels.last() else { return };
     if level.open.is_some() {
         return;
@@ -165,8 +165,8 @@ fn reopen(levels: &mut [Level], below: &OwnedFd, root: &Root) {
     }
 }
 
-fn from_the_top(levels: &[Level], root: &Root) -> Option<OwnedFd> {
-    let mut here = openat2(&root.top, c".", READ, Mode::empty(), BENEATH).ok()?;
+fn from_the_top(levels: &[Level], root: &OwnedFd) -> Option<OwnedFd> {
+    let mut here = openat2(root, c".", READ, Mode::empty(), BENEATH).ok()?;
     for level in levels.iter().skip(1) {
         let (inner, identity) = enter(&here, &level.name).ok()?;
         if identity != level.identity {
@@ -210,5 +210,5 @@ fn read(directory: &Arc<OwnedFd>, level: &mut Level, length: usize) -> Result<Ve
 }
 
 /// Flags for opening a file in the tree: whatever stands there by then, nothing waits and nothing becomes a terminal.
-pub(super) const FILE: OFlags =
+pub(crate) const FILE: OFlags =
     OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);

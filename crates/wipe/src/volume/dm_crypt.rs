@@ -1,5 +1,6 @@
 //! The kind `dm-crypt`: a block device under a random key that is handed to the kernel once and that nobody can read back.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ const OPTIONS_BEFORE_5_9: &str = "1 sector_size:4096";
 /// Two keys of AES-256, as XTS wants them.
 const KEY: usize = 64;
 const SECTOR: u64 = 512;
+/// Where the kernel describes its block devices.
+const BLOCK: &str = "/sys/block";
 /// The udev daemon looks at a device that changed, and lets go by itself.
 const LETTING_GO: Duration = Duration::from_secs(5);
 
@@ -65,7 +68,13 @@ impl Medium for DmCrypt {
     /// not ours; but then nobody knows what became of ours.
     fn destroy(&self, opening: &Opening, _: &Holders) -> Result<Verified, VolumeError> {
         let (mapper, uuid) = (Mapper::open()?, uuid(opening));
-        let Some(table) = mapper.table(&uuid)? else { return Ok(Verified::default()) };
+        let Some(table) = mapper.table(&uuid)? else {
+            return if has_namesake(Path::new(BLOCK), opening) {
+                Err(VolumeError::Replaced)
+            } else {
+                Ok(Verified::default())
+            };
+        };
         let found = found(&table, opening);
         if table.kind == CRYPT && found != Found::Wiped {
             mapper.suspend(&uuid)?;
@@ -76,7 +85,10 @@ impl Medium for DmCrypt {
 
     /// From the kernel's own table. Without a mapping there is no key: its end overwrites it.
     fn key(&self, opening: &Opening) -> Result<KeyState, VolumeError> {
-        let Some(table) = Mapper::open()?.table(&uuid(opening))? else { return Ok(KeyState::Gone) };
+        let Some(table) = Mapper::open()?.table(&uuid(opening))? else {
+            let lives = has_namesake(Path::new(BLOCK), opening);
+            return Ok(if lives { KeyState::Present } else { KeyState::Gone });
+        };
         Ok(match found(&table, opening) {
             Found::Wiped | Found::Dead => KeyState::Gone,
             Found::Alive | Found::Strange => KeyState::Present,
@@ -158,6 +170,14 @@ fn found(table: &Table, opening: &Opening) -> Found {
     }
 }
 
+/// Whether a mapping has this opening's name without its uuid: an earlier version of this program made it so, or somebody else,
+/// and its key may be the one that work was written under.
+fn has_namesake(block: &Path, opening: &Opening) -> bool {
+    let devices = fs::read_dir(block).into_iter().flatten().flatten();
+    let mut names = devices.filter_map(|device| fs::read_to_string(device.path().join("dm/name")).ok());
+    names.any(|name| name.trim_end() == opening.name())
+}
+
 /// What the mapping is found by: nobody can change it, whatever the mapping is called.
 fn uuid(opening: &Opening) -> String {
     format!("hanare-{}", opening.id)
@@ -188,14 +208,32 @@ mod tests {
         Table { targets: 1, kind: kind.to_owned(), parameters, waiting: None }
     }
 
+    fn opening(state: &Path) -> Opening {
+        let backing = state.join("backing");
+        let definition = Definition::judge(VolumeKind::DmCrypt, 1 << 30, Some(&backing), state).unwrap();
+        let (id, boot) = (WipeId::random().unwrap(), BootId::current().unwrap());
+        Opening::new(id, boot, Timestamp::from_seconds(0), definition, Path::new("/srv/work"))
+    }
+
+    #[test]
+    fn a_mapping_of_the_same_name_without_the_uuid_is_seen() {
+        let block = tempfile::tempdir().unwrap();
+        let opening = opening(block.path());
+        for (device, name) in
+            [("dm-0", "hanare-other\n".to_owned()), ("dm-1", format!("{}\n", opening.name()))]
+        {
+            assert!(!has_namesake(block.path(), &opening));
+            fs::create_dir_all(block.path().join(device).join("dm")).unwrap();
+            fs::create_dir_all(block.path().join("sda")).unwrap();
+            fs::write(block.path().join(device).join("dm/name"), name).unwrap();
+        }
+        assert!(has_namesake(block.path(), &opening));
+    }
+
     #[test]
     fn only_a_wiped_key_or_a_table_without_one_is_gone() {
         let state = tempfile::tempdir().unwrap();
-        let backing = state.path().join("backing");
-        let kind = VolumeKind::DmCrypt;
-        let definition = Definition::judge(kind, 1 << 30, Some(&backing), state.path()).unwrap();
-        let (id, boot) = (WipeId::random().unwrap(), BootId::current().unwrap());
-        let opening = Opening::new(id, boot, Timestamp::from_seconds(0), definition, Path::new("/srv/work"));
+        let opening = opening(state.path());
         let zeros = "0".repeat(2 * KEY);
         let crypt = |key: &str| table(CRYPT, &format!("{CIPHER} {key} 0 7:0 0 1 sector_size:4096"));
         let is = |table: &Table| found(table, &opening);

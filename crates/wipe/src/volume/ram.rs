@@ -1,22 +1,31 @@
 //! The kind `ram`: files in memory that is never written to a disk. There is no key; ending it overwrites every page.
 
-use std::fs::{self, File, OpenOptions};
+use std::ffi::{CStr, CString};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use hanare_host::mounts;
-use rustix::fs::{OFlags, SeekFrom, seek};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, SeekFrom, fstat, openat2, seek, unlinkat};
+use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
 
 use super::definition::memory_may_leak;
 use super::error::VolumeError;
 use super::holders::{self, Holders};
 use super::medium::{KeyState, Medium};
 use super::opening::Opening;
+use crate::erase::walk::{Entry, FILE, Visit, patient, walk};
 use crate::outcome::{Method, Verified};
+use crate::root::BENEATH;
 
 /// Written and read at once.
 const STEP: usize = 1 << 20;
+/// How often what is left is gone after.
+const ROUNDS: u32 = 16;
 
 /// Files in memory.
 pub(super) struct Ram {
@@ -39,25 +48,37 @@ impl Medium for Ram {
     }
 
     fn destroy(&self, opening: &Opening, holders: &Holders) -> Result<Verified, VolumeError> {
-        let mut verified = Verified::default();
+        let mut emptied = Emptied::default();
         // Nameless files first: emptied through whoever holds them.
-        for link in opening.device.into_iter().flat_map(|device| holders.open_files(device)) {
-            // A directory, a pipe, or a process that is gone: nothing that holds data.
-            if let Ok(file) = OpenOptions::new().read(true).write(true).custom_flags(no_wait()).open(&link) {
-                blank(&file, &mut verified)
-                    .map_err(VolumeError::io("overwriting in", &opening.mountpoint))?;
+        if let Some(device) = opening.device {
+            for link in holders.open_files(device) {
+                // A directory, a pipe, or a process that is gone: nothing that holds data.
+                let Ok(file) = OpenOptions::new().read(true).write(true).custom_flags(no_wait()).open(&link)
+                else {
+                    continue;
+                };
+                // Whoever it was may have another one there by now.
+                if file.metadata().is_ok_and(|seen| seen.dev() == device) {
+                    let blanked = blank(&file, &mut emptied.verified);
+                    emptied.take(blanked);
+                }
             }
         }
-        if self.is_mounted(opening)? {
-            empty(&opening.mountpoint, &mut verified)
-                .map_err(VolumeError::io("overwriting in", &opening.mountpoint))?;
+        if let Some(device) = self.mounted(opening)? {
+            match alone(&opening.mountpoint, device) {
+                Ok(top) => empty(&top, &mut emptied),
+                Err(error) => emptied.take(Err(error)),
+            }
         }
-        Ok(verified)
+        match emptied.first {
+            None => Ok(emptied.verified),
+            Some(error) => Err(VolumeError::io("overwriting in", &opening.mountpoint)(error)),
+        }
     }
 
     /// While it is mounted the kernel counts the pages in use; afterwards it is gone if nobody has it mounted or open.
     fn key(&self, opening: &Opening) -> Result<KeyState, VolumeError> {
-        if self.is_mounted(opening)? {
+        if self.mounted(opening)?.is_some() {
             let point = &opening.mountpoint;
             let counts =
                 rustix::fs::statvfs(point).map_err(|error| VolumeError::io("asking", point)(error.into()))?;
@@ -87,46 +108,109 @@ impl Medium for Ram {
 }
 
 impl Ram {
-    /// Whether what is mounted there is this opening's, and not what lies below or somebody else's.
+    /// The device of what is mounted there, if it is this opening's, and not what lies below or somebody else's.
     #[expect(clippy::unused_self, reason = "reads as a question to the volume")]
-    fn is_mounted(&self, opening: &Opening) -> Result<bool, VolumeError> {
-        let found = mounts::at(&opening.mountpoint)?;
-        Ok(found.is_some_and(|mount| mount.kind == "tmpfs" && mount.source == opening.name()))
+    fn mounted(&self, opening: &Opening) -> Result<Option<u64>, VolumeError> {
+        let ours = |mount: &mounts::Mount| {
+            let known = opening.device.is_none_or(|device| device == mount.device);
+            known && mount.kind == "tmpfs" && mount.source == opening.name()
+        };
+        Ok(mounts::at(&opening.mountpoint)?.filter(ours).map(|mount| mount.device))
     }
 }
 
-/// Overwrites and removes everything below a directory of a file system in memory, whose links lead nowhere else.
-fn empty(directory: &Path, verified: &mut Verified) -> io::Result<()> {
-    let mut folders = vec![(directory.to_owned(), false)];
-    while let Some((folder, emptied)) = folders.pop() {
-        if emptied {
-            fs::remove_dir(&folder)?;
-            continue;
-        }
-        if folder != directory {
-            folders.push((folder.clone(), true));
-        }
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                folders.push((entry.path(), false));
-                continue;
-            }
-            if kind.is_file() {
-                let flags = no_wait() | i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
-                let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(entry.path());
-                match file {
-                    Ok(file) => blank(&file, verified)?,
-                    // A program that runs cannot be opened for writing: its process is stopped and ends, and the page goes then.
-                    Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            fs::remove_file(entry.path())?;
+/// What was done, and the first of what went wrong: it keeps nothing else from being overwritten.
+#[derive(Debug, Default)]
+struct Emptied {
+    verified: Verified,
+    first: Option<io::Error>,
+    /// How many names were taken away.
+    removed: u64,
+}
+
+impl Emptied {
+    fn take(&mut self, outcome: io::Result<()>) {
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "emptying");
+            self.first.get_or_insert(error);
         }
     }
-    Ok(())
+}
+
+/// The file system at `point` as nobody else sees it: without what is mounted in it, so that what lies below is reached and
+/// nothing outside is.
+fn alone(point: &Path, device: u64) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_SYMLINK_NOFOLLOW
+        | OpenTreeFlags::AT_NO_AUTOMOUNT;
+    let top = open_tree(CWD, point, flags)?;
+    if fstat(&top)?.st_dev == device {
+        Ok(top)
+    } else {
+        Err(io::Error::other("something else is mounted there"))
+    }
+}
+
+/// Overwrites and removes everything below a directory, from descriptor to descriptor.
+fn empty(top: &OwnedFd, emptied: &mut Emptied) {
+    for round in 1..=ROUNDS {
+        let before = emptied.removed;
+        let missed = walk(top, emptied);
+        // Whoever goes on moving directories about is walked after, but not for ever.
+        if missed.is_empty() && emptied.removed == before {
+            return;
+        }
+        if round == ROUNDS || emptied.removed == before {
+            return emptied.take(Err(io::Error::other("a directory could not be read")));
+        }
+    }
+}
+
+impl Visit for Emptied {
+    fn enter(&mut self, _: &Arc<OwnedFd>) {}
+
+    fn batch(&mut self, directory: &Arc<OwnedFd>, entries: Vec<Entry>) {
+        for entry in entries {
+            if entry.kind == FileType::RegularFile {
+                let flags = FILE | OFlags::RDWR;
+                match patient(|| openat2(directory, &entry.name, flags, Mode::empty(), BENEATH)) {
+                    Ok(file) => {
+                        let blanked = blank(&File::from(file), &mut self.verified);
+                        if blanked.is_err() {
+                            self.take(blanked);
+                            continue;
+                        }
+                    }
+                    // A program that runs cannot be opened for writing: its process is stopped and ends, and the page goes then.
+                    Err(Errno::TXTBSY) => {}
+                    // Something else has its name by now: the next round sees what.
+                    Err(Errno::NOENT | Errno::LOOP | Errno::ISDIR | Errno::NXIO) => continue,
+                    Err(error) => {
+                        self.take(Err(error.into()));
+                        continue;
+                    }
+                }
+            }
+            self.remove(directory, &entry.name, AtFlags::empty());
+        }
+    }
+
+    fn leave(&mut self, parent: &Arc<OwnedFd>, name: &CString) {
+        self.remove(parent, name, AtFlags::REMOVEDIR);
+    }
+}
+
+impl Emptied {
+    fn remove(&mut self, directory: &Arc<OwnedFd>, name: &CStr, flags: AtFlags) {
+        match unlinkat(directory, name, flags) {
+            Ok(()) => self.removed += 1,
+            // Something else has its name by now, or something is in it again. Or something is mounted on it: what it had is
+            // overwritten, and its name goes with the file system.
+            Err(Errno::NOENT | Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY | Errno::BUSY) => {}
+            Err(error) => self.take(Err(error.into())),
+        }
+    }
 }
 
 /// Overwrites what a file has, reads it again, and gives its pages back. A hole has no page.
@@ -160,6 +244,15 @@ fn no_wait() -> i32 {
 mod tests {
     use super::*;
 
+    use std::fs;
+
+    fn emptied(directory: &Path) -> Emptied {
+        let mut emptied = Emptied::default();
+        let device = fs::metadata(directory).unwrap().dev();
+        empty(&alone(directory, device).unwrap(), &mut emptied);
+        emptied
+    }
+
     #[test]
     fn everything_is_overwritten_read_again_and_removed() {
         let directory = tempfile::tempdir_in("/dev/shm").unwrap();
@@ -171,11 +264,37 @@ mod tests {
         sparse.write_all_at(b"far", 1 << 39).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", below.join("link")).unwrap();
         let open = File::open(below.join("secret")).unwrap();
-        let mut verified = Verified::default();
-        empty(directory.path(), &mut verified).unwrap();
+        let Emptied { verified, first, .. } = emptied(directory.path());
+        assert!(first.is_none(), "{first:?}");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
         assert!(verified.reread_bytes >= 10_003 && verified.remnants == 0);
         assert_eq!(open.metadata().unwrap().len(), 0);
         assert!(Path::new("/etc/hostname").exists());
+    }
+
+    #[test]
+    fn a_path_longer_than_any_path_may_be_keeps_nothing() {
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let name = "n".repeat(200);
+        let mut deepest = rustix::fs::open(directory.path(), OFlags::DIRECTORY, Mode::empty()).unwrap();
+        for _ in 0..100 {
+            rustix::fs::mkdirat(&deepest, &name, Mode::RWXU).unwrap();
+            deepest = rustix::fs::openat(&deepest, &name, OFlags::DIRECTORY, Mode::empty()).unwrap();
+        }
+        let flags = OFlags::CREATE | OFlags::RDWR;
+        let file = File::from(rustix::fs::openat(&deepest, "secret", flags, Mode::RWXU).unwrap());
+        file.write_all_at(&[7; 5000], 0).unwrap();
+        fs::write(directory.path().join("beside"), "secret too").unwrap();
+        let Emptied { verified, first, .. } = emptied(directory.path());
+        assert!(first.is_none(), "{first:?}");
+        assert_eq!((fs::read_dir(directory.path()).unwrap().count(), file.metadata().unwrap().len()), (0, 0));
+        assert_eq!(verified.reread_bytes, 5010);
+    }
+
+    #[test]
+    fn what_is_mounted_there_instead_is_not_touched() {
+        let device = fs::metadata("/proc").unwrap().dev();
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+        assert!(alone(directory.path(), device).is_err());
     }
 }

@@ -68,8 +68,8 @@ fn a_volume(guest: &mut Guest) -> Result<()> {
 
 #[test]
 fn a_disk_that_answers_with_errors_is_partial_and_never_a_pass() {
-    let folder = tempfile::tempdir().expect("a directory");
     let image = Image::make().expect("an image");
+    let folder = image.folder().expect("a directory");
     let mut guest = Guest::boot(&image, folder.path()).expect("a guest");
     a_tree(&mut guest, true).expect("a tree without writes");
     a_tree(&mut guest, false).expect("a tree without a disk");

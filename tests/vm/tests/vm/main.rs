@@ -5,5 +5,6 @@
 mod disk_errors;
 mod power;
 mod scan;
+mod swap;
 mod systemd;
 mod tear_down;

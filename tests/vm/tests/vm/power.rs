@@ -77,8 +77,8 @@ fn open_again(guest: &mut Guest) -> Result<()> {
 
 #[test]
 fn after_every_way_to_power_off_nothing_is_left_and_the_next_boot_says_so() {
-    let folder = tempfile::tempdir().expect("a directory");
     let image = Image::make().expect("an image");
+    let folder = image.folder().expect("a directory");
     for (number, way) in Way::ALL.into_iter().enumerate() {
         let open = |guest: &mut Guest| if number == 0 { open_a_volume(guest, "") } else { open_again(guest) };
         let opened =
@@ -92,8 +92,8 @@ fn after_every_way_to_power_off_nothing_is_left_and_the_next_boot_says_so() {
 /// What `cargo xtask test` runs of all this: two boots.
 #[test]
 fn shortest_a_gigabyte_dirty_then_a_power_cut_then_the_next_boot() {
-    let folder = tempfile::tempdir().expect("a directory");
     let image = Image::make().expect("an image");
+    let folder = image.folder().expect("a directory");
     let mut guest = Guest::boot(&image, folder.path()).expect("a guest");
     end_with_a_gigabyte_dirty(&mut guest).expect("the end of a day");
     open_again(&mut guest).expect("the next day");

@@ -63,9 +63,8 @@ fn names_are_the_own_ones(guest: &mut Guest, when: &str) -> Result<()> {
     Ok(())
 }
 
-fn a_machine(folder: &Path) -> Result<()> {
-    let image = Image::make()?;
-    let mut guest = Guest::boot(&image, folder)?;
+fn a_machine(image: &Image, folder: &Path) -> Result<()> {
+    let mut guest = Guest::boot(image, folder)?;
     headquarters(&mut guest)?;
     let before = guest.run("cat /etc/resolv.conf")?.must()?.said;
     up(&mut guest)?;
@@ -89,7 +88,7 @@ fn a_machine(folder: &Path) -> Result<()> {
     // The next boot: closed before there is a network, with no process of ours.
     guest.switch_off_with("sync; systemctl poweroff")?;
     guest.cut();
-    let mut guest = Guest::boot(&image, folder)?;
+    let mut guest = Guest::boot(image, folder)?;
     let show = "systemctl show -p ActiveEnterTimestampMonotonic --value";
     let order =
         guest.run(&format!("{show} hanare-guard.service; {show} network-pre.target; ls -l /proc/[0-9]*/exe 2> /dev/null | grep -c '/usr/bin/hanare$'"))?;
@@ -113,6 +112,7 @@ fn a_machine(folder: &Path) -> Result<()> {
 
 #[test]
 fn names_through_resolved_and_a_kill_switch_that_is_closed_at_boot_and_for_new_devices() {
-    let folder = tempfile::tempdir().expect("a directory");
-    a_machine(folder.path()).expect("the guest");
+    let image = Image::make().expect("an image");
+    let folder = image.folder().expect("a directory");
+    a_machine(&image, folder.path()).expect("the guest");
 }

@@ -7,6 +7,7 @@ mod by_policy;
 mod confinement;
 mod damaged;
 mod filesystems;
+mod in_memory;
 mod interrupted;
 mod odd;
 mod openings;

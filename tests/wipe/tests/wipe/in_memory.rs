@@ -1,0 +1,116 @@
+//! The end of a volume in memory harms nothing outside it, whatever is mounted in it or moved about.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hanare_wipe_tests::{Machine, Result, Told, print_of};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::world::{PARTIAL, PLACE, inside, mount, run, swap_stays, text};
+
+/// Files of the same names inside and outside.
+const FILES: usize = 300;
+
+/// A volume in memory, and a folder outside it.
+struct Day {
+    machine: Machine,
+    volume: PathBuf,
+    outside: PathBuf,
+}
+
+impl Day {
+    fn new() -> Result<Self> {
+        let place = Path::new(PLACE);
+        let (volume, outside) = (place.join("work"), place.join("outside"));
+        let machine = Machine::new(&place.join("state"))?;
+        files(&outside)?;
+        let told =
+            machine.run(&["wipe", "volume", "create", "--kind", "ram", "--size", "64M", "--standalone"])?;
+        assert_eq!(told.status, Some(0), "{}", told.text);
+        Ok(Self { machine, volume, outside })
+    }
+
+    fn open(&self) -> Result<()> {
+        let told = self.machine.run(&["wipe", "volume", "open", "--mount", text(&self.volume)])?;
+        assert_eq!(told.status, Some(0), "{}", told.text);
+        Ok(())
+    }
+
+    fn end(&self) -> Result<Told> {
+        self.machine.run(&["wipe", "run", "--yes", "--standalone"])
+    }
+}
+
+fn files(folder: &Path) -> Result<()> {
+    fs::create_dir(folder)?;
+    for number in 0..FILES {
+        fs::write(folder.join(number.to_string()), "stays as it is\n".repeat(100))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_mounted_in_a_volume_in_memory_stays() {
+    inside("in_memory::what_is_mounted_in_a_volume_in_memory_stays", || {
+        let _same_swap = swap_stays()?;
+        let day = Day::new()?;
+        let before = print_of(&day.outside)?;
+        day.open()?;
+        let (folder, file) = (day.volume.join("folder"), day.volume.join("file"));
+        files(&folder)?;
+        fs::write(&file, "work")?;
+        let hidden = fs::File::open(folder.join("0"))?;
+        mount(&["--bind", text(&day.outside), text(&folder)])?;
+        mount(&["--bind", text(&day.outside.join("0")), text(&file)])?;
+        drop(hidden);
+        let told = day.end()?;
+        assert_eq!(print_of(&day.outside)?, before, "the outside was touched: {}", told.text);
+        // What lies below the mounts went too; that they kept the volume busy is said.
+        assert_eq!((told.status, told.word("verdict")), PARTIAL, "{}", told.text);
+        assert_eq!(told.document["volume"]["key_destroyed"], true, "{}", told.text);
+        let reread = told.document["verified"]["reread_bytes"].as_u64().unwrap_or(0);
+        assert!(reread >= (FILES * 1500) as u64, "{}", told.text);
+        assert!(run("findmnt", &[text(&day.volume)]).is_err(), "it is still mounted");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_directory_exchanged_with_a_link_harms_nothing_outside() {
+    inside("in_memory::a_directory_exchanged_with_a_link_harms_nothing_outside", || {
+        let _same_swap = swap_stays()?;
+        let day = Day::new()?;
+        let before = print_of(&day.outside)?;
+        for round in 0..6 {
+            day.open()?;
+            // The link's own directory is the later one: until it is reached the exchange goes on.
+            let (folder, link) = (day.volume.join("early/folder"), day.volume.join("late/link"));
+            fs::create_dir(day.volume.join("early"))?;
+            files(&folder)?;
+            fs::create_dir(day.volume.join("late"))?;
+            symlink(&day.outside, &link)?;
+            let done = AtomicBool::new(false);
+            let told = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        // They are gone in the end.
+                        let _ = renameat_with(CWD, &folder, CWD, &link, RenameFlags::EXCHANGE);
+                    }
+                });
+                let told = day.end();
+                done.store(true, Ordering::Relaxed);
+                told
+            })?;
+            assert_eq!(
+                print_of(&day.outside)?,
+                before,
+                "round {round}: the outside was touched: {}",
+                told.text
+            );
+            assert_eq!(told.document["volume"]["key_destroyed"], true, "round {round}: {}", told.text);
+        }
+        Ok(())
+    });
+}

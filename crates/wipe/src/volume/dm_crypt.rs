@@ -91,7 +91,7 @@ impl Medium for DmCrypt {
         };
         Ok(match found(&table, opening) {
             Found::Wiped | Found::Dead => KeyState::Gone,
-            Found::Alive | Found::Strange => KeyState::Present,
+            Found::Waiting | Found::Alive | Found::Strange => KeyState::Present,
         })
     }
 
@@ -100,7 +100,12 @@ impl Medium for DmCrypt {
     fn release(&self, opening: &Opening) -> Result<(), VolumeError> {
         let (mapper, uuid) = (Mapper::open()?, uuid(opening));
         let Some(table) = mapper.table(&uuid)? else { return Ok(()) };
-        if found(&table, opening) != Found::Dead {
+        let found = found(&table, opening);
+        if found == Found::Waiting {
+            // Nobody waits for it, and to let it go on would put its key in force: it is removed as it is.
+            return Ok(());
+        }
+        if found != Found::Dead {
             let device = mapper.find(&uuid)?.map(|found| found.path).unwrap_or_default();
             let sectors = length(&device)? / SECTOR;
             mapper.load(&uuid, sectors, ERROR, b"")?;
@@ -139,6 +144,8 @@ impl Medium for DmCrypt {
 /// What a mapping's tables say of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
+    /// A key that was never in force, so that nothing was written under it: who made it was killed in between.
+    Waiting,
     /// Our table with our key.
     Alive,
     /// A key of zeros.
@@ -150,6 +157,9 @@ enum Found {
 }
 
 fn found(table: &Table, opening: &Opening) -> Found {
+    if table.targets == 0 && table.waiting.as_deref() == Some(CRYPT) {
+        return Found::Waiting;
+    }
     // A table that waits has a key of its own, but for the one that `release` loads.
     if table.targets > 1 || table.waiting.as_deref().is_some_and(|kind| kind != ERROR) {
         return Found::Strange;
@@ -242,6 +252,8 @@ mod tests {
         assert_eq!((is(&crypt(&zeros)), is(&table(ERROR, ""))), (Found::Wiped, Found::Dead));
         assert_eq!(is(&Table { targets: 0, ..table("", "") }), Found::Dead);
         // Killed between loading and putting in force.
+        let never = Table { targets: 0, waiting: Some(CRYPT.to_owned()), ..table("", "") };
+        assert_eq!(is(&never), Found::Waiting);
         assert_eq!(is(&Table { waiting: Some(ERROR.to_owned()), ..crypt(&zeros) }), Found::Wiped);
         // What root can put in its place.
         for strange in [

@@ -185,6 +185,23 @@ fn a_mapping_that_root_changed(guest: &mut Guest) -> Result<()> {
     assert_eq!(document["volume"]["key_destroyed"], false, "{document}");
     assert!(document["skipped"].to_string().contains("mapping-replaced"), "{document}");
     guest.run(&format!("{NAME}; dmsetup remove --retry $name; losetup -D"))?.must()?;
+
+    // As `open` leaves it when it is killed before its table is in force: nothing was written, and nothing is left.
+    guest.run(&format!("{HANARE} wipe volume open"))?.must()?;
+    guest
+        .run(&format!(
+            "{NAME}; size=$(blockdev --getsz /dev/mapper/$name); \
+             uuid=$(dmsetup info -c --noheadings -o uuid $name); \
+             lower=$(dmsetup table --showkeys $name | cut -d' ' -f7); \
+             umount /srv/work && dmsetup remove --retry $name && dmsetup create $name -u $uuid --notable && \
+             dmsetup load $name --table \"0 $size crypt aes-xts-plain64 {KEY} 0 $lower 0\""
+        ))?
+        .must()?;
+    let document = guest.run(RUN)?.json()?;
+    assert_eq!(document["volume"]["key_destroyed"], true, "{document}");
+    assert!(!document["skipped"].to_string().contains("mapping-replaced"), "{document}");
+    let left = guest.run("dmsetup ls | grep -c hanare; losetup -a")?.said;
+    assert_eq!(left.trim(), "0", "something is left");
     Ok(())
 }
 

@@ -104,6 +104,31 @@ fn until_printing(place: &Place, prints: bool) -> Result<()> {
 }
 
 #[test]
+fn a_machine_whose_own_firewall_knows_connections_keeps_its_tunnel_when_a_printer_is_named() {
+    inside(
+        "devices::a_machine_whose_own_firewall_knows_connections_keeps_its_tunnel_when_a_printer_is_named",
+        LIMIT,
+        |lab| {
+            let mut deployment = Deployment::open(lab)?;
+            let mut pc = deployment.place("pc")?;
+            let _printer = printer(&deployment, "printer", PRINTER)?;
+            let rules = "table inet own { chain input { type filter hook input priority 10; policy drop; \
+                         ct state established,related accept; \
+                         icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n}\n}\n";
+            pc.host.run("nft", ["-f", "-"], rules, Duration::from_secs(5))?.must()?;
+            pc.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
+            pc.node.up(&[])?;
+            let hq = deployment.hq.socket(false, 0)?.ip();
+            assert!(pc.host.pings(hq, 2)?, "before");
+            apply(&deployment, POLICY)?;
+            until_printing(&pc, true)?;
+            assert!(pc.host.pings(hq, 3)?, "the tunnel's datagrams are established ones");
+            Ok(())
+        },
+    );
+}
+
+#[test]
 fn a_named_printer_is_reached_and_nothing_beside_it() {
     inside("devices::a_named_printer_is_reached_and_nothing_beside_it", LIMIT, |lab| {
         let mut deployment = Deployment::open(lab)?;

@@ -23,19 +23,33 @@ struct Attributes {
     period: u64,
 }
 
-/// Asks for short slices for this thread: the same share of a processor, in smaller pieces and hence sooner after it wakes.
-/// With the usual 3 ms whoever fills a receive buffer has overrun it before its reader's turn. Needs no privilege; a kernel
-/// that does not know slices of a thread's own ignores it, and a thread with a policy other than the usual one is left alone.
+/// How long a thread may run before others have their turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turns {
+    /// As everybody's.
+    Usual,
+    /// The shortest.
+    Short,
+}
+
+/// Asks for slices of this thread's own. Short ones mean the same share of a processor, in smaller pieces and hence sooner
+/// after it wakes: with the usual 3 ms whoever fills a receive buffer has overrun it before its reader's turn. Needs no
+/// privilege; a kernel that does not know slices of a thread's own ignores it, and a thread with a policy other than the usual
+/// one is left alone.
 ///
 /// # Errors
 /// As the kernel says.
-pub fn take_short_turns() -> io::Result<()> {
+pub fn take_turns(turns: Turns) -> io::Result<()> {
     let attributes = attributes()?;
     if i32::try_from(attributes.policy) != Ok(libc::SCHED_OTHER) {
         return Ok(());
     }
-    let attributes =
-        Attributes { size: SIZE, runtime: SLICE, nice: attributes.nice, ..Attributes::default() };
+    let runtime = match turns {
+        // The kernel's own choice.
+        Turns::Usual => 0,
+        Turns::Short => SLICE,
+    };
+    let attributes = Attributes { size: SIZE, runtime, nice: attributes.nice, ..Attributes::default() };
     // SAFETY: `attributes` says its own size, lives through the call, and the kernel only reads it.
     let set = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -59,11 +73,16 @@ mod tests {
         let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
         let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         let slice = std::thread::spawn(|| {
-            take_short_turns().unwrap();
-            attributes().unwrap().runtime
+            let slice = || attributes().unwrap().runtime;
+            let before = slice();
+            take_turns(Turns::Short).unwrap();
+            let short = slice();
+            take_turns(Turns::Usual).unwrap();
+            (before, short, slice())
         });
-        let slice = slice.join().unwrap();
-        assert_eq!(slice == SLICE, version >= (6, 12), "{slice} ns on {release}");
+        let (before, short, after) = slice.join().unwrap();
+        assert_eq!(short == SLICE, version >= (6, 12), "{short} ns on {release}");
+        assert_eq!(before, after, "on {release}");
     }
 
     #[test]
@@ -72,7 +91,7 @@ mod tests {
             // SAFETY: takes and gives integers; the thread is this test's own.
             let before = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 5) };
             assert_eq!(before, 0);
-            take_short_turns().unwrap();
+            take_turns(Turns::Short).unwrap();
             // SAFETY: as above.
             assert_eq!(unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }, 5);
         })

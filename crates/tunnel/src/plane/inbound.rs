@@ -33,11 +33,18 @@ pub(super) struct Inbound {
     trains: usize,
     /// Small packets handed over since somebody else had a turn.
     burst: usize,
+    /// Datagrams since [`Inbound::take_count`].
+    count: usize,
 }
 
 impl Inbound {
+    /// How many datagrams came since this was asked last.
+    pub(super) fn take_count(&mut self) -> usize {
+        std::mem::take(&mut self.count)
+    }
+
     pub(super) fn new() -> Self {
-        Self { buffer: ReceiveBuffer::default(), batch: Batch::new(BATCH), trains: MANY, burst: 0 }
+        Self { buffer: ReceiveBuffer::default(), batch: Batch::new(BATCH), trains: MANY, burst: 0, count: 0 }
     }
 
     /// Carries what one receive call brings; whether it brought as much as was asked for.
@@ -90,6 +97,7 @@ impl Inbound {
                 Received::Nothing | Received::Dropped(_) => {}
             }
         }
+        self.count += count;
         self.trains = if count >= trains * LONG { FEW } else { MANY };
         hand_over(&mut self.batch, &mut self.burst, tun)?;
         Ok(trains >= asked)

@@ -7,6 +7,7 @@ mod handle;
 mod inbound;
 mod mss;
 mod outbound;
+mod pace;
 mod shard;
 mod unreachable;
 

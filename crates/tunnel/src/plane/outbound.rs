@@ -27,6 +27,8 @@ pub(super) struct Outbound {
     /// What is said to whoever sends where nobody is.
     pub(super) unreachable: Unreachable,
     queue: Queue,
+    /// Packets since [`Outbound::take_count`].
+    count: usize,
 }
 
 #[derive(Debug)]
@@ -89,7 +91,13 @@ impl Outbound {
                 trains: Vec::with_capacity(TRAINS),
                 sent: 0,
             },
+            count: 0,
         }
+    }
+
+    /// How many packets were read since this was asked last.
+    pub(super) fn take_count(&mut self) -> usize {
+        std::mem::take(&mut self.count)
     }
 
     /// Encrypts what one read brought. `packets` is behind a closure because it borrows [`Outbound::buffer`].
@@ -113,6 +121,7 @@ impl Outbound {
                 return Ok(());
             };
             peer = Some(index);
+            self.count += 1;
             let Some(space) = self.queue.space(packet.len()) else { return Ok(()) };
             match core.send(index, packet, space, now) {
                 Sent::Datagram { len, to } | Sent::Handshake { len, to } => {

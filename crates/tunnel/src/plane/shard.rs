@@ -4,7 +4,6 @@ use std::os::fd::AsFd as _;
 use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant};
 
-use hanare_host::scheduling;
 use hanare_host::tun::{self, Tun};
 use hanare_host::udp::{self, Family, Udp};
 use hanare_wire::{Core, SourceCheck};
@@ -16,6 +15,7 @@ use super::clock::Clock;
 use super::handle::{End, Event, Order, Orders, PeerState, Snapshot};
 use super::inbound::Inbound;
 use super::outbound::{Outbound, Sources};
+use super::pace::Pace;
 
 /// How often the wall clock and the MTU are looked at.
 const CHECK: Duration = Duration::from_secs(1);
@@ -38,6 +38,7 @@ pub(super) struct Shard {
     outbound: Outbound,
     inbound: Inbound,
     sources: Sources,
+    pace: Pace,
     mtu: u16,
     next_check: Instant,
     /// The socket that is full.
@@ -71,6 +72,7 @@ impl Shard {
             outbound: Outbound::new(now),
             inbound: Inbound::new(),
             sources: Sources::default(),
+            pace: Pace::new(now),
             mtu,
             next_check: now + CHECK,
             blocked: None,
@@ -80,9 +82,6 @@ impl Shard {
 
     /// Runs until told to end or until there is nothing to run on.
     pub(super) fn run(mut self) {
-        if let Err(error) = scheduling::take_short_turns() {
-            tracing::debug!(%error, "the scheduler gives no short turns");
-        }
         let end = loop {
             if let Err(end) = self.turn() {
                 break end;
@@ -108,6 +107,7 @@ impl Shard {
         }
         self.keep_time(now);
         self.send(now)?;
+        self.pace.carried(self.inbound.take_count() + self.outbound.take_count(), now);
         while let Some(event) = self.core.take_event() {
             let _ = self.orders.events.send(event.into());
         }

@@ -16,6 +16,8 @@ const LIFE: Duration = Duration::from_mins(3);
 /// A `Tunn` that was not looked at for longer is idle: it is looked at every second with a session, and at every initiation
 /// while there is none.
 const IDLE: Duration = Duration::from_secs(15);
+/// Shortest IPv4 header in bytes (RFC 791).
+const IPV4_HEADER: usize = 20;
 /// Message types, the first of four little-endian bytes.
 pub(crate) const INITIATION: u8 = 1;
 pub(crate) const RESPONSE: u8 = 2;
@@ -99,6 +101,8 @@ impl Noise {
     #[inline]
     pub(crate) fn open(&mut self, datagram: &[u8], out: &mut [u8]) -> Result<Opened, Reason> {
         match self.tunn.decapsulate(None, datagram, out) {
+            // boringtun cuts a packet at the length that its header tells, which may end inside that header.
+            TunnResult::WriteToTunnelV4(packet, _) if packet.len() < IPV4_HEADER => Err(Reason::Inner),
             TunnResult::WriteToTunnelV4(packet, source) => {
                 Ok(Opened::Packet { len: packet.len(), source: source.into() })
             }

@@ -4,7 +4,7 @@ use hanare_model::Peer;
 use hanare_wire::{Core, Reason, Received, Sent};
 use proptest::prelude::*;
 
-use crate::world::{World, cases, inner, key, outer, peer, psk, secs};
+use crate::world::{World, cases, inner, key, outer, packet, peer, psk, secs};
 
 fn memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -204,6 +204,26 @@ fn nothing_but_the_source_check_stops_a_foreign_source_address() {
         [10, 88, 0, 99, 10, 88, 0, 1],
         "decrypted, authentic, and ready for the TUN device"
     );
+}
+
+#[test]
+fn a_packet_whose_length_ends_inside_its_header_is_dropped() {
+    let mut world = World::pair(8, false);
+    world.run(secs(1));
+    world.weather.down = true;
+    for (length, good) in [(0u16, false), (1, false), (19, false), (20, true)] {
+        let mut inside = packet(inner(2), inner(1), 0);
+        inside[2..4].copy_from_slice(&length.to_be_bytes());
+        let (now, mut datagram, mut out) = (world.now(), [0u8; 2048], [0u8; 2048]);
+        let core = &mut world.nodes[1].core;
+        let peer = core.index(&key(1).public()).unwrap();
+        let Sent::Datagram { len, .. } = core.send(peer, &inside, &mut datagram, now) else { panic!() };
+        let received = world.nodes[0].core.receive(outer(2), &datagram[..len], &mut out, now);
+        match received {
+            Received::Packet { len, .. } => assert!(good && len == 20, "{length}: {received:?}"),
+            _ => assert_eq!((good, received), (false, Received::Dropped(Reason::Inner)), "{length}"),
+        }
+    }
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //!
 //! Only what concerns the tunnel interface is decided here; other tables and other traffic are left alone. An answer
 //! passes by its direction within the same pair of prefixes, never by connection state: closing a flow closes what is
-//! under way. What has no way is rejected and counted. The tunnel's own datagrams are left out of connection tracking
-//! where nobody else needs them in it.
+//! under way. What has no way is rejected and counted.
+
+mod raw;
 
 use std::net::IpAddr;
 
@@ -11,12 +12,11 @@ use hanare_model::{Flow, Segmentation, Service};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use crate::MARK;
 use crate::error::HostError;
 use crate::nft::looks::Looks;
 use crate::nft::rule::{
-    accept, address, any_of, counter, differs, direction, drop, equal, family_name, field, jump, meta,
-    notrack, port_ranges, prefix, reject,
+    accept, any_of, counter, differs, direction, drop, equal, family_name, field, jump, meta, port_ranges,
+    prefix, reject,
 };
 use crate::nft::{Family, Transaction, tracking};
 
@@ -44,7 +44,7 @@ const PRIVATE: [(bool, &str, u8); 11] = [
 pub struct Surroundings {
     /// Forwarding between other interfaces is dropped: the machine forwarded nothing before we turned forwarding on.
     pub router_by_us: bool,
-    /// The tunnel's UDP port, if its datagrams need not be tracked: see [`untracked`].
+    /// The tunnel's UDP port, if nobody else needs connections: see [`untracked`].
     pub untracked: Option<u16>,
 }
 
@@ -122,21 +122,16 @@ fn render(segmentation: &Segmentation, surroundings: Surroundings) -> Transactio
     let tunnel = json!(segmentation.interface);
     let mut rules = Transaction::default();
     rules.replace_table(INET, TABLE);
-    chain(&mut rules, "prerouting", "filter", "prerouting", -300);
+    raw::render(&mut rules, segmentation, surroundings);
     chain(&mut rules, "input", "filter", "input", 0);
     chain(&mut rules, "forward", "filter", "forward", 0);
     for name in ["to_headquarters", "across"] {
         rules.add("chain", INET, TABLE, json!({ "name": name }));
     }
-    if let Some(port) = surroundings.untracked {
-        leave_untracked(&mut rules, &tunnel, port);
-    }
-    anti_spoof(&mut rules, segmentation);
-
     rule(&mut rules, "input", vec![equal(meta("iifname"), tunnel.clone()), jump("to_headquarters")]);
     // Answers to what headquarters itself asked; nobody else can make a flow whose first packet left from here.
     rule(&mut rules, "to_headquarters", vec![direction(true), accept()]);
-    let own: Vec<IpNet> = segmentation.own.iter().copied().map(IpNet::from).collect();
+    let own = own_nets(segmentation);
     for flow in &segmentation.input {
         for v6 in [false, true] {
             let to = within(&flow.to, &own);
@@ -165,68 +160,6 @@ fn render(segmentation: &Segmentation, surroundings: Surroundings) -> Transactio
         masquerade(&mut rules, segmentation);
     }
     rules
-}
-
-/// What passes between the peers and our sockets, which carry our mark.
-fn leave_untracked(rules: &mut Transaction, tunnel: &Value, port: u16) {
-    // Before the kernel's own connection tracking, which is at -200.
-    chain(rules, "output", "filter", "output", -300);
-    let come =
-        vec![differs(meta("iifname"), tunnel.clone()), equal(field("udp", "dport"), json!(port)), notrack()];
-    rule(rules, "prerouting", come);
-    rule(
-        rules,
-        "output",
-        vec![equal(meta("mark"), json!(MARK)), equal(field("udp", "sport"), json!(port)), notrack()],
-    );
-}
-
-/// The overlay's addresses come from the tunnel interface, and nothing else does; headquarters' own ones are reached by it
-/// and from this machine only, although the kernel answers to any of its addresses on any interface.
-fn anti_spoof(rules: &mut Transaction, segmentation: &Segmentation) {
-    let tunnel = json!(segmentation.interface);
-    for v6 in [false, true] {
-        let overlay = of_family(&segmentation.overlay, v6);
-        let source = field(family_name(v6), "saddr");
-        let version = equal(meta("nfproto"), json!(if v6 { "ipv6" } else { "ipv4" }));
-        if overlay.is_empty() {
-            let foreign = vec![equal(meta("iifname"), tunnel.clone()), version, counter(), drop()];
-            rule(rules, "prerouting", foreign);
-            continue;
-        }
-        let foreign = vec![
-            equal(meta("iifname"), tunnel.clone()),
-            differs(source.clone(), any_of(overlay.clone())),
-            counter(),
-            drop(),
-        ];
-        rule(rules, "prerouting", foreign);
-        let elsewhere = vec![
-            differs(meta("iifname"), any_of(vec![tunnel.clone(), json!("lo")])),
-            equal(source, any_of(overlay)),
-            counter(),
-            drop(),
-        ];
-        rule(rules, "prerouting", elsewhere);
-        let own: Vec<Value> =
-            segmentation.own.iter().filter(|ip| ip.is_ipv6() == v6).map(|ip| address(*ip)).collect();
-        if !own.is_empty() {
-            let ours = vec![
-                equal(meta("iifname"), tunnel.clone()),
-                equal(field(family_name(v6), "saddr"), any_of(own.clone())),
-                counter(),
-                drop(),
-            ];
-            rule(rules, "prerouting", ours);
-            let from_outside = vec![
-                differs(meta("iifname"), any_of(vec![tunnel.clone(), json!("lo")])),
-                equal(field(family_name(v6), "daddr"), any_of(own)),
-                counter(),
-                drop(),
-            ];
-            rule(rules, "prerouting", from_outside);
-        }
-    }
 }
 
 fn across(rules: &mut Transaction, flow: &Flow, tunnel: &str, v6: bool) {
@@ -317,6 +250,11 @@ fn errors(v6: bool) -> Value {
     };
     let kinds = kinds.iter().map(|kind| json!(kind)).collect();
     equal(field(if v6 { "icmpv6" } else { "icmp" }, "type"), any_of(kinds))
+}
+
+/// Headquarters' own addresses, as prefixes.
+fn own_nets(segmentation: &Segmentation) -> Vec<IpNet> {
+    segmentation.own.iter().copied().map(IpNet::from).collect()
 }
 
 /// The parts of `nets` that are addresses in `own`: a flow to headquarters never opens more than headquarters.

@@ -103,6 +103,11 @@ pub(crate) fn jump(chain: &str) -> Value {
     json!({ "jump": { "target": chain } })
 }
 
+/// Goes on in another chain for good.
+pub(crate) fn goto(chain: &str) -> Value {
+    json!({ "goto": { "target": chain } })
+}
+
 /// A prefix as nft reads it.
 pub(crate) fn prefix(net: &IpNet) -> Value {
     let net = net.trunc();

@@ -71,6 +71,11 @@ fn overlay() -> (Peer, Peer) {
     (rooms, behind)
 }
 
+/// What the guards must hold in.
+fn with_and_without_tracking() -> [Surroundings; 2] {
+    [Surroundings::default(), Surroundings { router_by_us: false, untracked: Some(51820) }]
+}
+
 fn reach(rooms: &Peer, from: &'static str, to: &'static str) -> bool {
     rooms.run(move || {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -151,7 +156,6 @@ fn closing_a_flow_closes_what_is_under_way_and_a_spoofed_source_is_dropped() {
             assert!(!round(&mut stream));
 
             // Somebody on headquarters' network claims to be room 1.
-            apply(&two_rooms(), Surroundings::default()).unwrap();
             behind.run(|| drop(run("ip address add 10.88.1.9/32 dev eth0")));
             run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth1.rp_filter=0");
             let capture = rooms.capture("eth0");
@@ -161,8 +165,11 @@ fn closing_a_flow_closes_what_is_under_way_and_a_spoofed_source_is_dropped() {
                 );
             };
             let spoofed = |frame: &[u8]| crate::world::holds(frame, b"spoofspoof");
-            behind.run(claim);
-            assert_eq!(capture.count(spoofed), 0);
+            for surroundings in with_and_without_tracking() {
+                apply(&two_rooms(), surroundings).unwrap();
+                behind.run(claim);
+                assert_eq!(capture.count(spoofed), 0);
+            }
             remove().unwrap();
             behind.run(claim);
             assert!(capture.count(spoofed) > 0, "without the table it arrives");
@@ -240,13 +247,97 @@ fn headquarters_own_addresses_are_reached_through_the_tunnel_only() {
         let outsider = |ping: &'static str| behind.run(move || works(ping));
         for ping in ["ping -c1 -W1 10.88.0.1", "ping -6 -c1 -W1 fd00:88::1"] {
             assert!(outsider(ping), "the kernel answers on any interface: {ping}");
-            apply(&two_rooms(), Surroundings::default()).unwrap();
-            assert!(!outsider(ping), "{ping}");
+            for surroundings in with_and_without_tracking() {
+                apply(&two_rooms(), surroundings).unwrap();
+                assert!(!outsider(ping), "{ping}");
+            }
             remove().unwrap();
         }
         apply(&two_rooms(), Surroundings::default()).unwrap();
         assert!(rooms.run(|| works("ping -c1 -W1 -I 10.88.1.2 10.88.0.1")));
         assert!(works("ping -c1 -W1 10.88.0.1 && ping -6 -c1 -W1 fd00:88::1"), "headquarters itself");
         assert!(outsider("ping -c1 -W1 172.20.0.1"), "its other addresses are not the firewall's business");
+    });
+}
+
+/// Says `x` from one address to another and tells whether it arrives.
+fn arrives(from: &UdpSocket, at: &UdpSocket) -> bool {
+    at.set_read_timeout(Some(Duration::from_millis(700))).unwrap();
+    from.send_to(b"x", at.local_addr().unwrap()).unwrap();
+    at.recv(&mut [0]).is_ok()
+}
+
+#[test]
+fn what_rooms_ask_of_headquarters_is_untracked_and_every_guard_holds() {
+    inside("segmentation::what_rooms_ask_of_headquarters_is_untracked_and_every_guard_holds", false, || {
+        let (rooms, _behind) = overlay();
+        let mut asked = two_rooms();
+        let names = PortRange { first: 53, last: 53 };
+        asked.input.push(Flow {
+            service: Service::Udp { ports: vec![names] },
+            ..asked.input.first().unwrap().clone()
+        });
+        let alone = Surroundings { router_by_us: false, untracked: untracked(Some(51820)) };
+        assert!(alone.untracked.is_some(), "nobody else looks at connections");
+        apply(&asked, alone).unwrap();
+        run("nft -f - <<'END'
+table inet probe {
+  chain come { type filter hook input priority 10; iifname hn0 ct state untracked counter comment \"come-untracked\"; iifname hn0 ct state new counter comment \"come-new\"; iifname hn0 ct direction reply counter comment \"come-reply\"; }
+  chain go { type filter hook output priority 10; oifname hn0 ct state untracked counter comment \"go-untracked\"; oifname hn0 ct state new counter comment \"go-new\"; }
+}
+END");
+        let seen = |comment: &str| {
+            let rules = run("nft list table inet probe");
+            let line = rules.lines().find(|line| line.contains(comment)).unwrap().to_owned();
+            !line.contains("packets 0 ")
+        };
+        let bind = |address: &str| UdpSocket::bind(address).unwrap();
+        let (first, second) = rooms
+            .run(|| (UdpSocket::bind("10.88.1.2:4000").unwrap(), UdpSocket::bind("10.88.2.2:4000").unwrap()));
+        let (first6, second6) = rooms.run(|| {
+            let first = UdpSocket::bind("[fd00:88:0:1::2]:4000").unwrap();
+            (first, UdpSocket::bind("[fd00:88:0:2::2]:4000").unwrap())
+        });
+        let (names, names6) = (bind("10.88.0.1:53"), bind("[fd00:88::1]:53"));
+        let (other, other6) = (bind("10.88.0.1:5353"), bind("[fd00:88::1]:5353"));
+
+        // What the first room may ask, and the answer.
+        assert!(rooms.run(|| works("ping -c1 -W1 -I 10.88.1.2 10.88.0.1")));
+        assert!(rooms.run(|| works("ping -6 -c1 -W1 -I fd00:88:0:1::2 fd00:88::1")));
+        assert!(arrives(&first, &names) && arrives(&names, &first));
+        assert!(arrives(&first6, &names6) && arrives(&names6, &first6));
+        assert!(seen("come-untracked") && seen("go-untracked"), "both ways");
+        assert!(!seen("come-new") && !seen("go-new") && !seen("come-reply"), "nothing else was said yet");
+
+        // The second room may not, and neither room may what is not named or answer what was not asked.
+        assert!(!rooms.run(|| works("ping -c1 -W1 -I 10.88.2.2 10.88.0.1")));
+        assert!(!rooms.run(|| works("ping -6 -c1 -W1 -I fd00:88:0:2::2 fd00:88::1")));
+        let closed =
+            [(&second, &names), (&first, &other), (&second, &other), (&second6, &names6), (&first6, &other6)];
+        for (from, at) in closed {
+            assert!(!arrives(from, at), "{from:?} {at:?}");
+        }
+        assert!(!reach(&rooms, "10.88.2.2", "172.20.0.2:80"), "another company");
+        assert!(!reach(&rooms, "10.88.1.2", "172.20.0.2:22"));
+        assert!(reach(&rooms, "10.88.1.2", "172.20.0.2:80"));
+
+        // What headquarters asks is answered, also from a port that it serves another room on.
+        assert!(works("ping -c1 -W1 10.88.2.2 && ping -6 -c1 -W1 fd00:88:0:2::2"));
+        assert!(arrives(&names, &second) && arrives(&second, &names));
+        assert!(arrives(&names6, &second6) && arrives(&second6, &names6));
+        assert!(arrives(&other, &first) && arrives(&first, &other));
+        assert!(seen("go-new") && seen("come-reply"));
+
+        // Another table looks at connections now: all of it is tracked.
+        let accompanied = Surroundings { router_by_us: false, untracked: untracked(Some(51820)) };
+        assert_eq!(accompanied.untracked, None);
+        apply(&asked, accompanied).unwrap();
+        assert!(rooms.run(|| works("ping -c1 -W1 -I 10.88.1.2 10.88.0.1")));
+        assert!(seen("come-new"));
+
+        remove().unwrap();
+        for (from, at) in closed {
+            assert!(arrives(from, at), "without the table it is open: {from:?} {at:?}");
+        }
     });
 }

@@ -10,8 +10,8 @@ use crate::root::Root;
 
 /// Batches waiting: enough to keep the threads busy, few enough to hold memory and file descriptors down.
 const WAITING: usize = 8;
-/// Names in a batch: small enough that two threads share a directory of a few hundred files.
-const BATCH: usize = 128;
+/// Names in a batch: small enough that two threads share a directory of a few hundred files, and that all of them can be open.
+const BATCH: usize = 64;
 /// More threads than this wait for the same journal.
 const MOST: usize = 4;
 

@@ -1,5 +1,6 @@
 //! The recipe: take attributes off, overwrite once, write back, remove, discard or fill what is free, blank the journal.
 
+mod ahead;
 mod attributes;
 mod crew;
 mod filesystem;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hanare_host::storage::{AlignedBuffer, BlockDevice};
@@ -31,6 +33,7 @@ use crate::outcome::{SkipKind, Tally, Verified};
 use crate::receipt::Medium;
 use crate::root::{Place, Root};
 use crate::verify::{Canaries, Recorder, Sample, reread};
+use ahead::Ahead;
 use filesystem::Filesystem;
 use free_space::FreeSpace;
 use links::Links;
@@ -71,13 +74,16 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
     let mut erased = Erased::default();
     let begun = Instant::now();
     let zeros = AlignedBuffer::zeroed(AT_ONCE);
-    // Everything gets its place on the device, so that places can be recorded and overwritten.
     for root in roots {
-        // The kernel tells each failure once: one of these writes may have been of this tree.
-        write_back(&root.top, &mut erased.skipped);
         scrub::soften(&root.top);
     }
     let mut checks = Checks::new(roots);
+    // Everything gets its place on the device, the canaries too, so that places can be recorded and overwritten.
+    for (root, canaries) in roots.iter().zip(&mut checks.canaries) {
+        // The kernel tells each failure once: one of these writes may have been of this tree.
+        write_back(&root.top, &mut erased.skipped);
+        canaries.find(root);
+    }
     tracing::debug!(after = ?begun.elapsed(), "canaries are planted");
     let links: Vec<Links> = roots.iter().map(|_| Links::default()).collect();
     let (mut left, mut unseen) = (Tally::default(), Tally::default());
@@ -151,11 +157,18 @@ fn scrub_tree(
     erased: &mut Erased,
 ) -> Tally {
     let Filesystem { in_place, shares, .. } = Filesystem::of(&root.mount.kind);
-    let scrub = Scrub { links, recorder: &checks.recorder, zeros, in_place, shares };
-    let scrubbed = scrub.tree(root);
+    let recorder = &checks.recorder;
+    let scrubbed = Ahead::of(&root.top, &mut erased.skipped, |ahead| {
+        Scrub { links, recorder, zeros, in_place, shares, ahead, turn: Mutex::default() }.tree(root)
+    });
     erased.bytes += scrubbed.bytes;
     erased.skipped.merge(scrubbed.skipped);
-    checks.samples.entry(root.identity.device).or_default().extend(scrubbed.samples);
+    let samples = checks.samples.entry(root.identity.device).or_default();
+    if samples.is_empty() {
+        *samples = scrubbed.samples;
+    } else {
+        samples.extend(scrubbed.samples);
+    }
     // Without this nothing is overwritten: what is unlinked first is never written back.
     write_back(&root.top, &mut erased.skipped);
     scrubbed.unread

@@ -16,6 +16,11 @@ pub(super) struct Overwritten {
     pub(super) failed: bool,
 }
 
+/// Whether a file is written past the page cache.
+pub(super) fn is_large(stat: &Stat) -> bool {
+    u64::try_from(stat.st_size).is_ok_and(|size| size >= LARGE)
+}
+
 /// Overwrites all of the file that has blocks; holes stay holes. The last write-back is the caller's.
 pub(super) fn overwrite(file: &OwnedFd, stat: &Stat, zeros: &AlignedBuffer) -> Overwritten {
     let size = u64::try_from(stat.st_size).unwrap_or(0);

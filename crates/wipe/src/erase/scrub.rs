@@ -4,16 +4,18 @@ use std::ffi::CString;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hanare_host::storage::{AlignedBuffer, Extent, each_extent};
 use rustix::fs::{FileType, IFlags, Mode, OFlags, Stat, openat2};
 use rustix::io::Errno;
 
+use super::ahead::Ahead;
 use super::attributes;
 use super::crew::{Batch, spread};
 use super::links::Links;
-use super::overwrite::{Overwritten, overwrite};
+use super::overwrite::{Overwritten, is_large, overwrite};
 use super::walk::{Entry, FILE, patient};
 use crate::outcome::{SkipKind, Tally};
 use crate::root::{BENEATH, Root};
@@ -28,6 +30,25 @@ pub(super) struct Scrub<'s> {
     pub(super) in_place: bool,
     /// Whether files of this file system can share blocks.
     pub(super) shares: bool,
+    /// Who writes back meanwhile.
+    pub(super) ahead: &'s Ahead,
+    /// Whose batch is written: the kernel writes files back in the order in which they were written.
+    pub(super) turn: Mutex<()>,
+}
+
+/// Large files waiting for their thread: while it waits for the device, the others are busy with small ones.
+const WAITING: usize = 8;
+
+/// A file that is open for overwriting.
+struct Whole {
+    file: OwnedFd,
+    stat: Stat,
+}
+
+/// A file whose contents are recorded, to be overwritten.
+struct Recorded {
+    whole: Whole,
+    samples: Vec<Sample>,
 }
 
 /// What came of it.
@@ -51,9 +72,25 @@ impl Scrub<'_> {
             soften(directory);
             attributes::remove(directory, &mut directories);
         };
-        let (kept, unread) = spread(root, |kept, batch| self.batch(kept, &batch), enter);
+        let (large, waiting) = sync_channel::<Whole>(WAITING);
+        let (kept, unread) = std::thread::scope(|scope| {
+            let apart = scope.spawn(move || {
+                let mut kept = Scrubbed::default();
+                for whole in waiting {
+                    self.waited(&mut kept, whole);
+                }
+                kept
+            });
+            let (mut kept, unread) = spread(root, |kept, batch| self.batch(kept, &batch, &large), enter);
+            drop(large);
+            // A thread that panicked has said so; the process ends with the status of a bug.
+            kept.extend(apart.join());
+            (kept, unread)
+        });
         all.unread = unread;
         all.skipped.merge(directories);
+        // Once, in one piece: growing would for a moment take three times as much.
+        all.samples.reserve_exact(kept.iter().map(|kept| kept.samples.len()).sum());
         for kept in kept {
             all.bytes += kept.bytes;
             all.skipped.merge(kept.skipped);
@@ -62,41 +99,84 @@ impl Scrub<'_> {
         all
     }
 
-    fn batch(&self, kept: &mut Scrubbed, batch: &Batch) {
+    fn batch(&self, kept: &mut Scrubbed, batch: &Batch, large: &SyncSender<Whole>) {
+        let mut recorded = Vec::with_capacity(batch.entries.len());
         for entry in &batch.entries {
             // Of everything else nothing is on the device but the name.
             if entry.kind == FileType::RegularFile {
-                self.file(kept, &batch.directory, entry);
+                recorded.extend(self.file(kept, &batch.directory, entry, large));
             } else if entry.kind == FileType::Symlink {
                 attributes::remove_from_link(&batch.directory, &entry.name, &mut kept.skipped);
             }
         }
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        for recorded in &mut recorded {
+            self.blank(kept, recorded);
+        }
+        drop(turn);
     }
 
-    fn file(&self, kept: &mut Scrubbed, directory: &OwnedFd, entry: &Entry) {
+    /// Opens and records a file; a large one is passed on if there is room for it.
+    fn file(
+        &self,
+        kept: &mut Scrubbed,
+        directory: &OwnedFd,
+        entry: &Entry,
+        large: &SyncSender<Whole>,
+    ) -> Option<Recorded> {
         let opened = match open(directory, &entry.name) {
-            Ok(Opened::Linked { inode, names }) => return self.links.note(inode, names),
+            Ok(Opened::Linked { inode, names }) => {
+                self.links.note(inode, names);
+                return None;
+            }
             other => other,
         };
         self.links.done(entry.inode);
-        let (file, stat) = match opened {
-            Ok(Opened::Whole(file, stat)) => (file, stat),
+        let whole = match opened {
+            Ok(Opened::Whole(whole)) => whole,
             // Gone, or something else by now; or mounted over, which the removal counts. A running program (TXTBSY) cannot be
             // overwritten: once it has no name, it is found among the files in use.
             Ok(Opened::Linked { .. })
             | Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::XDEV | Errno::ISDIR | Errno::TXTBSY) => {
-                return;
+                return None;
             }
             Err(error) => {
                 tracing::debug!(%error, "a file cannot be opened");
-                return kept.skipped.add(SkipKind::IoError, "file-unreadable", 1);
+                kept.skipped.add(SkipKind::IoError, "file-unreadable", 1);
+                return None;
             }
         };
-        attributes::remove(&file, &mut kept.skipped);
+        if !is_large(&whole.stat) {
+            return self.record(kept, whole);
+        }
+        if let Err(TrySendError::Full(whole) | TrySendError::Disconnected(whole)) = large.try_send(whole)
+            && let Some(mut recorded) = self.record(kept, whole)
+        {
+            self.blank(kept, &mut recorded);
+        }
+        None
+    }
+
+    /// A file that waited: by now it may have a name outside.
+    fn waited(&self, kept: &mut Scrubbed, whole: Whole) {
+        match rustix::fs::fstat(&whole.file).map(|stat| (linked(&stat), stat)) {
+            Ok((Some(Opened::Linked { inode, names }), _)) => self.links.note(inode, names),
+            Ok((_, stat)) => {
+                if let Some(mut recorded) = self.record(kept, Whole { stat, ..whole }) {
+                    self.blank(kept, &mut recorded);
+                }
+            }
+            Err(_) => kept.skipped.add(SkipKind::IoError, "file-unreadable", 1),
+        }
+    }
+
+    fn record(&self, kept: &mut Scrubbed, whole: Whole) -> Option<Recorded> {
+        let Whole { file, stat } = &whole;
+        attributes::remove(file, &mut kept.skipped);
         let wants_extents = self.shares || self.recorder.has_room();
         let layout = match stat.st_blocks {
             0 => Layout { complete: true, ..Layout::default() },
-            _ if wants_extents => self.layout(&file).unwrap_or_else(|error| {
+            _ if wants_extents => self.layout(file).unwrap_or_else(|error| {
                 tracing::debug!(%error, "a file's blocks are not told");
                 // Overwritten all the same: what is shared would be copied first, and stay.
                 kept.skipped.add(SkipKind::NotEvaluated, "sharing-unknown", u64::from(self.shares));
@@ -105,17 +185,27 @@ impl Scrub<'_> {
             _ => Layout::default(),
         };
         if layout.shared {
-            return kept.skipped.add(SkipKind::SharedExtent, "shared-blocks", 1);
+            kept.skipped.add(SkipKind::SharedExtent, "shared-blocks", 1);
+            return None;
         }
-        let samples = self.recorder.sample(&file, &layout.places, layout.complete);
+        let samples = self.recorder.sample(file, &layout.places, layout.complete);
+        Some(Recorded { whole, samples })
+    }
+
+    /// Overwrites a file.
+    fn blank(&self, kept: &mut Scrubbed, recorded: &mut Recorded) {
+        let Recorded { whole: Whole { file, stat }, samples } = recorded;
         if self.in_place {
-            let Overwritten { bytes, failed } = overwrite(&file, &stat, self.zeros);
+            let Overwritten { bytes, failed } = overwrite(file, stat, self.zeros);
             kept.bytes += bytes;
+            if !is_large(stat) {
+                self.ahead.add(bytes);
+            }
             if failed {
                 return kept.skipped.add(SkipKind::IoError, "file-not-overwritten", 1);
             }
         }
-        kept.samples.extend(samples);
+        kept.samples.append(samples);
     }
 }
 
@@ -149,7 +239,7 @@ impl Scrub<'_> {
 
 enum Opened {
     /// To be overwritten: it has one name.
-    Whole(OwnedFd, Stat),
+    Whole(Whole),
     /// It has more.
     Linked { inode: u64, names: u32 },
 }
@@ -172,7 +262,7 @@ fn open(directory: &OwnedFd, name: &CString) -> Result<Opened, Errno> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(Errno::NXIO);
     }
-    Ok(linked(&stat).unwrap_or(Opened::Whole(file, stat)))
+    Ok(linked(&stat).unwrap_or(Opened::Whole(Whole { file, stat })))
 }
 
 fn linked(stat: &Stat) -> Option<Opened> {

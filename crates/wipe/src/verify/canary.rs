@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 
 use hanare_host::storage::extents;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use rustix::fs::{Mode, OFlags, XattrFlags, fsetxattr, fsync, openat};
+use rustix::fs::{Mode, OFlags, XattrFlags, fsetxattr, openat};
 use rustix::io::write;
 
 use crate::root::Root;
@@ -29,32 +29,36 @@ pub(crate) struct Canaries {
     named: u64,
     /// Those beside the tree, for as long as they are held.
     beside: Vec<OwnedFd>,
+    /// Those in the tree, until it is known where they lie.
+    inside: Vec<OwnedFd>,
     /// Where they and their names lie on the device: offset and length.
     places: Vec<(u64, u64)>,
 }
 
 impl Canaries {
     /// Plants them, `beside` the tree too where what is freed can be reached for certain. Where there is no room for them, there
-    /// are fewer.
+    /// are fewer. They have their places once the caller has written back, all in one go.
     pub(crate) fn plant(root: &Root, beside: bool) -> Self {
         let mut canaries = Self {
             device: root.identity.device,
             tokens: Vec::new(),
             named: 0,
             beside: Vec::new(),
+            inside: Vec::new(),
             places: Vec::new(),
         };
         let count = if beside { COUNT } else { 0 };
         canaries.beside = (0..count).map_while(|_| canaries.plant_beside(root)).collect();
-        let mut places: Vec<(u64, u64)> = canaries.beside.iter().flat_map(places_of).collect();
-        let files: Vec<OwnedFd> = (0..COUNT).map_while(|_| canaries.plant_one(root)).collect();
-        if !files.is_empty() {
-            // Their names are in the directory's own blocks.
-            let _ = fsync(&root.top);
-            places.extend(files.iter().chain(std::iter::once(&root.top)).flat_map(places_of));
-        }
-        canaries.places = places;
+        canaries.inside = (0..COUNT).map_while(|_| canaries.plant_one(root)).collect();
         canaries
+    }
+
+    /// After the write-back: sees where they lie.
+    pub(crate) fn find(&mut self, root: &Root) {
+        let inside = std::mem::take(&mut self.inside);
+        // Their names are in the directory's own blocks.
+        let directory = (!inside.is_empty()).then_some(&root.top);
+        self.places = self.beside.iter().chain(&inside).chain(directory).flat_map(places_of).collect();
     }
 
     /// Gives those beside the tree back: from now on they are free space.
@@ -110,10 +114,10 @@ impl Canaries {
     }
 }
 
-/// Fills a canary, durably.
+/// Fills a canary.
 fn filled(file: &OwnedFd, token: &[u8; TOKEN]) -> bool {
     let data: Vec<u8> = token.iter().copied().cycle().take(DATA).collect();
-    write(file, &data).is_ok_and(|written| written == DATA) && fsync(file).is_ok()
+    write(file, &data).is_ok_and(|written| written == DATA)
 }
 
 /// Where a file's blocks lie on the device.
@@ -159,7 +163,14 @@ mod tests {
     fn a_token_is_found_as_data_and_as_a_name() {
         let token = [0xa5; TOKEN];
         let tokens = vec![token, [1; TOKEN]];
-        let canaries = Canaries { device: 0, tokens, named: 2, beside: Vec::new(), places: Vec::new() };
+        let canaries = Canaries {
+            device: 0,
+            tokens,
+            named: 2,
+            beside: Vec::new(),
+            inside: Vec::new(),
+            places: Vec::new(),
+        };
         let mut block = vec![0; 4096];
         assert_eq!(canaries.found_in(&block), 0);
         block[100..100 + TOKEN].copy_from_slice(&token);

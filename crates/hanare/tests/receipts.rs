@@ -26,6 +26,7 @@ fn ending(id: u8) -> Ending {
         volume: Some(VolumeEnd { key_destroyed: true, seconds: 0.125 }),
         verified: Verified { reread_bytes: 1 << 20, remnants: 0, sampled: false },
         sealed: 0,
+        absent: 0,
     };
     Ending {
         id: WipeId::from_bytes([id; 16]),

@@ -26,6 +26,10 @@ pub enum SwapKind {
     Plain,
 }
 
+/// `SWAP_FLAG_PREFER` and `SWAP_FLAG_PRIO_MASK`: the lower bits are a priority.
+const PREFER: i32 = 0x8000;
+const PRIORITY: i32 = 0x7fff;
+
 /// One area in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Area {
@@ -35,6 +39,8 @@ pub struct Area {
     pub kind: SwapKind,
     /// How large it is.
     pub bytes: u64,
+    /// Its priority, if somebody has set one.
+    pub priority: Option<i32>,
 }
 
 /// The areas in use.
@@ -73,14 +79,16 @@ pub fn off(path: &Path) -> Result<(), HostError> {
     }
 }
 
-/// Puts an area into use.
+/// Puts an area into use, with this priority or the kernel's.
 ///
 /// # Errors
 /// [`HostError::Io`].
-pub fn on(path: &Path) -> Result<(), HostError> {
+pub fn on(path: &Path, priority: Option<i32>) -> Result<(), HostError> {
     let name = c_path(path)?;
-    // SAFETY: swapon reads a path that ends with a zero; no flags are set.
-    if unsafe { libc::swapon(name.as_ptr(), 0) } == 0 {
+    let flags =
+        priority.filter(|priority| *priority >= 0).map_or(0, |priority| PREFER | (priority & PRIORITY));
+    // SAFETY: swapon reads a path that ends with a zero; the flags hold a priority and nothing else.
+    if unsafe { libc::swapon(name.as_ptr(), flags) } == 0 {
         Ok(())
     } else {
         Err(failed("putting swap into use:", path))
@@ -126,9 +134,13 @@ pub fn new_zram(bytes: u64) -> Result<PathBuf, HostError> {
         .map_err(|error| HostError::io(format!("reading {control}"), &error))?;
     let name = format!("zram{}", number.trim());
     let size = format!("/sys/block/{name}/disksize");
-    std::fs::write(&size, bytes.to_string())
-        .map_err(|error| HostError::io(format!("writing {size}"), &error))?;
-    Ok(Path::new("/dev").join(name))
+    let device = Path::new("/dev").join(name);
+    if let Err(error) = std::fs::write(&size, bytes.to_string()) {
+        // Nobody else knows of it.
+        let _ = remove_zram(&device);
+        return Err(HostError::io(format!("writing {size}"), &error));
+    }
+    Ok(device)
 }
 
 /// Gives a compressed-memory device back.
@@ -147,8 +159,11 @@ fn parse(line: &[u8]) -> Option<Area> {
     let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let path = PathBuf::from(std::ffi::OsString::from_vec(crate::mounts::unescape(words.next()?)));
     let kibibytes: u64 = std::str::from_utf8(words.nth(1)?).ok()?.parse().ok()?;
+    // Below zero are those that the kernel gives by itself.
+    let priority = words.nth(1).and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+    let priority = priority.filter(|priority| *priority >= 0);
     let kind = kind_of(&path);
-    Some(Area { path, kind, bytes: kibibytes.saturating_mul(1024) })
+    Some(Area { path, kind, bytes: kibibytes.saturating_mul(1024), priority })
 }
 
 fn kind_of(path: &Path) -> SwapKind {
@@ -191,7 +206,9 @@ mod tests {
     fn an_area_on_a_disk_is_plain() {
         let area = parse(b"/no\\040such/swapfile                       file\t\t1048572\t\t0\t\t-2").unwrap();
         assert_eq!(area.path, PathBuf::from("/no such/swapfile"));
-        assert_eq!((area.kind, area.bytes), (SwapKind::Plain, 1_073_737_728));
+        assert_eq!((area.kind, area.bytes, area.priority), (SwapKind::Plain, 1_073_737_728, None));
+        let area = parse(b"/dev/sda2 partition\t\t1048572\t\t0\t\t7").unwrap();
+        assert_eq!(area.priority, Some(7));
         assert!(SwapKind::None < SwapKind::Zram && SwapKind::Encrypted < SwapKind::Plain);
     }
 
@@ -225,11 +242,20 @@ mod tests {
     fn compressed_memory_becomes_swap_and_is_given_back() {
         let device = new_zram(16 << 20).unwrap();
         make(&device, 16 << 20).unwrap();
-        on(&device).unwrap();
+        on(&device, Some(9)).unwrap();
         let found = areas().unwrap().into_iter().find(|area| area.path == device);
         off(&device).unwrap();
         remove_zram(&device).unwrap();
-        assert_eq!(found.unwrap().kind, SwapKind::Zram);
+        let found = found.unwrap();
+        assert_eq!((found.kind, found.priority), (SwapKind::Zram, Some(9)));
         assert!(areas().unwrap().iter().all(|area| area.path != device));
+        // One whose size the kernel refuses is not left behind.
+        let devices = || {
+            let names = std::fs::read_dir("/sys/block").unwrap().flatten().map(|entry| entry.file_name());
+            names.filter(|name| name.as_bytes().starts_with(b"zram")).count()
+        };
+        let before = devices();
+        new_zram(0).unwrap_err();
+        assert_eq!(devices(), before);
     }
 }

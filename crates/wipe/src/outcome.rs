@@ -131,6 +131,9 @@ pub struct Outcome {
     pub verified: Verified,
     /// Items sealed and waiting.
     pub sealed: u64,
+    /// Trees that the policy names and that were not there. No fault by itself: a wipe leaves none behind.
+    #[serde(default)]
+    pub absent: u64,
 }
 
 impl Outcome {

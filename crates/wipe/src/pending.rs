@@ -90,6 +90,9 @@ struct Marker {
     /// The work volume that ended before these trees, under the same receipt.
     #[serde(default)]
     volume: Option<Ending>,
+    /// Trees of the policy that were not there.
+    #[serde(default)]
+    absent: u64,
 }
 
 /// What a wipe by policy has come to before its trees are begun.
@@ -101,6 +104,8 @@ pub(crate) struct Ordered<'a> {
     pub(crate) volume: Option<&'a Ending>,
     /// What was left out so far.
     pub(crate) skipped: Tally,
+    /// Trees of the policy that are not there.
+    pub(crate) absent: u64,
 }
 
 /// A wipe that was begun and has no receipt yet; nobody else erases while this is held.
@@ -172,8 +177,10 @@ impl Pending {
             setting: None,
             policy: None,
             volume: None,
+            absent: 0,
         };
-        if let Some(Ordered { policy, volume, skipped }) = ordered {
+        if let Some(Ordered { policy, volume, skipped, absent }) = ordered {
+            marker.absent = absent;
             marker.policy = Some(policy.text.clone());
             marker.skipped = skipped.into_skipped();
             if let Some(ending) = volume {
@@ -263,6 +270,11 @@ impl Pending {
     /// The work volume's end before these trees.
     pub(crate) fn volume(&self) -> Option<&Ending> {
         self.marker.volume.as_ref()
+    }
+
+    /// Trees of the policy that were not there.
+    pub(crate) fn absent(&self) -> u64 {
+        self.marker.absent
     }
 
     /// Whether names had begun to go.

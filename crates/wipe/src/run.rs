@@ -52,13 +52,15 @@ pub fn finish(
     // One that was interrupted earlier comes first, and has a receipt of its own.
     tree::resume(state, key, now)?;
     let mut skipped = Tally::default();
-    let roots: Vec<Root> = policy
-        .work
-        .trees
-        .iter()
-        .filter_map(|tree| leftover(&tree.path, policy, state, &mut skipped))
-        .collect();
-    let ordered = Ordered { policy, volume: Some(&ended.ending), skipped };
+    let (mut roots, mut absent) = (Vec::new(), 0);
+    for tree in &policy.work.trees {
+        match leftover(&tree.path, policy, state) {
+            Ok(Some(root)) => roots.push(root),
+            Ok(None) => absent += 1,
+            Err(kind) => skipped.add(kind, "tree-refused", 1),
+        }
+    }
+    let ordered = Ordered { policy, volume: Some(&ended.ending), skipped, absent };
     let pending =
         Pending::begin(state, &roots, ended.ending.cause, Some(ordered), now()).map_err(TreeError::from)?;
     let pending = pending.ok_or(TreeError::Unfinished)?;
@@ -94,7 +96,8 @@ pub fn leftovers(
         skipped.add(SkipKind::NotEvaluated, "volume-not-named", 1);
     }
     let receipts = Receipts::open(state, key).map_err(TreeError::from)?;
-    let ordered = Ordered { policy, volume: None, skipped };
+    let absent = policy.work.trees.len().saturating_sub(roots.len()) as u64;
+    let ordered = Ordered { policy, volume: None, skipped, absent };
     let pending = Pending::begin(state, &roots, cause, Some(ordered), now()).map_err(TreeError::from)?;
     let pending = pending.ok_or(TreeError::Unfinished)?;
     Ok(Some(tree::run(pending, &receipts, &roots, &[], Tally::default(), now)?))
@@ -118,23 +121,19 @@ pub fn judge(policy: &Policy, state: &Path) -> Result<Vec<Root>, RunError> {
     Ok(roots)
 }
 
-/// A tree that is there and may be erased, and is held; what may not be is counted.
-fn leftover(path: &Path, policy: &Policy, state: &Path, skipped: &mut Tally) -> Option<Root> {
+/// A tree that is there and may be erased, and is held; or as what it is left out.
+fn leftover(path: &Path, policy: &Policy, state: &Path) -> Result<Option<Root>, SkipKind> {
     let judged =
         one(path, policy, state).and_then(|root| root.map(|root| root.hold().map(|()| root)).transpose());
     match judged {
-        Ok(root) => root,
-        Err(Refused { refusal: Refusal::MountPoint, .. }) => {
-            skipped.add(SkipKind::Mount, "tree-refused", 1);
-            None
-        }
+        Ok(root) => Ok(root),
+        Err(Refused { refusal: Refusal::MountPoint, .. }) => Err(SkipKind::Mount),
         Err(refused) => {
             tracing::warn!(
                 error = &refused.refusal as &dyn std::error::Error,
                 "a tree of the policy is not erased"
             );
-            skipped.add(SkipKind::NotEvaluated, "tree-refused", 1);
-            None
+            Err(SkipKind::NotEvaluated)
         }
     }
 }

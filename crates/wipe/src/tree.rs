@@ -124,6 +124,7 @@ pub(crate) fn run(
         volume: None,
         verified,
         sealed: 0,
+        absent: pending.absent(),
     };
     let volume = pending.volume();
     if let Some(volume) = volume {

@@ -50,6 +50,7 @@ pub const MACHINES: &[Tool] = &[
     tool("qemu-system-x86_64", "qemu-system-x86"),
     tool("mmdebstrap", "mmdebstrap"),
     tool("mke2fs", "e2fsprogs"),
+    tool("debugfs", "e2fsprogs"),
 ];
 
 /// For the eraser's tests: file systems and what handles them.

@@ -43,9 +43,7 @@ impl Guest {
     pub fn boot(image: &Image, folder: &Path) -> Result<Self> {
         let disk = Self::disk(folder);
         if !disk.exists() {
-            let mut copy = Command::new("cp");
-            copy.arg("--sparse=always").arg(&image.disk).arg(&disk);
-            run(&mut copy, "", SCRIPT)?.must()?;
+            image.copy_to(&disk)?;
         }
         let path = |name: &str| folder.join(name);
         for name in ["agent", "monitor"] {
@@ -66,7 +64,7 @@ impl Guest {
                 "root=/dev/nvme0n1 rw console=ttyS0 quiet init_on_free=1 sysrq_always_enabled=1",
             ])
             .args(["-serial", &format!("file:{}", path("console.log").display())])
-            .args(["-drive", &format!("file={},if=none,id=disk,format=raw", disk.display())])
+            .args(["-drive", &format!("file={},if=none,id=disk,format=raw,discard=unmap", disk.display())])
             .args(["-device", "nvme,drive=disk,serial=disk", "-device", "virtio-serial-pci"])
             .args(["-chardev", &socket("agent"), "-device", "virtserialport,chardev=agent,name=agent"])
             .args(["-chardev", &socket("monitor"), "-mon", "chardev=monitor,mode=control"]);
@@ -100,6 +98,27 @@ impl Guest {
     #[must_use]
     pub fn disk(folder: &Path) -> PathBuf {
         folder.join("disk.img")
+    }
+
+    /// Puts a program onto the disk in `folder`, a copy of `image`, before its first boot: `/root/NAME`.
+    ///
+    /// # Errors
+    /// If there is a disk already, or it cannot be written.
+    pub fn bring(image: &Image, folder: &Path, program: &Path) -> Result<()> {
+        let disk = Self::disk(folder);
+        if disk.exists() {
+            return Err(content("the guest's disk", "it has booted before"));
+        }
+        image.copy_to(&disk)?;
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let inside = format!("/root/{name}");
+        for request in [format!("write {} {inside}", program.display()), format!("sif {inside} mode 0100755")]
+        {
+            let mut write = Command::new("debugfs");
+            write.args(["-w", "-R", &request]).arg(&disk).env("PATH", hanare_lab::search_path());
+            run(&mut write, "", SCRIPT)?.must()?;
+        }
+        Ok(())
     }
 
     /// Runs a script inside, however it ends.

@@ -88,6 +88,12 @@ impl Image {
             .map_err(system("making a guest's folder"))
     }
 
+    pub(crate) fn copy_to(&self, disk: &Path) -> Result<()> {
+        let mut copy = Command::new("cp");
+        copy.arg("--sparse=always").arg(&self.disk).arg(disk);
+        run(&mut copy, "", LIMIT)?.must().map(drop)
+    }
+
     fn make_in(folder: &Path, program: &Program) -> Result<Self> {
         let root = folder.join("root");
         let holds = fs::read_to_string(root.join(MADE)).unwrap_or_default();

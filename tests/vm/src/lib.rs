@@ -7,10 +7,12 @@ mod channel;
 mod guest;
 mod image;
 mod monitor;
+mod writes;
 
 pub use channel::Answer;
 pub use guest::Guest;
 pub use image::Image;
+pub use writes::{Entry, Log};
 
 /// What can go wrong here.
 pub type Result<T> = hanare_lab::Result<T>;

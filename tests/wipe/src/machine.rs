@@ -101,6 +101,19 @@ impl Machine {
         told(self.traced(call, &format!("error={error}"), arguments).spawn()?)
     }
 
+    /// The same for those on one path only.
+    ///
+    /// # Errors
+    /// If it cannot be run or says no document.
+    pub fn failing_on(&self, path: &Path, call: &str, error: &str, arguments: &[&str]) -> Result<Told> {
+        let mut command = self.traced(call, &format!("error={error}"), arguments);
+        let mut on = Command::new(command.get_program());
+        on.arg("-P").arg(path).args(command.get_args());
+        on.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command = on;
+        told(command.spawn()?)
+    }
+
     /// Starts a command that waits `milliseconds` before the kernel does what each of its system calls `call` wants.
     ///
     /// # Errors

@@ -54,6 +54,7 @@ label-receipt-verified = Verified
 label-receipt-left-out = Left out
 label-receipt-sealed = Sealed items
 label-receipt-lost = Versions lost
+label-receipt-absent = Trees not there
 label-receipt-interruptions = Interruptions
 label-receipt-policy = Policy
 label-receipt-machine = Machine

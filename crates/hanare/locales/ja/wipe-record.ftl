@@ -54,6 +54,7 @@ label-receipt-verified = 検証
 label-receipt-left-out = 対象外
 label-receipt-sealed = 封印済み
 label-receipt-lost = 失われた版
+label-receipt-absent = 存在しなかったツリー
 label-receipt-interruptions = 中断の回数
 label-receipt-policy = ポリシー
 label-receipt-machine = マシン

@@ -27,6 +27,7 @@ fn ending(id: u8) -> Ending {
         volume: None,
         verified: Verified { reread_bytes: 4096, remnants: 0, sampled: false },
         sealed: 0,
+        absent: 0,
     };
     Ending {
         id: WipeId::from_bytes([id; 16]),

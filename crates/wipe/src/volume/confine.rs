@@ -11,8 +11,10 @@ use hanare_host::swap::{self, SwapKind};
 use hanare_host::{HostError, files, mounts};
 use rustix::io::Errno;
 
+use super::Places;
 use super::error::VolumeError;
 use super::opening::{MadeSwap, Opening, Setting};
+use super::owed::Owed;
 use crate::policy::{Policy, Swap};
 
 /// The directories for everybody's temporary files.
@@ -51,7 +53,12 @@ impl Confinement {
 }
 
 /// Confines a volume that is open, and checks that everything named lies on it.
-pub(super) fn confine(opening: &mut Opening, wanted: &Confinement, state: &Path) -> Result<(), VolumeError> {
+pub(super) fn confine(
+    opening: &mut Opening,
+    wanted: &Confinement,
+    places: Places<'_>,
+) -> Result<(), VolumeError> {
+    let state = places.state;
     let folder = opening.mountpoint.join(FOLDER);
     files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
     opening.keeps_swap = wanted.keeps_swap;
@@ -65,7 +72,7 @@ pub(super) fn confine(opening: &mut Opening, wanted: &Confinement, state: &Path)
         opening.save(state)?;
         place.bind(&inside)?;
     }
-    settings(opening, state)?;
+    settings(opening, places)?;
     if !wanted.keeps_swap {
         replace_swap(opening, state)?;
     }
@@ -113,7 +120,7 @@ pub(super) fn in_force(opening: &Opening) -> Result<Vec<PathBuf>, VolumeError> {
 }
 
 /// Undoes all of it; one part that cannot be undone does not keep the others from it.
-pub(super) fn undo(opening: &Opening) -> Result<(), VolumeError> {
+pub(super) fn undo(opening: &Opening, runtime: &Path) -> Result<(), VolumeError> {
     let mut first = Ok(());
     let ours = |mount: &Mount| is_ours(mount, opening);
     let mut bound: Vec<PathBuf> = mounts::list()?.into_iter().filter(ours).map(|mount| mount.point).collect();
@@ -131,24 +138,7 @@ pub(super) fn undo(opening: &Opening) -> Result<(), VolumeError> {
             }
         }
     }
-    for setting in opening.settings.iter().rev() {
-        let outcome = match &setting.before {
-            Some(before) => fs::write(&setting.path, before),
-            None => files::remove(&setting.path).map(drop),
-        };
-        first = first.and(outcome.map_err(VolumeError::io("restoring", &setting.path)));
-    }
-    let areas = swap::areas()?;
-    if let Some(made) = opening.swap_made.as_ref().filter(|made| made.path.exists()) {
-        let in_use = areas.iter().any(|area| area.path == made.path);
-        let off = if in_use { swap::off(&made.path) } else { Ok(()) };
-        let removed = off.and_then(|()| swap::remove_zram(&made.path));
-        first = first.and(removed.map_err(VolumeError::from));
-    }
-    for area in opening.swap_before.iter().filter(|path| areas.iter().all(|area| area.path != **path)) {
-        first = first.and(swap::on(area).map_err(VolumeError::from));
-    }
-    first
+    first.and(Owed::load(runtime).and_then(|owed| owed.and(opening).put_back(runtime)).map(drop))
 }
 
 /// Whether confinement made this mount: wherever it is seen now, as who owns a directory above it can move it.
@@ -176,11 +166,17 @@ fn unfit(path: &Path, error: io::Error) -> VolumeError {
     }
 }
 
-fn settings(opening: &mut Opening, state: &Path) -> Result<(), VolumeError> {
+fn settings(opening: &mut Opening, Places { state, runtime }: Places<'_>) -> Result<(), VolumeError> {
+    let owed = Owed::load(runtime)?;
     for (path, value) in KERNEL {
         let path = Path::new(path);
-        let before = fs::read_to_string(path).map_err(VolumeError::io("reading", path))?;
-        set(opening, state, Setting { path: path.to_owned(), before: Some(before) }, value)?;
+        let before = || fs::read_to_string(path).map_err(VolumeError::io("reading", path));
+        // Where an earlier end could not put it back, what is there now is ours.
+        let setting = match owed.original(path) {
+            Some(original) => original.clone(),
+            None => Setting { path: path.to_owned(), before: Some(before()?) },
+        };
+        set(opening, state, setting, value)?;
     }
     let sleep = Path::new(SLEEP);
     if Path::new("/run/systemd/system").is_dir() && !sleep.exists() {
@@ -210,9 +206,12 @@ fn replace_swap(opening: &mut Opening, state: &Path) -> Result<(), VolumeError> 
     opening.swap_made = Some(MadeSwap { path: device.clone(), kind: SwapKind::Zram });
     opening.save(state)?;
     swap::make(&device, bytes)?;
-    swap::on(&device)?;
+    swap::on(&device, None)?;
     for area in plain {
         opening.swap_before.push(area.path.clone());
+        if let Some(priority) = area.priority {
+            opening.swap_priorities.insert(area.path.clone(), priority);
+        }
         opening.save(state)?;
         swap::off(&area.path)?;
     }

@@ -15,7 +15,7 @@ use super::error::VolumeError;
 use super::holders::Holders;
 use super::medium::{KeyState, Medium, attach, detach, make_ext4};
 use super::opening::Opening;
-use crate::outcome::{Method, Verified};
+use crate::outcome::{Method, Tally, Verified};
 
 /// The device mapper's name for what encrypts.
 const CRYPT: &str = "crypt";
@@ -66,7 +66,7 @@ impl Medium for DmCrypt {
 
     /// What is dirty is not written: the device is held, then the key is wiped. Whatever key is in force goes, also one that is
     /// not ours; but then nobody knows what became of ours.
-    fn destroy(&self, opening: &Opening, _: &Holders) -> Result<Verified, VolumeError> {
+    fn destroy(&self, opening: &Opening, _: &Holders, _: &mut Tally) -> Result<Verified, VolumeError> {
         let (mapper, uuid) = (Mapper::open()?, uuid(opening));
         let Some(table) = mapper.table(&uuid)? else {
             return if has_namesake(Path::new(BLOCK), opening) {

@@ -183,6 +183,7 @@ fn lost(opening: &Opening, runtime: &Path) -> Outcome {
         volume,
         verified: Verified::default(),
         sealed: 0,
+        absent: 0,
     }
 }
 

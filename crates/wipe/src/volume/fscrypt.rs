@@ -17,7 +17,7 @@ use super::error::VolumeError;
 use super::holders::Holders;
 use super::medium::{KeyState, Medium, attach, detach, make_ext4};
 use super::opening::Opening;
-use crate::outcome::{Method, Verified};
+use crate::outcome::{Method, Tally, Verified};
 
 /// The encrypted directory: the top of an ext4 cannot be.
 const WORK: &str = "work";
@@ -49,7 +49,7 @@ impl Medium for Fscrypt {
         Ok(mounts::bind(&work, &opening.mountpoint)?)
     }
 
-    fn destroy(&self, opening: &Opening, _: &Holders) -> Result<Verified, VolumeError> {
+    fn destroy(&self, opening: &Opening, _: &Holders, _: &mut Tally) -> Result<Verified, VolumeError> {
         let below = opening.below(&self.runtime);
         if let Some(key) = Self::identifier(&below)? {
             keys::remove_key(&below, key)?;

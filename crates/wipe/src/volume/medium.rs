@@ -10,7 +10,7 @@ use super::fscrypt::Fscrypt;
 use super::holders::Holders;
 use super::opening::Opening;
 use super::ram::Ram;
-use crate::outcome::{Method, Verified};
+use crate::outcome::{Method, Tally, Verified};
 use crate::volume_kind::VolumeKind;
 use hanare_host::loops;
 
@@ -32,8 +32,13 @@ pub(crate) trait Medium {
     fn make(&self, opening: &Opening) -> Result<(), VolumeError>;
 
     /// Makes its content unreadable, whoever uses it: these holders are stopped. What was overwritten and read again is in the
-    /// answer.
-    fn destroy(&self, opening: &Opening, holders: &Holders) -> Result<Verified, VolumeError>;
+    /// answer, what had to be left is counted.
+    fn destroy(
+        &self,
+        opening: &Opening,
+        holders: &Holders,
+        tally: &mut Tally,
+    ) -> Result<Verified, VolumeError>;
 
     /// What the kernel says now.
     fn key(&self, opening: &Opening) -> Result<KeyState, VolumeError>;

@@ -13,6 +13,7 @@ mod fscrypt;
 mod holders;
 mod medium;
 mod opening;
+mod owed;
 mod probe;
 mod ram;
 mod tear_down;
@@ -151,7 +152,7 @@ pub fn open(
     let path = opening.canaries(places.runtime);
     canaries.remember(&path).map_err(VolumeError::io("writing", &path))?;
     if let Some(confinement) = confinement {
-        confine::confine(&mut opening, confinement, places.state)?;
+        confine::confine(&mut opening, confinement, places)?;
     }
     opening.ready = true;
     opening.save(places.state)?;

@@ -1,5 +1,6 @@
 //! One opening of the work volume, written down durably before its key exists, so that it ends in exactly one receipt.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,9 @@ pub struct Opening {
     pub confined: Vec<PathBuf>,
     /// Swap areas that were taken out of use for it, to be put back.
     pub swap_before: Vec<PathBuf>,
+    /// Their priorities, where somebody had set one.
+    #[serde(default)]
+    pub(super) swap_priorities: BTreeMap<PathBuf, i32>,
     /// Swap stays as it is: a policy says so.
     #[serde(default)]
     pub(super) keeps_swap: bool,
@@ -131,6 +135,7 @@ impl Opening {
             mountpoint: mountpoint.to_owned(),
             confined: Vec::new(),
             swap_before: Vec::new(),
+            swap_priorities: BTreeMap::new(),
             keeps_swap: false,
             swap_made: None,
             settings: Vec::new(),

@@ -19,7 +19,7 @@ use super::holders::{self, Holders};
 use super::medium::{KeyState, Medium};
 use super::opening::Opening;
 use crate::erase::walk::{Entry, FILE, Visit, patient, walk};
-use crate::outcome::{Method, Verified};
+use crate::outcome::{Method, SkipKind, Tally, Verified};
 use crate::root::BENEATH;
 
 /// Written and read at once.
@@ -47,7 +47,12 @@ impl Medium for Ram {
         Ok(mounts::mount(Path::new(&source), point, "tmpfs", &options)?)
     }
 
-    fn destroy(&self, opening: &Opening, holders: &Holders) -> Result<Verified, VolumeError> {
+    fn destroy(
+        &self,
+        opening: &Opening,
+        holders: &Holders,
+        tally: &mut Tally,
+    ) -> Result<Verified, VolumeError> {
         let mut emptied = Emptied::default();
         // Nameless files first: emptied through whoever holds them.
         if let Some(device) = opening.device {
@@ -70,6 +75,7 @@ impl Medium for Ram {
                 Err(error) => emptied.take(Err(error)),
             }
         }
+        tally.add(SkipKind::Mount, "mounted-inside", emptied.mounted_on);
         match emptied.first {
             None => Ok(emptied.verified),
             Some(error) => Err(VolumeError::io("overwriting in", &opening.mountpoint)(error)),
@@ -126,6 +132,8 @@ struct Emptied {
     first: Option<io::Error>,
     /// How many names were taken away.
     removed: u64,
+    /// How many had something mounted on them when they were last tried.
+    mounted_on: u64,
 }
 
 impl Emptied {
@@ -156,6 +164,7 @@ fn alone(point: &Path, device: u64) -> io::Result<OwnedFd> {
 fn empty(top: &OwnedFd, emptied: &mut Emptied) {
     for round in 1..=ROUNDS {
         let before = emptied.removed;
+        emptied.mounted_on = 0;
         let missed = walk(top, emptied);
         // Whoever goes on moving directories about is walked after, but not for ever.
         if missed.is_empty() && emptied.removed == before {
@@ -205,9 +214,10 @@ impl Emptied {
     fn remove(&mut self, directory: &Arc<OwnedFd>, name: &CStr, flags: AtFlags) {
         match unlinkat(directory, name, flags) {
             Ok(()) => self.removed += 1,
-            // Something else has its name by now, or something is in it again. Or something is mounted on it: what it had is
-            // overwritten, and its name goes with the file system.
-            Err(Errno::NOENT | Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY | Errno::BUSY) => {}
+            // Something is mounted on it: what it had is overwritten, and its name goes with the file system.
+            Err(Errno::BUSY) => self.mounted_on += 1,
+            // Something else has its name by now, or something is in it again.
+            Err(Errno::NOENT | Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY) => {}
             Err(error) => self.take(Err(error.into())),
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn tear_down(
     if end.gone.is_none() {
         end.destroy(medium.as_ref(), opening, &Holders::default(), &mut tally);
     }
-    note("undoing the confinement", confine::undo(opening), &mut tally);
+    note("undoing the confinement", confine::undo(opening, runtime), &mut tally);
     unmount(opening, &mut tally);
     match medium.dismantle(opening) {
         Ok(true) => {}
@@ -83,6 +83,7 @@ pub(super) fn tear_down(
         volume: Some(volume),
         verified,
         sealed: 0,
+        absent: 0,
     }
 }
 
@@ -103,7 +104,11 @@ impl Destruction {
         holders: &Holders,
         tally: &mut Tally,
     ) -> Verified {
-        let verified = match medium.destroy(opening, holders) {
+        let mut left = Tally::default();
+        let destroyed = medium.destroy(opening, holders, &mut left);
+        // The second time it is the same that is left.
+        tally.merge_most(&left);
+        let verified = match destroyed {
             Ok(verified) => verified,
             Err(VolumeError::Replaced) => {
                 self.is_known = false;

@@ -2,8 +2,11 @@
 
 #![cfg(test)]
 
+mod by_policy;
+mod canaries;
 mod disk_errors;
 mod power;
+mod power_cuts;
 mod scan;
 mod swap;
 mod systemd;

@@ -5,6 +5,7 @@ use std::path::Path;
 use hanare_vm::{Guest, Image, Result};
 use serde_json::Value;
 
+use crate::by_policy::resumed_before_log_in;
 use crate::scan::{CANARY, count};
 use crate::tear_down::{HANARE, end_with_a_gigabyte_dirty, only_the_control, open_a_volume, work};
 
@@ -63,11 +64,7 @@ fn cycle(image: &Image, mut guest: Guest, folder: &Path, way: Way, earlier: usiz
         (Some(boot.trim()), Some("power-lost")),
         "{list}"
     );
-    let show = "systemctl show -p ActiveEnterTimestampMonotonic --value";
-    let order =
-        guest.run(&format!("{show} hanare-wipe-resume.service; {show} systemd-user-sessions.service"))?;
-    let times: Vec<u64> = order.said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    assert!(matches!(times[..], [ours, log_in] if 0 < ours && ours <= log_in), "{}", order.said);
+    resumed_before_log_in(&mut guest)?;
     guest.switch_off_with("systemctl poweroff")
 }
 

@@ -3,12 +3,11 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use hanare_wipe_tests::{Found, Image, Machine, Mounted, Planter, Result, Seed, Told, scan};
+use hanare_wipe_tests::{Found, Image, Machine, Mounted, Planter, Random, Result, Seed, Told, scan};
 use serde_json::Value;
 
-use crate::interrupted::Random;
 use crate::world::{PARTIAL, PASS, PLACE, inside, long, mount, run, swap_stays, text, verdict};
 
 /// A machine whose state, work volume and leftovers lie on one ext4.
@@ -118,6 +117,7 @@ fn every_kind_of_canary_in_the_volume_and_beside_it_is_gone() {
             text(&office.policy),
         ])?;
         assert_eq!((told.status, told.number("files")), (Some(0), 200 + 20 * 12), "{}", told.text);
+        assert_eq!(told.number("absent"), 1, "{}", told.text);
         assert_eq!((office.state()?.as_str(), office.receipts()?, office.tree.exists()), ("open", 0, true));
         let told = office.end()?;
         assert_eq!(verdict(&told), PASS, "{}", told.text);
@@ -130,6 +130,8 @@ fn every_kind_of_canary_in_the_volume_and_beside_it_is_gone() {
             ("locked", 1, false)
         );
         let receipt = Office::receipt(&told)?;
+        // The tree that was not there is on record.
+        assert_eq!((told.number("absent"), &receipt["outcome"]["absent"]), (1, &1.into()), "{receipt}");
         assert_eq!(
             (&receipt["policy"]["name"], &receipt["volume_kind"]),
             (&"kofu".into(), &"fscrypt".into())
@@ -200,6 +202,29 @@ fn what_is_not_as_the_policy_demands_is_no_pass() {
 }
 
 #[test]
+fn memory_that_a_key_has_to_wait_for_is_no_pass() {
+    inside("by_policy::memory_that_a_key_has_to_wait_for_is_no_pass", || {
+        let _swap = swap_stays()?;
+        let office = Office::new("\"fscrypt\"", "")?;
+        office.create()?;
+        let allowing = |limit: &str| -> Result<Told> {
+            office.write_policy(&office.tree, "\"fscrypt\"", "")?;
+            let text = fs::read_to_string(&office.policy)?.replace("dirty = \"1T\"", limit);
+            fs::write(&office.policy, text)?;
+            office.open()?;
+            // Nobody writes it back: what is dirty is younger than the kernel's half a minute.
+            fs::write(office.volume.join("file"), vec![7; 8 << 20])?;
+            office.end()
+        };
+        let told = allowing("dirty = \"1M\"")?;
+        assert_eq!((verdict(&told), reasons(&told)), (PARTIAL, vec!["dirty-memory".into()]), "{}", told.text);
+        assert_eq!(told.document["volume"]["key_destroyed"], true, "{}", told.text);
+        assert_eq!(verdict(&allowing("dirty = \"1T\"")?), PASS);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_tree_that_may_not_be_erased_keeps_no_key_alive() {
     inside("by_policy::a_tree_that_may_not_be_erased_keeps_no_key_alive", || {
         let _swap = swap_stays()?;
@@ -259,9 +284,8 @@ fn a_tree_that_may_not_be_erased_keeps_no_key_alive() {
 fn kill_9_in_the_middle_of_a_day_s_end_then_resume() {
     inside("by_policy::kill_9_in_the_middle_of_a_day_s_end_then_resume", || {
         let _swap = swap_stays()?;
-        let seed = SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos();
-        println!("measured: seed {seed}");
-        let mut random = Random(u64::from(seed) | 1);
+        let mut random = Random::by_the_clock();
+        println!("measured: {random:?}");
         let office = Office::new("\"fscrypt\"", "")?;
         office.create()?;
         let prepare = || -> Result<()> {
@@ -317,7 +341,7 @@ fn kill_9_in_the_middle_of_a_day_s_end_then_resume() {
             "measured: of {rounds} {in_volume} were interrupted in the volume, {in_trees} in the trees; a whole one took {whole:?}"
         );
         assert!(in_volume > 0 && in_trees > 0, "no instant was in the middle of one of them");
-        assert_eq!(office.remnants()?, Found::new(), "seed {seed}");
+        assert_eq!(office.remnants()?, Found::new());
         Ok(())
     });
 }

@@ -38,7 +38,7 @@ impl PlainSwap {
         fs::File::create(file)?.set_len(16 << 20)?;
         let device = run("losetup", &["--find", "--show", text(file)])?.trim().to_owned();
         run("mkswap", &[&device])?;
-        run("swapon", &[&device])?;
+        run("swapon", &["--priority", "7", &device])?;
         Ok(Self { machine: machine.clone(), device, _alone: alone })
     }
 }
@@ -113,7 +113,11 @@ impl Desk {
 
     fn surroundings(&self) -> Result<Surroundings> {
         let swap = fs::read_to_string("/proc/swaps")?;
-        let name = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
+        // Its name and its priority.
+        let name = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            format!("{} {}", words.first().unwrap_or(&""), words.last().unwrap_or(&""))
+        };
         let settings = ["/proc/sys/kernel/core_pattern", "/proc/sys/fs/suid_dumpable"];
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
         let here = |line: &&str| {
@@ -133,7 +137,7 @@ fn what_people_write_beside_their_work_lies_on_the_volume() {
     inside("confinement::what_people_write_beside_their_work_lies_on_the_volume", || {
         let desk = Desk::new("fscrypt")?;
         let before = desk.surroundings()?;
-        assert_eq!(before.swap, std::slice::from_ref(&desk.swap.device), "this machine has swap of its own");
+        assert_eq!(before.swap, [format!("{} 7", desk.swap.device)], "this machine has swap of its own");
         let modes =
             |desk: &Desk| desk.places().map(|place| fs::metadata(place).map_or(0, |seen| seen.mode()));
         let modes_before = modes(&desk);
@@ -240,7 +244,7 @@ fn what_escapes_the_volume_is_noticed() {
         mount(&["-t", "tmpfs", "other", text(&desk.home)])?;
         let (confined, swap) = desk.confined()?;
         assert_eq!((confined, swap.as_str()), (vec![TEMPORARY[1].to_owned()], "zram"));
-        run("swapon", &[&desk.swap.device])?;
+        run("swapon", &["--priority", "7", &desk.swap.device])?;
         assert_eq!(desk.confined()?.1, "plain");
         let told = desk.end()?;
         assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
@@ -284,6 +288,30 @@ fn who_owns_the_directory_above_cannot_misdirect_it() {
         assert_eq!((verdict(&told), told.skipped("not-evaluated")), (PARTIAL, 1), "{}", told.text);
         assert_eq!(seen()?, mounts_before);
         assert!(!at("moved/taro/hanare-test").exists());
+        Ok(())
+    });
+}
+
+#[test]
+fn what_an_end_could_not_put_back_the_next_one_does() {
+    inside("confinement::what_an_end_could_not_put_back_the_next_one_does", || {
+        let desk = Desk::new("ram")?;
+        let before = desk.surroundings()?;
+        let ending = ["wipe", "run", "--yes", "--standalone", "--policy", text(&desk.policy)];
+        let pattern = Path::new("/proc/sys/kernel/core_pattern");
+        let core = || desk.machine.failing_on(pattern, "openat", "EIO", &ending);
+        let swap = || desk.machine.failing_at("swapoff", "ENOMEM", &ending);
+        let ends: [&dyn Fn() -> Result<Told>; 2] = [&core, &swap];
+        for end in ends {
+            desk.must(&desk.opening())?;
+            let told = end()?;
+            assert_eq!((told.status, told.word("verdict")), PARTIAL, "{}", told.text);
+            assert_ne!(desk.surroundings()?, before, "nothing failed");
+            // What is ours by now is not taken for what was there.
+            desk.must(&desk.opening())?;
+            assert_eq!(verdict(&desk.end()?), PASS);
+            assert_eq!(desk.surroundings()?, before);
+        }
         Ok(())
     });
 }

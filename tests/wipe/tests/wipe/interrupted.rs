@@ -1,23 +1,11 @@
 //! `kill -9` at random instants: resumed, nothing left, one receipt, the outside untouched.
 
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use hanare_wipe_tests::{Found, Planter, Result};
+use hanare_wipe_tests::{Found, Planter, Random, Result};
 
 use crate::world::{PLACE, World, inside, long};
-
-/// xorshift64: the instants need no more.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit.max(1)
-    }
-}
 
 fn plant_all(world: &World, files: usize) -> Result<()> {
     std::fs::create_dir_all(&world.tree)?;
@@ -34,9 +22,8 @@ fn plant_all(world: &World, files: usize) -> Result<()> {
 #[test]
 fn kill_9_at_a_random_instant_then_resume() {
     inside("interrupted::kill_9_at_a_random_instant_then_resume", || {
-        let seed = SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos();
-        println!("measured: seed {seed}");
-        let mut random = Random(u64::from(seed) | 1);
+        let mut random = Random::by_the_clock();
+        println!("measured: {random:?}");
         let (rounds, files) = if long() { (100, 50_000) } else { (20, 50_000) };
         let mut world = World::of("ext4", 1024, &["-N", "80000"], "")?;
         let begun = Instant::now();
@@ -90,7 +77,7 @@ fn kill_9_at_a_random_instant_then_resume() {
             let begun = Instant::now();
             let found = remnants_while_mounted(&world)?;
             scanning += begun.elapsed();
-            assert_eq!(found, Found::new(), "round {round} of seed {seed}");
+            assert_eq!(found, Found::new(), "round {round}");
         }
         println!(
             "measured: {interrupted} of {rounds} were interrupted, {resumes} of them twice; planting took {planting:?}, a whole wipe {whole:?}, all scans {scanning:?}"

@@ -55,6 +55,9 @@ pub(super) fn tell_outcome(
     for line in skipped(context.out.voice(), outcome) {
         context.out.talk("wipe-skipped", &[("count", &line.0), ("reason", &line.1)]);
     }
+    if outcome.absent > 0 {
+        context.out.talk("wipe-absent", &[("count", &outcome.absent)]);
+    }
     Ok(status(outcome.verdict))
 }
 

@@ -72,12 +72,15 @@ fn would(
     let goes = status.state == State::Open && policy.is_none_or(|policy| policy.volume.is_some());
     let mut document = json!({"dry_run": true, "volume": status});
     let trees = policy.map(|policy| run::judge(policy, &context.state)).transpose().map_err(failed)?;
+    let named = policy.map_or(0, |policy| policy.work.trees.len());
+    let absent = trees.as_ref().map_or(0, |roots| named.saturating_sub(roots.len()));
     let survey = trees.map(|roots| Survey::of(&roots));
     if let (Some(Survey { files, bytes, skipped }), Some(members)) =
         (survey.clone(), document.as_object_mut())
     {
         members.insert("files".to_owned(), json!(files));
         members.insert("bytes".to_owned(), json!(bytes));
+        members.insert("absent".to_owned(), json!(absent));
         members.insert("skipped".to_owned(), json!(skipped.into_skipped()));
     }
     context.out.result("wipe.run", &document, |voice| {
@@ -86,7 +89,9 @@ fn would(
             None => volume,
             Some(Survey { files, bytes, .. }) => {
                 let trees = voice.say_with("wipe-would-go", &[("files", &files), ("bytes", &bytes)]);
-                format!("{volume}\n{trees}")
+                let absent =
+                    (absent > 0).then(|| voice.say_with("wipe-would-be-absent", &[("count", &absent)]));
+                [Some(volume), Some(trees), absent].into_iter().flatten().collect::<Vec<_>>().join("\n")
             }
         }
     })?;

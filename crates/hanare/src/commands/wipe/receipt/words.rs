@@ -39,6 +39,7 @@ pub(super) fn detail(receipt: &Receipt, voice: &Voice) -> String {
             ("label-receipt-left-out", skipped.collect::<Vec<_>>().join(", ")),
             ("label-receipt-sealed", outcome.sealed.to_string()),
             ("label-receipt-lost", outcome.lost.to_string()),
+            ("label-receipt-absent", outcome.absent.to_string()),
             ("label-receipt-interruptions", receipt.interruptions.to_string()),
             (
                 "label-receipt-policy",

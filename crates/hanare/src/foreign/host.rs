@@ -32,6 +32,7 @@ pub(crate) fn host_error(error: HostError) -> Failure {
             let words = format!("{text} (errno {errno})");
             impossible("netlink").with("what", what).because_of(errno_reason(errno), words)
         }
+        HostError::Refused { why, .. } if why == reason::NO_CONTROL_GROUPS => impossible("no-control-groups"),
         HostError::Refused { verb, why } => {
             Failure::new(Exit::Refused, "hands-refused").with("verb", verb).because_of(refusal(&why), why)
         }

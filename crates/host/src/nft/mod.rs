@@ -90,6 +90,11 @@ impl Transaction {
     }
 }
 
+/// Hands commands in nft's own words to the kernel, in one step: for what its JSON cannot say.
+pub(crate) fn script(text: &str) -> Result<(), HostError> {
+    run(&["-f", "-"], Some(text.as_bytes())).map(drop)
+}
+
 /// The objects of a table as nft lists them, or `None` if there is no such table.
 pub(crate) fn list(family: Family, table: &str) -> Result<Option<Vec<Value>>, HostError> {
     let text = match run(&["-j", "list", "table", family.as_str(), table], None) {

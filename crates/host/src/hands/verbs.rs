@@ -53,6 +53,8 @@ pub(super) struct Hands {
     /// Something was not done that a look will do.
     pub(super) unsettled: bool,
     pub(super) unlocked_until: Option<Instant>,
+    /// What was not done when something was last asked, so that it is told once however often it is asked again.
+    pub(super) told: Option<HostError>,
     pub(super) left: bool,
 }
 

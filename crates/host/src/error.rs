@@ -72,6 +72,14 @@ pub enum HostError {
         /// Its words.
         text: String,
     },
+    /// A program did not end.
+    #[error("{program} did not end within {seconds} s; it was killed")]
+    Hangs {
+        /// Its name.
+        program: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The kernel refused a netlink request.
     #[error("{what}: {text}")]
     Netlink {

@@ -28,6 +28,9 @@ pub(crate) fn host_error(error: HostError) -> Failure {
         HostError::Program { program, text } => {
             impossible("program").with("program", program).with("cause", text)
         }
+        HostError::Hangs { program, seconds } => {
+            impossible("program-hangs").with("program", program).with("seconds", seconds)
+        }
         HostError::Netlink { what, errno, text } => {
             let words = format!("{text} (errno {errno})");
             impossible("netlink").with("what", what).because_of(errno_reason(errno), words)

@@ -304,6 +304,29 @@ fn who_asks_to_become_the_portals_program_is_told_from_all_others_until_it_is_ov
 }
 
 #[test]
+fn an_nft_that_hangs_is_given_up_and_the_rest_goes_on() {
+    inside("hands::an_nft_that_hangs_is_given_up_and_the_rest_goes_on", false, || {
+        let _peers = machine();
+        let state = tempfile::tempdir().unwrap();
+        // The real one, unless there is a file that says otherwise.
+        run(
+            "cp /usr/sbin/nft /run/nft && printf '#!/bin/sh\n[ -e /run/hang ] && exec sleep 1000\nexec /run/nft \"$@\"\n' \
+             > /run/wrapper && chmod +x /run/wrapper && mount --bind /run/wrapper /usr/sbin/nft",
+        );
+        let mut host = Host::ready("requests", state.path());
+        let unlock = "{\"verb\":\"unlock\",\"reason\":\"portal\",\"seconds\":60,\"all\":true}\n";
+        run("touch /run/hang");
+        let answer = host.ask(unlock);
+        assert!(answer.contains("Hangs"), "{answer}");
+        assert!(!works("ping -c1 -W1 192.0.2.2"), "what was closed is closed");
+        run("rm /run/hang");
+        assert_eq!(host.ask(unlock), "Ok(())");
+        assert!(works("ping -c1 -W1 192.0.2.2"));
+        host.stop();
+    });
+}
+
+#[test]
 fn a_worker_cannot_say_for_an_admin_what_the_admin_did_not_say() {
     inside("hands::a_worker_cannot_say_for_an_admin_what_the_admin_did_not_say", false, || {
         let _peers = machine();

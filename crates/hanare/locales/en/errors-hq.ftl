@@ -148,5 +148,6 @@ policy-device-room = A device stands in rooms: write rooms, company:ID or room:O
 policy-device-place = A device is at an address, or at a prefix of /24 (IPv6: /64) or longer, of the room's own network; { $what } is not.
 policy-device-service = A device is asked by tcp or udp, and its ports are named.
 policy-device-ports = A device has at most { $most } ports or ranges; this one has { $what }.
+policy-rule-count = A policy has at most { $most } rules (a rule to several services counts once for each); this one has { $what }. Put rooms or networks that are treated alike into one rule, or name the company.
 policy-device-count = A policy has at most { $most } devices; this one has { $what }.
 policy-device-inside = { $what } is reached through the tunnel; a device is in the room's own network.

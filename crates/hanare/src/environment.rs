@@ -2,6 +2,8 @@
 //!
 //! `NOTIFY_SOCKET` is read by the sd-notify library, `TZ` and `TZDIR` by jiff.
 
+use std::path::PathBuf;
+
 use crate::voice::Language;
 
 /// The language that the environment asks for: the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set, otherwise English.
@@ -15,6 +17,17 @@ pub fn language() -> Language {
             Language::English
         }
     })
+}
+
+/// Where a program of this name is, by `PATH` unless it is a path itself.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    let is_program =
+        |path: &PathBuf| rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() && path.is_file();
+    if name.contains('/') {
+        return Some(PathBuf::from(name)).filter(is_program);
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(is_program)
 }
 
 /// Whether the person wants no colour (<https://no-color.org>).

@@ -56,7 +56,7 @@ fn every_failure_has_its_exit_status_and_is_one_document_with_json() {
     let policy = dir.path().join("policy.toml");
     std::fs::write(&policy, "version = 1\nunknown = true\n").unwrap();
     let policy = policy.to_str().unwrap();
-    let cases: [(&[&str], i32, &str); 18] = [
+    let cases: [(&[&str], i32, &str); 19] = [
         (&["room"], 2, "usage-missing-command"),
         (&["room", "ad"], 2, "usage-unknown-command"),
         (&["room", "add", "kofu", "--company", "acme"], 2, "usage-value"),
@@ -72,6 +72,7 @@ fn every_failure_has_its_exit_status_and_is_one_document_with_json() {
         (&["policy", "check", policy], 3, "policy"),
         (&["ledger", "verify", "/nonexistent"], 3, "unreadable"),
         (&["unlock", "--reason", "portal", "--for", "31m"], 3, "unlock-too-long"),
+        (&["unlock", "--reason", "portal", "--for", "1m", "--", "no-such-program"], 4, "no-such-program"),
         (&["up"], 4, "not-joined"),
         (&["hq", "serve"], 3, "hq-absent"),
         (&["hq", "status"], 5, "hq-not-running"),

@@ -72,6 +72,14 @@ pub enum HostError {
         /// Its words.
         text: String,
     },
+    /// A program did not end.
+    #[error("{program} did not end within {seconds} s; it was killed")]
+    Hangs {
+        /// Its name.
+        program: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The kernel refused a netlink request.
     #[error("{what}: {text}")]
     Netlink {
@@ -127,6 +135,8 @@ pub mod reason {
     pub const NO_REASON: &str = "a reason is needed";
     /// An unlock for too long.
     pub const TIME: &str = "the time must be between 1 second and 30 minutes";
+    /// An unlock for one program where programs cannot be told apart.
+    pub const NO_CONTROL_GROUPS: &str = "this system cannot tell one program from the others (no cgroup v2)";
     /// An unlock of what is open.
     pub const NOT_CLOSED: &str = "the kill switch is not closed";
 }

@@ -1,6 +1,7 @@
 //! The only hands: TUN, UDP, netlink, nftables, resolver, undo log.
 
 pub mod confine;
+pub mod control_group;
 pub mod device_mapper;
 pub mod error;
 pub mod files;

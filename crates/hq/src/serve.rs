@@ -62,6 +62,16 @@ pub enum ServeError {
     /// The node API cannot listen.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The node API cannot listen inside the tunnel, on the port that was written down for good.
+    #[error("the node API cannot listen on {address}, as {} has it: {source}", kept.display())]
+    Inside {
+        /// Where.
+        address: SocketAddr,
+        /// The file that keeps the port.
+        kept: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
     /// The admin socket cannot be made.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -73,7 +83,7 @@ impl ServeError {
     pub const fn exit_status(&self) -> u8 {
         match self {
             Self::Store(error) => error.exit_status(),
-            Self::Lock(_) | Self::Keys(_) | Self::Api(_) | Self::Socket(_) => 4,
+            Self::Lock(_) | Self::Keys(_) | Self::Api(_) | Self::Inside { .. } | Self::Socket(_) => 4,
         }
     }
 }
@@ -108,7 +118,8 @@ impl Server {
         let outside = api::listen(options.api)?;
         let bound = outside.local_addr().map_err(|source| ApiError::Bind { address: options.api, source })?;
         let api_endpoints = api_endpoints(bound, &settings);
-        let inside = inside_port::read(&options.state)?.unwrap_or_else(|| bound.port());
+        let kept = inside_port::read(&options.state)?;
+        let inside = kept.unwrap_or_else(|| bound.port());
         let terms = LeaseTerms::new(&settings, keys.wireguard.public(), api_endpoints.clone(), inside);
         let context = Context {
             now: random::now(),
@@ -145,7 +156,14 @@ impl Server {
         let socket = AdminSocket::bind(&options.runtime)?;
         let socket_path = socket.path().to_owned();
         let mut listeners = vec![outside];
-        listeners.extend(api::listen_inside(bound, settings.overlay.hq(), inside)?);
+        let within = api::listen_inside(bound, settings.overlay.hq(), inside);
+        listeners.extend(within.map_err(|error| match error {
+            // Not where `--api` says, and not to be moved by it.
+            ApiError::Bind { address, source } if kept.is_some() => {
+                ServeError::Inside { address, kept: inside_port::path(&options.state), source }
+            }
+            error @ (ApiError::Bind { .. } | ApiError::Tls(_)) => error.into(),
+        })?);
         // Any port is another one each time.
         if options.api.port() != 0 {
             inside_port::keep(&options.state, inside)?;

@@ -5,6 +5,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+/// Flows of one segmentation at most: each room is one, a policy opens 500 (`policy::MAX_RULES`). The host process takes no more
+/// from its worker, which could hold it up with them.
+pub const MAX_FLOWS: usize = 16_384;
+
 /// What one side may ask of another. Answers pass because the question did: they are matched by direction within the same
 /// pair of prefixes, so that closing a flow closes what is under way as well.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -23,6 +23,9 @@ pub use crate::position::Position;
 pub const VERSION: u32 = 1;
 /// A policy has no more devices than this: each is a rule on each node.
 pub const MAX_DEVICES: usize = 64;
+/// A policy opens no more than this, counting a rule to several services once for each: nft 1.0.6 takes time with the square of
+/// rules between lists of prefixes, and gets half a minute (500 of them: 9 s).
+pub const MAX_RULES: usize = 500;
 /// Ports and ranges of one device at most: all devices together have to fit a lease (1 MiB with its signature).
 pub const MAX_DEVICE_PORTS: usize = 16;
 /// A longer policy is refused before it is parsed (1 MiB, as for checklists).

@@ -11,6 +11,7 @@ mod inside;
 mod obey;
 mod offline;
 mod outside;
+mod permitted;
 mod report;
 mod resolve;
 mod start;

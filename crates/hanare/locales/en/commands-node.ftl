@@ -31,11 +31,12 @@ cmd-hanare-leave = Leave the room: remove keys, lease, kill switch and every tra
     .dry_run = Say what would go, change nothing
 
 cmd-hanare-unlock = Open the kill switch for a while, on the record
-    .long = Opens DNS and the web (TCP 80 and 443), for the log-in page of a hotel or an office network. It closes by itself, 30 minutes later at most.
-    .example = hanare unlock --reason "log-in page of the office network" --for 10m
+    .long = Opens DNS and the web (TCP 80 and 443), for the log-in page of a hotel or an office network: for the system's own services and for the program that is named behind `--`, which is started here. Other programs of people get nothing out, the web through the tunnel included. Name a browser that opens a window of its own: one that hands the page to a browser already running gets nothing out. It closes by itself, 30 minutes later at most.
+    .example = hanare unlock --reason "log-in page of the office network" --for 10m -- chromium --user-data-dir=/tmp/portal
     .reason = Why; the ledger keeps it
     .duration = How long: 90s, 10m; 30m at most
-    .all = Open everything, where policy lets
+    .all = Open everything, for every program, where policy lets
+    .program = The program that may use it, and its arguments
 
 cmd-hanare-device = A bare WireGuard interface in user space, set up with wg(8)
     .long = Stands where boringtun-cli or wireguard-go stands. A link to this program named `hanare-device` does the same, for wg-quick.

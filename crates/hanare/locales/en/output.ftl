@@ -190,7 +190,8 @@ down-before = No tunnel was running.
 what-enrolment = this machine's enrolment, with keys and lease in { $state } and the kill switch
 left = This machine has left its room. Nothing of it remains.
 left-untold = Headquarters could not be told. Ask the IT admin to revoke this node, so that its name and addresses become free.
-unlocked = DNS and the web are open for { $span }. It closes by itself.
+unlocked = DNS and the web are open for the system's own services, for { $span }. It closes by itself. For a browser of yours, name it: hanare unlock … -- BROWSER
+unlocked-program = DNS and the web are open for { $name } and the system's own services, for { $span }. It closes by itself.
 unlocked-all = Everything is open for { $span }. It closes by itself.
 
 warning-hq-silent = Headquarters does not answer through the tunnel.

@@ -1,5 +1,10 @@
 //! `hanare unlock`: opens the kill switch for a while, on the record.
 
+use std::ffi::OsString;
+use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
 use hanare_tunnel::control::{Client, MAX_UNLOCK_SECONDS};
 use serde_json::json;
 
@@ -7,7 +12,7 @@ use crate::context::{Context, Outcome};
 use crate::durations::{self, Span};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::foreign;
+use crate::{environment, foreign};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -17,20 +22,45 @@ pub(crate) struct Args {
     duration: Span,
     #[arg(long)]
     all: bool,
+    #[arg(last = true, value_name = "-- PROGRAM", conflicts_with = "all")]
+    program: Vec<OsString>,
 }
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let Self { reason, duration: Span(duration), all } = self;
+        let Self { reason, duration: Span(duration), all, program } = self;
         let seconds = duration.as_secs();
         if seconds > MAX_UNLOCK_SECONDS {
             let most = durations::short(MAX_UNLOCK_SECONDS);
             return Err(Failure::new(Exit::Input, "unlock-too-long").with("most", most));
         }
-        Client::new(&context.runtime).unlock(&reason, duration, all).map_err(foreign::control_error)?;
-        context.out.result("unlock", &json!({"seconds": seconds, "all": all}), |_| String::new())?;
+        let name = program.first().map(|name| name.to_string_lossy().into_owned());
+        if let Some(name) = name.as_ref().filter(|name| environment::find_program(name).is_none()) {
+            // Before anything is open.
+            return Err(Failure::new(Exit::Impossible, "no-such-program").with("name", name));
+        }
+        Client::new(&context.runtime)
+            .unlock(&reason, duration, all, name.as_deref())
+            .map_err(foreign::control_error)?;
+        let document = json!({"seconds": seconds, "all": all, "program": name});
+        context.out.result("unlock", &document, |_| String::new())?;
         let span = durations::tell(seconds, context.out.voice());
-        context.out.talk(if all { "unlocked-all" } else { "unlocked" }, &[("span", &span)]);
-        Ok(Exit::Good)
+        let Some((first, arguments)) = program.split_first() else {
+            context.out.talk(if all { "unlocked-all" } else { "unlocked" }, &[("span", &span)]);
+            return Ok(Exit::Good);
+        };
+        let name = name.unwrap_or_default();
+        context.out.talk("unlocked-program", &[("span", &span), ("name", &name)]);
+        // This process is the one that was let in; what it becomes, and starts, is let in with it.
+        let mut becomes = Command::new(first);
+        becomes.args(arguments);
+        if context.out.json() {
+            // stdout has its one document.
+            becomes.stdout(
+                std::io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from),
+            );
+        }
+        let error = becomes.exec();
+        Err(Failure::new(Exit::Impossible, "program-not-started").with("name", name).because(&error))
     }
 }

@@ -28,10 +28,14 @@ pub(crate) fn host_error(error: HostError) -> Failure {
         HostError::Program { program, text } => {
             impossible("program").with("program", program).with("cause", text)
         }
+        HostError::Hangs { program, seconds } => {
+            impossible("program-hangs").with("program", program).with("seconds", seconds)
+        }
         HostError::Netlink { what, errno, text } => {
             let words = format!("{text} (errno {errno})");
             impossible("netlink").with("what", what).because_of(errno_reason(errno), words)
         }
+        HostError::Refused { why, .. } if why == reason::NO_CONTROL_GROUPS => impossible("no-control-groups"),
         HostError::Refused { verb, why } => {
             Failure::new(Exit::Refused, "hands-refused").with("verb", verb).because_of(refusal(&why), why)
         }

@@ -2,7 +2,7 @@
 
 use hanare_hq::admin::{BadText, Field, Noun, Owner};
 use hanare_model::plan::Unfit;
-use hanare_model::policy::{Fault, MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, VERSION};
+use hanare_model::policy::{Fault, MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, MAX_RULES, VERSION};
 
 use crate::failure::Phrase;
 
@@ -84,6 +84,7 @@ pub(super) fn policy_fault(fault: &Fault) -> Phrase {
         Fault::DevicePlace(place) => about("policy-device-place", place),
         Fault::DeviceService => Phrase::new("policy-device-service"),
         Fault::TooManyDevices(count) => about("policy-device-count", count).with("most", MAX_DEVICES),
+        Fault::TooManyRules(count) => about("policy-rule-count", count).with("most", MAX_RULES),
         Fault::TooManyPorts(count) => about("policy-device-ports", count).with("most", MAX_DEVICE_PORTS),
         Fault::DeviceInside(network) => about("policy-device-inside", network),
     }
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn reasons_speak_the_language_of_the_person() {
-        let phrases: [fn() -> Phrase; 9] = [
+        let phrases: [fn() -> Phrase; 10] = [
             || unfit(Unfit::HostBits),
             || owner_phrase(Owner::Room("kofu/306".parse().unwrap())),
             || owner_phrase(Owner::Quarantine),
@@ -111,6 +112,7 @@ mod tests {
             || policy_fault(&Fault::OwnProtocol),
             || policy_fault(&Fault::DevicePlace("0.0.0.0/0".to_owned())),
             || policy_fault(&Fault::TooManyDevices(65)),
+            || policy_fault(&Fault::TooManyRules(501)),
             || policy_fault(&Fault::TooManyPorts(17)),
         ];
         for phrase in phrases {

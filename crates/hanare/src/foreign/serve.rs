@@ -37,6 +37,10 @@ pub(crate) fn serve_error(error: ServeError) -> Failure {
         ServeError::Api(ApiError::Bind { address, source }) => {
             Failure::new(Exit::Impossible, "api-bind").with("address", address).because(&source)
         }
+        ServeError::Inside { address, kept, source } => Failure::new(Exit::Impossible, "api-inside")
+            .with("address", address)
+            .with("path", kept.display())
+            .because(&source),
         ServeError::Api(ApiError::Tls(source)) => Failure::new(Exit::Impossible, "hq-keys").because(&source),
         ServeError::Socket(SocketError::Taken { path }) => {
             Failure::new(Exit::Impossible, "hq-runs").with("path", path.display())

@@ -25,6 +25,9 @@ pub enum Asked {
         seconds: u64,
         /// Everything instead of a portal's ports.
         all: bool,
+        /// Who asks becomes this program, which may use a portal's ports.
+        #[serde(default)]
+        program: Option<String>,
     },
     /// Gives the machine back as it was.
     Leave,

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use hanare_model::filter::MAX_FLOWS;
 use hanare_model::plan::overlap;
 use hanare_model::{Device, Endpoint, Lease, NodeKind, Segmentation, Signed};
 use ipnet::IpNet;
@@ -41,6 +42,10 @@ impl HqBounds {
 
     /// A firewall about the overlay: the rules' prefixes are headquarters' decision, what they hang on is not.
     pub(super) fn segmentation(&self, asked: &Segmentation) -> Result<(), HostError> {
+        let flows = asked.input.len().saturating_add(asked.forward.len());
+        if flows > MAX_FLOWS {
+            return Err(HostError::refused("segment", format!("{flows} flows are more than {MAX_FLOWS}")));
+        }
         self.prefixes("segment", &asked.overlay)?;
         let own: Vec<IpNet> = asked.own.iter().copied().map(IpNet::from).collect();
         self.prefixes("segment", &own)

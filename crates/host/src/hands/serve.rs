@@ -132,6 +132,7 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
         firewall: Firewall::Held,
         unsettled: false,
         unlocked_until: None,
+        told: None,
         left: false,
     };
     if hands.bounds.is_some() {
@@ -325,10 +326,19 @@ fn exchange(
             (setup.on_ready)(&status);
             (Reply::Done, Vec::new())
         }
-        request => hands.answer(request, &fds).unwrap_or_else(|failure| {
-            info!(%failure, "a request was not done");
-            (Reply::Failed { failure }, Vec::new())
-        }),
+        request => match hands.answer(request, &fds) {
+            Ok(answer) => {
+                hands.told = None;
+                answer
+            }
+            Err(failure) => {
+                if hands.told.as_ref() != Some(&failure) {
+                    info!(%failure, "a request was not done");
+                }
+                hands.told = Some(failure.clone());
+                (Reply::Failed { failure }, Vec::new())
+            }
+        },
     };
     channel::send(control.as_fd(), &reply, &channel::borrow(&fds))
 }

@@ -14,6 +14,7 @@ use super::bounds::{Bounds, HqBounds, node_listen};
 use super::look::Firewall;
 use super::message::{KillSwitchState, Notice, Permit, Reply, Request};
 use super::routing;
+use crate::control_group::ControlGroup;
 use crate::error::{HostError, reason};
 use crate::kill_switch::{self, KillSwitch, Lan, Policy};
 use crate::netlink::{Netlink, Route};
@@ -23,6 +24,7 @@ use crate::tun::{Offload, Tun, TunError};
 use crate::udp::{RECEIVE_BUFFER, Udp, UdpError};
 use crate::underlay::Underlay;
 use crate::undo::{Change, UndoLog};
+use crate::unix::Peer;
 use crate::{MARK, marked, resolver, sysctl};
 
 /// The largest inner MTU: an Ethernet frame of 9,000 bytes less `WireGuard`'s own.
@@ -51,6 +53,8 @@ pub(super) struct Hands {
     /// Something was not done that a look will do.
     pub(super) unsettled: bool,
     pub(super) unlocked_until: Option<Instant>,
+    /// What was not done when something was last asked, so that it is told once however often it is asked again.
+    pub(super) told: Option<HostError>,
     pub(super) left: bool,
 }
 
@@ -223,7 +227,7 @@ impl Hands {
 
     fn unlock(&mut self, fds: &[OwnedFd]) -> Result<(), HostError> {
         let policy = self.node("unlock")?.role().unlock;
-        let (peer, Asked::Unlock { reason, seconds, all }) = asked::take("unlock", fds)? else {
+        let (peer, Asked::Unlock { reason, seconds, all, program }) = asked::take("unlock", fds)? else {
             return Err(HostError::refused("unlock", "its sender asked for something else"));
         };
         if !peer.is_admin() && !policy.persons {
@@ -236,17 +240,36 @@ impl Hands {
             return Err(HostError::refused("unlock", reason::NO_REASON));
         }
         let time = Duration::from_secs(seconds);
+        self.close_unlock()?;
+        let group = program.as_ref().map(|_| self.group(&peer)).transpose()?;
         if let Some(index) = self.index {
             routing::open_rules(&mut self.log, index, all)?;
         }
         // The kill switch last, so that nothing is open if the rules could not be set.
-        if let Err(error) = kill_switch::unlock(time, all) {
-            routing::close_rules(&mut self.log)?;
+        if let Err(error) = kill_switch::unlock(time, all, group.as_ref()) {
+            self.close_unlock()?;
             return Err(error);
         }
         self.unlocked_until = Some(Instant::now() + time);
-        tracing::warn!(uid = peer.uid, seconds, all, reason, "the kill switch is open for a while");
+        tracing::warn!(uid = peer.uid, seconds, all, program, reason, "the kill switch is open for a while");
         Ok(())
+    }
+
+    /// A control group around who asked.
+    fn group(&mut self, peer: &Peer) -> Result<ControlGroup, HostError> {
+        let group = ControlGroup::plan(peer.pid)?;
+        self.log.record(Change::ControlGroup { group: group.clone() })?;
+        if let Err(error) = group.make(peer.pid) {
+            self.close_unlock()?;
+            return Err(error);
+        }
+        Ok(group)
+    }
+
+    /// Takes back what an unlock changed beside the kill switch.
+    fn close_unlock(&mut self) -> Result<(), HostError> {
+        routing::close_rules(&mut self.log)?;
+        self.log.undo_where(|change| matches!(change, Change::ControlGroup { .. }))
     }
 
     /// Takes the rules of an unlock back once the kernel has closed the kill switch.
@@ -257,7 +280,7 @@ impl Hands {
             return Ok(None);
         }
         self.unlocked_until = None;
-        routing::close_rules(&mut self.log)?;
+        self.close_unlock()?;
         Ok(Some(Notice::Locked))
     }
 

@@ -5,6 +5,7 @@
 //! the kernel removes by itself.
 
 pub mod policy;
+mod portal;
 pub(crate) mod render;
 
 use std::fs::File;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 pub use policy::{Lan, Policy, Reach};
 use render::{ANSWERS, EVERYTHING, PORTAL_TCP, PORTAL_UDP, TABLE};
 
+use crate::control_group::ControlGroup;
 use crate::error::{HostError, reason};
 use crate::files;
 use crate::hands::KillSwitchState;
@@ -105,7 +107,7 @@ impl KillSwitch {
         }
         let found = Fingerprint::read()?;
         if self.looks.as_ref() == Some(&found.looks) {
-            if found.answering > 0 && unlocked()?.is_empty() {
+            if found.answering > 0 && Unlocked::read()?.elements.is_empty() {
                 // An unlock has ended: nothing is answered any more, so that connections need no tracking.
                 self.apply()?;
             }
@@ -123,14 +125,17 @@ impl KillSwitch {
         // not be taken for ours: then once more.
         for _ in 0..4 {
             let devices = devices(&self.policy)?;
-            let opened = unlocked()?;
-            let answers = if opened.is_empty() { 0 } else { render::answers().len() };
-            let rules = render::render(&self.policy, &devices, &opened);
+            let opened = Unlocked::read()?;
+            let answers = if opened.elements.is_empty() { 0 } else { render::answers().len() };
+            let rules = render::render(&self.policy, &devices, &opened.elements);
             let applied = rules.commit();
             if self::devices(&self.policy)? != devices {
                 continue;
             }
             applied?;
+            if let (Some(name), false) = (&opened.program, opened.elements.is_empty()) {
+                portal::admit_named(name)?;
+            }
             let made = Fingerprint::read()?;
             if made.looks.objects() + answers == rules.objects() {
                 self.devices = devices;
@@ -187,11 +192,12 @@ pub fn remove(state: &Path) -> Result<(), HostError> {
         .map_err(|error| HostError::io(format!("removing {}", path.display()), &error))
 }
 
-/// Opens the kill switch until the kernel closes it again: a portal's DNS and TCP 80/443, or everything.
+/// Opens the kill switch until the kernel closes it again: a portal's DNS and TCP 80/443 for the system's services and the
+/// programs in a group, or everything for everybody.
 ///
 /// # Errors
-/// [`HostError::Refused`] above [`MAX_UNLOCK`], for no time at all, or without a kill switch.
-pub fn unlock(time: Duration, all: bool) -> Result<(), HostError> {
+/// [`HostError::Refused`] above [`MAX_UNLOCK`], for no time at all, without a kill switch, or for a group where there are none.
+pub fn unlock(time: Duration, all: bool, group: Option<&ControlGroup>) -> Result<(), HostError> {
     let seconds = time.as_secs();
     if seconds == 0 || time > MAX_UNLOCK {
         return Err(HostError::refused("unlock", reason::TIME));
@@ -199,7 +205,12 @@ pub fn unlock(time: Duration, all: bool) -> Result<(), HostError> {
     if state()? == KillSwitchState::Open {
         return Err(HostError::refused("unlock", reason::NOT_CLOSED));
     }
-    let mut rules = closed();
+    // Who comes before what: until the sets are filled nobody passes.
+    closed().commit()?;
+    if let Some(group) = group {
+        portal::admit(group)?;
+    }
+    let mut rules = Transaction::default();
     render::let_answers_in(&mut rules);
     for family in FAMILIES {
         for (set, port) in PORTAL_PORTS {
@@ -232,7 +243,10 @@ fn closed() -> Transaction {
             rules.command("flush", "set", family, TABLE, set);
         }
     }
-    rules.command("flush", "chain", Family::Inet, TABLE, ANSWERS);
+    for chain in [ANSWERS, portal::CHAIN] {
+        rules.command("flush", "chain", Family::Inet, TABLE, chain);
+    }
+    portal::services(&mut rules);
     rules
 }
 
@@ -275,20 +289,32 @@ fn add_timed(rules: &mut Transaction, family: Family, set: &str, value: &Value, 
     rules.add("element", family, TABLE, json!({ "name": set, "elem": [element] }));
 }
 
-/// Elements of an unlock under way, to be carried over into a new table with the time that they have left.
-fn unlocked() -> Result<Vec<(Family, String, Value)>, HostError> {
-    let mut all = Vec::new();
-    for family in FAMILIES {
-        let Some(objects) = nft::list(family, TABLE)? else { continue };
-        for (set, value, seconds) in timed(&objects) {
-            let element = json!({ "elem": { "val": value, "timeout": seconds } });
-            // What somebody else added is not carried over.
-            if is_unlock(set, &element) {
-                all.push((family, set.to_owned(), element));
+/// An unlock under way, to be carried over into a new table.
+#[derive(Debug, Default)]
+struct Unlocked {
+    /// Family, set and element, with the time that it has left.
+    elements: Vec<(Family, String, Value)>,
+    /// The control group that may use it.
+    program: Option<String>,
+}
+
+impl Unlocked {
+    fn read() -> Result<Self, HostError> {
+        let mut all = Self::default();
+        for family in FAMILIES {
+            let Some(objects) = nft::list(family, TABLE)? else { continue };
+            for (set, value, seconds) in timed(&objects) {
+                let element = json!({ "elem": { "val": value, "timeout": seconds } });
+                // What somebody else added is not carried over.
+                if is_unlock(set, &element) {
+                    all.elements.push((family, set.to_owned(), element));
+                }
             }
+            let program = objects.iter().find_map(portal::admitted).map(str::to_owned);
+            all.program = all.program.or(program);
         }
+        Ok(all)
     }
-    Ok(all)
 }
 
 /// Set, value and seconds left of every element with a time.
@@ -306,7 +332,7 @@ fn timed(objects: &[Value]) -> impl Iterator<Item = (&str, &Value, u64)> {
 /// What the tables look like.
 #[derive(Debug, Default)]
 struct Fingerprint {
-    /// Without what an unlock adds: elements with a time, rules that let answers in.
+    /// Without what an unlock adds: elements with a time, rules that let answers in and a program out.
     looks: Looks,
     /// Rules that let answers in.
     answering: usize,
@@ -324,7 +350,7 @@ impl Fingerprint {
                 let answers =
                     rule.and_then(|rule| rule.get("expr")).is_some_and(|expr| answers.contains(expr));
                 all.answering += usize::from(answers);
-                !answers
+                !answers && portal::admitted(object).is_none()
             })?;
         }
         Ok(all)

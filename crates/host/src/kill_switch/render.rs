@@ -20,6 +20,7 @@ use forward::forward;
 use serde_json::{Value, json};
 
 use super::policy::{Lan, Policy};
+use super::portal;
 use crate::MARK;
 use crate::netlink::Link;
 use crate::nft::rule::{
@@ -37,7 +38,7 @@ pub(crate) const PORTAL_TCP: &str = "portal_tcp";
 pub(crate) const PORTAL_UDP: &str = "portal_udp";
 pub(crate) const EVERYTHING: &str = "everything";
 
-const INET: Family = Family::Inet;
+pub(super) const INET: Family = Family::Inet;
 const NETDEV: Family = Family::Netdev;
 
 /// The chain that lets answers in during an unlock, and is empty otherwise.
@@ -194,6 +195,8 @@ pub(crate) fn answers() -> [Vec<Value>; 3] {
 }
 
 fn output(rules: &mut Transaction, policy: &Policy) {
+    rules.add("chain", INET, TABLE, json!({ "name": portal::CHAIN }));
+    portal::services(rules);
     chain(rules, INET, "output", "filter", "output", 0, "drop");
     for name in ["lo", &policy.interface] {
         rule(rules, INET, "output", vec![equal(meta("oifname"), json!(name)), accept()]);
@@ -235,8 +238,10 @@ fn outward(rules: &mut Transaction, family: Family, chain: &str) {
         chain,
         neighbour(&["nd-router-solicit", "nd-neighbor-solicit", "nd-neighbor-advert"]),
     );
-    for (set, protocol) in [(PORTAL_TCP, "tcp"), (PORTAL_UDP, "udp")] {
-        rule(rules, family, chain, vec![equal(field(protocol, "dport"), json!(format!("@{set}"))), accept()]);
+    if family == INET {
+        portal::output(rules);
+    } else {
+        portal::outward(rules);
     }
     let version = meta(if family == INET { "nfproto" } else { "protocol" });
     rule(rules, family, chain, vec![equal(version, json!(format!("@{EVERYTHING}"))), accept()]);
@@ -298,7 +303,7 @@ fn chain(
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "json! borrows what it is given")]
-fn rule(rules: &mut Transaction, family: Family, chain: &str, expressions: Vec<Value>) {
+pub(super) fn rule(rules: &mut Transaction, family: Family, chain: &str, expressions: Vec<Value>) {
     rules.add("rule", family, TABLE, json!({ "chain": chain, "expr": expressions }));
 }
 

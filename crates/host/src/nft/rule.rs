@@ -20,6 +20,11 @@ pub(crate) fn differs(left: Value, right: Value) -> Value {
     json!({ "match": { "op": "!=", "left": left, "right": right } })
 }
 
+/// `left < right`.
+pub(crate) fn below(left: Value, right: Value) -> Value {
+    json!({ "match": { "op": "<", "left": left, "right": right } })
+}
+
 /// Packet metadata such as `iifname`, `mark`, `l4proto`.
 pub(crate) fn meta(key: &str) -> Value {
     json!({ "meta": { "key": key } })

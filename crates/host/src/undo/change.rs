@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::control_group::ControlGroup;
 use crate::error::HostError;
 use crate::netlink::{Address, Netlink, Route, Rule};
 use crate::nft::{Family, Transaction};
@@ -51,6 +52,11 @@ pub enum Change {
         /// Its name.
         name: String,
     },
+    /// A program was put into a control group of its own.
+    ControlGroup {
+        /// The group.
+        group: ControlGroup,
+    },
     /// The resolver was set.
     Resolver {
         /// How.
@@ -63,6 +69,8 @@ impl Change {
     pub(super) fn is_here(&self, network: bool, mounts: bool) -> bool {
         match self {
             Self::Resolver { way } => way.is_here(network, mounts),
+            // Named by its path; one that is not there is no trouble.
+            Self::ControlGroup { .. } => mounts,
             Self::Address { .. }
             | Self::Up { .. }
             | Self::Route { .. }
@@ -95,6 +103,7 @@ impl Change {
                 rules.remove_table(*family, name);
                 rules.commit()
             }
+            Self::ControlGroup { group } => group.remove(),
             Self::Resolver { way } => way.revert(),
         }
     }

@@ -265,6 +265,68 @@ fn a_person_unlocks_and_an_admin_leaves_through_the_worker() {
 }
 
 #[test]
+fn who_asks_to_become_the_portals_program_is_told_from_all_others_until_it_is_over() {
+    inside(
+        "hands::who_asks_to_become_the_portals_program_is_told_from_all_others_until_it_is_over",
+        false,
+        || {
+            let _peers = machine();
+            let state = tempfile::tempdir().unwrap();
+            let mut host = Host::ready("requests", state.path());
+            let unlock = |seconds: u32| {
+                format!(
+                    "{{\"verb\":\"unlock\",\"reason\":\"portal\",\"seconds\":{seconds},\"all\":false,\"program\":\"w3m\"}}\n"
+                )
+            };
+            let group = || run("cat /proc/$PPID/cgroup");
+            // Where there is nothing to tell programs apart by, nothing is opened.
+            run("mount -t tmpfs none /sys/fs/cgroup");
+            assert!(host.ask(&unlock(60)).contains("no cgroup v2"));
+            assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed);
+            run("mount -t cgroup2 none /sys/fs/cgroup");
+            let (before, rules) = (group(), run("ip rule"));
+            assert_eq!(host.ask(&unlock(2)), "Ok(())");
+            assert!(group().contains("0::/hanare-portal-"), "{}", group());
+            assert!(run("nft list chain inet hanare portal").contains("cgroupv2 level 1"));
+            let notices = || std::fs::read_to_string(state.path().join("notices")).unwrap_or_default();
+            eventually("it locks again", || notices().contains("Locked"));
+            assert_eq!((group(), run("ip rule")), (before.clone(), rules));
+            assert!(!works("ls -d /sys/fs/cgroup/hanare-portal-*"));
+
+            assert_eq!(host.ask(&unlock(60)), "Ok(())");
+            assert_ne!(group(), before);
+            host.kill();
+            undo::replay(state.path()).unwrap();
+            assert_eq!(group(), before, "what a killed host process left is undone");
+            assert!(!works("ls -d /sys/fs/cgroup/hanare-portal-*"));
+        },
+    );
+}
+
+#[test]
+fn an_nft_that_hangs_is_given_up_and_the_rest_goes_on() {
+    inside("hands::an_nft_that_hangs_is_given_up_and_the_rest_goes_on", false, || {
+        let _peers = machine();
+        let state = tempfile::tempdir().unwrap();
+        // The real one, unless there is a file that says otherwise.
+        run(
+            "cp /usr/sbin/nft /run/nft && printf '#!/bin/sh\n[ -e /run/hang ] && exec sleep 1000\nexec /run/nft \"$@\"\n' \
+             > /run/wrapper && chmod +x /run/wrapper && mount --bind /run/wrapper /usr/sbin/nft",
+        );
+        let mut host = Host::ready("requests", state.path());
+        let unlock = "{\"verb\":\"unlock\",\"reason\":\"portal\",\"seconds\":60,\"all\":true}\n";
+        run("touch /run/hang");
+        let answer = host.ask(unlock);
+        assert!(answer.contains("Hangs"), "{answer}");
+        assert!(!works("ping -c1 -W1 192.0.2.2"), "what was closed is closed");
+        run("rm /run/hang");
+        assert_eq!(host.ask(unlock), "Ok(())");
+        assert!(works("ping -c1 -W1 192.0.2.2"));
+        host.stop();
+    });
+}
+
+#[test]
 fn a_worker_cannot_say_for_an_admin_what_the_admin_did_not_say() {
     inside("hands::a_worker_cannot_say_for_an_admin_what_the_admin_did_not_say", false, || {
         let _peers = machine();

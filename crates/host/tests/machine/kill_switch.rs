@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use hanare_host::control_group::ControlGroup;
 use hanare_host::hands::KillSwitchState;
 use hanare_host::kill_switch::{self, Checked, KillSwitch, Policy};
 use hanare_host::{HostError, MARK};
@@ -156,7 +157,7 @@ fn headquarters_api_answers_and_nobody_else_comes_in() {
         assert!(tcp("192.0.2.2:80", None).is_err());
 
         // An unlock opens a portal's ports, and the kernel closes them: a flow under way ends with it.
-        kill_switch::unlock(Duration::from_secs(3), false).unwrap();
+        kill_switch::unlock(Duration::from_secs(3), false, None).unwrap();
         let flow =
             TcpStream::connect_timeout(&"192.0.2.2:80".parse().unwrap(), Duration::from_secs(1)).unwrap();
         assert!(matches!(kill_switch::state().unwrap(), KillSwitchState::Unlocked { all: false, .. }));
@@ -169,10 +170,10 @@ fn headquarters_api_answers_and_nobody_else_comes_in() {
         std::thread::sleep(Duration::from_millis(500));
         assert_eq!(capture.count(is_canary), 0, "a flow once let out does not outlive the unlock");
 
-        kill_switch::unlock(Duration::from_secs(2), true).unwrap();
+        kill_switch::unlock(Duration::from_secs(2), true, None).unwrap();
         udp("192.0.2.2:9", None, None).unwrap();
         assert!(matches!(
-            kill_switch::unlock(Duration::from_secs(1801), true),
+            kill_switch::unlock(Duration::from_secs(1801), true, None),
             Err(HostError::Refused { .. })
         ));
     });
@@ -196,7 +197,7 @@ fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
         leak_attempts();
         assert_eq!(capture.count(is_canary), 0);
 
-        kill_switch::unlock(Duration::from_mins(1), false).unwrap();
+        kill_switch::unlock(Duration::from_mins(1), false, None).unwrap();
         assert_eq!(switch.check().unwrap(), Checked::Intact, "an unlock is no tampering");
         assert_eq!(tracking(), 3, "answers are known by their direction");
         let mut other = policy();
@@ -211,7 +212,7 @@ fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
         );
         kill_switch::relock().unwrap();
         assert_eq!(tracking(), 0, "connections are tracked during an unlock only");
-        kill_switch::unlock(Duration::from_secs(1), false).unwrap();
+        kill_switch::unlock(Duration::from_secs(1), false, None).unwrap();
         eventually("it closes", || kill_switch::state().unwrap() == KillSwitchState::Closed);
         assert_eq!(switch.check().unwrap(), Checked::Intact);
         assert_eq!(tracking(), 0, "also when the kernel ended it");
@@ -245,6 +246,80 @@ fn a_new_device_is_guarded_and_a_flushed_ruleset_restored() {
         assert_eq!(capture.count(is_canary), 0);
         assert_eq!(tracking(), 0);
         assert!(!run("nft list ruleset").contains("ct state"));
+    });
+}
+
+/// A person's program that waits for a line, then tries to reach a portal: its process, and how it ended.
+fn person(group: impl FnOnce(i32)) -> bool {
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid", "1000", "--clear-groups", "bash", "-c"]);
+    command.arg("read go; echo x > /dev/udp/192.0.2.2/53 && exec 3<> /dev/tcp/192.0.2.2/80");
+    let mut child =
+        command.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    group(child.id().cast_signed());
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"go\n").unwrap();
+    child.wait().unwrap().success()
+}
+
+#[test]
+fn what_is_open_for_a_portal_is_open_for_one_program_of_a_person() {
+    inside("kill_switch::what_is_open_for_a_portal_is_open_for_one_program_of_a_person", false, || {
+        // The hierarchy as systemd mounts it, whatever this machine has.
+        run("mount -t cgroup2 none /sys/fs/cgroup");
+        let peer = Peer::new();
+        peer.wire("eth0", "eth0");
+        peer.run(|| {
+            let listener = TcpListener::bind(("192.0.2.2", 80)).unwrap();
+            std::thread::spawn(move || listener.incoming().for_each(drop));
+        });
+        let alone = || person(|_| {});
+        assert!(alone(), "without the guard everybody gets there");
+        let state = tempfile::tempdir().unwrap();
+        let mut switch = KillSwitch::engage(state.path(), policy()).unwrap();
+        assert!(!alone());
+
+        let minute = Duration::from_mins(1);
+        kill_switch::unlock(minute, false, None).unwrap();
+        tcp("192.0.2.2:80", None).unwrap();
+        udp("192.0.2.2:53", None, None).unwrap();
+        assert!(!alone(), "the system's services, not people's programs");
+
+        let mut made = None;
+        let chosen = |made: &mut Option<ControlGroup>| {
+            person(|pid| {
+                let group = ControlGroup::plan(pid).unwrap();
+                group.make(pid).unwrap();
+                kill_switch::unlock(minute, false, Some(&group)).unwrap();
+                *made = Some(group);
+            })
+        };
+        assert!(chosen(&mut made), "the one program");
+        assert!(!alone(), "and no other");
+        assert_eq!(switch.check().unwrap(), Checked::Intact, "an unlock is no tampering");
+
+        // A change of the policy in the middle makes the tables anew.
+        let carried = person(|pid| {
+            let group = ControlGroup::plan(pid).unwrap();
+            group.make(pid).unwrap();
+            kill_switch::unlock(minute, false, Some(&group)).unwrap();
+            let mut other = policy();
+            other.api.insert("192.0.2.9:51821".parse().unwrap());
+            switch.set_policy(other).unwrap();
+            assert_eq!(switch.check().unwrap(), Checked::Intact);
+        });
+        assert!(carried, "the unlock goes on over a change");
+        assert!(!alone());
+
+        // The next unlock is not the last one's program's.
+        kill_switch::unlock(minute, false, None).unwrap();
+        let group = made.unwrap();
+        assert!(!person(|pid| group.make(pid).unwrap()));
+        group.remove().unwrap();
+
+        run("nft insert rule inet hanare portal meta mark set 0x6870 accept");
+        assert!(alone(), "it is this chain that keeps the others in");
+        assert!(matches!(switch.check().unwrap(), Checked::Restored(_)), "and it is watched");
+        assert!(!alone());
     });
 }
 

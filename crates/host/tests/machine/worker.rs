@@ -156,6 +156,10 @@ fn hijacked_hq(client: &Client) {
     let mut wide = crate::segmentation::two_rooms();
     wide.overlay.push("192.0.2.0/24".parse().unwrap());
     no(client.segment(&wide));
+    let mut endless = crate::segmentation::two_rooms();
+    let flow = endless.forward[0].clone();
+    endless.forward = vec![flow; hanare_model::filter::MAX_FLOWS + 1];
+    no(client.segment(&endless));
     let stdin = rustix::stdio::stdin();
     no(client.leave(stdin));
     client.addresses(&["10.88.0.1/24".parse().unwrap()]).unwrap();

@@ -44,13 +44,15 @@ pub(super) fn apply(registry: &Registry, context: &Context, ask: PolicyApply) ->
             json!({ "rooms": rooms, "devices": device.devices, "reason": device.reason })
         })
         .collect();
-    // A policy may have more rules than a ledger record has room for; its hash always stands for the whole text.
+    // A policy may have more rules than a ledger record has room for; its hash always stands for the whole text, and the counts
+    // say what is left out.
     let fits =
         |all: &Vec<serde_json::Value>| serde_json::to_string(all).is_ok_and(|text| text.len() < 16 * 1024);
     let data = json!({
         "sha256": hash,
         "count": rules.len(),
         "rules": if fits(&rules) { rules } else { Vec::new() },
+        "device_count": devices.len(),
         "devices": if fits(&devices) { devices } else { Vec::new() },
     });
     // Whether it is in force is known after the commit.

@@ -2,8 +2,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::{Home, rooms};
 use crate::admin::{
-    Client, ClientError, CompanyAdd, CompanyRemove, LedgerExport, LedgerVerify, NodeAddExternal, PolicyApply,
-    PolicyShow, Problem, RoomAdd, RoomList, RoomRemove, StatusShow,
+    Client, ClientError, CompanyAdd, CompanyRemove, LedgerExport, LedgerList, LedgerVerify, NodeAddExternal,
+    PolicyApply, PolicyShow, Problem, RoomAdd, RoomList, RoomRemove, StatusShow,
 };
 use crate::{InitError, ServeError, init, overlay};
 
@@ -136,6 +136,29 @@ async fn a_policy_is_applied_whole_or_not() {
     assert!(firewall.is_finished());
     assert!(admin.call(PolicyShow {}).await.unwrap().in_force);
     assert_eq!(admin.call(PolicyShow {}).await.unwrap().text, rule("company:beta"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_ledger_counts_the_devices_that_it_has_no_room_for() {
+    let home = Home::new().await;
+    let server = home.serve().await;
+    let admin = home.admin();
+    let reason = "x".repeat(400);
+    let device = |number: usize| {
+        format!(
+            "[[device]]\nroom = \"rooms\"\nat = \"192.0.2.{number}\"\nprotocol = \"tcp\"\nports = [9100]\nreason = \"{reason}\"\n"
+        )
+    };
+    for count in [2, 60] {
+        let text = "version = 1\n".to_owned() + &(1..=count).map(device).collect::<String>();
+        admin.call(PolicyApply { text }).await.unwrap();
+        let entries = admin.call(LedgerList { since: None }).await.unwrap().items;
+        let data = &entries.iter().rev().find(|entry| entry.kind == "policy.applied").unwrap().data;
+        assert_eq!(data["device_count"], count);
+        let listed = data["devices"].as_array().unwrap().len();
+        assert_eq!(listed, if count == 2 { 2 } else { 0 }, "all of them or none");
+    }
     server.stop().await;
 }
 

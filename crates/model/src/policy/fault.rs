@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, VERSION};
+use super::{MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, MAX_RULES, VERSION};
 use crate::id::{CompanyId, RoomId};
 
 /// What is wrong with a policy, and what was expected.
@@ -63,6 +63,9 @@ pub enum Fault {
     /// More devices than [`MAX_DEVICES`].
     #[error("a policy has at most {most} devices, this one has {0}", most = MAX_DEVICES)]
     TooManyDevices(usize),
+    /// More rules than [`MAX_RULES`].
+    #[error("a policy has at most {most} rules, one for each service that a rule names; this one has {0}", most = MAX_RULES)]
+    TooManyRules(usize),
     /// More ports of one device than [`MAX_DEVICE_PORTS`].
     #[error("a device has at most {most} ports or ranges, this one has {0}", most = MAX_DEVICE_PORTS)]
     TooManyPorts(usize),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::{
-    Access, Defaults, Fault, MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, NamedService, Party, Policy,
+    Access, Defaults, Fault, MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, MAX_RULES, NamedService, Party, Policy,
     PolicyError, Position, RoomDevice, Rule, VERSION, network,
 };
 use crate::device::{Device, is_place};
@@ -119,6 +119,10 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     let mut allow = Vec::new();
     for table in file.allow {
         allow.extend(rules_of(table, &services, text, &at)?);
+    }
+    if let Some(rule) = allow.get(MAX_RULES) {
+        let position = rule.from_position;
+        return Err(PolicyError { position, fault: Fault::TooManyRules(allow.len()) });
     }
     let mut devices = Vec::new();
     for table in file.device {

@@ -138,6 +138,18 @@ fn many_ports(count: usize) -> String {
 }
 
 #[test]
+fn a_policy_has_so_many_rules_and_no_more() {
+    let rules = |count: usize| {
+        let rule = "[[allow]]\nfrom = \"rooms\"\nto = \"hq\"\nprotocol = \"any\"\nreason = \"x\"\n";
+        "version = 1\n".to_owned() + &rule.repeat(count)
+    };
+    assert_eq!(rules(MAX_RULES).parse::<Policy>().unwrap().allow.len(), MAX_RULES);
+    let error = rules(MAX_RULES + 1).parse::<Policy>().unwrap_err();
+    // The first that is too many: five lines a rule, behind the version.
+    assert_eq!((error.position.line, error.fault), (3 + 5 * MAX_RULES, Fault::TooManyRules(MAX_RULES + 1)));
+}
+
+#[test]
 fn the_largest_list_of_devices_fits_a_lease() {
     let places: Vec<String> =
         (0..MAX_DEVICES).map(|host| format!("\"2001:db8:ffff:ffff:ffff:ffff:ffff:{host:x}\"")).collect();
@@ -211,4 +223,5 @@ fn the_example_is_a_policy() {
     let schema: serde_json::Value =
         serde_json::from_str(include_str!("../../../../policies/segmentation.schema.json")).unwrap();
     assert_eq!(schema["properties"]["version"]["const"], VERSION);
+    assert_eq!(schema["properties"]["allow"]["maxItems"], MAX_RULES);
 }

@@ -44,12 +44,19 @@ impl Client {
         self.done(&Request::Down)
     }
 
-    /// Opens the kill switch for a while.
+    /// Opens the kill switch for a while; with a program, which this process is about to become, for it.
     ///
     /// # Errors
     /// See [`ControlError`].
-    pub fn unlock(&self, reason: &str, time: Duration, all: bool) -> Result<(), ControlError> {
-        self.done(&Request::Unlock { reason: reason.to_owned(), seconds: time.as_secs(), all })
+    pub fn unlock(
+        &self,
+        reason: &str,
+        time: Duration,
+        all: bool,
+        program: Option<&str>,
+    ) -> Result<(), ControlError> {
+        let (reason, program) = (reason.to_owned(), program.map(str::to_owned));
+        self.done(&Request::Unlock { reason, seconds: time.as_secs(), all, program })
     }
 
     /// Undoes everything and forgets the enrolment; the daemon ends. Says whether headquarters was told.

@@ -21,6 +21,9 @@ pub enum Request {
         seconds: u64,
         /// Everything instead of DNS and TCP 80 and 443.
         all: bool,
+        /// What the asking process becomes: the one program of a person that may use those ports.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        program: Option<String>,
     },
     /// Undoes everything, the kill switch included, and forgets the enrolment. Admins only.
     Leave,

@@ -172,6 +172,14 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
             let why = format!("a reason is one line of at most {MAX_REASON} characters");
             return Err(Problem::Wrong { why });
         }
+        Request::Unlock { program: Some(program), .. }
+            if program.is_empty()
+                || program.chars().count() > MAX_REASON
+                || program.chars().any(char::is_control) =>
+        {
+            let why = format!("a program's name is one line of at most {MAX_REASON} characters");
+            return Err(Problem::Wrong { why });
+        }
         Request::Unlock { seconds, .. } if !(1..=MAX_UNLOCK_SECONDS).contains(seconds) => {
             return Err(Problem::Wrong { why: "an unlock lasts from 1 second to 30 minutes".to_owned() });
         }
@@ -194,8 +202,12 @@ mod tests {
     #[test]
     fn a_stranger_may_look_and_unlock_but_not_end_anything() {
         assert!(permitted(Request::Status, &stranger()).is_ok());
-        let unlock =
-            |seconds, reason: &str| Request::Unlock { reason: reason.to_owned(), seconds, all: false };
+        let unlock = |seconds, reason: &str| Request::Unlock {
+            reason: reason.to_owned(),
+            seconds,
+            all: false,
+            program: None,
+        };
         assert!(
             permitted(unlock(60, "portal"), &stranger()).is_ok(),
             "the host process decides about persons"
@@ -262,9 +274,14 @@ mod tests {
         let read =
             |request: &Request| serde_json::from_str::<Asked>(&serde_json::to_string(request).unwrap()).ok();
         assert_eq!(read(&Request::Leave), Some(Asked::Leave));
-        let unlock = Request::Unlock { reason: "門".to_owned(), seconds: 60, all: true };
-        let asked = Asked::Unlock { reason: "門".to_owned(), seconds: 60, all: true };
-        assert_eq!(read(&unlock), Some(asked));
+        for program in [None, Some("chromium".to_owned())] {
+            let unlock =
+                Request::Unlock {
+                    reason: "門".to_owned(), seconds: 60, all: true, program: program.clone()
+                };
+            let asked = Asked::Unlock { reason: "門".to_owned(), seconds: 60, all: true, program };
+            assert_eq!(read(&unlock), Some(asked));
+        }
         assert_eq!((read(&Request::Status), read(&Request::Down)), (None, None));
     }
 }

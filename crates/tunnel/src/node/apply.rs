@@ -9,6 +9,7 @@ use hanare_model::{Lease, Peer, PeerSet, Signed, Tombstone};
 use ipnet::IpNet;
 
 use super::daemon::{Daemon, ordered};
+use super::permitted::Turn;
 use super::resolve::Resolved;
 use super::term::Term;
 use super::worker::WorkerError;
@@ -59,16 +60,19 @@ fn first_host(prefix: &IpNet) -> Option<IpNet> {
 /// Lets the tunnel talk to headquarters as it was found.
 pub(super) async fn permit(daemon: &mut Daemon) -> Result<(), WorkerError> {
     let permit = Permit { wireguard: daemon.candidates.addresses().collect(), api: daemon.api.clone() };
-    let permitted = daemon.hands.run(move |hands| hands.kill_switch(&permit)).await;
-    daemon.permit_due = match permitted {
-        Ok(()) => false,
-        Err(error @ HostError::Gone) => return Err(error.into()),
-        Err(error) => {
-            // The kill switch is as it was, or closer; the tunnel goes on, and this is tried again.
-            tracing::warn!(%error, "the kill switch did not take headquarters' addresses");
-            true
+    let outcome = daemon.hands.run(move |hands| hands.kill_switch(&permit)).await;
+    if let Err(error @ HostError::Gone) = outcome {
+        return Err(error.into());
+    }
+    let reason = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    match daemon.permitted.note(outcome) {
+        // The kill switch is as it was, or closer; the tunnel goes on, and this is tried again.
+        Some(Turn::Failed) => {
+            tracing::warn!(reason, "the kill switch did not take headquarters' addresses; tried again");
         }
-    };
+        Some(Turn::Mended) => tracing::info!("the kill switch has taken headquarters' addresses"),
+        None => {}
+    }
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use super::agenda::{Act, Agenda, Situation};
 use super::candidates::Candidates;
 use super::health::Health;
 use super::inside::{Inside, News};
+use super::permitted::Permitted;
 use super::resolve::{self, Resolved};
 use super::term::{HqClock, Term};
 use super::worker::WorkerError;
@@ -61,8 +62,8 @@ pub(super) struct Daemon {
     pub(super) signing: SigningKey,
     pub(super) agenda: Agenda,
     pub(super) name_missing: bool,
-    /// The kill switch has not taken headquarters' newest addresses.
-    pub(super) permit_due: bool,
+    /// Whether the kill switch has taken headquarters' newest addresses.
+    pub(super) permitted: Permitted,
     /// When somebody last asked for an unlock.
     pub(super) unlock_asked: Option<Instant>,
     pub(super) outcomes: mpsc::Sender<Outcome>,
@@ -206,7 +207,7 @@ impl Daemon {
     }
 
     async fn tick(&mut self) -> Result<Next, WorkerError> {
-        if self.permit_due {
+        if self.permitted.is_due() {
             apply::permit(self).await?;
         }
         if self.revoked.is_some() {

@@ -20,8 +20,8 @@ pub(super) async fn obey(daemon: &mut Daemon, command: Command) -> Next {
     let (answer, next) = match request {
         Request::Status => (Reply::Status { status: Box::new(daemon.report().await) }, Next::Go),
         Request::Down => (Reply::Done, Next::End),
-        Request::Unlock { reason, seconds, all } => {
-            let unlock = Unlock { uid, reason, seconds, all };
+        Request::Unlock { reason, seconds, all, program } => {
+            let unlock = Unlock { uid, reason, seconds, all, program };
             (answer(unlock.run(daemon, requester).await), Next::Go)
         }
         Request::Leave => leave(daemon, requester).await,
@@ -47,6 +47,7 @@ struct Unlock {
     reason: String,
     seconds: u64,
     all: bool,
+    program: Option<String>,
 }
 
 impl Unlock {
@@ -74,7 +75,9 @@ impl Unlock {
             actor: format!("uid {}", self.uid),
             kind: kind.to_owned(),
             subject: daemon.lease.node.to_string(),
-            data: serde_json::json!({ "reason": self.reason, "seconds": self.seconds, "all": self.all }),
+            data: serde_json::json!({
+                "reason": self.reason, "seconds": self.seconds, "all": self.all, "program": self.program,
+            }),
         };
         daemon.journal.record(entry, &daemon.signing).map_err(|error| state_problem(&error))
     }

@@ -15,6 +15,7 @@ use super::apply;
 use super::candidates::Candidates;
 use super::daemon::{ANYWHERE, Daemon, Inbox};
 use super::health::Health;
+use super::permitted::Permitted;
 use super::resolve::Resolved;
 use super::term::HqClock;
 use super::worker::{WorkerError, WorkerOptions};
@@ -81,7 +82,7 @@ impl Daemon {
             news,
             agenda: Agenda::default(),
             name_missing: false,
-            permit_due: false,
+            permitted: Permitted::default(),
             unlock_asked: None,
             outcomes,
             inbox: Inbox { news: news_inbox, outcomes: outcomes_inbox, commands: commands_inbox, notices },

@@ -49,7 +49,12 @@ fn headquarters_refuses_what_it_cannot_do() {
         // None of this left anything behind.
         assert!(!host.attempt("ip link show hnhq0")?.good());
         assert_eq!(host.sh("nft list tables")?.stdout, "");
-        Headquarters::open_again(&host, &program)?;
+        let mut hq = Headquarters::open_again(&host, &program)?;
+        hq.daemon.stop(Duration::from_secs(10))?;
+        // The port inside the tunnel is kept, and taken, whatever --api says.
+        let _blocker = host.within(|| std::net::TcpListener::bind("[::]:51821"))?.unwrap();
+        let said = serve(Refusal(4, "api-inside"), &["--api", "[::]:8443"])?.to_string();
+        assert!(said.contains("10.88.0.1:51821") && said.contains("inside.port"), "{said}");
         Ok(())
     });
 }

@@ -169,6 +169,18 @@ fn a_nodes_status_answers_as_promised() {
 
         let unlocked = document(&program, &host, &["unlock", "--reason", "test", "--for", "3s"], "")?;
         assert_eq!(unlocked["seconds"], 3);
+        // It becomes the program, and is told from all others; only root of the machine may mount what that takes.
+        let groups = pc.host.attempt("mount -t cgroup2 none /sys/fs/cgroup")?.good();
+        let become_it =
+            ["--json", "unlock", "--reason", "test", "--for", "3s", "--", "cat", "/proc/self/cgroup"];
+        let became = program.attempt(&host, &become_it, "")?;
+        if groups {
+            assert_eq!((became.code(), &became.json()?["program"]), (Some(0), &"cat".into()), "{became:?}");
+        } else {
+            assert_eq!((became.code(), &became.json()?["code"]), (Some(4), &"no-control-groups".into()));
+            program.run(&host, &["unlock", "--reason", "test", "--for", "3s"])?;
+        }
+        assert_eq!(became.stderr.contains("0::/hanare-portal-"), groups, "{became:?}");
         let open = pc.node.status()?;
         assert_eq!(open["kill_switch"], "unlocked");
         assert_time(&open["unlocked_until"]);

@@ -174,6 +174,8 @@ async fn a_locked_name_waits_or_is_reset() {
     }
     let locked = office.refused("pc-1", ("hanako", PASSWORD, &code), None).await;
     assert!(matches!(locked, WorkRefusal::Locked { retry_after_seconds: 1..=60 }), "{locked:?}");
+    let told = office.reasons("work.refused", "why").await;
+    assert_eq!(told.iter().map(String::as_str).collect::<Vec<_>>()[4..], ["wrong-password", "locked"]);
     assert!(office.admin.call(PersonList {}).await.unwrap().items[0].locked_until.is_some());
     let reset = PersonReset { id: "hanako".parse().unwrap(), totp: false };
     let given = office.admin.call(reset).await.unwrap();

@@ -109,6 +109,7 @@ impl Daemon {
                 break;
             }
         }
+        work::goodbye(&mut self).await;
         self.inside = None;
         if let Some(listener) = &self.uapi {
             listener.remove();

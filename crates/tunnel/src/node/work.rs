@@ -17,6 +17,9 @@ use crate::control::{Problem, Reply, Work as Shown, WorkState};
 /// How long headquarters may take: longer than a queue of passwords there, shorter than whoever asked waits.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// And how long when the daemon ends; the host process waits five seconds for that.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// What is open, and what is being asked.
 #[derive(Debug, Default)]
 pub(super) struct Work {
@@ -212,6 +215,17 @@ fn tell_closed(daemon: &mut Daemon, reply: Option<oneshot::Sender<Reply>>) {
         let told = matches!(timeout(PATIENCE, tell).await, Ok(Ok(())));
         answer(Some(told));
     });
+}
+
+/// The daemon ends, and the session with it: headquarters is told while the tunnel is still there, and not waited for long.
+pub(super) async fn goodbye(daemon: &mut Daemon) {
+    let Some(open) = daemon.work.open.take() else { return };
+    let Some(inside) = &daemon.inside else { return };
+    let (hands, addresses) = (daemon.hands.clone(), inside.addresses().to_vec());
+    let tell = Inside::work_close(&hands, &addresses, &daemon.identity, open.opened.session);
+    if !matches!(timeout(GOODBYE, tell).await, Ok(Ok(()))) {
+        tracing::info!(person = %open.opened.person, "headquarters was not told that this person's work is closed");
+    }
 }
 
 /// Headquarters closed a session.

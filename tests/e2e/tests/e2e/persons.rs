@@ -187,20 +187,6 @@ fn a_person_opens_their_work_and_every_wrong_proof_is_refused() {
         open(&deployment, &pc, &["hanako", temporary, &code, "battery horse correct"])?.must()?;
         assert_eq!(work(&deployment, &pc)?.0, Some(0));
 
-        // On a terminal, where nobody reads along.
-        std::thread::sleep(Duration::from_secs(7));
-        let code = hanako.phone.next();
-        let hanare = deployment.program.command(&pc.host, &["work", "open", "hanako"]);
-        let words = std::iter::once(hanare.get_program()).chain(hanare.get_args());
-        let line = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
-        // What is typed ahead is thrown away: each answer waits for its question.
-        let script = format!(
-            "(sleep 2; echo 'battery horse correct'; sleep 2; echo {code}; sleep 4) | \
-             script --quiet --return --command '{line}' /dev/null"
-        );
-        let typed = pc.host.run("sh", ["-c", &script], "", Duration::from_secs(40))?.must()?;
-        assert!(typed.stdout.contains("Welcome"), "{typed:?}");
-        assert!(!typed.stdout.contains("battery") && !typed.stdout.contains(&code), "{typed:?}");
         // Each proof took 19 MiB, and gave them back.
         let (now, peaks) = (deployment.hq.daemon.memory(), deployment.hq.daemon.peaks_of_memory());
         println!(
@@ -209,6 +195,37 @@ fn a_person_opens_their_work_and_every_wrong_proof_is_refused() {
             now / 1024
         );
         assert!(now < before + (15 << 20), "{before} {now} {peaks:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn on_a_terminal_nobody_reads_along_and_the_tunnels_end_is_the_works() {
+    inside("persons::on_a_terminal_nobody_reads_along_and_the_tunnels_end_is_the_works", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut hanako = add(&deployment, "hanako", "aoba")?;
+        let pc = deployment.node("pc", "kofu/306", "endpoint")?;
+        let code = hanako.phone.next();
+        open(&deployment, &pc, &["hanako", &hanako.temporary.clone(), &code, PASSWORD])?.must()?;
+
+        let code = hanako.phone.next();
+        let hanare = deployment.program.command(&pc.host, &["work", "open", "hanako"]);
+        let words = std::iter::once(hanare.get_program()).chain(hanare.get_args());
+        let line = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        // What is typed ahead is thrown away: each answer waits for its question.
+        let script = format!(
+            "(sleep 2; echo 'correct horse battery'; sleep 2; echo {code}; sleep 4) | \
+             script --quiet --return --command '{line}' /dev/null"
+        );
+        let typed = pc.host.run("sh", ["-c", &script], "", Duration::from_secs(40))?.must()?;
+        assert!(typed.stdout.contains("Welcome"), "{typed:?}");
+        assert!(!typed.stdout.contains("battery") && !typed.stdout.contains(&code), "{typed:?}");
+        deployment.program.run(&pc.host, &["down"])?;
+        until("headquarters' knowledge of it", Duration::from_secs(10), || {
+            reasons(&deployment, "work.closed", "reason").is_ok_and(|told| told == ["next-opening", "closed"])
+        })?;
+        let persons = deployment.hq.ask(&["person", "list"])?;
+        assert_eq!(persons["persons"][0]["open"].as_array().map(Vec::len), Some(0), "{persons}");
         Ok(())
     });
 }

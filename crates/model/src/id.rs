@@ -1,4 +1,4 @@
-//! Names that people give to companies, offices, rooms and nodes, checked once where they enter.
+//! Names that people give to companies, persons, offices, rooms and nodes, checked once where they enter.
 
 use std::fmt;
 use std::str::FromStr;
@@ -89,6 +89,10 @@ id! {
 id! {
     /// A satellite office building, such as `kofu`.
     OfficeId
+}
+id! {
+    /// An employee; unique within one headquarters.
+    PersonId
 }
 id! {
     /// Anything with a `WireGuard` key; unique within one headquarters.

@@ -13,14 +13,17 @@ pub mod peer;
 pub mod plan;
 pub mod policy;
 pub mod position;
+pub mod secret;
 pub mod time;
+pub mod work;
 
 pub use device::Device;
 pub use filter::{Flow, PortRange, Segmentation, Service};
-pub use id::{CompanyId, IdError, NodeName, OfficeId, RoomId};
+pub use id::{CompanyId, IdError, NodeName, OfficeId, PersonId, RoomId};
 pub use invite::{Invite, InviteError, InviteId, InviteSecret, SpkiPin};
 pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey, SigningKey, VerifyKey};
 pub use lease::{HqPeer, Internet, Lease, NodeKind, Signed, Tombstone};
 pub use peer::{Endpoint, Peer, PeerSet};
 pub use position::Position;
+pub use secret::Secret;
 pub use time::Timestamp;

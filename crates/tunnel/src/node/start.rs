@@ -18,6 +18,7 @@ use super::health::Health;
 use super::permitted::Permitted;
 use super::resolve::Resolved;
 use super::term::HqClock;
+use super::work::Work;
 use super::worker::{WorkerError, WorkerOptions};
 use crate::api::Identity;
 use crate::control::{WarningCode, server};
@@ -82,6 +83,7 @@ impl Daemon {
             news,
             agenda: Agenda::default(),
             name_missing: false,
+            work: Work::default(),
             permitted: Permitted::default(),
             unlock_asked: None,
             outcomes,

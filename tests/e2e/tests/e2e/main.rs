@@ -25,6 +25,7 @@ mod names;
 mod narrow_path;
 mod networks;
 mod outage;
+mod persons;
 mod qr;
 mod readme;
 mod revocation;

@@ -91,6 +91,10 @@ id! {
     OfficeId
 }
 id! {
+    /// An employee, to whom work belongs.
+    PersonId
+}
+id! {
     /// Anything with a `WireGuard` key; unique within one headquarters.
     NodeName
 }

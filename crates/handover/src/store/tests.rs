@@ -48,15 +48,20 @@ fn version(path: &str, parent: Option<VersionId>, content: Content) -> NewVersio
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        prepare(folder.path()).await.unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let root = folder.path().join("work");
+        prepare(&root).await.unwrap();
+        let store = Store::open(&root).await.unwrap();
         Self { folder, store, clock: 1_000_000 }
     }
 
     /// As after `kill -9`: nothing is closed.
     async fn killed(&mut self) {
-        let reopened = Store::open(self.folder.path()).await.unwrap();
+        let reopened = Store::open(&self.root()).await.unwrap();
         std::mem::forget(std::mem::replace(&mut self.store, reopened));
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("work")
     }
 
     fn now(&self) -> Timestamp {
@@ -183,10 +188,10 @@ async fn the_disk_holds_no_content_and_no_name_of_a_file() {
     let mut world = World::new().await;
     let canary = b"CANARY-7f3a-of-the-content".repeat(40);
     world.kept(&hanako(), "CANARY-name.txt", None, &canary).await;
-    let mode = std::fs::metadata(world.folder.path()).unwrap().permissions().mode();
+    let mode = std::fs::metadata(world.root()).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "nobody else gets to what is inside");
     let mut seen = 0;
-    let mut folders = vec![world.folder.path().to_owned()];
+    let mut folders = vec![world.root()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();
@@ -317,7 +322,7 @@ async fn a_flipped_bit_in_an_object_is_an_error_and_never_content() {
     let mut world = World::new().await;
     world.kept(&hanako(), "a", None, b"content").await;
     let (_, chunks) = file(b"content");
-    let objects = world.folder.path().join(OBJECTS);
+    let objects = world.root().join(OBJECTS);
     let files = std::fs::read_dir(objects).unwrap().flatten();
     let pack = files.flat_map(|folder| std::fs::read_dir(folder.path()).unwrap().flatten()).next().unwrap();
     let mut bytes = std::fs::read(pack.path()).unwrap();

@@ -27,7 +27,7 @@ pub use error::StoreError;
 use self::keys::{Keys, Name};
 use self::manifest::Manifest;
 use self::objects::Objects;
-use self::rows::OwnerRow;
+use self::rows::{Listed, OwnerRow};
 use self::writer::{Done, Job, Versions, Writer};
 use crate::chunk::Chunk;
 use crate::digest::Digest;
@@ -45,6 +45,23 @@ pub struct Owner {
     pub person: PersonId,
 }
 
+/// How much is held of a company.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Persons of whom there is something.
+    pub persons: u64,
+    /// Files that are there.
+    pub files: u64,
+    /// Versions that are kept, of files that are there and of others.
+    pub versions: u64,
+    /// Bytes of all versions together, as their writers see them.
+    pub bytes: u64,
+    /// Bytes of objects: what is the same is stored once.
+    pub stored_bytes: u64,
+    /// When the last version came.
+    pub latest: Option<Timestamp>,
+}
+
 /// What a store touches, for who confines the process.
 #[derive(Debug, Clone)]
 pub struct Places {
@@ -58,7 +75,6 @@ pub struct Store {
     folder: PathBuf,
     objects: Objects,
     writer: Writer,
-    closing: tokio::task::JoinHandle<()>,
     reader: Mutex<SqliteConnection>,
     keys: Mutex<BTreeMap<CompanyId, Arc<Keys>>>,
     owners: Mutex<BTreeMap<Owner, OwnerRow>>,
@@ -94,12 +110,11 @@ impl Store {
         let path = folder.join(index::FILE_NAME);
         let connection = index::open(&path).await?;
         let reader = index::connect(&path).await?;
-        let (writer, closing) = Writer::start(path, connection);
+        let writer = Writer::start(path, connection);
         Ok(Self {
             folder: folder.to_owned(),
             objects: Objects::local(&folder.join(OBJECTS))?,
             writer,
-            closing,
             reader: Mutex::new(reader),
             keys: Mutex::default(),
             owners: Mutex::default(),
@@ -107,11 +122,8 @@ impl Store {
     }
 
     /// Finishes what was asked before and closes the index.
-    pub async fn close(self) {
-        let Self { writer, closing, reader, .. } = self;
-        drop(writer);
-        let _ = closing.await;
-        index::close(reader.into_inner()).await;
+    pub async fn close(&self) {
+        self.writer.stop().await;
     }
 
     /// Which chunks this person has not sent yet.
@@ -222,21 +234,64 @@ impl Store {
                 .map_err(|error| self.failed(&error))?
         };
         let next = listed.last().filter(|_| listed.len() == limit as usize).map(|last| last.row);
-        let mut entries = Vec::with_capacity(listed.len());
-        for listed in listed {
-            let damaged = || self.damaged("a manifest is not what was sealed");
-            let manifest = Manifest::open(&keys, &listed.version, listed.manifest)?.ok_or_else(damaged)?;
-            entries.push(Entry {
-                path: manifest.path,
-                version: listed.version,
-                parent: listed.parent,
-                at: listed.at,
-                node: listed.node.parse().map_err(|_| damaged())?,
-                class: if listed.class == "settings" { Class::Settings } else { Class::Work },
-                content: manifest.content,
-            });
-        }
+        let entries = listed.into_iter().map(|listed| self.entry(&keys, listed)).collect::<Result<_, _>>()?;
         Ok(Page { entries, next })
+    }
+
+    /// What came from a node of a company and is the newest of its file, newest first, with whose it is; now, or at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn browse_node(
+        &self,
+        company: &CompanyId,
+        node: &NodeName,
+        at: Option<Timestamp>,
+        after: Option<i64>,
+    ) -> Result<(Vec<(PersonId, Entry)>, Option<i64>), StoreError> {
+        let at = at.unwrap_or(Timestamp::from_seconds(i64::MAX));
+        let before = after.unwrap_or(i64::MAX);
+        let listed = {
+            let mut reader = self.reader.lock().await;
+            rows::browse_node(&mut reader, company.as_str(), node.as_str(), at, before, MAX_PAGE)
+                .await
+                .map_err(|error| self.failed(&error))?
+        };
+        if listed.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let keys = self.company(company).await?;
+        let next = listed.last().filter(|_| listed.len() == MAX_PAGE as usize).map(|(_, last)| last.row);
+        let damaged = |_| self.damaged("a person's id is not one");
+        let entries = listed
+            .into_iter()
+            .map(|(person, listed)| Ok((person.parse().map_err(damaged)?, self.entry(&keys, listed)?)))
+            .collect::<Result<_, StoreError>>()?;
+        Ok((entries, next))
+    }
+
+    /// How much is held of each company.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn totals(&self) -> Result<BTreeMap<String, Totals>, StoreError> {
+        let mut reader = self.reader.lock().await;
+        let totals = rows::totals(&mut reader).await.map_err(|error| self.failed(&error))?;
+        Ok(totals.into_iter().collect())
+    }
+
+    fn entry(&self, keys: &Keys, listed: Listed) -> Result<Entry, StoreError> {
+        let damaged = || self.damaged("a manifest is not what was sealed");
+        let manifest = Manifest::open(keys, &listed.version, listed.manifest)?.ok_or_else(damaged)?;
+        Ok(Entry {
+            path: manifest.path,
+            version: listed.version,
+            parent: listed.parent,
+            at: listed.at,
+            node: listed.node.parse().map_err(|_| damaged())?,
+            class: if listed.class == "settings" { Class::Settings } else { Class::Work },
+            content: manifest.content,
+        })
     }
 
     /// Chunks of this person as frames, in the order in which they were asked for; what does not fit the body is left out

@@ -17,7 +17,10 @@ const HEAD_LEN: usize = NAME_LEN + 4;
 #[derive(Debug)]
 pub(super) struct Pack {
     pub id: VersionId,
+    /// What is written; given away before the pack is noted in the index.
     pub bytes: Vec<u8>,
+    /// How long that is.
+    pub size: u64,
     pub chunks: Vec<Packed>,
 }
 
@@ -56,7 +59,8 @@ pub(super) fn pack(keys: &Keys, chunks: &[(Name, Bytes)]) -> Result<Pack, StoreE
         packed.push(Packed { name: *name, place, start: bytes.len() as u64, len: chunk.len() as u64 });
         bytes.extend_from_slice(&part);
     }
-    Ok(Pack { id, bytes, chunks: packed })
+    let size = bytes.len() as u64;
+    Ok(Pack { id, bytes, size, chunks: packed })
 }
 
 /// How far the sealed bytes of a chunk reach.

@@ -4,6 +4,7 @@ use hanare_model::{NodeName, Timestamp};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Error, Row as _};
 
+use super::Totals;
 use super::judge::{Change, Head, Judgement, judge, vanish};
 use super::keys::Name;
 use super::pack::{Pack, Packed};
@@ -144,7 +145,7 @@ pub(super) async fn put_chunks(
         let row: i64 = sqlx::query_scalar(sql::PUT_PACK)
             .bind(owner.company)
             .bind(&pack.id.as_bytes()[..])
-            .bind(signed(pack.bytes.len() as u64))
+            .bind(signed(pack.size))
             .bind(now.seconds())
             .fetch_one(&mut *db)
             .await?;
@@ -317,18 +318,56 @@ pub(super) async fn browse(
     if let Some(at) = at {
         query = query.bind(at.seconds());
     }
-    let rows = query.fetch_all(db).await?;
+    query.fetch_all(db).await?.iter().map(read_listed).collect()
+}
+
+/// A page of what came from a node and is the newest of its file at a time, with whose it is.
+pub(super) async fn browse_node(
+    db: &mut SqliteConnection,
+    company: &str,
+    node: &str,
+    at: Timestamp,
+    before: i64,
+    limit: u32,
+) -> Result<Vec<(String, Listed)>, Error> {
+    let rows = sqlx::query(sql::BROWSE_NODE)
+        .bind(company)
+        .bind(node)
+        .bind(before)
+        .bind(at.seconds())
+        .bind(i64::from(limit))
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(|row| Ok((row.try_get("person")?, read_listed(row)?))).collect()
+}
+
+fn read_listed(row: &SqliteRow) -> Result<Listed, Error> {
+    let parent: Option<Vec<u8>> = row.try_get("parent")?;
+    Ok(Listed {
+        row: row.try_get("id")?,
+        version: id(row, "public")?,
+        parent: parent.and_then(|bytes| bytes.try_into().ok()).map(VersionId::from_bytes),
+        at: Timestamp::from_seconds(row.try_get("at")?),
+        node: row.try_get("node")?,
+        class: row.try_get("class")?,
+        manifest: row.try_get("manifest")?,
+    })
+}
+
+/// What is held of each company: its name, and counts.
+pub(super) async fn totals(db: &mut SqliteConnection) -> Result<Vec<(String, Totals)>, Error> {
+    let rows = sqlx::query(sql::TOTALS).fetch_all(db).await?;
     let read = |row: &SqliteRow| {
-        let parent: Option<Vec<u8>> = row.try_get("parent")?;
-        Ok(Listed {
-            row: row.try_get("id")?,
-            version: id(row, "public")?,
-            parent: parent.and_then(|bytes| bytes.try_into().ok()).map(VersionId::from_bytes),
-            at: Timestamp::from_seconds(row.try_get("at")?),
-            node: row.try_get("node")?,
-            class: row.try_get("class")?,
-            manifest: row.try_get("manifest")?,
-        })
+        let latest: Option<i64> = row.try_get("latest")?;
+        let totals = Totals {
+            persons: unsigned(row, "persons")?,
+            files: unsigned(row, "files")?,
+            versions: unsigned(row, "versions")?,
+            bytes: unsigned(row, "used")?,
+            stored_bytes: unsigned(row, "stored")?,
+            latest: latest.map(Timestamp::from_seconds),
+        };
+        Ok((row.try_get("name")?, totals))
     };
     rows.iter().map(read).collect()
 }

@@ -51,9 +51,25 @@ pub(super) const BROWSE_AT: &str = "SELECT v.id, v.public, v.parent, v.at, v.nod
      JOIN file f ON f.id = v.file WHERE f.person = $1 AND v.id < $2 AND (NOT v.deleted OR $3) \
      AND v.id = (SELECT max(w.id) FROM version w WHERE w.file = v.file AND w.at <= $5) ORDER BY v.id DESC LIMIT $4";
 
+pub(super) const BROWSE_NODE: &str = "SELECT v.id, v.public, v.parent, v.at, v.node, v.class, v.manifest, o.name AS person FROM version v \
+     JOIN file f ON f.id = v.file JOIN person o ON o.id = f.person JOIN company c ON c.id = o.company \
+     WHERE c.name = $1 AND v.node = $2 AND v.id < $3 AND NOT v.deleted \
+     AND v.id = (SELECT max(w.id) FROM version w WHERE w.file = v.file AND w.at <= $4) ORDER BY v.id DESC LIMIT $5";
+pub(super) const TOTALS: &str = "SELECT c.name, \
+     (SELECT count(*) FROM person o WHERE o.company = c.id) AS persons, \
+     (SELECT count(*) FROM file f JOIN person o ON o.id = f.person JOIN version v ON v.id = f.head \
+        WHERE o.company = c.id AND NOT v.deleted) AS files, \
+     (SELECT count(*) FROM version v JOIN file f ON f.id = v.file JOIN person o ON o.id = f.person \
+        WHERE o.company = c.id) AS versions, \
+     (SELECT coalesce(sum(o.used), 0) FROM person o WHERE o.company = c.id) AS used, \
+     (SELECT coalesce(sum(p.bytes), 0) FROM pack p WHERE p.company = c.id) AS stored, \
+     (SELECT max(v.at) FROM version v JOIN file f ON f.id = v.file JOIN person o ON o.id = f.person \
+        WHERE o.company = c.id) AS latest \
+     FROM company c ORDER BY c.name";
+
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 26] = [
+pub(super) const ALL: [&str; 28] = [
     QUICK_CHECK,
     PUT_COMPANY,
     SELECT_COMPANY,
@@ -78,6 +94,8 @@ pub(super) const ALL: [&str; 26] = [
     COUNT_VANISHED,
     BROWSE,
     BROWSE_AT,
+    BROWSE_NODE,
+    TOTALS,
     SELECT_SCHEMA,
     SELECT_VERSION,
 ];

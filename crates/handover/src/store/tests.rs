@@ -359,3 +359,28 @@ async fn many_at_once_are_all_kept() {
         assert_eq!(store.browse(&person, &Browse::default()).await.unwrap().entries.len(), 5);
     }
 }
+
+#[tokio::test]
+async fn an_admin_sees_what_came_from_a_node_and_how_much_there_is() {
+    let mut world = World::new().await;
+    let one = world.kept(&hanako(), "a", None, b"one").await;
+    let then = world.now();
+    world.kept(&hanako(), "a", Some(one), b"again").await;
+    world.kept(&owner("acme", "taro"), "b", None, b"one").await;
+    world.kept(&owner("globex", "john"), "c", None, b"one").await;
+    let (acme, node) = ("acme".parse().unwrap(), "pc-1".parse().unwrap());
+    let (entries, next) = world.store.browse_node(&acme, &node, None, None).await.unwrap();
+    let seen: Vec<(String, WorkPath)> =
+        entries.into_iter().map(|(person, entry)| (person.to_string(), entry.path)).collect();
+    assert_eq!(seen, [("taro".to_owned(), at("b")), ("hanako".to_owned(), at("a"))]);
+    assert_eq!(next, None);
+    let (past, _) = world.store.browse_node(&acme, &node, Some(then), None).await.unwrap();
+    assert_eq!(past.iter().map(|(_, entry)| entry.version).collect::<Vec<_>>(), [one]);
+    let other = "pc-2".parse().unwrap();
+    assert_eq!(world.store.browse_node(&acme, &other, None, None).await.unwrap().0, []);
+    let totals = world.store.totals().await.unwrap();
+    let acme = totals["acme"];
+    assert_eq!((acme.persons, acme.files, acme.versions, acme.bytes), (2, 2, 3, 11));
+    assert!(acme.stored_bytes > 8 && acme.latest == Some(Timestamp::from_seconds(1_000_003)), "{acme:?}");
+    assert_eq!(totals["globex"].files, 1);
+}

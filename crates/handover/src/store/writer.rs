@@ -49,22 +49,36 @@ pub(super) enum Done {
 
 type Reply = oneshot::Sender<Result<Done, StoreError>>;
 
+enum Message {
+    Job(Job, Reply),
+    Stop(oneshot::Sender<()>),
+}
+
 /// Takes jobs for the writer.
 #[derive(Debug, Clone)]
-pub(super) struct Writer(mpsc::Sender<(Job, Reply)>);
+pub(super) struct Writer(mpsc::Sender<Message>);
 
 impl Writer {
     /// Starts the writer; it ends, and closes the index, when every [`Writer`] is gone.
-    pub(super) fn start(path: PathBuf, connection: SqliteConnection) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(super) fn start(path: PathBuf, connection: SqliteConnection) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let task = Task { path, connection, spoilt: false };
-        (Self(jobs), tokio::spawn(task.run(queue)))
+        tokio::spawn(task.run(queue));
+        Self(jobs)
+    }
+
+    /// Finishes what was asked before and closes the index.
+    pub(super) async fn stop(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.0.send(Message::Stop(reply)).await.is_ok() {
+            let _ = answer.await;
+        }
     }
 
     /// Writes, and returns once it is durable.
     pub(super) async fn write(&self, job: Job) -> Result<Done, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.0.send((job, reply)).await.map_err(|_| StoreError::Closing)?;
+        self.0.send(Message::Job(job, reply)).await.map_err(|_| StoreError::Closing)?;
         answer.await.map_err(|_| StoreError::Closing)?
     }
 }
@@ -78,34 +92,56 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut queue: mpsc::Receiver<(Job, Reply)>) {
+    async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         let mut group = Vec::with_capacity(GROUP);
         while queue.recv_many(&mut group, GROUP).await > 0 {
-            let (jobs, replies): (Vec<Job>, Vec<Reply>) = group.drain(..).unzip();
-            match self.commit(&jobs).await {
-                Ok(done) => {
-                    for (reply, done) in replies.into_iter().zip(done) {
-                        let _ = reply.send(Ok(done));
+            let (mut jobs, mut replies, mut stops) = (Vec::new(), Vec::new(), Vec::new());
+            for message in group.drain(..) {
+                match message {
+                    Message::Job(job, reply) => {
+                        jobs.push(job);
+                        replies.push(reply);
                     }
+                    Message::Stop(reply) => stops.push(reply),
                 }
-                Err(error) => {
-                    self.spoilt = true;
-                    tracing::error!(%error, "nothing was written to the index of work data");
-                    // One of them may be at fault: each has another chance, alone.
-                    for (job, reply) in jobs.iter().zip(replies) {
-                        let done = self.commit(std::slice::from_ref(job)).await;
-                        self.spoilt |= done.is_err();
-                        let _ = reply.send(done.map(|mut done| done.pop().unwrap_or(Done::Written)));
-                    }
+            }
+            self.answer(&jobs, replies).await;
+            if !stops.is_empty() {
+                index::close(self.connection).await;
+                for stop in stops {
+                    let _ = stop.send(());
                 }
+                return;
             }
         }
         index::close(self.connection).await;
     }
 
+    async fn answer(&mut self, jobs: &[Job], replies: Vec<Reply>) {
+        if jobs.is_empty() {
+            return;
+        }
+        match self.commit(jobs).await {
+            Ok(done) => {
+                for (reply, done) in replies.into_iter().zip(done) {
+                    let _ = reply.send(Ok(done));
+                }
+            }
+            Err(error) => {
+                self.spoilt = true;
+                tracing::error!(%error, "nothing was written to the index of work data");
+                // One of them may be at fault: each has another chance, alone.
+                for (job, reply) in jobs.iter().zip(replies) {
+                    let done = self.commit(std::slice::from_ref(job)).await;
+                    self.spoilt |= done.is_err();
+                    let _ = reply.send(done.map(|mut done| done.pop().unwrap_or(Done::Written)));
+                }
+            }
+        }
+    }
+
     async fn commit(&mut self, jobs: &[Job]) -> Result<Vec<Done>, StoreError> {
-        if std::mem::take(&mut self.spoilt) {
-            self.spoilt = true;
+        if self.spoilt {
             self.connection = index::connect(&self.path).await?;
             self.spoilt = false;
         }

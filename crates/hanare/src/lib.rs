@@ -23,6 +23,7 @@ mod show;
 mod sizes;
 mod table;
 mod times;
+mod typed;
 pub mod voice;
 
 pub use environment::language;

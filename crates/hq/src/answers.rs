@@ -12,8 +12,9 @@ use crate::admin::{
     LedgerEntry, LedgerExported, LedgerVerified, Lists, Node, NodeCounts, Noun, PolicyShown, Problem,
     Request, Status,
 };
+use crate::identity::{Credentials, Overloaded};
 use crate::random;
-use crate::registry::{Act, NodeRow, Outcome, Registry};
+use crate::registry::{Act, NodeRow, Outcome, PersonAct, Registry};
 use crate::shared::{FAREWELL, FOLLOWING, Hq};
 use crate::show;
 
@@ -80,6 +81,11 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             }
             Ok(answer)
         }
+        Request::PersonList(_) => {
+            list(registry.persons.values().map(|row| show::person(&registry, row, now)))
+        }
+        Request::PersonAdd(ask) => given(hq, uid, |made| PersonAct::Add(ask, made)).await,
+        Request::PersonReset(ask) => given(hq, uid, |made| PersonAct::Reset(ask, made)).await,
         other @ (Request::CompanyAdd(_)
         | Request::CompanyRemove(_)
         | Request::OfficeAdd(_)
@@ -87,7 +93,19 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
         | Request::RoomAdd(_)
         | Request::RoomRemove(_)
         | Request::InviteMake(_)
+        | Request::PersonDisable(_)
         | Request::NodeAddExternal(_)) => change(hq, uid, other, None).await,
+    }
+}
+
+/// Makes the secrets that a person gets, then asks the writer: hashing must not hold it up.
+async fn given(hq: &Arc<Hq>, uid: u32, act: impl FnOnce(Credentials) -> PersonAct) -> Result<Value, Problem> {
+    let made = hq.identity.credentials().await.map_err(|Overloaded| Problem::Overloaded)?;
+    match hq.writer.act(&format!("uid {uid}"), Act::Person(Box::new(act(made)))).await? {
+        Outcome::Answer(answer) => Ok(answer),
+        Outcome::Joined(_) | Outcome::Opened(_) | Outcome::Done => {
+            Err(Problem::Bug { text: "the writer gave no answer".to_owned() })
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::admin_socket::{AdminSocket, SocketError};
 use crate::api::{self, ApiError};
+use crate::identity::Embedded;
 use crate::init::KEYS_DIRECTORY;
 use crate::inside_port;
 use crate::keys::{Keys, KeysError};
@@ -29,7 +30,7 @@ use crate::store::{FILE_NAME, Store, StoreError};
 
 /// Endpoints are written down this long after the first news: they matter only for the next start.
 const ENDPOINT_DELAY: Duration = Duration::from_secs(2);
-/// How often leases that ran out are looked for.
+/// How often leases and sessions that ran out are looked for.
 const LAPSE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What `hq serve` is told.
@@ -127,6 +128,7 @@ impl Server {
         let frame = Frame::new(options.interface.clone(), inside, &writer.registry());
         let hq = Arc::new(Hq {
             writer,
+            identity: Box::new(Embedded::default()),
             wireguard: keys.wireguard.clone(),
             signing: keys.signing.clone(),
             pin: keys.pin,
@@ -157,6 +159,7 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(publisher(Arc::clone(&hq), frame, publish));
         tasks.spawn(endpoints(Arc::clone(&hq), roaming));
+        tasks.spawn(lapse(Arc::clone(&hq)));
         tasks.spawn(socket.serve(Arc::clone(&hq), stop.clone()));
         let api = api::Api::new(Arc::clone(&hq), &keys)?;
         for listener in listeners {
@@ -254,6 +257,20 @@ async fn publisher(hq: Arc<Hq>, frame: Frame, publish: watch::Sender<Published>)
             changed = departing.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(wait) => {}
         }
+    }
+}
+
+/// Ends, on the record, what people left open for a day. It is good no longer either way.
+async fn lapse(hq: Arc<Hq>) {
+    loop {
+        let (registry, now) = (hq.writer.registry(), random::now());
+        if registry.sessions.values().any(|session| session.ended.is_none() && session.until <= now)
+            && let Err(error) = hq.writer.act("hq", Act::WorkLapse).await
+        {
+            tracing::warn!(%error, "sessions that are over were not ended on the record");
+        }
+        drop(registry);
+        tokio::time::sleep(LAPSE_INTERVAL).await;
     }
 }
 

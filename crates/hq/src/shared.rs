@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use hanare_model::{PrivateKey, PublicKey, Segmentation, SigningKey, Timestamp};
 use tokio::sync::{mpsc, watch};
 
+use crate::identity::IdentityProvider;
 use crate::lease::LeaseTerms;
 use crate::plane::{Order, PlaneReport};
 use crate::store::writer::Writer;
@@ -21,6 +22,8 @@ pub(crate) const FOLLOWING: Duration = Duration::from_secs(2);
 /// One running headquarters.
 pub(crate) struct Hq {
     pub writer: Writer,
+    /// Who proves persons.
+    pub identity: Box<dyn IdentityProvider>,
     pub wireguard: PrivateKey,
     pub signing: SigningKey,
     pub pin: [u8; 32],

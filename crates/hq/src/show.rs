@@ -3,9 +3,9 @@
 use hanare_model::lease::LEASE_GRACE;
 use hanare_model::{NodeKind, Timestamp};
 
-use crate::admin::{Company, Node, NodeState, Office, Room};
+use crate::admin::{Company, Node, NodeState, Office, Person, PersonState, Room};
 use crate::plane::PeerReport;
-use crate::registry::{CompanyRow, NodeRow, OfficeRow, Registry, RoomRow};
+use crate::registry::{CompanyRow, NodeRow, OfficeRow, PersonRow, Registry, RoomRow};
 
 pub(crate) fn company(registry: &Registry, row: &CompanyRow) -> Company {
     let rooms = registry.rooms.values().filter(|room| room.company == row.id).count();
@@ -41,6 +41,27 @@ pub(crate) fn room(registry: &Registry, row: &RoomRow, now: Timestamp) -> Room {
         nodes,
         open_invites: u64::try_from(open).unwrap_or(u64::MAX),
         created_at: row.created_at,
+    }
+}
+
+pub(crate) fn person(registry: &Registry, row: &PersonRow, now: Timestamp) -> Person {
+    let state = match (row.disabled_at, row.must_change) {
+        (Some(_), _) => PersonState::Disabled,
+        (None, true) => PersonState::Temporary,
+        (None, false) => PersonState::Active,
+    };
+    let open = registry.open_sessions(&row.id, now).filter_map(|session| registry.nodes.get(&session.node));
+    let tries = registry.tries.values().filter(|tried| tried.key.person == row.id);
+    Person {
+        id: row.id.clone(),
+        company: row.company.clone(),
+        name: row.name.clone(),
+        state,
+        open: open.map(|node| node.name.clone()).collect(),
+        locked_until: tries.map(|tried| tried.locked_until).filter(|until| *until > now).max(),
+        created_at: row.created_at,
+        disabled_at: row.disabled_at,
+        successor: row.successor.clone(),
     }
 }
 

@@ -11,13 +11,17 @@
 //! | `GET /v1/events` | enrolled node, inside the tunnel | an endless stream of [`Event`], one JSON document a line |
 //! | `POST /v1/ack` [`Ack`] | enrolled node | 204 |
 //! | `POST /v1/leave` | enrolled node | 204; the node has left, its key never comes back |
+//! | `POST /v1/work/open` [`WorkOpen`](crate::work::WorkOpen) | enrolled endpoint, inside the tunnel | [`WorkOpened`](crate::work::WorkOpened) or [`Refusal`] |
+//! | `POST /v1/work/close` [`WorkClose`](crate::work::WorkClose) | enrolled endpoint, inside the tunnel | 204; this session is closed |
 //! | `POST /v1/rebuild` | enrolled node | 204; headquarters builds this peer's session anew (a node whose clock went back) |
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::PersonId;
 use crate::key::{PublicKey, VerifyKey};
 use crate::lease::Signed;
 use crate::time::Timestamp;
+use crate::work::{WorkEnd, WorkRefusal};
 
 /// Context of the proof that a node holds its `WireGuard` key; see [`JoinRequest::proof`].
 pub const PROOF_CONTEXT: &[u8] = b"hanare-join-proof/1";
@@ -103,6 +107,11 @@ pub enum Refusal {
         /// A [`crate::Tombstone`].
         tombstone: Signed,
     },
+    /// Work is not opened.
+    Work {
+        /// Why not.
+        work: WorkRefusal,
+    },
     /// Too many tries from this address.
     TooMany {
         /// Seconds to wait.
@@ -123,6 +132,16 @@ pub enum Event {
     Revoked {
         /// A [`crate::Tombstone`].
         tombstone: Signed,
+    },
+    /// Work is closed on this node, and not by its own word. Sent again to a node that connects again: the last end may have
+    /// been missed.
+    WorkClosed {
+        /// Whose work it was.
+        person: PersonId,
+        /// SHA-256 of the session, hexadecimal: an end that was heard late must not close the next opening.
+        session: String,
+        /// Why.
+        reason: WorkEnd,
     },
     /// Still here; sent every 10 s so that a dead connection is noticed.
     Alive,

@@ -1,4 +1,4 @@
-//! Names that people give to companies, offices, rooms and nodes, checked once where they enter.
+//! Names that people give to companies, persons, offices, rooms and nodes, checked once where they enter.
 
 use std::fmt;
 use std::str::FromStr;
@@ -91,7 +91,7 @@ id! {
     OfficeId
 }
 id! {
-    /// An employee, to whom work belongs.
+    /// An employee; unique within one headquarters.
     PersonId
 }
 id! {

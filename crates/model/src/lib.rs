@@ -13,7 +13,9 @@ pub mod peer;
 pub mod plan;
 pub mod policy;
 pub mod position;
+pub mod secret;
 pub mod time;
+pub mod work;
 
 pub use device::Device;
 pub use filter::{Flow, PortRange, Segmentation, Service};
@@ -23,4 +25,5 @@ pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey, SigningKey, VerifyK
 pub use lease::{HqPeer, Internet, Lease, NodeKind, Signed, Tombstone};
 pub use peer::{Endpoint, Peer, PeerSet};
 pub use position::Position;
+pub use secret::Secret;
 pub use time::Timestamp;

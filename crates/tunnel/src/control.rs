@@ -5,10 +5,12 @@ mod message;
 mod seats;
 pub(crate) mod server;
 mod status;
+mod work;
 
 pub use client::Client;
 pub use message::{Problem, Reply, Request};
 pub use status::{HqStatus, KillSwitch, State, Status, Warning, WarningCode};
+pub use work::{Work, WorkState};
 
 /// Seconds that an unlock may last at most (`DESIGN`: 30 minutes).
 pub const MAX_UNLOCK_SECONDS: u64 = 30 * 60;

@@ -174,6 +174,7 @@ fn refusal_text(refusal: &Refusal) -> String {
         Refusal::Malformed => "it does not understand the request".to_owned(),
         Refusal::NotEnrolled => "this key belongs to no node".to_owned(),
         Refusal::Revoked { .. } => "the node was revoked".to_owned(),
+        Refusal::Work { .. } => "it speaks of a person's work".to_owned(),
         Refusal::TooMany { retry_after_seconds } => {
             format!("too many tries from here, wait {retry_after_seconds} s")
         }

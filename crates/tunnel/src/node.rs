@@ -15,6 +15,7 @@ mod report;
 mod resolve;
 mod start;
 mod term;
+mod work;
 mod worker;
 
 #[cfg(test)]

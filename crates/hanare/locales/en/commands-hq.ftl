@@ -55,6 +55,37 @@ cmd-hanare-company-remove = Remove a company that has no rooms
     .yes = Do not ask
     .dry_run = Say what would go, change nothing
 
+cmd-hanare-person = Employees, to whom work belongs
+    .example = hanare person list
+
+cmd-hanare-person-add = Add an employee; prints their first password and the authenticator's secret
+    .long = Both are shown this once. The password is temporary: the person chooses another one when they first open their work. Adding the same person again changes nothing.
+    .example =
+        hanare person add hanako --name "Hanako Yamada" --qr
+        hanare person add taro --company acme
+    .id = Their id: a-z, 0-9 and -
+    .company = Whom they work for, if there is more than one company
+    .name = Their full name
+    .qr = Show the authenticator's secret as a QR code too
+
+cmd-hanare-person-list = List the employees, where their work is open, and who is locked
+    .example = hanare person list --json
+
+cmd-hanare-person-disable = End an employee's access for good, everywhere and at once
+    .example = hanare person disable hanako --successor taro --yes
+    .id = Their id
+    .successor = Whose their work becomes: another employee of the same company
+    .yes = Do not ask
+    .dry_run = Say what would end, change nothing
+
+cmd-hanare-person-reset = Give an employee a new temporary password; ends locks and what they have open
+    .example =
+        hanare person reset hanako
+        hanare person reset hanako --totp --qr
+    .id = Their id
+    .totp = A new secret for the authenticator too, for a lost phone
+    .qr = Show that secret as a QR code too
+
 cmd-hanare-office = Satellite office buildings
     .example = hanare office list
 

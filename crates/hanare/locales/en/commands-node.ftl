@@ -44,3 +44,21 @@ cmd-hanare-device = A bare WireGuard interface in user space, set up with wg(8)
         WG_QUICK_USERSPACE_IMPLEMENTATION=hanare-device wg-quick up wg0
     .foreground = Do not go to the background
     .interface = Name of the interface
+
+cmd-hanare-work = An employee's work on this machine
+    .example = hanare work status
+
+cmd-hanare-work-open = Open your work: prove who you are to headquarters
+    .long = Asks for your name, your password and the code that your authenticator shows; neither password nor code is shown or kept here. A temporary password is changed at once. Work that another person has open on this machine is closed; a third machine of yours closes the first.
+    .example =
+        hanare work open hanako
+        hanare work open --stdin < /run/claim
+    .person = Your id [default: ask]
+    .stdin = Read three lines from the standard input: id, password, code; a fourth is a new password
+
+cmd-hanare-work-close = Close your work on this machine
+    .example = hanare work close
+
+cmd-hanare-work-status = Show whose work is open here
+    .long = Ends with 0 if work is open, otherwise 1.
+    .example = hanare work status --json

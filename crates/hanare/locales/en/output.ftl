@@ -81,6 +81,7 @@ noun-room = room
 noun-node = node
 noun-invite = invite
 noun-policy = policy
+noun-person = person
 
 what-company = the company { $id }
 what-office = the office { $id }
@@ -219,3 +220,37 @@ warning-not-joined = This machine belongs to no room yet.
     .fix = Run `hanare join` with an invite.
 up-runs = The tunnel runs. Its log: { $log }
 up-stopped = The tunnel is stopped. Nothing leaves this machine until the next `hanare up`.
+
+# Persons and their work.
+
+what-person = the access of person { $id }
+label-person = person
+label-temporary-password = temporary password
+label-totp-secret = authenticator's secret
+label-totp-url = for a QR code
+label-open-on = open on
+label-successor = successor
+label-work-since = open since
+label-work-until = until
+label-locked-until = locked until
+person-temporary = temporary password
+person-active = active
+person-disabled = disabled
+person-locked = locked until { $until }
+person-once = This is shown only now, and kept nowhere in this form. Hand password and authenticator over in two ways, for example on paper and in person.
+person-reset = { $person } has a new temporary password. Locks and what was open have ended.
+person-ended = { $person } is disabled. Their work is closed everywhere; machines that are off hear it when they connect.
+person-ended-before = { $person } was disabled before. Nothing was changed.
+work-ask-person = Your id:
+work-ask-password = Your password (it is not shown):
+work-ask-code = The code that your authenticator shows now (it is not shown here):
+work-ask-new = Your password is a temporary one. Choose another one, of 12 characters or more:
+work-ask-again = The new password once more:
+work-opened = Welcome, { $name }. Your work is open here until { $until } at most.
+work-closed = Your work is closed here.
+work-closed-untold = Your work is closed here. Headquarters could not be told; it hears of it with the next opening, or a day after this one at the latest.
+work-closed-before = No work was open here.
+work-state-closed = No work is open here.
+work-state-opening = Somebody is opening their work.
+work-state-open = Work is open here.
+work-state-locked = No work is open here, and whoever tried last has to wait.

@@ -55,6 +55,37 @@ cmd-hanare-company-remove = 部屋を持たない会社を削除する
     .yes = 確認せずに実行する
     .dry_run = 何が消えるかを表示するだけで、変更しない
 
+cmd-hanare-person = 従業員（仕事のデータの持ち主）の管理
+    .example = hanare person list
+
+cmd-hanare-person-add = 従業員を登録し、最初のパスワードと認証アプリの秘密鍵を表示する
+    .long = どちらも表示されるのは今回だけです。パスワードは仮のもので、本人が初めて仕事を開く時に新しいものに変えます。同じ人をもう一度登録しても、何も変わりません。
+    .example =
+        hanare person add hanako --name "山田 花子" --qr
+        hanare person add taro --company acme
+    .id = 従業員の ID（a-z、0-9、- が使える）
+    .company = 勤務先の会社の ID（会社が 2 つ以上ある場合に必要）
+    .name = 氏名
+    .qr = 認証アプリの秘密鍵を QR コードでも表示する
+
+cmd-hanare-person-list = 従業員の一覧を、仕事を開いている端末やロックの状態とともに表示する
+    .example = hanare person list --json
+
+cmd-hanare-person-disable = 従業員を無効にする（すべての端末で直ちに終了し、元には戻せない）
+    .example = hanare person disable hanako --successor taro --yes
+    .id = 従業員の ID
+    .successor = 仕事のデータを引き継ぐ、同じ会社の従業員の ID
+    .yes = 確認せずに実行する
+    .dry_run = 何が終わるかを表示するだけで、変更しない
+
+cmd-hanare-person-reset = 仮のパスワードを新しく発行する（ロックと、開いている仕事も終了する）
+    .example =
+        hanare person reset hanako
+        hanare person reset hanako --totp --qr
+    .id = 従業員の ID
+    .totp = 認証アプリの秘密鍵も新しくする（スマートフォンを紛失した場合など）
+    .qr = その秘密鍵を QR コードでも表示する
+
 cmd-hanare-office = サテライトオフィスの建物の管理
     .example = hanare office list
 

@@ -44,3 +44,21 @@ cmd-hanare-device = wg(8) で設定する、ユーザー空間の WireGuard イ�
         WG_QUICK_USERSPACE_IMPLEMENTATION=hanare-device wg-quick up wg0
     .foreground = バックグラウンドに移らない
     .interface = インターフェース名
+
+cmd-hanare-work = このマシンでの従業員の仕事
+    .example = hanare work status
+
+cmd-hanare-work-open = 本社サーバーで本人確認をして、自分の仕事を開く
+    .long = ID、パスワード、認証アプリのコードを尋ねます。パスワードとコードは表示されず、このマシンにも残りません。仮のパスワードは、その場で新しいものに変えます。このマシンで別の人が開いている仕事は閉じられます。また、同じ人が 3 台目で開くと、最初の 1 台が閉じられます。
+    .example =
+        hanare work open hanako
+        hanare work open --stdin < /run/claim
+    .person = 自分の ID [省略時: 尋ねる]
+    .stdin = 標準入力から 3 行（ID、パスワード、コード）を読む。4 行目があれば新しいパスワード
+
+cmd-hanare-work-close = このマシンで開いている仕事を閉じる
+    .example = hanare work close
+
+cmd-hanare-work-status = このマシンで誰の仕事が開いているかを表示する
+    .long = 終了コードは、開いていれば 0、それ以外は 1 です。
+    .example = hanare work status --json

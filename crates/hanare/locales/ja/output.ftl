@@ -69,6 +69,7 @@ noun-room = 部屋
 noun-node = ノード
 noun-invite = 招待
 noun-policy = ポリシー
+noun-person = 従業員
 
 what-company = 会社「{ $id }」
 what-office = オフィス「{ $id }」
@@ -189,3 +190,37 @@ warning-not-joined = このマシンはまだ部屋に参加していません�
     .fix = 招待を用意して `hanare join` を実行してください。
 up-runs = トンネルが動いています。ログ: { $log }
 up-stopped = トンネルを止めました。次の `hanare up` まで、このマシンからは何も送信されません。
+
+# 従業員とその仕事。
+
+what-person = 従業員「{ $id }」のアクセス権
+label-person = 従業員
+label-temporary-password = 仮のパスワード
+label-totp-secret = 認証アプリの秘密鍵
+label-totp-url = QR コードの内容
+label-open-on = 開いている端末
+label-successor = 引き継ぎ先
+label-work-since = 開始
+label-work-until = 期限
+label-locked-until = ロックの期限
+person-temporary = 仮のパスワード
+person-active = 有効
+person-disabled = 無効
+person-locked = { $until } までロック中
+person-once = 表示されるのは今回だけで、この形ではどこにも保存されません。パスワードと認証アプリの秘密鍵は、紙と対面など、別々の方法で本人に渡してください。
+person-reset = 「{ $person }」に新しい仮のパスワードを発行しました。ロックと、開いていた仕事は終了しました。
+person-ended = 「{ $person }」を無効にしました。開いていた仕事はすべて閉じられます。電源が切れている端末には、次に接続した時に通知されます。
+person-ended-before = 「{ $person }」はすでに無効です。何も変更していません。
+work-ask-person = ID を入力してください:
+work-ask-password = パスワードを入力してください（表示されません）:
+work-ask-code = 認証アプリに今表示されているコードを入力してください（表示されません）:
+work-ask-new = 今のパスワードは仮のものです。12 文字以上の新しいパスワードを入力してください:
+work-ask-again = 新しいパスワードをもう一度入力してください:
+work-opened = { $name } さんの仕事を開きました（最長で { $until } まで）。
+work-closed = このマシンの仕事を閉じました。
+work-closed-untold = このマシンの仕事を閉じました。本社サーバーにはまだ伝わっていません（次に開いた時、または遅くとも開いてから 1 日後に終了扱いになります）。
+work-closed-before = このマシンで開いている仕事はありませんでした。
+work-state-closed = このマシンで開いている仕事はありません。
+work-state-opening = 誰かが仕事を開こうとしています。
+work-state-open = このマシンで仕事が開いています。
+work-state-locked = このマシンで開いている仕事はありません。最後に試した人は、しばらく待つ必要があります。

@@ -11,12 +11,14 @@ mod leave;
 mod ledger;
 mod node;
 mod office;
+mod person;
 mod policy;
 mod room;
 mod status;
 mod unlock;
 mod up;
 mod wipe;
+mod work;
 mod worker;
 
 use clap::Subcommand;
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Hq(hq::Command),
     #[command(subcommand)]
     Company(company::Command),
+    #[command(subcommand)]
+    Person(person::Command),
     #[command(subcommand)]
     Office(office::Command),
     #[command(subcommand)]
@@ -47,6 +51,8 @@ pub(crate) enum Command {
     Down(down::Args),
     Leave(leave::Args),
     Unlock(unlock::Args),
+    #[command(subcommand)]
+    Work(work::Command),
     #[command(subcommand)]
     Wipe(wipe::Command),
     Device(device::Args),
@@ -67,6 +73,7 @@ impl Command {
         match self {
             Self::Hq(command) => command.run(context),
             Self::Company(command) => command.run(context),
+            Self::Person(command) => command.run(context),
             Self::Office(command) => command.run(context),
             Self::Room(command) => command.run(context),
             Self::Invite(args) => args.run(context),
@@ -79,6 +86,7 @@ impl Command {
             Self::Down(args) => args.run(context),
             Self::Leave(args) => args.run(context),
             Self::Unlock(args) => args.run(context),
+            Self::Work(command) => command.run(context),
             Self::Wipe(command) => command.run(context),
             Self::Device(args) => args.run(context),
             Self::Worker(command) => command.run(context),

@@ -68,6 +68,12 @@ fn refused(problem: Problem) -> Failure {
         Problem::Policy { line, column, fault } => Failure::new(exit, "policy")
             .with("place", format!("{line}:{column}"))
             .with_phrase("cause", policy_fault(&fault)),
+        Problem::CompanyWanted => Failure::new(exit, "company-wanted"),
+        Problem::PersonDisabled { id } => Failure::new(exit, "person-disabled").with("id", id),
+        Problem::Successor { id, successor } => {
+            Failure::new(exit, "successor").with("id", id).with("successor", successor)
+        }
+        Problem::Overloaded => Failure::new(exit, "overloaded"),
         Problem::Forbidden { uid, group } => {
             Failure::new(exit, "forbidden").with("uid", uid).with("group", group)
         }

@@ -13,6 +13,7 @@ mod values;
 mod volume;
 mod wipe;
 mod wipe_policy;
+mod work;
 
 pub(crate) use device::{device_error, tun_error, uapi_error, udp_error};
 pub(crate) use erase::{refused, run_error, tree_error};

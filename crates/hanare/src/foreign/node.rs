@@ -64,7 +64,7 @@ fn join_refused(refusal: &Refusal) -> Failure {
         Refusal::Code => refused("invite-code"),
         Refusal::Blocked => refused("invite-blocked"),
         Refusal::Name => refused("name-taken"),
-        Refusal::Malformed => refused("hq-other-version"),
+        Refusal::Malformed | Refusal::Work { .. } => refused("hq-other-version"),
         Refusal::NotEnrolled => refused("not-enrolled"),
         Refusal::Revoked { tombstone: _ } => refused("revoked-by-hq"),
         Refusal::TooMany { retry_after_seconds } => refused("too-many").with("seconds", retry_after_seconds),
@@ -103,6 +103,15 @@ pub(crate) fn control_error(error: ControlError) -> Failure {
             }
             Problem::Wrong { why } => Failure::new(Exit::Input, "node-wrong").with("cause", why),
             Problem::Busy => Failure::new(Exit::Impossible, "node-busy"),
+            Problem::Work { refusal } => super::work::refused(refusal),
+            Problem::TooSoon { seconds } => {
+                Failure::new(Exit::Refused, "work-too-soon").with_phrase("span", super::work::span(seconds))
+            }
+            Problem::HqSilent => Failure::new(Exit::Unreachable, "work-hq-silent"),
+            Problem::NotEnrolled => Failure::new(Exit::Refused, "not-enrolled"),
+            Problem::OtherVersion => Failure::new(Exit::Refused, "hq-other-version"),
+            Problem::WorkBusy => Failure::new(Exit::Impossible, "work-busy"),
+            Problem::WorkNotOpen => Failure::new(Exit::No, "work-not-open"),
             Problem::Host { failure } => host_error(failure),
             Problem::State { text } => Failure::new(Exit::Impossible, "node-state").with("cause", text),
         },

@@ -15,6 +15,7 @@ pub(super) const fn word(noun: Noun) -> Phrase {
         Noun::Node => "noun-node",
         Noun::Invite => "noun-invite",
         Noun::Policy => "noun-policy",
+        Noun::Person => "noun-person",
     })
 }
 
@@ -23,6 +24,7 @@ pub(super) fn owner_phrase(owner: Owner) -> Phrase {
     match owner {
         Owner::Room(id) => Phrase::new("owner-room").with("id", id),
         Owner::Node(id) => Phrase::new("owner-node").with("id", id),
+        Owner::Person(id) => Phrase::new("owner-person").with("id", id),
         Owner::Policy => Phrase::new("owner-policy"),
         Owner::Headquarters => Phrase::new("owner-hq"),
         Owner::Quarantine => Phrase::new("owner-quarantine"),

@@ -25,6 +25,8 @@ const BLOCKING_THREADS: usize = 4;
 
 /// Runs the worker until its host process or a signal ends it.
 pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
+    // Before there is another thread, so that it holds for all of them.
+    hanare_host::memory::give_back_large();
     privileges::become_worker().map_err(foreign::host_error)?;
     let files =
         block_on(hanare_hq::prepare(&options.state, options.api.port()))?.map_err(foreign::serve_error)?;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use hanare_model::{
-    CompanyId, Endpoint, Internet, NodeKind, NodeName, OfficeId, PublicKey, RoomId, Segmentation, Timestamp,
-    VerifyKey,
+    CompanyId, Endpoint, Internet, NodeKind, NodeName, OfficeId, PersonId, PublicKey, RoomId, Secret,
+    Segmentation, Timestamp, VerifyKey,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -230,6 +230,67 @@ pub struct Revoked {
     pub changed: bool,
     /// Whether the node said, within a second, that it read the notice.
     pub acknowledged: bool,
+}
+
+/// What a person may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PersonState {
+    /// Has a temporary password, to be changed at the next opening.
+    Temporary,
+    /// Opens work with a password of their own.
+    Active,
+    /// Opens nothing any more.
+    Disabled,
+}
+
+/// An employee.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Their id.
+    pub id: PersonId,
+    /// Whom they work for.
+    pub company: CompanyId,
+    /// Their name.
+    pub name: String,
+    /// What they may do.
+    pub state: PersonState,
+    /// Where their work is open.
+    pub open: Vec<NodeName>,
+    /// Until when a node, or every node that they never used, takes no proof of theirs; the latest of them.
+    pub locked_until: Option<Timestamp>,
+    /// When they were added.
+    pub created_at: Timestamp,
+    /// When they were disabled.
+    pub disabled_at: Option<Timestamp>,
+    /// Whose their work became.
+    pub successor: Option<PersonId>,
+}
+
+/// A person and what they must be told once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonGiven {
+    /// Whether this request added them.
+    pub created: bool,
+    /// The person as they are now.
+    pub person: Person,
+    /// A temporary password, to be changed at the next opening.
+    pub password: Option<Secret>,
+    /// The authenticator's secret, base32.
+    pub totp_secret: Option<Secret>,
+    /// The same as an authenticator reads it from a QR code.
+    pub totp_url: Option<Secret>,
+}
+
+/// A person was disabled, now or before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonEnded {
+    /// The person as they are now.
+    pub person: Person,
+    /// Whether this request did it.
+    pub changed: bool,
+    /// Where it closed their work.
+    pub closed: Vec<NodeName>,
 }
 
 /// A policy and what it means for the firewall.

@@ -10,7 +10,8 @@ mod request;
 
 pub use answer::{
     Added, Company, ExternalNode, Invited, LedgerEntry, LedgerExported, LedgerVerified, Lists, Node,
-    NodeCounts, NodeState, Office, PolicyShown, Removed, Revoked, Room, Status,
+    NodeCounts, NodeState, Office, Person, PersonEnded, PersonGiven, PersonState, PolicyShown, Removed,
+    Revoked, Room, Status,
 };
 pub use client::{Client, ClientError};
 pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};
@@ -18,7 +19,8 @@ pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
     Call, CompanyAdd, CompanyList, CompanyRemove, InviteMake, LedgerExport, LedgerList, LedgerVerify,
     NodeAddExternal, NodeList, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove, OfficeShow,
-    PolicyApply, PolicyShow, Request, RoomAdd, RoomList, RoomRemove, RoomShow, StatusShow,
+    PersonAdd, PersonDisable, PersonList, PersonReset, PolicyApply, PolicyShow, Request, RoomAdd, RoomList,
+    RoomRemove, RoomShow, StatusShow,
 };
 
 /// Name of the socket inside the runtime directory.

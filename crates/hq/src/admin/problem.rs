@@ -4,7 +4,7 @@ use std::fmt;
 
 use hanare_model::plan::Unfit;
 use hanare_model::policy::Fault;
-use hanare_model::{NodeName, RoomId};
+use hanare_model::{NodeName, PersonId, RoomId};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,8 @@ pub enum Noun {
     Node,
     /// An invite.
     Invite,
+    /// An employee.
+    Person,
     /// A policy.
     Policy,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Noun {
             Self::Room => "room",
             Self::Node => "node",
             Self::Invite => "invite",
+            Self::Person => "person",
             Self::Policy => "policy",
         })
     }
@@ -49,6 +52,9 @@ pub enum Owner {
     /// A node.
     #[error("node {0}")]
     Node(NodeName),
+    /// An employee.
+    #[error("person {0}")]
+    Person(PersonId),
     /// The policy in force.
     #[error("policy")]
     Policy,
@@ -173,6 +179,28 @@ pub enum Problem {
         /// Why not.
         reason: BadText,
     },
+    /// There is not exactly one company, so it must be named.
+    #[error("there is more than one company, or none: name the person's")]
+    CompanyWanted,
+    /// A disabled person does not come back.
+    #[error("person {id} is disabled, and stays so")]
+    PersonDisabled {
+        /// Who.
+        id: PersonId,
+    },
+    /// Somebody whom a person's work cannot go to.
+    #[error(
+        "the work of {id} cannot go to {successor}: it goes to another enabled person of the same company"
+    )]
+    Successor {
+        /// Whose work.
+        id: PersonId,
+        /// Who was named.
+        successor: PersonId,
+    },
+    /// Too many passwords are being looked at.
+    #[error("headquarters is looking at too many passwords now")]
+    Overloaded,
     /// The policy cannot be read.
     #[error("policy, line {line}, column {column}: {fault}")]
     Policy {
@@ -235,6 +263,10 @@ impl Problem {
             Self::InviteKind => "invite-kind",
             Self::InviteDuration { .. } => "invite-duration",
             Self::Text { .. } => "text",
+            Self::CompanyWanted => "company-wanted",
+            Self::PersonDisabled { .. } => "person-disabled",
+            Self::Successor { .. } => "successor",
+            Self::Overloaded => "overloaded",
             Self::Policy { .. } => "policy",
             Self::Forbidden { .. } => "forbidden",
             Self::Malformed { .. } => "malformed",
@@ -257,6 +289,8 @@ impl Problem {
             | Self::InviteKind
             | Self::InviteDuration { .. }
             | Self::Text { .. }
+            | Self::CompanyWanted
+            | Self::Successor { .. }
             | Self::Policy { .. }
             | Self::Malformed { .. } => 3,
             Self::Full { .. }
@@ -264,8 +298,8 @@ impl Problem {
             | Self::DiskFull
             | Self::Locked
             | Self::Damaged { .. } => 4,
-            Self::Stopping => 5,
-            Self::InUse { .. } | Self::GatewayTaken { .. } => 6,
+            Self::Stopping | Self::Overloaded => 5,
+            Self::InUse { .. } | Self::GatewayTaken { .. } | Self::PersonDisabled { .. } => 6,
             Self::Bug { .. } => 70,
         }
     }

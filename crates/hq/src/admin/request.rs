@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use hanare_model::{CompanyId, NodeKind, NodeName, OfficeId, RoomId, Timestamp};
+use hanare_model::{CompanyId, NodeKind, NodeName, OfficeId, PersonId, RoomId, Timestamp};
 use ipnet::Ipv4Net;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -148,6 +148,32 @@ requests! {
     } -> answer::PolicyShown;
     /// The policy in force and what it means.
     PolicyShow {} -> answer::PolicyShown;
+    /// Adds an employee. The answer carries the only copy of their first password and of their authenticator's secret; an
+    /// existing one with the same data is good, stays as they are, and gets none.
+    PersonAdd {
+        /// Their id.
+        id: PersonId,
+        /// Whom they work for; needed if there is more than one.
+        company: Option<CompanyId>,
+        /// Their name; the id if absent.
+        name: Option<String>,
+    } -> answer::PersonGiven;
+    /// All employees, also disabled ones.
+    PersonList {} -> answer::Lists<answer::Person>;
+    /// Ends an employee's access for good, everywhere and at once.
+    PersonDisable {
+        /// Who.
+        id: PersonId,
+        /// Whose their work becomes.
+        successor: Option<PersonId>,
+    } -> answer::PersonEnded;
+    /// A new temporary password; ends locks and what is open.
+    PersonReset {
+        /// Who.
+        id: PersonId,
+        /// Whether the authenticator's secret is new too.
+        totp: bool,
+    } -> answer::PersonGiven;
     /// The ledger's records, oldest first.
     LedgerList {
         /// Only records made at or after this time.

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Api;
-use super::routes::{No, enrolled, notice, renew};
+use super::routes::{No, enrolled, is_at_home, notice, renew};
 use super::tls::Peer;
 use crate::registry::Registry;
 use crate::shared::Hq;
@@ -29,8 +29,7 @@ pub(super) async fn events(
     Extension(peer): Extension<Peer>,
 ) -> Result<Response, No> {
     let node = enrolled(&api, &peer)?;
-    // The address proves the tunnel: the data plane lets a node use none but its own.
-    if !peer.inside || !node.addresses.contains(&peer.from.ip().to_canonical()) {
+    if !is_at_home(&node, &peer) {
         return Err(Refusal::Malformed.into());
     }
     let feed = Feed::new(Arc::clone(&api.hq), node.public_key);
@@ -51,6 +50,8 @@ pub(crate) struct Feed {
     registry: watch::Receiver<Arc<Registry>>,
     /// Serial of the lease that was sent last; none at first, so that a node that missed one hears it at once.
     sent: Option<u64>,
+    /// The ended session that it was told of last.
+    closed: Option<[u8; 32]>,
     alive_at: Instant,
     ended: bool,
 }
@@ -63,7 +64,16 @@ impl Feed {
         }
         let mut registry = hq.writer.watch();
         registry.mark_changed();
-        Self { hq, node, number, registry, sent: None, alive_at: Instant::now() + ALIVE, ended: false }
+        Self {
+            hq,
+            node,
+            number,
+            registry,
+            sent: None,
+            closed: None,
+            alive_at: Instant::now() + ALIVE,
+            ended: false,
+        }
     }
 
     pub(crate) async fn next(&mut self) -> Option<Event> {
@@ -94,6 +104,9 @@ impl Feed {
             self.ended = true;
             return notice(&self.hq, node).map(|tombstone| Event::Revoked { tombstone });
         }
+        if let Some(event) = self.closed(&registry) {
+            return Some(event);
+        }
         let stale = self.hq.terms.stale(&registry, node, crate::random::now());
         if !stale && self.sent == Some(node.serial) {
             return None;
@@ -101,6 +114,23 @@ impl Feed {
         let granted = renew(&self.hq, self.node).await.ok()?;
         self.sent = self.hq.writer.registry().nodes.get(&self.node).map(|node| node.serial);
         Some(Event::Lease { granted })
+    }
+}
+
+impl Feed {
+    /// The end of this node's work, unless it was its own word. A node hears it again on each new stream: it may have been
+    /// cut off when it came, and knows the session that is meant.
+    fn closed(&mut self, registry: &Registry) -> Option<Event> {
+        let session = registry.sessions.get(&self.node)?;
+        let (_, reason) = session.ended.filter(|(_, reason)| !reason.is_nodes_own())?;
+        if self.closed == Some(session.fingerprint) {
+            return None;
+        }
+        self.closed = Some(session.fingerprint);
+        // One look at the registry brings one event: what else is new is looked for at once.
+        self.registry.mark_changed();
+        let (person, session) = (session.person.clone(), hex::encode(session.fingerprint));
+        Some(Event::WorkClosed { person, session, reason })
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn join(
             }
             Err(refusal.into())
         }
-        Outcome::Answer(_) | Outcome::Done => Err(No::Unavailable),
+        Outcome::Answer(_) | Outcome::Opened(_) | Outcome::Done => Err(No::Unavailable),
     }
 }
 

@@ -6,6 +6,7 @@ mod listen;
 mod routes;
 mod share;
 mod tls;
+mod work;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -29,6 +31,7 @@ use crate::limit::{Limiter, Rate, network};
 use crate::registry::NodeRow;
 use crate::shared::Hq;
 use share::{Shares, Source};
+use tls::Peer;
 
 /// How long a handshake, a request's headers, or its body and our decision together may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,6 +49,9 @@ const INSIDE_SHARE: usize = 32;
 const CONNECTIONS: Rate = Rate { burst: 500, every: Duration::from_millis(10) };
 /// Requests from one address that were refused for what no honest device sends.
 const FORGERIES: Rate = Rate { burst: 30, every: Duration::from_secs(2) };
+
+/// Openings that one node asks for: far more than its people need, far less than a guesser would like.
+const OPENINGS: Rate = Rate { burst: 10, every: Duration::from_secs(6) };
 
 /// Why the API cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +77,7 @@ pub(crate) struct Api {
     inside: Arc<Semaphore>,
     connections: Mutex<Limiter>,
     forgeries: Mutex<Limiter>,
+    openings: Mutex<Limiter>,
     shares: Arc<Shares>,
 }
 
@@ -84,6 +91,7 @@ impl Api {
             inside: Arc::new(Semaphore::new(MAX_INSIDE)),
             connections: Mutex::new(Limiter::new(CONNECTIONS)),
             forgeries: Mutex::new(Limiter::new(FORGERIES)),
+            openings: Mutex::new(Limiter::new(OPENINGS)),
             shares: Arc::default(),
         }))
     }
@@ -152,6 +160,16 @@ impl Api {
         let accepted = tokio::time::timeout(PATIENCE, self.acceptor.accept(stream)).await;
         let Ok(Ok(stream)) = accepted else { return };
         let Some(peer) = tls::peer(stream.get_ref().1, from, inside) else { return };
+        self.speak(stream, peer).await;
+    }
+
+    /// HTTP with whoever has proven a key, or has none.
+    async fn speak(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+    ) {
+        let from = peer.from;
         let service = TowerToHyperService::new(routes::router(Arc::clone(&self), peer));
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -162,6 +180,17 @@ impl Api {
         if let Err(error) = served {
             tracing::debug!(%from, %error, "a connection ended early");
         }
+    }
+
+    /// A connection as it arrives from inside the tunnel, which a test on loopback cannot make: a node with its own key at its
+    /// own address.
+    #[cfg(test)]
+    pub(crate) fn from_inside(self: &Arc<Self>, node: &NodeRow) -> tokio::io::DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let from = SocketAddr::new(node.addresses[0], 40_000);
+        let peer = Peer { from, inside: true, signing_key: node.signing_key, exporter: [0; 32] };
+        tokio::spawn(Arc::clone(self).speak(ours, peer));
+        theirs
     }
 
     /// Notes that an address sent what no honest device sends.

@@ -14,7 +14,7 @@ use hanare_model::api::{Ack, Granted, Hello, Refusal};
 use hanare_model::{PublicKey, Signed};
 
 use super::tls::Peer;
-use super::{Api, PATIENCE, events, join};
+use super::{Api, PATIENCE, events, join, work};
 use crate::lease::tombstone;
 use crate::plane::Order;
 use crate::random;
@@ -34,6 +34,8 @@ pub(super) fn router(api: Arc<Api>, peer: Peer) -> Router {
         .route("/v1/ack", post(ack))
         .route("/v1/leave", post(leave))
         .route("/v1/rebuild", post(rebuild))
+        .route("/v1/work/open", post(work::open))
+        .route("/v1/work/close", post(work::close))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(in_time))
         .layer(Extension(peer))
@@ -143,6 +145,12 @@ pub(super) fn enrolled(api: &Api, peer: &Peer) -> Result<NodeRow, No> {
         Some(node) if node.revoked_at.is_some() => Err(revoked(&api.hq, node)),
         Some(node) => Ok(node.clone()),
     }
+}
+
+/// Whether a node asks from its own place inside the tunnel. The address proves it: the data plane lets a node use none but
+/// its own.
+pub(super) fn is_at_home(node: &NodeRow, peer: &Peer) -> bool {
+    peer.inside && node.addresses.contains(&peer.from.ip().to_canonical())
 }
 
 /// The refusal with a node's tombstone.

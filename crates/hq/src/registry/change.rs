@@ -3,10 +3,12 @@
 use hanare_model::{CompanyId, OfficeId, RoomId, Timestamp};
 use ipnet::IpNet;
 
-use super::rows::{CompanyRow, InviteRow, NodeRow, OfficeRow, PolicyRow, RoomRow};
+use super::rows::{
+    CompanyRow, InviteRow, NodeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryRow,
+};
 
 /// One row put or removed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Change {
     Company(CompanyRow),
     CompanyGone(CompanyId),
@@ -18,4 +20,11 @@ pub(crate) enum Change {
     Node(Box<NodeRow>),
     Quarantine(IpNet, Timestamp),
     Policy(PolicyRow),
+    Person(Box<PersonRow>),
+    /// Wrong proofs for the name of a person.
+    Try(TryRow),
+    /// The same for a name that nobody has: kept in memory, within bounds. Whoever tries names must not fill the disk, and
+    /// what somebody types for a name may be their password.
+    StrangersTry(TryRow),
+    Session(SessionRow),
 }

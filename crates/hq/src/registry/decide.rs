@@ -7,7 +7,8 @@ use hanare_model::{Endpoint, PublicKey, Timestamp};
 use serde_json::Value;
 
 use super::enrol::{self, Joined, Joining};
-use super::{Change, Registry, external, invite, node, policy, tenants};
+use super::work::{self, Opened, Opening};
+use super::{Change, PersonAct, Registry, external, invite, node, person, policy, tenants};
 use crate::admin::{Problem, Request};
 use crate::lease::LeaseTerms;
 
@@ -41,6 +42,14 @@ pub(crate) enum Act {
     Leave(PublicKey),
     /// Where nodes were last heard.
     Roamed(Vec<(PublicKey, SocketAddr)>),
+    /// By an admin, about a person, with the secrets that were made for it.
+    Person(Box<PersonAct>),
+    /// By a person on a node, whose proof was looked at.
+    WorkOpen(Box<Opening>),
+    /// By a node, of the session with this fingerprint.
+    WorkClose(PublicKey, [u8; 32]),
+    /// Openings whose time is over.
+    WorkLapse,
     /// Something was refused before it reached the registry.
     Note(Entry),
 }
@@ -52,6 +61,8 @@ pub(crate) enum Outcome {
     Answer(Value),
     /// What became of a join.
     Joined(Joined),
+    /// What became of an opening.
+    Opened(Opened),
     /// Nothing to say.
     Done,
 }
@@ -109,6 +120,10 @@ pub(crate) fn decide(registry: &Registry, context: &Context, act: Act) -> Result
         Act::Join(joining) => enrol::join(registry, context, &joining),
         Act::Renew(key) => Ok(node::renew(registry, context, &key)),
         Act::Leave(key) => Ok(node::leave(registry, context, &key)),
+        Act::Person(act) => person::act(registry, context, *act),
+        Act::WorkOpen(opening) => Ok(work::open(registry, context, *opening)),
+        Act::WorkClose(key, session) => Ok(work::close(registry, context, &key, &session)),
+        Act::WorkLapse => Ok(work::lapse(registry, context)),
         Act::Roamed(news) => Ok(node::roamed(registry, &news)),
         Act::Note(entry) => {
             Ok(Decision { changes: Vec::new(), entries: vec![entry], outcome: Outcome::Done })
@@ -128,6 +143,7 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         Request::NodeRevoke(ask) => node::revoke(registry, context, ask),
         Request::NodeAddExternal(ask) => external::add(registry, context, ask),
         Request::PolicyApply(ask) => policy::apply(registry, context, ask),
+        Request::PersonDisable(ask) => person::disable(registry, context, &ask),
         Request::StatusShow(_)
         | Request::CompanyList(_)
         | Request::OfficeList(_)
@@ -139,6 +155,11 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         | Request::PolicyShow(_)
         | Request::LedgerList(_)
         | Request::LedgerExport(_)
-        | Request::LedgerVerify(_) => Err(Problem::Bug { text: "a question reached the writer".to_owned() }),
+        | Request::LedgerVerify(_)
+        | Request::PersonList(_)
+        | Request::PersonAdd(_)
+        | Request::PersonReset(_) => {
+            Err(Problem::Bug { text: "this is not for the writer as it was asked".to_owned() })
+        }
     }
 }

@@ -6,9 +6,12 @@ mod enrol;
 mod external;
 mod invite;
 mod node;
+mod person;
 mod policy;
 mod rows;
 mod tenants;
+mod tries;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,13 +19,17 @@ use std::sync::Arc;
 
 use hanare_model::plan::RoomPlace;
 use hanare_model::policy::{Policy, Resident, Site};
-use hanare_model::{CompanyId, NodeName, OfficeId, PublicKey, RoomId, Timestamp, VerifyKey};
+use hanare_model::{CompanyId, NodeName, OfficeId, PersonId, PublicKey, RoomId, Timestamp, VerifyKey};
 use ipnet::IpNet;
 
 pub(crate) use change::Change;
 pub(crate) use decide::{Act, Context, Decision, Outcome, decide};
 pub(crate) use enrol::{Joined, Joining};
-pub(crate) use rows::{CompanyRow, InviteRow, NodeRow, OfficeRow, PolicyRow, RoomRow};
+pub(crate) use person::PersonAct;
+pub(crate) use rows::{
+    CompanyRow, InviteRow, NodeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryKey, TryRow,
+};
+pub(crate) use work::{Opened, Opening, account, refused_outside};
 
 use crate::settings::Settings;
 
@@ -37,6 +44,12 @@ pub(crate) struct Registry {
     pub nodes: BTreeMap<PublicKey, NodeRow>,
     pub invites: BTreeMap<String, InviteRow>,
     pub quarantine: BTreeMap<IpNet, Timestamp>,
+    pub persons: BTreeMap<PersonId, PersonRow>,
+    pub tries: BTreeMap<TryKey, TryRow>,
+    /// Of names that nobody has.
+    pub strangers: BTreeMap<TryKey, TryRow>,
+    /// By node.
+    pub sessions: BTreeMap<PublicKey, SessionRow>,
     pub policy: Option<PolicyRow>,
     /// What it says; the defaults if there is none.
     pub in_force: Arc<Policy>,
@@ -55,6 +68,10 @@ impl Registry {
             nodes: BTreeMap::new(),
             invites: BTreeMap::new(),
             quarantine: BTreeMap::new(),
+            persons: BTreeMap::new(),
+            tries: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             policy: None,
             in_force: Arc::default(),
             by_signing_key: BTreeMap::new(),
@@ -94,6 +111,16 @@ impl Registry {
                 // It was readable when it was applied.
                 self.in_force = Arc::new(row.text.parse().unwrap_or_default());
                 self.policy = Some(row);
+            }
+            Change::Person(row) => {
+                self.persons.insert(row.id.clone(), *row);
+            }
+            Change::Try(row) => {
+                self.tries.insert(row.key.clone(), row);
+            }
+            Change::StrangersTry(row) => tries::remember_stranger(&mut self.strangers, row),
+            Change::Session(row) => {
+                self.sessions.insert(row.node, row);
             }
         }
     }
@@ -136,6 +163,15 @@ impl Registry {
     /// Enrolled nodes of a room.
     pub(crate) fn nodes_of(&self, room: &RoomId) -> impl Iterator<Item = &NodeRow> {
         self.enrolled().filter(move |node| node.room == *room)
+    }
+
+    /// Where a person's work is open.
+    pub(crate) fn open_sessions(
+        &self,
+        person: &PersonId,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &SessionRow> {
+        self.sessions.values().filter(move |session| session.person == *person && session.is_open(now))
     }
 
     /// Places of all rooms.

@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hanare_model::plan::QUARANTINE;
+use hanare_model::work::WorkEnd;
 use hanare_model::{NodeKind, PublicKey, RoomId};
 use ipnet::IpNet;
 use serde_json::json;
 
 use super::rows::{NodeRow, RoomRow};
 use super::tenants::{missing, plan_problem, text};
-use super::{Change, Context, Decision, Outcome, Registry};
+use super::{Change, Context, Decision, Outcome, Registry, work};
 use crate::admin::{Field, NodeRevoke, Noun, Problem, Revoked};
 use crate::show;
 
@@ -71,7 +72,7 @@ pub(super) fn revoke(registry: &Registry, context: &Context, ask: NodeRevoke) ->
     }
     let row = NodeRow { revoked_at: Some(context.now), reason: ask.reason, ..node.clone() };
     let shown = Revoked { node: show::node(&row, context.now, None), changed: true, acknowledged: false };
-    Ok(ended(Decision::answer(&shown)?, context, "node.revoked", row))
+    Ok(ended(registry, Decision::answer(&shown)?, context, "node.revoked", row))
 }
 
 /// The node's own word that it has left: its end, as a revocation is.
@@ -80,14 +81,14 @@ pub(super) fn leave(registry: &Registry, context: &Context, key: &PublicKey) -> 
     match registry.nodes.get(key).filter(|node| node.revoked_at.is_none()) {
         Some(node) => {
             let row = NodeRow { revoked_at: Some(context.now), has_left: true, ..node.clone() };
-            ended(done, context, "node.left", row)
+            ended(registry, done, context, "node.left", row)
         }
         None => done,
     }
 }
 
 /// A node's end, on the ledger; its addresses are nobody's for a while.
-fn ended(decision: Decision, context: &Context, kind: &str, row: NodeRow) -> Decision {
+fn ended(registry: &Registry, decision: Decision, context: &Context, kind: &str, row: NodeRow) -> Decision {
     let data = json!({
         "public_key": row.public_key,
         "room": row.room,
@@ -96,6 +97,9 @@ fn ended(decision: Decision, context: &Context, kind: &str, row: NodeRow) -> Dec
         "reason": row.reason,
     });
     let mut ended = decision.recorded(context, kind, row.name.as_str(), data);
+    if let Some(session) = registry.sessions.get(&row.public_key) {
+        ended = work::end(registry, context, ended, session, WorkEnd::NodeGone);
+    }
     for address in row.addresses {
         ended = ended.with(Change::Quarantine(IpNet::from(address), context.now.after(QUARANTINE)));
     }

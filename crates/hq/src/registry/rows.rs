@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use hanare_model::plan::RoomPlace;
+use hanare_model::work::WorkEnd;
 use hanare_model::{
-    CompanyId, NodeKind, NodeName, OfficeId, PresharedKey, PublicKey, RoomId, Timestamp, VerifyKey,
+    CompanyId, NodeKind, NodeName, OfficeId, PersonId, PresharedKey, PublicKey, RoomId, Timestamp, VerifyKey,
 };
 use ipnet::IpNet;
+
+use crate::identity::Account;
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,61 @@ pub(crate) struct NodeRow {
     pub reason: Option<String>,
     /// Whether its end was its own word.
     pub has_left: bool,
+}
+
+/// An employee. The account is what proves them.
+#[derive(Debug, Clone)]
+pub(crate) struct PersonRow {
+    pub id: PersonId,
+    pub company: CompanyId,
+    pub name: String,
+    pub created_at: Timestamp,
+    pub disabled_at: Option<Timestamp>,
+    /// Whose their work becomes.
+    pub successor: Option<PersonId>,
+    pub account: Account,
+    /// Whether the password is one that an admin has seen.
+    pub must_change: bool,
+    /// The last step of the one-time code that was taken: none is taken twice.
+    pub totp_step: u64,
+}
+
+/// A name of a company, on one node or, without one, on all of them together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TryKey {
+    pub company: CompanyId,
+    pub person: PersonId,
+    pub node: Option<PublicKey>,
+}
+
+/// Wrong proofs in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TryRow {
+    pub key: TryKey,
+    pub failures: u32,
+    pub last_at: Timestamp,
+    pub locked_until: Timestamp,
+    /// When the person last opened work here.
+    pub opened_at: Option<Timestamp>,
+}
+
+/// A node's last opening, the token as its SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SessionRow {
+    pub node: PublicKey,
+    pub person: PersonId,
+    pub company: CompanyId,
+    pub fingerprint: [u8; 32],
+    pub opened_at: Timestamp,
+    pub until: Timestamp,
+    pub ended: Option<(Timestamp, WorkEnd)>,
+}
+
+impl SessionRow {
+    /// Whether it is still good.
+    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+        self.ended.is_none() && now < self.until
+    }
 }
 
 /// The policy in force.

@@ -5,7 +5,7 @@ use hanare_model::plan::{PlanError, QUARANTINE, overlap};
 use ipnet::IpNet;
 use serde_json::json;
 
-use super::rows::{CompanyRow, OfficeRow, RoomRow};
+use super::rows::{CompanyRow, OfficeRow, PersonRow, RoomRow};
 use super::{Change, Context, Decision, Registry, policy};
 use crate::admin::{
     Added, BadText, CompanyAdd, CompanyRemove, Field, Noun, OfficeAdd, OfficeRemove, Owner, Problem, Removed,
@@ -70,6 +70,10 @@ pub(super) fn company_remove(
     let room = registry.rooms.values().find(|room| room.company == ask.id);
     let by =
         room.map(|room| Owner::Room(room.id.clone())).or_else(|| policy::names_company(registry, &ask.id));
+    let works_there = |person: &&PersonRow| person.company == ask.id && person.disabled_at.is_none();
+    let by = by.or_else(|| {
+        registry.persons.values().find(works_there).map(|person| Owner::Person(person.id.clone()))
+    });
     if let Some(by) = by {
         return Err(Problem::InUse { noun: Noun::Company, id: ask.id.to_string(), by });
     }

@@ -9,7 +9,11 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::{save, sql};
-use crate::registry::{Change, CompanyRow, InviteRow, NodeRow, OfficeRow, PolicyRow, Registry, RoomRow};
+use crate::identity::{Account, PasswordHash, TotpSecret};
+use crate::registry::{
+    Change, CompanyRow, InviteRow, NodeRow, OfficeRow, PersonRow, PolicyRow, Registry, RoomRow, SessionRow,
+    TryKey, TryRow,
+};
 
 /// Why the registry cannot be read.
 pub(super) enum LoadError {
@@ -48,6 +52,11 @@ impl Columns {
         self.number(column).map(Timestamp::from_seconds)
     }
 
+    fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, LoadError> {
+        let seconds: Option<i64> = self.0.try_get(column)?;
+        Ok(seconds.map(Timestamp::from_seconds))
+    }
+
     fn parse<T: FromStr>(&self, column: &str) -> Result<T, LoadError> {
         self.text(column)?.parse().map_err(|_| unreadable(column))
     }
@@ -77,13 +86,16 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Regist
     if let Some(policy) = setting::<PolicyRow>(connection, save::POLICY).await? {
         registry.apply(&Change::Policy(policy));
     }
-    let readers: [(&'static str, Reader); 6] = [
+    let readers: [(&'static str, Reader); 9] = [
         (sql::SELECT_COMPANIES, company),
         (sql::SELECT_OFFICES, office),
         (sql::SELECT_ROOMS, room),
         (sql::SELECT_INVITES, invite),
         (sql::SELECT_NODES, node),
         (sql::SELECT_QUARANTINE, quarantine),
+        (sql::SELECT_PERSONS, person),
+        (sql::SELECT_TRIES, tried),
+        (sql::SELECT_SESSIONS, session),
     ];
     for (statement, read) in readers {
         for row in sqlx::query(statement).fetch_all(&mut *connection).await? {
@@ -158,7 +170,6 @@ fn fingerprint(text: &str, column: &str) -> Result<[u8; 32], LoadError> {
 fn node(row: &Columns) -> Result<Change, LoadError> {
     let preshared: PresharedKey =
         serde_json::from_value(row.text("preshared_key")?.into()).map_err(|_| unreadable("preshared_key"))?;
-    let revoked: Option<i64> = row.0.try_get("revoked_at")?;
     Ok(Change::Node(Box::new(NodeRow {
         public_key: row.parse("public_key")?,
         signing_key: row.maybe_parse("signing_key")?,
@@ -175,7 +186,7 @@ fn node(row: &Columns) -> Result<Change, LoadError> {
         expires_at: row.time("expires_at")?,
         lease_digest: row.text("lease_digest")?,
         endpoint: row.maybe_parse("endpoint")?,
-        revoked_at: revoked.map(Timestamp::from_seconds),
+        revoked_at: row.maybe_time("revoked_at")?,
         reason: row.maybe_text("reason")?,
         has_left: row.0.try_get("has_left")?,
     })))
@@ -183,4 +194,45 @@ fn node(row: &Columns) -> Result<Change, LoadError> {
 
 fn quarantine(row: &Columns) -> Result<Change, LoadError> {
     Ok(Change::Quarantine(row.parse("prefix")?, row.time("until")?))
+}
+
+fn person(row: &Columns) -> Result<Change, LoadError> {
+    let totp = TotpSecret::kept(&row.text("totp")?).ok_or_else(|| unreadable("totp"))?;
+    Ok(Change::Person(Box::new(PersonRow {
+        id: row.parse("id")?,
+        company: row.parse("company")?,
+        name: row.text("name")?,
+        created_at: row.time("created_at")?,
+        disabled_at: row.maybe_time("disabled_at")?,
+        successor: row.maybe_parse("successor")?,
+        account: Account { password: PasswordHash::kept(row.text("password")?), totp },
+        must_change: row.0.try_get("must_change")?,
+        totp_step: u64::try_from(row.number("totp_step")?).map_err(|_| unreadable("totp_step"))?,
+    })))
+}
+
+fn tried(row: &Columns) -> Result<Change, LoadError> {
+    let node = Some(row.text("node")?).filter(|text| !text.is_empty());
+    let node = node.map(|text| text.parse().map_err(|_| unreadable("node"))).transpose()?;
+    Ok(Change::Try(TryRow {
+        key: TryKey { company: row.parse("company")?, person: row.parse("person")?, node },
+        failures: u32::try_from(row.number("failures")?).map_err(|_| unreadable("failures"))?,
+        last_at: row.time("last_at")?,
+        locked_until: row.time("locked_until")?,
+        opened_at: row.maybe_time("opened_at")?,
+    }))
+}
+
+fn session(row: &Columns) -> Result<Change, LoadError> {
+    let reason = row.maybe_text("reason")?;
+    let reason = reason.map(|word| serde_json::from_value(word.into()).map_err(|_| unreadable("reason")));
+    Ok(Change::Session(SessionRow {
+        node: row.parse("node")?,
+        person: row.parse("person")?,
+        company: row.parse("company")?,
+        fingerprint: fingerprint(&row.text("fingerprint")?, "fingerprint")?,
+        opened_at: row.time("opened_at")?,
+        until: row.time("until")?,
+        ended: row.maybe_time("ended_at")?.zip(reason.transpose()?),
+    }))
 }

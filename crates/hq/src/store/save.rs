@@ -4,7 +4,7 @@ use sqlx::Error;
 use sqlx::sqlite::SqliteConnection;
 
 use super::sql;
-use crate::registry::{Change, InviteRow, NodeRow, RoomRow};
+use crate::registry::{Change, InviteRow, NodeRow, PersonRow, RoomRow, SessionRow, TryRow};
 use crate::settings::Settings;
 
 pub(super) const SETTINGS: &str = "headquarters";
@@ -63,6 +63,10 @@ pub(super) async fn change(connection: &mut SqliteConnection, change: &Change) -
             .await
             .map(drop),
         Change::Policy(row) => setting(connection, POLICY, json(row)?).await,
+        Change::Person(row) => person(connection, row).await,
+        Change::Try(row) => tried(connection, row).await,
+        Change::StrangersTry(_) => Ok(()),
+        Change::Session(row) => session(connection, row).await,
     }
 }
 
@@ -124,6 +128,53 @@ async fn node(connection: &mut SqliteConnection, row: &NodeRow) -> Result<(), Er
         .bind(row.revoked_at.map(hanare_model::Timestamp::seconds))
         .bind(row.reason.as_deref())
         .bind(row.has_left)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+async fn person(connection: &mut SqliteConnection, row: &PersonRow) -> Result<(), Error> {
+    sqlx::query(sql::PUT_PERSON)
+        .bind(row.id.as_str())
+        .bind(row.company.as_str())
+        .bind(&row.name)
+        .bind(row.created_at.seconds())
+        .bind(row.disabled_at.map(hanare_model::Timestamp::seconds))
+        .bind(row.successor.as_ref().map(ToString::to_string))
+        .bind(row.account.password.expose())
+        .bind(row.must_change)
+        .bind(row.account.totp.expose().to_string())
+        .bind(number(row.totp_step))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+async fn tried(connection: &mut SqliteConnection, row: &TryRow) -> Result<(), Error> {
+    sqlx::query(sql::PUT_TRY)
+        .bind(row.key.company.as_str())
+        .bind(row.key.person.as_str())
+        .bind(row.key.node.map_or_else(String::new, |key| key.to_string()))
+        .bind(i64::from(row.failures))
+        .bind(row.last_at.seconds())
+        .bind(row.locked_until.seconds())
+        .bind(row.opened_at.map(hanare_model::Timestamp::seconds))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+async fn session(connection: &mut SqliteConnection, row: &SessionRow) -> Result<(), Error> {
+    let (ended_at, reason) = row.ended.map(|(at, why)| (at.seconds(), why)).unzip();
+    sqlx::query(sql::PUT_SESSION)
+        .bind(row.node.to_string())
+        .bind(row.person.as_str())
+        .bind(row.company.as_str())
+        .bind(hex::encode(row.fingerprint))
+        .bind(row.opened_at.seconds())
+        .bind(row.until.seconds())
+        .bind(ended_at)
+        .bind(reason.as_ref().map(word).transpose()?)
         .execute(connection)
         .await
         .map(drop)

@@ -35,6 +35,31 @@ pub(super) const PUT_NODE: &str = "INSERT INTO node (public_key, signing_key, pr
      expires_at = excluded.expires_at, lease_digest = excluded.lease_digest, endpoint = excluded.endpoint, \
      revoked_at = excluded.revoked_at, reason = excluded.reason, has_left = excluded.has_left";
 
+pub(super) const SELECT_PERSONS: &str = "SELECT id, company, name, created_at, disabled_at, successor, password, must_change, \
+     totp, totp_step FROM person";
+pub(super) const PUT_PERSON: &str = "INSERT INTO person \
+     (id, company, name, created_at, disabled_at, successor, password, must_change, totp, totp_step) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+     ON CONFLICT (id) DO UPDATE SET disabled_at = excluded.disabled_at, successor = excluded.successor, \
+     password = excluded.password, must_change = excluded.must_change, totp = excluded.totp, \
+     totp_step = excluded.totp_step";
+
+pub(super) const SELECT_TRIES: &str =
+    "SELECT company, person, node, failures, last_at, locked_until, opened_at FROM work_try";
+pub(super) const PUT_TRY: &str = "INSERT INTO work_try \
+     (company, person, node, failures, last_at, locked_until, opened_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+     ON CONFLICT (company, person, node) DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at, \
+     locked_until = excluded.locked_until, opened_at = excluded.opened_at";
+
+pub(super) const SELECT_SESSIONS: &str =
+    "SELECT node, person, company, fingerprint, opened_at, until, ended_at, reason FROM work_session";
+pub(super) const PUT_SESSION: &str = "INSERT INTO work_session \
+     (node, person, company, fingerprint, opened_at, until, ended_at, reason) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+     ON CONFLICT (node) DO UPDATE SET person = excluded.person, company = excluded.company, \
+     fingerprint = excluded.fingerprint, opened_at = excluded.opened_at, until = excluded.until, \
+     ended_at = excluded.ended_at, reason = excluded.reason";
+
 pub(super) const SELECT_QUARANTINE: &str = "SELECT prefix, until FROM quarantine";
 pub(super) const PUT_QUARANTINE: &str = "INSERT INTO quarantine (prefix, until) VALUES ($1, $2) \
      ON CONFLICT (prefix) DO UPDATE SET until = excluded.until";
@@ -46,7 +71,7 @@ pub(super) const PUT_RECORD: &str = "INSERT INTO ledger (seq, at, line) VALUES (
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 22] = [
+pub(super) const ALL: [&str; 28] = [
     SELECT_SETTING,
     PUT_SETTING,
     SELECT_COMPANIES,
@@ -62,6 +87,12 @@ pub(super) const ALL: [&str; 22] = [
     PUT_INVITE,
     SELECT_NODES,
     PUT_NODE,
+    SELECT_PERSONS,
+    PUT_PERSON,
+    SELECT_TRIES,
+    PUT_TRY,
+    SELECT_SESSIONS,
+    PUT_SESSION,
     SELECT_QUARANTINE,
     PUT_QUARANTINE,
     DELETE_QUARANTINE,

@@ -17,10 +17,10 @@ use crate::registry::{Act, Change, Context, Outcome, Registry, decide};
 const GROUP: usize = 64;
 /// Acts that wait before whoever asks has to wait too.
 const QUEUE: usize = 256;
-/// Refused joins that are written down one by one. A flood is written down as a number, at the next one that has room.
+/// Refused joins and openings that are written down one by one. A flood is written down as a number, at the next one that has room.
 const REFUSALS: Rate = Rate { burst: 200, every: Duration::from_secs(1) };
-/// The kind of those records.
-const REFUSED: &str = "join.refused";
+/// The kinds of those records, each with a rate of its own.
+const REFUSED: [&str; 2] = ["join.refused", "work.refused"];
 
 /// The writer's other end.
 #[derive(Debug, Clone)]
@@ -46,8 +46,8 @@ impl Writer {
         let registry = Arc::new(store.load(random::now()).await?);
         let (publish, watch) = watch::channel(Arc::clone(&registry));
         let (queue, messages) = mpsc::channel(QUEUE);
-        let refusals = Bucket::new(Instant::now());
-        let task = Task { store, context, key, registry, publish, refusals, unrecorded: 0 };
+        let floods = REFUSED.map(|kind| Flood { kind, room: Bucket::new(Instant::now()), unrecorded: 0 });
+        let task = Task { store, context, key, registry, publish, floods };
         tokio::spawn(task.run(messages));
         Ok(Self { queue, registry: watch })
     }
@@ -92,8 +92,14 @@ struct Task {
     key: SigningKey,
     registry: Arc<Registry>,
     publish: watch::Sender<Arc<Registry>>,
-    refusals: Bucket,
-    /// Refusals since the last one on the ledger.
+    floods: [Flood; REFUSED.len()],
+}
+
+/// What may come in any number.
+struct Flood {
+    kind: &'static str,
+    room: Bucket,
+    /// How many came since the last one on the ledger.
     unrecorded: u64,
 }
 
@@ -129,15 +135,15 @@ impl Task {
 
     /// Lets every entry onto the ledger but a flood of refusals.
     fn admit(&mut self, mut entry: Entry) -> Option<Entry> {
-        if entry.kind != REFUSED {
+        let Some(flood) = self.floods.iter_mut().find(|flood| flood.kind == entry.kind) else {
             return Some(entry);
-        }
-        if self.refusals.take(REFUSALS, Instant::now()).is_err() {
-            self.unrecorded = self.unrecorded.saturating_add(1);
+        };
+        if flood.room.take(REFUSALS, Instant::now()).is_err() {
+            flood.unrecorded = flood.unrecorded.saturating_add(1);
             return None;
         }
-        if let (1.., Some(data)) = (self.unrecorded, entry.data.as_object_mut()) {
-            data.insert("unrecorded_before".to_owned(), std::mem::take(&mut self.unrecorded).into());
+        if let (1.., Some(data)) = (flood.unrecorded, entry.data.as_object_mut()) {
+            data.insert("unrecorded_before".to_owned(), std::mem::take(&mut flood.unrecorded).into());
         }
         Some(entry)
     }

@@ -124,7 +124,9 @@ async fn of_a_thousand_devices_one_gets_the_invite_and_the_ledger_is_not_flooded
         match race.await.unwrap() {
             Outcome::Joined(Joined::Granted(_)) => winners += 1,
             Outcome::Joined(Joined::Refused(Refusal::Used)) => {}
-            other @ (Outcome::Joined(_) | Outcome::Answer(_) | Outcome::Done) => panic!("{other:?}"),
+            other @ (Outcome::Joined(_) | Outcome::Answer(_) | Outcome::Opened(_) | Outcome::Done) => {
+                panic!("{other:?}")
+            }
         }
     }
     assert_eq!(winners, 1);

@@ -5,7 +5,10 @@ mod device;
 mod enrolment;
 mod holding;
 mod leaving;
+mod lockout;
+mod persons;
 mod sheet;
+mod work;
 
 use std::path::PathBuf;
 

@@ -4,7 +4,11 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::{ControlError, MAX_LINE, Problem, Reply, Request, SOCKET, Status};
+use hanare_model::work::WorkOpen;
+use hanare_model::{PersonId, Secret};
+use zeroize::Zeroizing;
+
+use super::{ControlError, MAX_LINE, Problem, Reply, Request, SOCKET, Status, Work};
 
 /// `leave` waits for headquarters and for the undo log.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,11 +33,10 @@ impl Client {
     /// # Errors
     /// See [`ControlError`]; without a daemon use [`crate::node::offline_status`].
     pub fn status(&self) -> Result<Status, ControlError> {
-        match self.ask(&Request::Status)? {
-            Reply::Status { status } => Ok(*status),
-            Reply::Done | Reply::Left { .. } => Err(ControlError::Answer),
-            Reply::Failed { problem } => Err(ControlError::Refused(problem)),
-        }
+        let Reply::Status { status } = self.answered(&Request::Status)? else {
+            return Err(ControlError::Answer);
+        };
+        Ok(*status)
     }
 
     /// Ends the daemon.
@@ -57,21 +60,65 @@ impl Client {
     /// # Errors
     /// See [`ControlError`].
     pub fn leave(&self) -> Result<Option<bool>, ControlError> {
-        match self.ask(&Request::Leave)? {
-            Reply::Left { told } => Ok(told),
-            // A daemon of the version before, which told nobody.
-            Reply::Done => Ok(None),
-            Reply::Status { .. } => Err(ControlError::Answer),
-            Reply::Failed { problem } => Err(ControlError::Refused(problem)),
+        let left = self.answered(&Request::Leave)?;
+        // A daemon of the version before told nobody.
+        if left == Reply::Done {
+            return Ok(None);
         }
+        let Reply::Left { told } = left else { return Err(ControlError::Answer) };
+        Ok(told)
+    }
+
+    /// Opens a person's work.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub fn work_open(&self, claim: WorkOpen) -> Result<Work, ControlError> {
+        self.work(&Request::WorkOpen { claim })
+    }
+
+    /// Whose work is open.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub fn work_status(&self) -> Result<Work, ControlError> {
+        self.work(&Request::WorkStatus)
+    }
+
+    /// Closes it. Says whether headquarters was told; `None` if nothing was open.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub fn work_close(&self) -> Result<Option<bool>, ControlError> {
+        let Reply::WorkClosed { told } = self.answered(&Request::WorkClose)? else {
+            return Err(ControlError::Answer);
+        };
+        Ok(told)
+    }
+
+    /// The open session, for root's process that fetches work.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub fn work_session(&self) -> Result<(PersonId, Secret), ControlError> {
+        let Reply::WorkSession { person, session } = self.answered(&Request::WorkSession)? else {
+            return Err(ControlError::Answer);
+        };
+        Ok((person, session))
+    }
+
+    fn work(&self, request: &Request) -> Result<Work, ControlError> {
+        let Reply::Work { work } = self.answered(request)? else { return Err(ControlError::Answer) };
+        Ok(work)
     }
 
     fn done(&self, request: &Request) -> Result<(), ControlError> {
-        match self.ask(request)? {
-            Reply::Done => Ok(()),
-            Reply::Status { .. } | Reply::Left { .. } => Err(ControlError::Answer),
-            Reply::Failed { problem } => Err(ControlError::Refused(problem)),
-        }
+        if self.answered(request)? == Reply::Done { Ok(()) } else { Err(ControlError::Answer) }
+    }
+
+    fn answered(&self, request: &Request) -> Result<Reply, ControlError> {
+        let reply = self.ask(request)?;
+        if let Reply::Failed { problem } = reply { Err(ControlError::Refused(problem)) } else { Ok(reply) }
     }
 
     /// One request, one answer.
@@ -84,15 +131,15 @@ impl Client {
         serde_json::from_str(&line).map_err(|_| ControlError::Answer)
     }
 
-    fn exchange(&self, request: &Request) -> io::Result<String> {
+    fn exchange(&self, request: &Request) -> io::Result<Zeroizing<String>> {
         let mut stream = hanare_host::unix::connect(&self.runtime.join(SOCKET))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut line = serde_json::to_string(request)?;
+        let mut line = Zeroizing::new(serde_json::to_string(request)?);
         line.push('\n');
         // Whoever is turned away may be told so before the request is out.
         let written = stream.write_all(line.as_bytes());
-        let mut answer = String::new();
+        let mut answer = Zeroizing::new(String::new());
         let limit = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
         let read = BufReader::new(stream.take(limit)).read_line(&mut answer);
         if answer.is_empty() {

@@ -1,9 +1,11 @@
 //! What is asked over the control socket, and what is answered.
 
 use hanare_host::HostError;
+use hanare_model::work::{WorkOpen, WorkRefusal};
+use hanare_model::{PersonId, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::Status;
+use super::{Status, Work};
 
 /// One request. `unlock` and `leave` are read once more by the host process, as [`hanare_host::hands::Asked`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,17 @@ pub enum Request {
     },
     /// Undoes everything, the kill switch included, and forgets the enrolment. Admins only.
     Leave,
+    /// Opens a person's work. Whoever uses this machine may ask: the person proves themselves to headquarters.
+    WorkOpen {
+        /// Who they are, and what proves it.
+        claim: WorkOpen,
+    },
+    /// Closes it. Admins, and the user who opened it.
+    WorkClose,
+    /// Whose work is open; anybody on this machine may ask.
+    WorkStatus,
+    /// The session by which headquarters releases work, for the process that fetches it. Root only.
+    WorkSession,
 }
 
 /// One answer.
@@ -41,6 +54,23 @@ pub enum Reply {
     Left {
         /// Whether headquarters knows; `None` if there was nobody to tell.
         told: Option<bool>,
+    },
+    /// To [`Request::WorkOpen`] and [`Request::WorkStatus`].
+    Work {
+        /// How it stands.
+        work: Work,
+    },
+    /// To [`Request::WorkClose`]: it is closed here.
+    WorkClosed {
+        /// Whether headquarters knows; `None` if nothing was open.
+        told: Option<bool>,
+    },
+    /// To [`Request::WorkSession`].
+    WorkSession {
+        /// Whose work it is.
+        person: PersonId,
+        /// The session's token.
+        session: Secret,
     },
     /// It was not.
     Failed {
@@ -74,6 +104,33 @@ pub enum Problem {
         /// Its words.
         failure: HostError,
     },
+    /// Headquarters does not open work.
+    #[error("headquarters does not open work")]
+    Work {
+        /// Why not.
+        refusal: WorkRefusal,
+    },
+    /// Too many tries from this node.
+    #[error("too many tries; wait {seconds} s")]
+    TooSoon {
+        /// How long to wait.
+        seconds: u64,
+    },
+    /// Headquarters does not answer through the tunnel.
+    #[error("headquarters does not answer through the tunnel")]
+    HqSilent,
+    /// Headquarters does not know this node, or not any more.
+    #[error("headquarters does not take this node for one of its own")]
+    NotEnrolled,
+    /// Headquarters does not understand.
+    #[error("headquarters does not understand this program")]
+    OtherVersion,
+    /// Another opening is under way.
+    #[error("another opening is under way")]
+    WorkBusy,
+    /// No work is open here.
+    #[error("no work is open here")]
+    WorkNotOpen,
     /// The node's files would not go.
     #[error("{text}")]
     State {

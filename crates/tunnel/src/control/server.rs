@@ -12,6 +12,7 @@ use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use super::seats::Seats;
 use super::{MAX_UNLOCK_SECONDS, Problem, Reply, Request, SOCKET};
@@ -20,8 +21,8 @@ use super::{MAX_UNLOCK_SECONDS, Problem, Reply, Request, SOCKET};
 const MODE: u32 = 0o666;
 /// A client says what it wants at once.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest request: a reason, every character of it escaped.
-const MAX_REQUEST: usize = 4096;
+/// The longest request: two passwords, every character of them escaped.
+const MAX_REQUEST: usize = 8192;
 /// The longest reason, in characters: it is written down for good, and people read it.
 const MAX_REASON: usize = 200;
 
@@ -32,6 +33,8 @@ pub(crate) struct Command {
     pub(crate) request: Request,
     /// The sender's user.
     pub(crate) uid: u32,
+    /// Whether the sender may administer this node.
+    pub(crate) is_admin: bool,
     /// The sender's connection, by which the host process sees for itself who asks.
     pub(crate) requester: OwnedFd,
     /// Where the answer goes.
@@ -94,7 +97,8 @@ async fn answer(stream: &UnixStream, peer: Peer, commands: &mpsc::Sender<Command
         Ok(request) => {
             let requester = stream.as_fd().try_clone_to_owned()?;
             let (reply, answer) = oneshot::channel();
-            let command = Command { request, uid: peer.uid, requester, reply };
+            let is_admin = is_admin(&peer);
+            let command = Command { request, uid: peer.uid, is_admin, requester, reply };
             commands.send(command).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
             answer.await.map_err(|_| io::ErrorKind::BrokenPipe)?
         }
@@ -105,8 +109,9 @@ async fn answer(stream: &UnixStream, peer: Peer, commands: &mpsc::Sender<Command
 }
 
 /// One line, which stays where it is: the host process reads it again from the connection.
-async fn look(stream: &UnixStream) -> io::Result<String> {
-    let mut buffer = vec![0; MAX_REQUEST];
+async fn look(stream: &UnixStream) -> io::Result<Zeroizing<String>> {
+    // It may hold a password.
+    let mut buffer = Zeroizing::new(vec![0; MAX_REQUEST]);
     let seen = stream.async_io(Interest::READABLE, || {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         let (_, length) = rustix::net::recv(stream, buffer.as_mut_slice(), flags)?;
@@ -119,7 +124,7 @@ async fn look(stream: &UnixStream) -> io::Result<String> {
         }
     });
     let end = seen.await?;
-    Ok(String::from_utf8_lossy(buffer.get(..end).unwrap_or_default()).into_owned())
+    Ok(Zeroizing::new(String::from_utf8_lossy(buffer.get(..end).unwrap_or_default()).into_owned()))
 }
 
 fn has_hung_up(stream: &UnixStream) -> bool {
@@ -163,6 +168,7 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
     match &request {
         Request::Down if !admin => return forbidden("down"),
         Request::Leave if !admin => return forbidden("leave"),
+        Request::WorkSession if peer.uid != 0 => return forbidden("work session"),
         Request::Unlock { reason, .. } if reason.trim().is_empty() => {
             return Err(Problem::Wrong { why: "an unlock needs a reason".to_owned() });
         }
@@ -175,7 +181,14 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
         Request::Unlock { seconds, .. } if !(1..=MAX_UNLOCK_SECONDS).contains(seconds) => {
             return Err(Problem::Wrong { why: "an unlock lasts from 1 second to 30 minutes".to_owned() });
         }
-        Request::Status | Request::Down | Request::Leave | Request::Unlock { .. } => {}
+        Request::Status
+        | Request::Down
+        | Request::Leave
+        | Request::Unlock { .. }
+        | Request::WorkOpen { .. }
+        | Request::WorkClose
+        | Request::WorkStatus
+        | Request::WorkSession => {}
     }
     Ok(request)
 }
@@ -203,6 +216,11 @@ mod tests {
         assert!(matches!(permitted(Request::Down, &stranger()), Err(Problem::Forbidden { .. })));
         assert!(matches!(permitted(Request::Leave, &stranger()), Err(Problem::Forbidden { .. })));
         let own = Peer { uid: rustix::process::geteuid().as_raw(), ..stranger() };
+        assert!(matches!(permitted(Request::WorkSession, &stranger()), Err(Problem::Forbidden { .. })));
+        let member = Peer { uid: own.uid + 1, groups: own.groups.clone(), ..stranger() };
+        assert!(matches!(permitted(Request::WorkSession, &member), Err(Problem::Forbidden { .. })));
+        assert!(permitted(Request::WorkSession, &Peer { uid: 0, ..stranger() }).is_ok());
+        assert!(permitted(Request::WorkStatus, &stranger()).is_ok());
         let long = "x".repeat(MAX_REASON + 1);
         for wrong in
             [unlock(0, "x"), unlock(1801, "x"), unlock(60, " "), unlock(60, &long), unlock(60, "a\nb")]

@@ -173,6 +173,7 @@ pub(super) async fn revoked(daemon: &mut Daemon, signed: &Signed) -> Result<(), 
     tracing::warn!(at = %tombstone.revoked_at, "headquarters revoked this node");
     daemon.state.store_tombstone(signed)?;
     daemon.revoked = Some(tombstone);
+    daemon.work.forget();
     if let Some(inside) = daemon.inside.take() {
         inside.acknowledge(Ack::Revoked, LAST_WORD).await;
     }

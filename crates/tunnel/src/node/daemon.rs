@@ -17,7 +17,7 @@ use super::inside::{Inside, News};
 use super::resolve::{self, Resolved};
 use super::term::{HqClock, Term};
 use super::worker::WorkerError;
-use super::{apply, obey, outside};
+use super::{apply, obey, outside, work};
 use crate::api::{ApiError, Identity};
 use crate::control::WarningCode;
 use crate::control::server::Command;
@@ -37,6 +37,8 @@ pub(super) enum Outcome {
     Resolved(Resolved),
     /// The lease, and headquarters' clock if it was asked past the tunnel.
     Asked(Result<(Granted, Option<Timestamp>), ApiError>),
+    /// What became of a person's proof.
+    Work(Box<work::Answered>),
 }
 
 /// A running node.
@@ -61,6 +63,7 @@ pub(super) struct Daemon {
     pub(super) signing: SigningKey,
     pub(super) agenda: Agenda,
     pub(super) name_missing: bool,
+    pub(super) work: work::Work,
     /// The kill switch has not taken headquarters' newest addresses.
     pub(super) permit_due: bool,
     /// When somebody last asked for an unlock.
@@ -175,6 +178,7 @@ impl Daemon {
             }
             News::Lease(granted) => apply::granted(self, &granted).await?,
             News::Revoked(tombstone) => apply::revoked(self, &tombstone).await?,
+            News::WorkClosed { session, reason } => work::ended(self, session, reason),
             News::Refused(error) => apply::refused(self, &error).await?,
         }
         Ok(Next::Go)
@@ -190,6 +194,11 @@ impl Daemon {
                     self.warnings.remove(&WarningCode::NameNotFound);
                 }
                 self.take_addresses(resolved).await?;
+            }
+            Outcome::Work(answered) => {
+                if let Some(error) = work::answered(self, *answered) {
+                    apply::refused(self, &error).await?;
+                }
             }
             Outcome::Asked(Ok((granted, clock))) => {
                 if let Some(clock) = clock {
@@ -209,6 +218,7 @@ impl Daemon {
         if self.permit_due {
             apply::permit(self).await?;
         }
+        work::tick(self);
         if self.revoked.is_some() {
             return Ok(Next::Go);
         }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use hanare_host::hands::Client;
 use hanare_model::api::{Ack, Event, Granted, Hello};
-use hanare_model::{Signed, Timestamp};
+use hanare_model::work::{WorkClose, WorkEnd, WorkOpen, WorkOpened};
+use hanare_model::{Secret, Signed, Timestamp};
 use http_body_util::BodyExt as _;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -42,6 +43,13 @@ pub(super) enum News {
     Lease(Granted),
     /// It pushed a tombstone.
     Revoked(Signed),
+    /// It closed a person's work.
+    WorkClosed {
+        /// SHA-256 of the session, hexadecimal.
+        session: String,
+        /// Why.
+        reason: WorkEnd,
+    },
     /// It said no on the events channel or to a renewal.
     Refused(ApiError),
 }
@@ -127,6 +135,26 @@ impl Inside {
         identity: Identity,
     ) -> Result<Granted, ApiError> {
         open(hands, &addresses, &identity).await?.get("/v1/lease").await
+    }
+
+    /// Proves a person.
+    pub(super) async fn work_open(
+        hands: &Client,
+        addresses: &[SocketAddr],
+        identity: &Identity,
+        claim: &WorkOpen,
+    ) -> Result<WorkOpened, ApiError> {
+        open(hands, addresses, identity).await?.post("/v1/work/open", claim).await
+    }
+
+    /// Closes what a person had open.
+    pub(super) async fn work_close(
+        hands: &Client,
+        addresses: &[SocketAddr],
+        identity: &Identity,
+        session: Secret,
+    ) -> Result<(), ApiError> {
+        open(hands, addresses, identity).await?.tell("/v1/work/close", &WorkClose { session }).await
     }
 
     pub(super) fn addresses(&self) -> &[SocketAddr] {
@@ -252,6 +280,7 @@ fn read(line: &[u8]) -> Result<Option<News>, ApiError> {
     Ok(Some(match event {
         Event::Lease { granted } => News::Lease(granted),
         Event::Revoked { tombstone } => News::Revoked(tombstone),
+        Event::WorkClosed { person: _, session, reason } => News::WorkClosed { session, reason },
         Event::Alive => News::Answered { rtt: None, clock: None },
     }))
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hanare_ledger::Entry;
 
 use super::daemon::{Daemon, Next, own_clock};
-use super::farewell;
+use super::{farewell, work};
 use crate::control::server::Command;
 use crate::control::{Problem, Reply, Request};
 use crate::state::StateError;
@@ -16,7 +16,7 @@ const UNLOCK_GAP: Duration = Duration::from_secs(10);
 
 /// Does what is asked and answers.
 pub(super) async fn obey(daemon: &mut Daemon, command: Command) -> Next {
-    let Command { request, uid, requester, reply } = command;
+    let Command { request, uid, is_admin, requester, reply } = command;
     let (answer, next) = match request {
         Request::Status => (Reply::Status { status: Box::new(daemon.report().await) }, Next::Go),
         Request::Down => (Reply::Done, Next::End),
@@ -25,6 +25,17 @@ pub(super) async fn obey(daemon: &mut Daemon, command: Command) -> Next {
             (answer(unlock.run(daemon, requester).await), Next::Go)
         }
         Request::Leave => leave(daemon, requester).await,
+        // Headquarters answers these, and nothing waits for it meanwhile.
+        Request::WorkOpen { claim } => {
+            work::open(daemon, claim, uid, reply);
+            return Next::Go;
+        }
+        Request::WorkClose => {
+            work::close(daemon, uid, is_admin, reply);
+            return Next::Go;
+        }
+        Request::WorkStatus => (Reply::Work { work: work::report(daemon) }, Next::Go),
+        Request::WorkSession => (work::session(daemon), Next::Go),
     };
     // Whoever asked may be gone; what they asked for is done all the same.
     let _ = reply.send(answer);

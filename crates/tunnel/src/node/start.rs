@@ -17,6 +17,7 @@ use super::daemon::{ANYWHERE, Daemon, Inbox};
 use super::health::Health;
 use super::resolve::Resolved;
 use super::term::HqClock;
+use super::work::Work;
 use super::worker::{WorkerError, WorkerOptions};
 use crate::api::Identity;
 use crate::control::{WarningCode, server};
@@ -81,6 +82,7 @@ impl Daemon {
             news,
             agenda: Agenda::default(),
             name_missing: false,
+            work: Work::default(),
             permit_due: false,
             unlock_asked: None,
             outcomes,

@@ -1,0 +1,147 @@
+//! `hanare person`: employees, as headquarters knows them.
+
+use clap::Subcommand;
+use hanare_hq::admin::{Person, PersonAdd, PersonDisable, PersonGiven, PersonList, PersonReset, PersonState};
+use hanare_model::{CompanyId, PersonId, Secret};
+use serde_json::json;
+
+use super::company::added_id;
+use crate::ask::Confirmation;
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::voice::Voice;
+use crate::{qr, table, times};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Add {
+        id: PersonId,
+        #[arg(long, value_name = "ID")]
+        company: Option<CompanyId>,
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
+        #[arg(long)]
+        qr: bool,
+    },
+    List,
+    Disable {
+        id: PersonId,
+        #[arg(long, value_name = "ID")]
+        successor: Option<PersonId>,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
+    Reset {
+        id: PersonId,
+        #[arg(long)]
+        totp: bool,
+        #[arg(long)]
+        qr: bool,
+    },
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        match self {
+            Self::Add { id, company, name, qr } => {
+                let added = context.ask(PersonAdd { id, company, name })?;
+                give(context, "person.add", &added, qr)?;
+                context.out.talk(added_id(added.created), &[("what", &added.person.id)]);
+                if added.created {
+                    context.out.talk("person-once", &[]);
+                }
+            }
+            Self::List => list(context)?,
+            Self::Disable { id, successor, confirmation } => disable(context, id, successor, confirmation)?,
+            Self::Reset { id, totp, qr } => {
+                let reset = context.ask(PersonReset { id, totp })?;
+                give(context, "person.reset", &reset, qr)?;
+                context.out.talk("person-reset", &[("person", &reset.person.id)]);
+                context.out.talk("person-once", &[]);
+            }
+        }
+        Ok(Exit::Good)
+    }
+}
+
+/// Shows what is shown once.
+fn give(context: &Context, name: &str, given: &PersonGiven, qr: bool) -> Result<(), Failure> {
+    let code = match &given.totp_url {
+        Some(url) if qr && !context.out.json() => Some(qr::draw(url.expose())?),
+        Some(_) | None => None,
+    };
+    context.out.result(name, given, |voice| {
+        let text = |secret: &Option<Secret>| {
+            secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default()
+        };
+        if given.password.is_none() {
+            return String::new();
+        }
+        let fields = table::fields(
+            voice,
+            vec![
+                ("label-person", given.person.id.to_string()),
+                ("label-temporary-password", text(&given.password)),
+                ("label-totp-secret", text(&given.totp_secret)),
+                ("label-totp-url", text(&given.totp_url)),
+            ],
+        );
+        [Some(fields), code].into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+    })?;
+    Ok(())
+}
+
+fn list(context: &Context) -> Result<(), Failure> {
+    let persons = context.ask(PersonList {})?.items;
+    context.out.result("person.list", &json!({"persons": persons}), |voice| {
+        let headings = [
+            "label-person",
+            "label-name",
+            "label-company",
+            "label-state",
+            "label-open-on",
+            "label-successor",
+        ];
+        table::rows(voice, &headings, persons.iter().map(|person| row(person, voice)).collect())
+    })?;
+    Ok(())
+}
+
+fn row(person: &Person, voice: &Voice) -> Vec<String> {
+    let state = match (person.state, person.locked_until) {
+        (PersonState::Temporary, None) => voice.say("person-temporary"),
+        (PersonState::Active, None) => voice.say("person-active"),
+        (PersonState::Disabled, _) => voice.say("person-disabled"),
+        (PersonState::Temporary | PersonState::Active, Some(until)) => {
+            voice.say_with("person-locked", &[("until", &times::tell(until))])
+        }
+    };
+    vec![
+        person.id.to_string(),
+        person.name.clone(),
+        person.company.to_string(),
+        state,
+        table::list(&person.open),
+        person.successor.as_ref().map(ToString::to_string).unwrap_or_default(),
+    ]
+}
+
+fn disable(
+    context: &Context,
+    id: PersonId,
+    successor: Option<PersonId>,
+    confirmation: Confirmation,
+) -> Result<(), Failure> {
+    let what = context.out.voice().say_with("what-person", &[("id", &id)]);
+    if !confirmation.go_on(context, &what)? {
+        let document = json!({"id": id, "successor": successor, "dry_run": true});
+        context.out.result("person.disable", &document, |_| String::new())?;
+        return Ok(());
+    }
+    let ended = context.ask(PersonDisable { id, successor })?;
+    let said = if ended.changed { "person-ended" } else { "person-ended-before" };
+    context.out.talk(said, &[("person", &ended.person.id)]);
+    context.out.result("person.disable", &ended, |_| String::new())?;
+    Ok(())
+}

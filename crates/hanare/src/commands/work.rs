@@ -1,0 +1,140 @@
+//! `hanare work`: the employee opens their work on this machine, and closes it.
+
+use std::io::IsTerminal as _;
+
+use clap::Subcommand;
+use hanare_model::work::{WorkOpen, WorkRefusal};
+use hanare_model::{PersonId, Secret};
+use hanare_tunnel::control::{Client, ControlError, Problem, Work, WorkState};
+use serde_json::json;
+
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::voice::Voice;
+use crate::{foreign, table, times, typed};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Open(OpenArgs),
+    Close,
+    Status,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct OpenArgs {
+    #[arg(conflicts_with = "stdin")]
+    person: Option<PersonId>,
+    #[arg(long)]
+    stdin: bool,
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        let client = Client::new(&context.runtime);
+        match self {
+            Self::Open(args) => args.run(context, &client),
+            Self::Close => {
+                let told = client.work_close().map_err(foreign::control_error)?;
+                context.out.result("work.close", &json!({"headquarters_told": told}), |_| String::new())?;
+                let said = match told {
+                    Some(true) => "work-closed",
+                    Some(false) => "work-closed-untold",
+                    None => "work-closed-before",
+                };
+                context.out.talk(said, &[]);
+                Ok(Exit::Good)
+            }
+            Self::Status => {
+                let work = client.work_status().map_err(foreign::control_error)?;
+                context.out.result("work.status", &work, |voice| shown(&work, voice))?;
+                Ok(if work.state == WorkState::Open { Exit::Good } else { Exit::No })
+            }
+        }
+    }
+}
+
+impl OpenArgs {
+    fn run(self, context: &Context, client: &Client) -> Outcome {
+        let Self { person, stdin } = self;
+        let work = if stdin {
+            client.work_open(piped()?).map_err(foreign::control_error)?
+        } else if std::io::stdin().is_terminal() {
+            at_the_terminal(context, client, person)?
+        } else {
+            return Err(Failure::new(Exit::Usage, "work-no-terminal"));
+        };
+        context.out.result("work.open", &work, |_| String::new())?;
+        let name = work.name.clone().unwrap_or_default();
+        context.out.talk("work-opened", &[("name", &name), ("until", &times::tell_some(work.until))]);
+        Ok(Exit::Good)
+    }
+}
+
+/// Three lines, or four: who, the password, the code, and another password from now on.
+fn piped() -> Result<WorkOpen, Failure> {
+    let missing = || Failure::new(Exit::Input, "work-input");
+    let person = typed::line()?.ok_or_else(missing)?;
+    let password = typed::line()?.ok_or_else(missing)?;
+    let code = typed::line()?.ok_or_else(missing)?;
+    let new_password = typed::line()?;
+    Ok(WorkOpen { person: id(&person)?, password, code, new_password })
+}
+
+fn id(typed: &Secret) -> Result<PersonId, Failure> {
+    // What was typed is not shown: it may be a password on the wrong line.
+    typed.expose().trim().parse().map_err(|_| Failure::new(Exit::Input, "work-person"))
+}
+
+fn at_the_terminal(context: &Context, client: &Client, person: Option<PersonId>) -> Result<Work, Failure> {
+    let ask = |question| context.out.warn(question, &[]);
+    let person = if let Some(person) = person {
+        person
+    } else {
+        ask("work-ask-person");
+        id(&typed::line()?.ok_or(Failure::new(Exit::No, "work-cancelled"))?)?
+    };
+    ask("work-ask-password");
+    let password = typed::hidden()?;
+    ask("work-ask-code");
+    let code = typed::hidden()?;
+    let mut claim = WorkOpen { person, password, code, new_password: None };
+    let wants_another = match client.work_open(claim.clone()) {
+        Err(ControlError::Refused(Problem::Work { refusal: WorkRefusal::MustChange })) => true,
+        answer => return answer.map_err(foreign::control_error),
+    };
+    if wants_another {
+        ask("work-ask-new");
+        let new = typed::hidden()?;
+        ask("work-ask-again");
+        if typed::hidden()? != new {
+            return Err(Failure::new(Exit::Input, "work-passwords-differ"));
+        }
+        claim.new_password = Some(new);
+        // Typing took its time: the code that was shown before may be over.
+        ask("work-ask-code");
+        claim.code = typed::hidden()?;
+    }
+    client.work_open(claim).map_err(foreign::control_error)
+}
+
+fn shown(work: &Work, voice: &Voice) -> String {
+    let state = match work.state {
+        WorkState::Closed => "work-state-closed",
+        WorkState::Opening => "work-state-opening",
+        WorkState::Open => "work-state-open",
+        WorkState::Locked => "work-state-locked",
+    };
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let fields = table::fields(
+        voice,
+        vec![
+            ("label-person", text(work.person.as_ref().map(ToString::to_string))),
+            ("label-name", text(work.name.clone())),
+            ("label-work-since", times::tell_some(work.since)),
+            ("label-work-until", times::tell_some(work.until)),
+            ("label-locked-until", times::tell_some(work.locked_until)),
+        ],
+    );
+    if fields.is_empty() { voice.say(state) } else { format!("{}\n\n{fields}", voice.say(state)) }
+}

@@ -1,0 +1,95 @@
+//! `POST /v1/work/open` and `/v1/work/close`: a person proves themselves from an endpoint, inside the tunnel only.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use hanare_model::api::Refusal;
+use hanare_model::work::{WorkClose, WorkOpen, WorkOpened, WorkRefusal};
+use hanare_model::{NodeKind, Secret};
+
+use super::Api;
+use super::routes::{No, enrolled, is_at_home, too_many};
+use super::tls::Peer;
+use crate::registry::{Act, NodeRow, Opened, Opening, Outcome, account, refused_outside};
+use crate::sessions::fingerprint;
+use crate::{identity, random};
+
+pub(super) async fn open(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Result<Json<WorkOpened>, No> {
+    let node = endpoint(&api, &peer).await?;
+    let claim: WorkOpen = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
+    bounded(&api, &node)?;
+    let now = random::now();
+    let account = account(&api.hq.writer.registry(), &node, &claim.person, now).map_err(refuse)?;
+    let unavailable = |identity::Overloaded| No::Unavailable;
+    let proof = api.hq.identity.prove(account.clone(), &claim, now).await.map_err(unavailable)?;
+    let token = random::bytes::<32>().map_err(|_| No::Unavailable)?;
+    let session = Secret::new(hex::encode(&token[..]));
+    let opening = Opening {
+        node: node.public_key,
+        person: claim.person.clone(),
+        account,
+        proof,
+        fingerprint: fingerprint(&session),
+    };
+    let outcome = api.hq.writer.act(&actor(&node), Act::WorkOpen(Box::new(opening))).await;
+    match outcome.map_err(|_| No::Unavailable)? {
+        Outcome::Opened(Opened::Open { name, until }) => {
+            Ok(Json(WorkOpened { session, person: claim.person, name, until }))
+        }
+        Outcome::Opened(Opened::Refused(refusal)) => Err(refuse(refusal)),
+        Outcome::Answer(_) | Outcome::Joined(_) | Outcome::Done => Err(No::Unavailable),
+    }
+}
+
+pub(super) async fn close(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Result<StatusCode, No> {
+    let node = endpoint(&api, &peer).await?;
+    let ask: WorkClose = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
+    let act = Act::WorkClose(node.public_key, fingerprint(&ask.session));
+    let closed = api.hq.writer.act(&actor(&node), act).await;
+    closed.map_err(|_| No::Unavailable)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn actor(node: &NodeRow) -> String {
+    format!("node {}", node.name)
+}
+
+const fn refuse(work: WorkRefusal) -> No {
+    No::Refused(Refusal::Work { work })
+}
+
+/// An enrolled endpoint at its own place in the tunnel. One that asks from elsewhere is put on the record: its key may be in
+/// other hands.
+async fn endpoint(api: &Api, peer: &Peer) -> Result<NodeRow, No> {
+    let node = enrolled(api, peer)?;
+    if !is_at_home(&node, peer) {
+        let entry = refused_outside(&node, &peer.from.ip().to_canonical().to_string(), random::now());
+        if let Err(error) = api.hq.writer.act("hq", Act::Note(entry)).await {
+            tracing::warn!(%error, "a refusal was not recorded");
+        }
+        return Err(Refusal::Malformed.into());
+    }
+    if node.kind != NodeKind::Endpoint {
+        return Err(refuse(WorkRefusal::NotHere));
+    }
+    Ok(node)
+}
+
+/// A node asks so often and no more, whichever of its addresses it uses.
+fn bounded(api: &Api, node: &NodeRow) -> Result<(), No> {
+    let [address, _] = node.addresses;
+    let Ok(mut openings) = api.openings.lock() else { return Err(No::Unavailable) };
+    openings.take(address, Instant::now()).map_err(|wait| too_many(wait).into())
+}

@@ -1,0 +1,218 @@
+//! A person's work on this node: their proof goes to headquarters through the tunnel, the session stays in memory only.
+
+use std::time::Duration;
+
+use hanare_model::api::Refusal;
+use hanare_model::work::{WorkEnd, WorkOpen, WorkOpened, WorkRefusal};
+use hanare_model::{NodeKind, Secret, Timestamp};
+use ring::digest::{SHA256, digest};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::daemon::{Daemon, Outcome, own_clock};
+use super::inside::Inside;
+use crate::api::ApiError;
+use crate::control::{Problem, Reply, Work as Shown, WorkState};
+
+/// How long headquarters may take: longer than a queue of passwords there, shorter than whoever asked waits.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is open, and what is being asked.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    open: Option<Open>,
+    /// A proof is at headquarters: one at a time, so that what it answers last is what holds.
+    is_asking: bool,
+    locked_until: Option<Timestamp>,
+    /// The session whose end was heard last, maybe before its beginning.
+    ended: Option<String>,
+}
+
+#[derive(Debug)]
+struct Open {
+    opened: WorkOpened,
+    fingerprint: String,
+    since: Timestamp,
+    /// The user who may close it.
+    uid: u32,
+}
+
+impl Work {
+    /// Nothing is anybody's any more.
+    pub(super) fn forget(&mut self) {
+        self.open = None;
+    }
+}
+
+/// What came back from headquarters, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Answered {
+    uid: u32,
+    reply: oneshot::Sender<Reply>,
+    result: Result<WorkOpened, ApiError>,
+}
+
+/// Asks headquarters; the answer comes back as [`Answered`].
+pub(super) fn open(daemon: &mut Daemon, claim: WorkOpen, uid: u32, reply: oneshot::Sender<Reply>) {
+    let no = if daemon.revoked.is_some() {
+        Some(Problem::NotEnrolled)
+    } else if daemon.lease.kind != NodeKind::Endpoint {
+        Some(Problem::Work { refusal: WorkRefusal::NotHere })
+    } else if daemon.work.is_asking {
+        Some(Problem::WorkBusy)
+    } else {
+        None
+    };
+    let (no, addresses) = match (no, &daemon.inside) {
+        (None, Some(inside)) => (None, inside.addresses().to_vec()),
+        (None, None) => (Some(Problem::HqSilent), Vec::new()),
+        (no, _) => (no, Vec::new()),
+    };
+    if let Some(problem) = no {
+        let _ = reply.send(Reply::Failed { problem });
+        return;
+    }
+    daemon.work.is_asking = true;
+    let (hands, identity, outcomes) =
+        (daemon.hands.clone(), daemon.identity.clone(), daemon.outcomes.clone());
+    tokio::spawn(async move {
+        let asked = Inside::work_open(&hands, &addresses, &identity, &claim);
+        let result =
+            timeout(PATIENCE, asked).await.unwrap_or(Err(ApiError::Timeout { what: "opening work" }));
+        let _ = outcomes.send(Outcome::Work(Box::new(Answered { uid, reply, result }))).await;
+    });
+}
+
+/// Takes the answer in and passes it on. An error comes back if it says something about this node.
+pub(super) fn answered(daemon: &mut Daemon, answered: Answered) -> Option<ApiError> {
+    let Answered { uid, reply, result } = answered;
+    daemon.work.is_asking = false;
+    let now = daemon.clock.now(own_clock());
+    let (answer, about_us) = match result {
+        Ok(opened) => (take(daemon, opened, uid, now), None),
+        Err(error) => {
+            let problem = problem(&error);
+            if let Problem::Work { refusal: WorkRefusal::Locked { retry_after_seconds } } = problem {
+                daemon.work.locked_until = Some(now.after(Duration::from_secs(retry_after_seconds)));
+            }
+            (Reply::Failed { problem }, Some(error))
+        }
+    };
+    // Whoever asked may be gone: nobody's work stays open for nobody.
+    if reply.send(answer).is_err() && about_us.is_none() {
+        tracing::info!("whoever opened work has gone");
+        tell_closed(daemon, None);
+    }
+    about_us
+}
+
+fn take(daemon: &mut Daemon, opened: WorkOpened, uid: u32, now: Timestamp) -> Reply {
+    let fingerprint = hex::encode(digest(&SHA256, opened.session.expose().as_bytes()));
+    if daemon.revoked.is_some() || daemon.work.ended.as_ref() == Some(&fingerprint) {
+        // It ended while its beginning was on its way.
+        daemon.work.open = None;
+        return Reply::Failed { problem: Problem::WorkNotOpen };
+    }
+    tracing::info!(person = %opened.person, until = %opened.until, "work is open");
+    daemon.work.locked_until = None;
+    daemon.work.open = Some(Open { opened, fingerprint, since: now, uid });
+    Reply::Work { work: report(daemon) }
+}
+
+fn problem(error: &ApiError) -> Problem {
+    match error {
+        ApiError::Refused(Refusal::Work { work }) => Problem::Work { refusal: *work },
+        ApiError::Refused(Refusal::TooMany { retry_after_seconds }) => {
+            Problem::TooSoon { seconds: *retry_after_seconds }
+        }
+        ApiError::Refused(Refusal::NotEnrolled | Refusal::Revoked { .. }) => Problem::NotEnrolled,
+        ApiError::Refused(_) => Problem::OtherVersion,
+        ApiError::Connection { .. }
+        | ApiError::Timeout { .. }
+        | ApiError::NotHeadquarters
+        | ApiError::Unavailable { .. }
+        | ApiError::Answer { .. }
+        | ApiError::Setup { .. } => {
+            tracing::info!(%error, "a person's proof brought no answer");
+            Problem::HqSilent
+        }
+    }
+}
+
+/// Closes it here at once, and tells headquarters.
+pub(super) fn close(daemon: &mut Daemon, uid: u32, is_admin: bool, reply: oneshot::Sender<Reply>) {
+    let is_anothers = daemon.work.open.as_ref().is_some_and(|open| open.uid != uid);
+    if is_anothers && !is_admin {
+        let problem = Problem::Forbidden { verb: "work close".to_owned() };
+        let _ = reply.send(Reply::Failed { problem });
+        return;
+    }
+    tell_closed(daemon, Some(reply));
+}
+
+fn tell_closed(daemon: &mut Daemon, reply: Option<oneshot::Sender<Reply>>) {
+    let answer = |told| {
+        if let Some(reply) = reply {
+            // Whoever asked may be gone; it is closed all the same.
+            let _ = reply.send(Reply::WorkClosed { told });
+        }
+    };
+    let Some(open) = daemon.work.open.take() else { return answer(None) };
+    tracing::info!(person = %open.opened.person, "work is closed");
+    let addresses = daemon.inside.as_ref().map(|inside| inside.addresses().to_vec());
+    let Some(addresses) = addresses else { return answer(Some(false)) };
+    let (hands, identity) = (daemon.hands.clone(), daemon.identity.clone());
+    tokio::spawn(async move {
+        let tell = Inside::work_close(&hands, &addresses, &identity, open.opened.session);
+        let told = matches!(timeout(PATIENCE, tell).await, Ok(Ok(())));
+        answer(Some(told));
+    });
+}
+
+/// Headquarters closed a session. An end that was heard again, or late, closes no other one.
+pub(super) fn ended(daemon: &mut Daemon, session: String, reason: WorkEnd) {
+    if let Some(open) = daemon.work.open.take_if(|open| open.fingerprint == session) {
+        tracing::warn!(person = %open.opened.person, ?reason, "headquarters closed this person's work");
+    }
+    daemon.work.ended = Some(session);
+}
+
+/// What is open does not outlive its time, with or without a word from headquarters.
+pub(super) fn tick(daemon: &mut Daemon) {
+    let now = daemon.clock.now(own_clock());
+    if let Some(open) = daemon.work.open.take_if(|open| open.opened.until <= now) {
+        tracing::info!(person = %open.opened.person, "the time of this person's opening is over");
+    }
+}
+
+/// How it stands.
+pub(super) fn report(daemon: &Daemon) -> Shown {
+    let now = daemon.clock.now(own_clock());
+    let Work { open, is_asking, locked_until, ended: _ } = &daemon.work;
+    let open = open.as_ref();
+    let locked_until = locked_until.filter(|until| open.is_none() && *until > now);
+    let state = match (open, *is_asking, locked_until) {
+        (Some(_), _, _) => WorkState::Open,
+        (None, true, _) => WorkState::Opening,
+        (None, false, Some(_)) => WorkState::Locked,
+        (None, false, None) => WorkState::Closed,
+    };
+    Shown {
+        state,
+        person: open.map(|open| open.opened.person.clone()),
+        name: open.map(|open| open.opened.name.clone()),
+        since: open.map(|open| open.since),
+        until: open.map(|open| open.opened.until),
+        locked_until,
+    }
+}
+
+/// The session, for whoever may have it.
+pub(super) fn session(daemon: &Daemon) -> Reply {
+    match &daemon.work.open {
+        Some(Open { opened: WorkOpened { session, person, .. }, .. }) => {
+            Reply::WorkSession { person: person.clone(), session: Secret::clone(session) }
+        }
+        None => Reply::Failed { problem: Problem::WorkNotOpen },
+    }
+}

@@ -21,6 +21,12 @@ pub enum StoreError {
         /// Ours.
         known: i64,
     },
+    /// An earlier version of this program wrote it, and nobody has [`super::prepare`]d it.
+    #[error("{path} was written by an older version of this program: start it again")]
+    Older {
+        /// The index.
+        path: PathBuf,
+    },
     /// It cannot be trusted.
     #[error("{path} is damaged: {text}")]
     Damaged {

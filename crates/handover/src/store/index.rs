@@ -48,8 +48,30 @@ pub(super) fn make_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Opens the index, refuses a newer or a damaged one, migrates an older one.
+/// Opens the index, refuses a newer, a damaged or an older one.
 pub(super) async fn open(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let (connection, found) = look(path).await?;
+    if found < known() {
+        return Err(StoreError::Older { path: path.to_owned() });
+    }
+    Ok(connection)
+}
+
+/// Brings an older index, or an empty one, up to date.
+pub(super) async fn prepare(path: &Path) -> Result<(), StoreError> {
+    let (mut connection, found) = look(path).await?;
+    if found < known() {
+        migrate(&mut connection, path).await?;
+    }
+    close(connection).await;
+    Ok(())
+}
+
+fn known() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+async fn look(path: &Path) -> Result<(SqliteConnection, i64), StoreError> {
     let mut connection = connect(path).await?;
     let fail = |error| StoreError::index(path, &error);
     let said: String = sqlx::query_scalar(sql::QUICK_CHECK).fetch_one(&mut connection).await.map_err(fail)?;
@@ -63,14 +85,10 @@ pub(super) async fn open(path: &Path) -> Result<SqliteConnection, StoreError> {
     } else {
         sqlx::query_scalar(sql::SELECT_VERSION).fetch_one(&mut connection).await.map_err(fail)?
     };
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-    if found > known {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    if found > known() {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: known() });
     }
-    if found < known {
-        migrate(&mut connection, path).await?;
-    }
-    Ok(connection)
+    Ok((connection, found))
 }
 
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {

@@ -93,7 +93,7 @@ pub async fn prepare(folder: &Path) -> Result<Places, StoreError> {
     }
     Objects::local(&objects)?;
     index::make_files(folder).map_err(fail)?;
-    index::close(index::open(&folder.join(index::FILE_NAME)).await?).await;
+    index::prepare(&folder.join(index::FILE_NAME)).await?;
     index::make_files(folder).map_err(fail)?;
     Ok(Places { folders: vec![folder.to_owned()] })
 }

@@ -62,17 +62,17 @@ pub(super) async fn close(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn actor(node: &NodeRow) -> String {
+pub(super) fn actor(node: &NodeRow) -> String {
     format!("node {}", node.name)
 }
 
-const fn refuse(work: WorkRefusal) -> No {
+pub(super) const fn refuse(work: WorkRefusal) -> No {
     No::Refused(Refusal::Work { work })
 }
 
 /// An enrolled endpoint at its own place in the tunnel. One that asks from elsewhere is put on the record: its key may be in
 /// other hands.
-async fn endpoint(api: &Api, peer: &Peer) -> Result<NodeRow, No> {
+pub(super) async fn endpoint(api: &Api, peer: &Peer) -> Result<NodeRow, No> {
     let node = enrolled(api, peer)?;
     if !is_at_home(&node, peer) {
         let entry = refused_outside(&node, &peer.from.ip().to_canonical().to_string(), random::now());

@@ -170,6 +170,17 @@ pub(crate) fn refused_outside(node: &NodeRow, from: &str, at: Timestamp) -> Entr
     }
 }
 
+/// Somebody asked for work with a node's key alone.
+pub(crate) fn refused_without_session(node: &NodeRow, at: Timestamp) -> Entry {
+    Entry {
+        at,
+        actor: format!("node {}", node.name),
+        kind: "work.refused".to_owned(),
+        subject: String::new(),
+        data: told(node, "no-session"),
+    }
+}
+
 /// The node's word that work is over.
 pub(super) fn close(
     registry: &Registry,

@@ -228,9 +228,6 @@ password-short = It has fewer than { $least } characters.
 password-long = It has more than { $most } bytes.
 password-same = It is the old one.
 
-error-work-not-open = No work is open on this machine.
-    .cause = It was not opened, or it has been closed.
-    .fix = Open it with `hanare work open`.
 error-agent-socket = The agent cannot start.
     .cause = { $cause }
     .fix = Check that no other agent runs, and that the runtime directory can be written.

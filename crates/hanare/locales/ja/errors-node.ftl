@@ -228,9 +228,6 @@ password-short = { $least } 文字より短いものです。
 password-long = { $most } バイトを超えています。
 password-same = 今のパスワードと同じです。
 
-error-work-not-open = この端末では仕事が開かれていません。
-    .cause = まだ開いていないか、すでに閉じられました。
-    .fix = `hanare work open` で仕事を開いてください。
 error-agent-socket = エージェントを開始できません。
     .cause = { $cause }
     .fix = すでに別のエージェントが動いていないか、実行時ディレクトリに書き込めるかを確認してください。

@@ -23,7 +23,7 @@ const FINISHING: Duration = Duration::from_mins(2);
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "verb", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "verb", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Asked {
     /// How does it stand?
     Status,

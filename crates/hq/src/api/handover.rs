@@ -22,9 +22,8 @@ use serde::de::DeserializeOwned;
 use super::Api;
 use super::routes::No;
 use super::tls::Peer;
-use super::work::{actor, endpoint, refuse};
+use super::work::{actor, endpoint, note, refuse};
 use crate::random;
-use crate::registry::{Act, refused_without_session};
 use crate::sessions::Sessions;
 
 /// How long a body may take: 4 MiB on a line of half a megabit.
@@ -129,10 +128,7 @@ async fn owner(api: &Api, peer: &Peer, headers: &HeaderMap) -> Result<(Owner, No
         Sessions::new(&registry, random::now()).person(&Secret::new(token.to_owned()), &node.public_key)
     });
     let Some((person, company)) = found else {
-        let entry = refused_without_session(&node, random::now());
-        if let Err(error) = api.hq.writer.act(&actor(&node), Act::Note(entry)).await {
-            tracing::warn!(%error, "a refusal was not recorded");
-        }
+        note(api, &node, None, (actor(&node), "no-session")).await;
         return Err(refuse(WorkRefusal::NotOpen));
     };
     Ok((Owner { company, person }, node.name))

@@ -9,12 +9,12 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use hanare_model::api::Refusal;
 use hanare_model::work::{WorkClose, WorkOpen, WorkOpened, WorkRefusal};
-use hanare_model::{NodeKind, Secret};
+use hanare_model::{NodeKind, PersonId, Secret};
 
 use super::Api;
 use super::routes::{No, enrolled, is_at_home, too_many};
 use super::tls::Peer;
-use crate::registry::{Act, NodeRow, Opened, Opening, Outcome, account, refused_outside};
+use crate::registry::{Act, NodeRow, Opened, Opening, Outcome, account, refused_before};
 use crate::sessions::fingerprint;
 use crate::{identity, random};
 
@@ -27,7 +27,14 @@ pub(super) async fn open(
     let claim: WorkOpen = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
     bounded(&api, &node)?;
     let now = random::now();
-    let account = account(&api.hq.writer.registry(), &node, &claim.person, now).map_err(refuse)?;
+    let found = account(&api.hq.writer.registry(), &node, &claim.person, now);
+    let account = match found {
+        Ok(account) => account,
+        Err(locked) => {
+            note(&api, &node, Some(&claim.person), (actor(&node), "locked")).await;
+            return Err(refuse(locked));
+        }
+    };
     let unavailable = |identity::Overloaded| No::Unavailable;
     let proof = api.hq.identity.prove(account.clone(), &claim, now).await.map_err(unavailable)?;
     let token = random::bytes::<32>().map_err(|_| No::Unavailable)?;
@@ -75,16 +82,21 @@ pub(super) const fn refuse(work: WorkRefusal) -> No {
 pub(super) async fn endpoint(api: &Api, peer: &Peer) -> Result<NodeRow, No> {
     let node = enrolled(api, peer)?;
     if !is_at_home(&node, peer) {
-        let entry = refused_outside(&node, &peer.from.ip().to_canonical().to_string(), random::now());
-        if let Err(error) = api.hq.writer.act("hq", Act::Note(entry)).await {
-            tracing::warn!(%error, "a refusal was not recorded");
-        }
+        let from = format!("address {}", peer.from.ip().to_canonical());
+        note(api, &node, None, (from, "outside-the-tunnel")).await;
         return Err(Refusal::Malformed.into());
     }
     if node.kind != NodeKind::Endpoint {
         return Err(refuse(WorkRefusal::NotHere));
     }
     Ok(node)
+}
+
+pub(super) async fn note(api: &Api, node: &NodeRow, person: Option<&PersonId>, told: (String, &str)) {
+    let entry = refused_before(&api.hq.writer.registry(), node, person, told, random::now());
+    if let Err(error) = api.hq.writer.act("hq", Act::Note(entry)).await {
+        tracing::warn!(%error, "a refusal was not recorded");
+    }
 }
 
 /// A node asks so often and no more, whichever of its addresses it uses.

@@ -29,7 +29,7 @@ pub(crate) use person::PersonAct;
 pub(crate) use rows::{
     CompanyRow, InviteRow, NodeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryKey, TryRow,
 };
-pub(crate) use work::{Opened, Opening, account, refused_outside, refused_without_session};
+pub(crate) use work::{Opened, Opening, account, refused_before};
 
 use crate::settings::Settings;
 

@@ -65,7 +65,9 @@ pub(super) fn open(registry: &Registry, context: &Context, opening: Opening) -> 
     let here = tries::key(&node.company, &opening.person, node.public_key);
     // Another proof may have locked it since this one was let through.
     if let Some(retry_after_seconds) = Tried::new(registry, &here, context.now).wait() {
-        return refused(WorkRefusal::Locked { retry_after_seconds });
+        let subject = colleague(registry, node, &here.person).map_or("", |person| person.id.as_str());
+        let locked = refused(WorkRefusal::Locked { retry_after_seconds });
+        return locked.recorded(context, "work.refused", subject, told(node, "locked"));
     }
     let Some(person) = colleague(registry, node, &opening.person) else {
         let why =
@@ -159,26 +161,17 @@ fn wrong(registry: &Registry, context: &Context, node: &NodeRow, here: &TryKey, 
     decision
 }
 
-/// Somebody asked with a node's key, and not from its place in the tunnel.
-pub(crate) fn refused_outside(node: &NodeRow, from: &str, at: Timestamp) -> Entry {
-    Entry {
-        at,
-        actor: format!("address {from}"),
-        kind: "work.refused".to_owned(),
-        subject: String::new(),
-        data: told(node, "outside-the-tunnel"),
-    }
-}
-
-/// Somebody asked for work with a node's key alone.
-pub(crate) fn refused_without_session(node: &NodeRow, at: Timestamp) -> Entry {
-    Entry {
-        at,
-        actor: format!("node {}", node.name),
-        kind: "work.refused".to_owned(),
-        subject: String::new(),
-        data: told(node, "no-session"),
-    }
+/// What was refused before it reached the registry, for the record.
+pub(crate) fn refused_before(
+    registry: &Registry,
+    node: &NodeRow,
+    person: Option<&PersonId>,
+    (actor, why): (String, &str),
+    at: Timestamp,
+) -> Entry {
+    let known = person.and_then(|person| colleague(registry, node, person));
+    let subject = known.map_or_else(String::new, |person| person.id.to_string());
+    Entry { at, actor, kind: "work.refused".to_owned(), subject, data: told(node, why) }
 }
 
 /// The node's word that work is over.

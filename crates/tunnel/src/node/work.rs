@@ -42,6 +42,53 @@ impl Work {
     pub(super) fn forget(&mut self) {
         self.open = None;
     }
+
+    /// Takes an opening in, unless its end was heard while its beginning was on its way.
+    fn take(&mut self, opened: WorkOpened, uid: u32, now: Timestamp) -> Result<(), Problem> {
+        let fingerprint = hex::encode(digest(&SHA256, opened.session.expose().as_bytes()));
+        if self.ended.as_ref() == Some(&fingerprint) {
+            self.open = None;
+            return Err(Problem::WorkNotOpen);
+        }
+        tracing::info!(person = %opened.person, until = %opened.until, "work is open");
+        self.locked_until = None;
+        self.open = Some(Open { opened, fingerprint, since: now, uid });
+        Ok(())
+    }
+
+    /// Headquarters closed a session. An end that was heard again, or late, closes no other one.
+    fn end(&mut self, session: String, reason: WorkEnd) {
+        if let Some(open) = self.open.take_if(|open| open.fingerprint == session) {
+            tracing::warn!(person = %open.opened.person, ?reason, "headquarters closed this person's work");
+        }
+        self.ended = Some(session);
+    }
+
+    /// What is open does not outlive its time, with or without a word from headquarters.
+    fn lapse(&mut self, now: Timestamp) {
+        if let Some(open) = self.open.take_if(|open| open.opened.until <= now) {
+            tracing::info!(person = %open.opened.person, "the time of this person's opening is over");
+        }
+    }
+
+    fn shown(&self, now: Timestamp) -> Shown {
+        let open = self.open.as_ref();
+        let locked_until = self.locked_until.filter(|until| open.is_none() && *until > now);
+        let state = match (open, self.is_asking, locked_until) {
+            (Some(_), _, _) => WorkState::Open,
+            (None, true, _) => WorkState::Opening,
+            (None, false, Some(_)) => WorkState::Locked,
+            (None, false, None) => WorkState::Closed,
+        };
+        Shown {
+            state,
+            person: open.map(|open| open.opened.person.clone()),
+            name: open.map(|open| open.opened.name.clone()),
+            since: open.map(|open| open.since),
+            until: open.map(|open| open.opened.until),
+            locked_until,
+        }
+    }
 }
 
 /// What came back from headquarters, and who waits for it.
@@ -107,16 +154,14 @@ pub(super) fn answered(daemon: &mut Daemon, answered: Answered) -> Option<ApiErr
 }
 
 fn take(daemon: &mut Daemon, opened: WorkOpened, uid: u32, now: Timestamp) -> Reply {
-    let fingerprint = hex::encode(digest(&SHA256, opened.session.expose().as_bytes()));
-    if daemon.revoked.is_some() || daemon.work.ended.as_ref() == Some(&fingerprint) {
-        // It ended while its beginning was on its way.
-        daemon.work.open = None;
-        return Reply::Failed { problem: Problem::WorkNotOpen };
+    if daemon.revoked.is_some() {
+        daemon.work.forget();
+        return Reply::Failed { problem: Problem::NotEnrolled };
     }
-    tracing::info!(person = %opened.person, until = %opened.until, "work is open");
-    daemon.work.locked_until = None;
-    daemon.work.open = Some(Open { opened, fingerprint, since: now, uid });
-    Reply::Work { work: report(daemon) }
+    match daemon.work.take(opened, uid, now) {
+        Ok(()) => Reply::Work { work: daemon.work.shown(now) },
+        Err(problem) => Reply::Failed { problem },
+    }
 }
 
 fn problem(error: &ApiError) -> Problem {
@@ -169,42 +214,19 @@ fn tell_closed(daemon: &mut Daemon, reply: Option<oneshot::Sender<Reply>>) {
     });
 }
 
-/// Headquarters closed a session. An end that was heard again, or late, closes no other one.
+/// Headquarters closed a session.
 pub(super) fn ended(daemon: &mut Daemon, session: String, reason: WorkEnd) {
-    if let Some(open) = daemon.work.open.take_if(|open| open.fingerprint == session) {
-        tracing::warn!(person = %open.opened.person, ?reason, "headquarters closed this person's work");
-    }
-    daemon.work.ended = Some(session);
+    daemon.work.end(session, reason);
 }
 
-/// What is open does not outlive its time, with or without a word from headquarters.
+/// Looks at the clock.
 pub(super) fn tick(daemon: &mut Daemon) {
-    let now = daemon.clock.now(own_clock());
-    if let Some(open) = daemon.work.open.take_if(|open| open.opened.until <= now) {
-        tracing::info!(person = %open.opened.person, "the time of this person's opening is over");
-    }
+    daemon.work.lapse(daemon.clock.now(own_clock()));
 }
 
 /// How it stands.
 pub(super) fn report(daemon: &Daemon) -> Shown {
-    let now = daemon.clock.now(own_clock());
-    let Work { open, is_asking, locked_until, ended: _ } = &daemon.work;
-    let open = open.as_ref();
-    let locked_until = locked_until.filter(|until| open.is_none() && *until > now);
-    let state = match (open, *is_asking, locked_until) {
-        (Some(_), _, _) => WorkState::Open,
-        (None, true, _) => WorkState::Opening,
-        (None, false, Some(_)) => WorkState::Locked,
-        (None, false, None) => WorkState::Closed,
-    };
-    Shown {
-        state,
-        person: open.map(|open| open.opened.person.clone()),
-        name: open.map(|open| open.opened.name.clone()),
-        since: open.map(|open| open.since),
-        until: open.map(|open| open.opened.until),
-        locked_until,
-    }
+    daemon.work.shown(daemon.clock.now(own_clock()))
 }
 
 /// The session, for whoever may have it.
@@ -214,5 +236,67 @@ pub(super) fn session(daemon: &Daemon) -> Reply {
             Reply::WorkSession { person: person.clone(), session: Secret::clone(session) }
         }
         None => Reply::Failed { problem: Problem::WorkNotOpen },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1000);
+
+    fn opened(session: &str, until: i64) -> WorkOpened {
+        WorkOpened {
+            session: Secret::new(session.to_owned()),
+            person: "hanako".parse().unwrap(),
+            name: "花子".to_owned(),
+            until: Timestamp::from_seconds(until),
+        }
+    }
+
+    fn fingerprint(session: &str) -> String {
+        hex::encode(digest(&SHA256, session.as_bytes()))
+    }
+
+    #[test]
+    fn an_end_closes_its_own_session_and_no_later_one() {
+        let mut work = Work::default();
+        work.take(opened("first", 2000), 1000, NOW).unwrap();
+        work.take(opened("second", 2000), 1000, NOW).unwrap();
+        work.end(fingerprint("first"), WorkEnd::Disabled);
+        assert_eq!(work.shown(NOW).state, WorkState::Open, "that was heard late");
+        work.end(fingerprint("second"), WorkEnd::Disabled);
+        assert_eq!(work.shown(NOW).state, WorkState::Closed);
+        assert_eq!(work.shown(NOW).person, None);
+    }
+
+    #[test]
+    fn an_end_that_overtakes_its_beginning_holds() {
+        let mut work = Work::default();
+        work.end(fingerprint("first"), WorkEnd::Disabled);
+        assert_eq!(work.take(opened("first", 2000), 1000, NOW), Err(Problem::WorkNotOpen));
+        assert_eq!(work.shown(NOW).state, WorkState::Closed);
+        work.take(opened("second", 2000), 1000, NOW).unwrap();
+        assert_eq!(work.shown(NOW).state, WorkState::Open);
+    }
+
+    #[test]
+    fn time_ends_what_is_open_and_what_is_locked() {
+        let mut work = Work { locked_until: Some(Timestamp::from_seconds(1060)), ..Work::default() };
+        assert_eq!(work.shown(NOW).state, WorkState::Locked);
+        assert_eq!(work.shown(Timestamp::from_seconds(1060)).state, WorkState::Closed);
+        work.take(opened("first", 2000), 1000, NOW).unwrap();
+        assert_eq!(work.shown(NOW).locked_until, None, "a right proof ends it");
+        work.lapse(Timestamp::from_seconds(1999));
+        assert_eq!(work.shown(NOW).state, WorkState::Open);
+        work.lapse(Timestamp::from_seconds(2000));
+        assert_eq!(work.shown(NOW).state, WorkState::Closed);
+    }
+
+    #[test]
+    fn the_session_is_not_shown() {
+        let mut work = Work::default();
+        work.take(opened("a-token-of-hers", 2000), 1000, NOW).unwrap();
+        assert!(!format!("{work:?}").contains("a-token"), "{work:?}");
     }
 }

@@ -14,8 +14,10 @@ use crate::state::{Enrolment, Keys};
 
 /// A SYN that nobody answers is tried again sooner than TCP would.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long one exchange may take: a few megabytes on a line of half a megabit.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long one exchange may take,
+const PATIENCE: Duration = Duration::from_secs(20);
+/// and more for what is sent: so many bytes a second every line carries.
+const SLOWEST: usize = 64 * 1024;
 
 /// Exchanges with headquarters, one after the other, on a connection that is made anew when it breaks.
 pub struct Line {
@@ -52,8 +54,10 @@ impl Line {
             Some(connection) => connection,
             None => self.connect().await?,
         };
+        let heavy = u64::try_from(body.len() / SLOWEST).unwrap_or(0);
+        let patience = PATIENCE + Duration::from_secs(heavy);
         let exchange = connection.exchange(path, self.session.expose(), body, most);
-        let answer = timeout(PATIENCE, exchange).await.map_err(|_| ApiError::Timeout { what: path })?;
+        let answer = timeout(patience, exchange).await.map_err(|_| ApiError::Timeout { what: path })?;
         // A connection in the middle of something is of no use any more.
         if answer.is_ok() {
             *place = Some(connection);

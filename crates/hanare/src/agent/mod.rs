@@ -13,11 +13,11 @@ use hanare_tunnel::Line;
 use hanare_tunnel::control::Client;
 use hanare_tunnel::state::NodeState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use self::line::Carrier;
-use self::socket::Question;
+use self::socket::Wish;
 pub(crate) use self::socket::{Asked, Standing, ask};
 use crate::context::{Context, Outcome, block_on};
 use crate::exit::Exit;
@@ -38,8 +38,9 @@ async fn serve(context: &Context, work: &Path) -> Outcome {
     context.prepare_runtime();
     let impossible = |error: &std::io::Error| Failure::new(Exit::Impossible, "agent-socket").because(error);
     let listener = socket::listen(&context.runtime).map_err(|error| impossible(&error))?;
-    let (ask, questions) = mpsc::channel(8);
-    let answering = tokio::spawn(socket::serve(listener, ask));
+    let (wish, wishes) = mpsc::channel(8);
+    let (told, standing) = watch::channel(Standing::default());
+    let answering = tokio::spawn(socket::serve(listener, standing, wish));
     let stop = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
     let [Ok(terminate), Ok(interrupt)] = stop else {
         return Err(Failure::new(Exit::Impossible, "runtime").with("cause", "signals"));
@@ -48,7 +49,8 @@ async fn serve(context: &Context, work: &Path) -> Outcome {
         client: Client::new(&context.runtime),
         state: NodeState::new(&context.state),
         work: work.to_owned(),
-        questions,
+        wishes,
+        told,
         stop: [terminate, interrupt],
     };
     let outcome = agent.run().await;
@@ -60,7 +62,8 @@ struct Agent {
     client: Client,
     state: NodeState,
     work: PathBuf,
-    questions: mpsc::Receiver<Question>,
+    wishes: mpsc::Receiver<Wish>,
+    told: watch::Sender<Standing>,
     stop: [Signal; 2],
 }
 
@@ -73,7 +76,7 @@ enum End {
     /// Not everything had come back, and it is time to try again.
     Again,
     /// Somebody wants all of it handed over.
-    Finish(tokio::sync::oneshot::Sender<Standing>),
+    Finish(Wish),
 }
 
 impl Agent {
@@ -89,8 +92,8 @@ impl Agent {
                 () = sleep(LOOK) => {}
                 _ = terminate.recv() => return Ok(Exit::Good),
                 _ = interrupt.recv() => return Ok(Exit::Good),
-                Some((_, reply)) = self.questions.recv() => {
-                    let _ = reply.send(Standing::default());
+                Some(wish) = self.wishes.recv() => {
+                    let _ = wish.send(Standing::default());
                 }
             }
         }
@@ -140,29 +143,20 @@ impl Agent {
                 End::Again => {}
                 End::Closed => {
                     tracing::info!(%person, "a day's work has ended");
+                    self.told.send_replace(Standing::default());
                     return Ok(None);
                 }
                 End::Stop => {
-                    self.finish(&mut day).await;
+                    finish(&mut day).await;
                     return Ok(Some(Exit::Good));
                 }
-                End::Finish(reply) => {
-                    let left = self.finish(&mut day).await;
+                End::Finish(wish) => {
+                    let (left, trouble) = finish(&mut day).await;
                     let mut standing = standing(&day.progress().borrow(), &restored);
-                    standing.waiting += left;
-                    let _ = reply.send(standing);
+                    standing.waiting = standing.waiting.max(left);
+                    standing.trouble = trouble.or(standing.trouble);
+                    let _ = wish.send(standing);
                 }
-            }
-        }
-    }
-
-    /// Hands over all that is left; how many files could not be.
-    async fn finish(&self, day: &mut Day<Carrier>) -> u64 {
-        match day.finish().await {
-            Ok(swept) => swept.changed.len() as u64 + swept.unread,
-            Err(error) => {
-                tracing::warn!(%error, "not everything is handed over");
-                1
             }
         }
     }
@@ -177,12 +171,13 @@ impl Agent {
     ) -> End {
         let again = again.map(|after| Instant::now() + after);
         let progress = day.progress();
-        let Self { client, questions, stop: [terminate, interrupt], .. } = self;
+        let Self { client, wishes, told, stop: [terminate, interrupt], .. } = self;
         let mut end = End::Closed;
         let watch = async {
             loop {
                 tokio::select! {
                     () = sleep(LOOK) => {
+                        told.send_replace(standing(&progress.borrow(), restored));
                         let client = client.clone();
                         let open = tokio::task::spawn_blocking(move || client.work_session()).await;
                         if !matches!(open, Ok(Ok((_, open))) if open == *session) {
@@ -194,17 +189,23 @@ impl Agent {
                     }
                     _ = terminate.recv() => return End::Stop,
                     _ = interrupt.recv() => return End::Stop,
-                    Some((asked, reply)) = questions.recv() => match asked {
-                        Asked::Finish => return End::Finish(reply),
-                        Asked::Status => {
-                            let _ = reply.send(standing(&progress.borrow(), restored));
-                        }
-                    },
+                    Some(wish) = wishes.recv() => return End::Finish(wish),
                 }
             }
         };
         day.work(async { end = watch.await }).await;
         end
+    }
+}
+
+/// Hands over all that is left: how many files could not be, and why it stopped.
+async fn finish(day: &mut Day<Carrier>) -> (u64, Option<String>) {
+    match day.finish().await {
+        Ok(swept) => (swept.changed.len() as u64 + swept.unread, None),
+        Err(error) => {
+            tracing::warn!(%error, "not everything is handed over");
+            (1, Some(error.to_string()))
+        }
     }
 }
 

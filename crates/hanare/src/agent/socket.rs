@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 const NAME: &str = "agent.sock";
 /// The longest request.
@@ -56,8 +56,8 @@ pub(crate) struct Standing {
     pub(crate) trouble: Option<String>,
 }
 
-/// A question with its way back.
-pub(super) type Question = (Asked, oneshot::Sender<Standing>);
+/// The wish that all is handed over, with the way back.
+pub(super) type Wish = oneshot::Sender<Standing>;
 
 /// Listens; a socket that nobody serves any more is replaced.
 pub(super) fn listen(runtime: &Path) -> io::Result<UnixListener> {
@@ -72,8 +72,12 @@ pub(super) fn listen(runtime: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Passes questions on, until nobody takes them.
-pub(super) async fn serve(listener: UnixListener, questions: mpsc::Sender<Question>) {
+/// Tells how it stands and passes wishes on, until nobody takes them.
+pub(super) async fn serve(
+    listener: UnixListener,
+    standing: watch::Receiver<Standing>,
+    wishes: mpsc::Sender<Wish>,
+) {
     let seats = Arc::new(Semaphore::new(SEATS));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -81,9 +85,9 @@ pub(super) async fn serve(listener: UnixListener, questions: mpsc::Sender<Questi
             continue;
         };
         let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else { continue };
-        let questions = questions.clone();
+        let (standing, wishes) = (standing.clone(), wishes.clone());
         tokio::spawn(async move {
-            if let Err(error) = answer(stream, &questions).await {
+            if let Err(error) = answer(stream, &standing, &wishes).await {
                 tracing::debug!(%error, "who asked went away");
             }
             drop(seat);
@@ -91,15 +95,23 @@ pub(super) async fn serve(listener: UnixListener, questions: mpsc::Sender<Questi
     }
 }
 
-async fn answer(stream: UnixStream, questions: &mpsc::Sender<Question>) -> io::Result<()> {
+async fn answer(
+    stream: UnixStream,
+    standing: &watch::Receiver<Standing>,
+    wishes: &mpsc::Sender<Wish>,
+) -> io::Result<()> {
     let mut stream = tokio::io::BufReader::new(stream);
     let mut line = Vec::new();
     let mut bounded = (&mut stream).take(MAX_LINE);
     tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await??;
-    let asked = serde_json::from_slice(&line)?;
-    let (reply, answer) = oneshot::channel();
-    questions.send((asked, reply)).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
-    let standing = answer.await.map_err(|_| io::ErrorKind::BrokenPipe)?;
+    let standing = match serde_json::from_slice(&line)? {
+        Asked::Status => standing.borrow().clone(),
+        Asked::Finish => {
+            let (reply, answer) = oneshot::channel();
+            wishes.send(reply).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
+            answer.await.map_err(|_| io::ErrorKind::BrokenPipe)?
+        }
+    };
     let mut text = serde_json::to_vec(&standing)?;
     text.push(b'\n');
     stream.get_mut().write_all(&text).await

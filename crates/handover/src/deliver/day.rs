@@ -56,6 +56,8 @@ pub struct Day<T> {
     courier: Courier<T>,
     watch: Watch,
     due: Due,
+    /// What is being handed over; still here when that was given up in the middle.
+    flying: Vec<Ready>,
     gone: BTreeSet<WorkPath>,
     gone_since: Option<Instant>,
     held: BTreeSet<WorkPath>,
@@ -76,6 +78,14 @@ pub enum DayError {
         /// What the kernel said.
         source: notify::Error,
     },
+    /// The journal in it cannot be used.
+    #[error("the journal in {path} cannot be used: {source}")]
+    Journal {
+        /// Which folder.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
 }
 
 impl<T: Transport> Day<T> {
@@ -85,13 +95,15 @@ impl<T: Transport> Day<T> {
     /// [`DayError`]
     pub fn begin(tree: Tree, transport: T) -> Result<Self, DayError> {
         let path = tree.path().to_owned();
-        let watch = Watch::start(&path).map_err(|source| DayError::Watch { path, source })?;
+        let watch = Watch::start(&path).map_err(|source| DayError::Watch { path: path.clone(), source })?;
+        let known = Known::load(&tree).map_err(|source| DayError::Journal { path, source })?;
         Ok(Self {
             tree,
-            known: Known::default(),
+            known,
             courier: Courier::new(transport),
             watch,
             due: Due::default(),
+            flying: Vec::new(),
             gone: BTreeSet::new(),
             gone_since: None,
             held: BTreeSet::new(),
@@ -134,7 +146,11 @@ impl<T: Transport> Day<T> {
             tokio::select! {
                 () = &mut stop => return,
                 seen = self.watch.next() => self.see(seen),
-                () = sleep_until(wake) => self.go_on().await,
+                () = sleep_until(wake) => tokio::select! {
+                    // A line that hangs must not hold the end.
+                    () = &mut stop => return,
+                    () = self.go_on() => {}
+                }
             }
         }
     }
@@ -145,6 +161,9 @@ impl<T: Transport> Day<T> {
     /// [`TransportError`]: what could be handed over was.
     pub async fn finish(&mut self) -> Result<Swept, TransportError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        // A sweep looks at everything that waits, too.
+        self.due = Due::default();
+        self.flying.clear();
         let mut swept = sweep(&self.tree, &self.known, threads);
         let mut left = std::mem::take(&mut swept.changed);
         while !left.is_empty() {
@@ -251,14 +270,16 @@ impl<T: Transport> Day<T> {
     }
 
     async fn hand_over(&mut self, now: Instant) -> Result<(), TransportError> {
-        let ready = self.due.ready(now, BATCH);
-        if !ready.is_empty() {
-            match self.courier.deliver(&self.tree, &mut self.known, ready.clone()).await {
-                Ok(delivered) => self.count(delivered),
+        self.land(now);
+        self.flying = self.due.ready(now, BATCH);
+        if !self.flying.is_empty() {
+            match self.courier.deliver(&self.tree, &mut self.known, self.flying.clone()).await {
+                Ok(delivered) => {
+                    self.flying.clear();
+                    self.count(delivered);
+                }
                 Err(error) => {
-                    for ready in ready {
-                        self.due.again(ready, now, Duration::ZERO);
-                    }
+                    self.land(now);
                     return Err(error);
                 }
             }
@@ -267,6 +288,13 @@ impl<T: Transport> Day<T> {
             self.send_deletions().await?;
         }
         Ok(())
+    }
+
+    /// What was on its way waits again.
+    fn land(&mut self, now: Instant) {
+        for ready in self.flying.drain(..) {
+            self.due.again(ready, now, Duration::ZERO);
+        }
     }
 
     async fn send_deletions(&mut self) -> Result<(), TransportError> {
@@ -298,9 +326,13 @@ impl<T: Transport> Day<T> {
     }
 
     fn tell(&self) {
-        let [held, waiting, deletions_held, full] =
-            [self.known.len(), self.due.len() + self.gone.len(), self.held.len(), self.full.len()]
-                .map(|count| count as u64);
+        let [held, waiting, deletions_held, full] = [
+            self.known.len(),
+            self.due.len() + self.flying.len() + self.gone.len(),
+            self.held.len(),
+            self.full.len(),
+        ]
+        .map(|count| count as u64);
         self.progress.send_if_modified(|progress| {
             let before = progress.clone();
             (progress.held, progress.waiting) = (held, waiting);

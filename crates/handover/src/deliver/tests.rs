@@ -348,8 +348,8 @@ async fn the_morning_brings_everything_back_and_replaces_nothing() {
     let names: Vec<String> =
         world.held().await.keys().map(|name| String::from_utf8(name.clone()).unwrap()).collect();
     assert_eq!(names.iter().filter(|name| name.starts_with("mine")).count(), 2, "{names:?}");
-    let left = fs::read_dir(&world.work).unwrap().flatten();
-    assert!(left.into_iter().all(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".hanare")));
+    let mut left = fs::read_dir(&world.work).unwrap().flatten();
+    assert!(left.all(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".hanare-part")));
 }
 
 #[tokio::test]
@@ -412,4 +412,24 @@ async fn deleting_a_third_at_once_is_held_and_said() {
     .await;
     assert_eq!(day.progress().borrow().deletions_held, 20);
     assert_eq!(world.entries().await.len(), 40);
+}
+
+#[tokio::test]
+async fn an_agent_that_was_killed_takes_the_next_edit_for_what_it_is() {
+    let world = world().await;
+    fs::write(world.work.join("plan"), b"one").unwrap();
+    let mut day = world.day();
+    day.finish().await.unwrap();
+    std::mem::forget(day);
+    fs::write(world.work.join("plan"), b"two").unwrap();
+    let mut again = world.day();
+    again.finish().await.unwrap();
+    world.comes_to_hold(&[("plan", b"two")]).await;
+    assert_eq!(again.progress().borrow().conflicts, 0);
+    // Without what was known the same edit comes to lie beside.
+    fs::remove_file(world.work.join(".hanare-known")).unwrap();
+    fs::write(world.work.join("plan"), b"three").unwrap();
+    let mut forgetful = world.day();
+    forgetful.finish().await.unwrap();
+    assert_eq!(forgetful.progress().borrow().conflicts, 1);
 }

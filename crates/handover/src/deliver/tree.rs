@@ -13,8 +13,10 @@ use rustix::io::Errno;
 
 use crate::path::WorkPath;
 
-/// What this program's own files are called while they are written; they are nobody's work.
-pub(super) const PART: &[u8] = b".hanare-part-";
+/// What this program's own files begin with; they are nobody's work.
+const OWN: &[u8] = b".hanare-";
+/// What a file is called while it is written.
+const PART: &[u8] = b".hanare-part-";
 
 /// What a name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +79,7 @@ impl Tree {
     #[must_use]
     pub fn relative(&self, path: &Path) -> Option<WorkPath> {
         let below = path.strip_prefix(&self.path).ok()?.as_os_str().as_bytes();
-        let own = below.split(|byte| *byte == b'/').any(|name| name.starts_with(PART));
+        let own = below.split(|byte| *byte == b'/').any(|name| name.starts_with(OWN));
         WorkPath::new(below).ok().filter(|_| !own)
     }
 
@@ -221,6 +223,24 @@ impl Tree {
             let _ = rustix::fs::unlinkat(&folder, part, AtFlags::empty());
         }
         written
+    }
+
+    /// This program's own file of this name in the folder, made if it is not there.
+    pub(super) fn own(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let name = [OWN, name.as_bytes()].concat();
+        let mode = Mode::from_raw_mode(0o600);
+        let opened = rustix::fs::openat2(
+            &self.root,
+            OsStr::from_bytes(&name),
+            flags | OFlags::NONBLOCK,
+            mode,
+            BENEATH,
+        )?;
+        if stamp(&opened)?.kind != Kind::File {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Ok(File::from(opened))
     }
 
     /// A file without a name, on this folder's own file system.

@@ -3,6 +3,7 @@
 //! A command parses its arguments, asks a library crate, and hands what it learned to `output::Printer`, the one owner of
 //! stdout and stderr. What a person reads comes from the catalogue in `locales/`; see [`voice`].
 
+mod agent;
 mod ask;
 mod commands;
 mod context;

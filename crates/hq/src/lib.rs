@@ -27,9 +27,11 @@ mod settings;
 mod shared;
 mod show;
 mod store;
+mod work_store;
 
 pub use admin_socket::SocketError;
 pub use api::ApiError;
+pub use hanare_handover::store::StoreError as WorkError;
 pub use init::{DEFAULT_OVERLAY, InitError, InitOptions, Initialised, init};
 pub use keys::KeysError;
 pub use lock::LockError;

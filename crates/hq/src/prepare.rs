@@ -8,13 +8,14 @@ use crate::inside_port;
 use crate::lock::{self, StateLock};
 use crate::serve::ServeError;
 use crate::store::{FILE_NAME, Store, StoreError};
+use crate::work_store;
 
 /// What [`crate::Server`] touches in a state directory.
 #[derive(Debug, Clone)]
 pub struct Files {
     /// What it reads: keys.
     pub reads: PathBuf,
-    /// Every single file that it writes.
+    /// Every single file that it writes, and the folder of work data.
     pub writes: Vec<PathBuf>,
     /// The ports of its API, outside and inside the tunnel.
     pub ports: Vec<u16>,
@@ -35,6 +36,7 @@ pub async fn prepare(state: &Path, api: u16) -> Result<Files, ServeError> {
         Store::open(&database).await?.close().await?;
     }
     let ports = inside_port::read(state)?.into_iter().chain([api]).collect();
+    let work = hanare_handover::store::prepare(&work_store::folder(state)).await?;
     drop(lock);
     let beside = |suffix: &str| {
         let mut name = database.clone().into_os_string();
@@ -52,5 +54,6 @@ pub async fn prepare(state: &Path, api: u16) -> Result<Files, ServeError> {
             .open(path)
             .map_err(|error| StoreError::new(path, error.into()))?;
     }
+    writes.extend(work.folders);
     Ok(Files { reads: state.join(KEYS_DIRECTORY), writes, ports })
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hanare_handover::store::StoreError as WorkError;
 use hanare_model::{Endpoint, PrivateKey, PublicKey};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -27,6 +28,7 @@ use crate::settings::Settings;
 use crate::shared::Hq;
 use crate::store::writer::Writer;
 use crate::store::{FILE_NAME, Store, StoreError};
+use crate::work_store::WorkStore;
 
 /// Endpoints are written down this long after the first news: they matter only for the next start.
 const ENDPOINT_DELAY: Duration = Duration::from_secs(2);
@@ -57,6 +59,9 @@ pub enum ServeError {
     /// The database does not do its work.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store of work data does not do its work.
+    #[error(transparent)]
+    Work(#[from] WorkError),
     /// The keys cannot be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -84,7 +89,12 @@ impl ServeError {
     pub const fn exit_status(&self) -> u8 {
         match self {
             Self::Store(error) => error.exit_status(),
-            Self::Lock(_) | Self::Keys(_) | Self::Api(_) | Self::Inside { .. } | Self::Socket(_) => 4,
+            Self::Work(_)
+            | Self::Lock(_)
+            | Self::Keys(_)
+            | Self::Api(_)
+            | Self::Inside { .. }
+            | Self::Socket(_) => 4,
         }
     }
 }
@@ -148,6 +158,7 @@ impl Server {
             listen: options.listen,
             api: bound,
             since: random::now(),
+            work: WorkStore::new(&options.state),
             report: reports,
             in_force: forces,
             orders,
@@ -233,6 +244,7 @@ impl Server {
         let admin_grace = Duration::from_millis(200);
         let _ = tokio::time::timeout(admin_grace, async { while self.tasks.join_next().await.is_some() {} })
             .await;
+        self.hq.work.close().await;
         self.hq.writer.stop().await;
         self.tasks.shutdown().await;
     }

@@ -21,7 +21,6 @@ pub(crate) struct Sessions<'a> {
     now: Timestamp,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the routes that release work come next"))]
 impl<'a> Sessions<'a> {
     pub(crate) const fn new(registry: &'a Registry, now: Timestamp) -> Self {
         Self { registry, now }

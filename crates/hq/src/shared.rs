@@ -13,6 +13,7 @@ use crate::identity::IdentityProvider;
 use crate::lease::LeaseTerms;
 use crate::plane::{Order, PlaneReport};
 use crate::store::writer::Writer;
+use crate::work_store::WorkStore;
 
 /// How long a revoked node that listens may take to say that it read the notice (`DESIGN`: acknowledged within a second).
 pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
@@ -22,6 +23,8 @@ pub(crate) const FOLLOWING: Duration = Duration::from_secs(2);
 /// One running headquarters.
 pub(crate) struct Hq {
     pub writer: Writer,
+    /// Work that was handed over.
+    pub work: WorkStore,
     /// Who proves persons.
     pub identity: Box<dyn IdentityProvider>,
     pub wireguard: PrivateKey,

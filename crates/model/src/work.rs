@@ -69,6 +69,8 @@ pub enum WorkRefusal {
     },
     /// Work is opened on endpoints only.
     NotHere,
+    /// No work is open here by this session: it was never opened, or has ended.
+    NotOpen,
 }
 
 /// Why a new password cannot be used.

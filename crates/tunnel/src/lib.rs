@@ -4,6 +4,7 @@ mod api;
 pub mod control;
 pub mod device;
 pub mod join;
+mod line;
 mod marked;
 pub mod node;
 pub mod plane;
@@ -11,3 +12,4 @@ pub mod state;
 pub mod uapi;
 
 pub use api::ApiError;
+pub use line::Line;

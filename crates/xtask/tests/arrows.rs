@@ -14,8 +14,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hanare-wire", &["hanare-model"]),
     ("hanare-host", &["hanare-model"]),
     ("hanare-tunnel", &["hanare-wire", "hanare-host", "hanare-ledger", "hanare-model"]),
-    ("hanare-hq", &["hanare-ledger", "hanare-model"]),
-    ("hanare-wipe", &["hanare-host", "hanare-ledger", "hanare-model"]),
+    ("hanare-handover", &["hanare-model"]),
+    ("hanare-hq", &["hanare-handover", "hanare-ledger", "hanare-model"]),
+    ("hanare-wipe", &["hanare-host", "hanare-handover", "hanare-ledger", "hanare-model"]),
     (
         "hanare",
         &[
@@ -24,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hanare-wire",
             "hanare-host",
             "hanare-tunnel",
+            "hanare-handover",
             "hanare-hq",
             "hanare-wipe",
         ],

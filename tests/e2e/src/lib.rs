@@ -5,6 +5,7 @@ pub mod behind;
 mod carry;
 mod database;
 mod deployment;
+pub mod person;
 mod pinger;
 mod refusal;
 mod room;

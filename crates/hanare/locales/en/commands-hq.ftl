@@ -200,3 +200,17 @@ cmd-hanare-ledger-verify = Check that nobody changed the ledger
 cmd-hanare-ledger-export = Write the ledger to FILE and its signature to FILE.sig
     .example = hanare ledger export ledger.jsonl
     .file = A file that does not exist yet
+
+cmd-hanare-handover = Work data that headquarters holds
+    .example = hanare handover status
+
+cmd-hanare-handover-list = List the newest files that came from a room or a node, newest first
+    .long = This shows file names. No file name ever enters the ledger.
+    .example =
+        hanare handover list kofu/306
+        hanare handover list pc-1 --at 2026-11-26T09:00:00Z
+    .place = A room (OFFICE/ROOM) or the name of a node
+    .at = As it was at this time [default: now]
+
+cmd-hanare-handover-status = Show how many files, and how much, are held of each company
+    .example = hanare handover status --json

@@ -58,8 +58,15 @@ cmd-hanare-work-open = Open your work: prove who you are to headquarters
     .stdin = Read three lines from the standard input: id, password, code; a fourth is a new password
 
 cmd-hanare-work-close = Close your work on this machine
+    .long = Hands over everything that is left first, and does not close while something could not be.
+    .abandon = Close even if files are not at headquarters
     .example = hanare work close
 
 cmd-hanare-work-status = Show whose work is open here
     .long = Ends with 0 if work is open, otherwise 1.
     .example = hanare work status --json
+
+cmd-hanare-wipe-agent = Hand over what changes while an employee's work is open (daemon)
+    .long = When work is opened it brings back what headquarters holds, newest first, and then hands over every change. It never replaces a file that is here. Run it as root beside `hanare up`.
+    .example = hanare wipe agent --work /srv/work
+    .work = The directory with the work files [default: /srv/work]

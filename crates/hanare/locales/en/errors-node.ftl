@@ -239,3 +239,16 @@ error-work-cancelled = Nothing was opened.
 password-short = It has fewer than { $least } characters.
 password-long = It has more than { $most } bytes.
 password-same = It is the old one.
+
+error-agent-socket = The agent cannot start.
+    .cause = { $cause }
+    .fix = Check that no other agent runs, and that the runtime directory can be written.
+error-agent-work = The work directory { $path } cannot be used.
+    .cause = { $cause }
+    .fix = Make the directory or open the work volume, and name it with --work.
+error-agent-hq = The connection to headquarters cannot be prepared.
+    .cause = { $cause }
+    .fix = Look at the enrolment with `hanare status`.
+error-work-left = Work was not closed: { $files } files are not at headquarters yet.
+    .cause = { $cause }
+    .fix = Wait until the line is back and repeat the command, or close it with --abandon.

@@ -255,3 +255,17 @@ work-state-closed = No work is open here.
 work-state-opening = Somebody is opening their work.
 work-state-open = Work is open here.
 work-state-locked = No work is open here, and whoever tried last has to wait.
+
+label-path = Path
+label-received = Received
+label-persons = Persons
+label-files = Files
+label-versions = Versions
+label-stored = Stored
+label-held-files = Files at headquarters
+label-waiting-files = Files not there yet
+label-handover-trouble = Why nothing is sent
+label-deletions-held = Deletions to be confirmed
+label-conflicts = Conflicting versions
+label-full-files = Files without room at headquarters
+work-left-waiting = they are still being sent, or cannot be read

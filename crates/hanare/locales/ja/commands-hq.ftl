@@ -200,3 +200,17 @@ cmd-hanare-ledger-verify = 台帳が改変されていないことを検証す�
 cmd-hanare-ledger-export = 台帳を FILE に、署名を FILE.sig に書き出す
     .example = hanare ledger export ledger.jsonl
     .file = まだ存在しないファイル
+
+cmd-hanare-handover = 本社が受け取った仕事のデータ
+    .example = hanare handover status
+
+cmd-hanare-handover-list = 部屋または端末から届いた最新のファイルを、新しい順に表示する
+    .long = ファイル名が表示されます。ファイル名が台帳に残ることはありません。
+    .example =
+        hanare handover list kofu/306
+        hanare handover list pc-1 --at 2026-11-26T09:00:00Z
+    .place = 部屋（OFFICE/ROOM）または端末の名前
+    .at = この時刻の時点での内容 [省略時: 現在]
+
+cmd-hanare-handover-status = 会社ごとに、受け取ったファイルの数と量を表示する
+    .example = hanare handover status --json

@@ -58,8 +58,15 @@ cmd-hanare-work-open = 本社サーバーで本人確認をして、自分の仕
     .stdin = 標準入力から 3 行（ID、パスワード、コード）を読む。4 行目があれば新しいパスワード
 
 cmd-hanare-work-close = このマシンで開いている仕事を閉じる
+    .long = 先に、残っている変更をすべて本社へ送ります。届いていないファイルがある場合は閉じません。
+    .abandon = 届いていないファイルがあっても閉じる
     .example = hanare work close
 
 cmd-hanare-work-status = このマシンで誰の仕事が開いているかを表示する
     .long = 終了コードは、開いていれば 0、それ以外は 1 です。
     .example = hanare work status --json
+
+cmd-hanare-wipe-agent = 従業員の仕事が開いている間、変更したファイルを本社へ送り続ける（常駐）
+    .long = 仕事が開かれると、本社にあるファイルを新しい順に戻し、それから変更を送ります。ここにあるファイルを置き換えることはありません。root で、`hanare up` と並べて実行してください。
+    .example = hanare wipe agent --work /srv/work
+    .work = 仕事のファイルを置くディレクトリ [省略時: /srv/work]

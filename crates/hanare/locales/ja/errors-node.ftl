@@ -239,3 +239,16 @@ error-work-cancelled = 仕事は開いていません。
 password-short = { $least } 文字より短いものです。
 password-long = { $most } バイトを超えています。
 password-same = 今のパスワードと同じです。
+
+error-agent-socket = エージェントを開始できません。
+    .cause = { $cause }
+    .fix = すでに別のエージェントが動いていないか、実行時ディレクトリに書き込めるかを確認してください。
+error-agent-work = 仕事のディレクトリ { $path } を使えません。
+    .cause = { $cause }
+    .fix = ディレクトリを作るか作業領域を開いて、--work で指定してください。
+error-agent-hq = 本社サーバーとの接続を準備できません。
+    .cause = { $cause }
+    .fix = `hanare status` で登録の状態を確認してください。
+error-work-left = 本社に届いていないファイルが { $files } 個あるため、仕事を閉じませんでした。
+    .cause = { $cause }
+    .fix = 回線が戻るのを待ってもう一度実行するか、--abandon を付けて閉じてください。

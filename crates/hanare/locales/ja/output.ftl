@@ -225,3 +225,17 @@ work-state-closed = このマシンで開いている仕事はありません。
 work-state-opening = 誰かが仕事を開こうとしています。
 work-state-open = このマシンで仕事が開いています。
 work-state-locked = このマシンで開いている仕事はありません。最後に試した人は、しばらく待つ必要があります。
+
+label-path = パス
+label-received = 受信日時
+label-persons = 人数
+label-files = ファイル
+label-versions = 版
+label-stored = 保存量
+label-held-files = 本社にあるファイル
+label-waiting-files = まだ届いていないファイル
+label-handover-trouble = 送信が止まっている理由
+label-deletions-held = 確認待ちの削除
+label-conflicts = 競合した版
+label-full-files = 容量不足で送れないファイル
+work-left-waiting = まだ送信中か、読み取れないファイルです

@@ -4,6 +4,7 @@ mod company;
 mod device;
 mod down;
 mod guard;
+mod handover;
 mod hq;
 mod invite;
 mod join;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Policy(policy::Command),
     #[command(subcommand)]
     Ledger(ledger::Command),
+    #[command(subcommand)]
+    Handover(handover::Command),
     Join(join::Args),
     Up(up::Args),
     Status(status::Args),
@@ -65,7 +68,14 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it runs until it is stopped, so that changes of state belong into its log.
     pub(crate) const fn is_service(&self) -> bool {
-        matches!(self, Self::Up(_) | Self::Device(_) | Self::Worker(_) | Self::Hq(hq::Command::Serve(_)))
+        matches!(
+            self,
+            Self::Up(_)
+                | Self::Device(_)
+                | Self::Worker(_)
+                | Self::Hq(hq::Command::Serve(_))
+                | Self::Wipe(wipe::Command::Agent(_))
+        )
     }
 
     /// Does it.
@@ -80,6 +90,7 @@ impl Command {
             Self::Node(command) => command.run(context),
             Self::Policy(command) => command.run(context),
             Self::Ledger(command) => command.run(context),
+            Self::Handover(command) => command.run(context),
             Self::Join(args) => args.run(context),
             Self::Up(args) => args.run(context),
             Self::Status(args) => args.run(context),

@@ -8,16 +8,17 @@ use hanare_model::{PersonId, Secret};
 use hanare_tunnel::control::{Client, ControlError, Problem, Work, WorkState};
 use serde_json::json;
 
+use crate::agent::{self, Asked, Standing};
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 use crate::voice::Voice;
 use crate::{foreign, table, times, typed};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Open(OpenArgs),
-    Close,
+    Close(CloseArgs),
     Status,
 }
 
@@ -34,23 +35,57 @@ impl Command {
         let client = Client::new(&context.runtime);
         match self {
             Self::Open(args) => args.run(context, &client),
-            Self::Close => {
-                let told = client.work_close().map_err(foreign::control_error)?;
-                context.out.result("work.close", &json!({"headquarters_told": told}), |_| String::new())?;
-                let said = match told {
-                    Some(true) => "work-closed",
-                    Some(false) => "work-closed-untold",
-                    None => "work-closed-before",
-                };
-                context.out.talk(said, &[]);
-                Ok(Exit::Good)
-            }
+            Self::Close(args) => args.run(context, &client),
             Self::Status => {
                 let work = client.work_status().map_err(foreign::control_error)?;
-                context.out.result("work.status", &work, |voice| shown(&work, voice))?;
+                let standing = agent::ask(&context.runtime, Asked::Status);
+                let told = Told { work: &work, handover: standing.as_ref() };
+                context.out.result("work.status", &told, |voice| shown(&work, standing.as_ref(), voice))?;
                 Ok(if work.state == WorkState::Open { Exit::Good } else { Exit::No })
             }
         }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CloseArgs {
+    #[arg(long)]
+    abandon: bool,
+}
+
+/// `work status --json`.
+#[derive(serde::Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    work: &'a Work,
+    /// How the handover stands; null where no agent runs.
+    handover: Option<&'a Standing>,
+}
+
+impl CloseArgs {
+    fn run(self, context: &Context, client: &Client) -> Outcome {
+        let Self { abandon } = self;
+        if !abandon
+            && let Some(standing) = agent::ask(&context.runtime, Asked::Finish)
+            && standing.active
+            && (standing.waiting > 0 || standing.full > 0 || standing.trouble.is_some())
+        {
+            let left =
+                Failure::new(Exit::Incomplete, "work-left").with("files", standing.waiting + standing.full);
+            return Err(match standing.trouble {
+                Some(trouble) => left.with("cause", trouble),
+                None => left.with_phrase("cause", Phrase::new("work-left-waiting")),
+            });
+        }
+        let told = client.work_close().map_err(foreign::control_error)?;
+        context.out.result("work.close", &json!({"headquarters_told": told}), |_| String::new())?;
+        let said = match told {
+            Some(true) => "work-closed",
+            Some(false) => "work-closed-untold",
+            None => "work-closed-before",
+        };
+        context.out.talk(said, &[]);
+        Ok(Exit::Good)
     }
 }
 
@@ -118,7 +153,7 @@ fn at_the_terminal(context: &Context, client: &Client, person: Option<PersonId>)
     client.work_open(claim).map_err(foreign::control_error)
 }
 
-fn shown(work: &Work, voice: &Voice) -> String {
+fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
     let state = match work.state {
         WorkState::Closed => "work-state-closed",
         WorkState::Opening => "work-state-opening",
@@ -126,6 +161,8 @@ fn shown(work: &Work, voice: &Voice) -> String {
         WorkState::Locked => "work-state-locked",
     };
     let text = |value: Option<String>| value.unwrap_or_default();
+    let active = standing.filter(|standing| standing.active);
+    let count = |of: fn(&Standing) -> u64| text(active.map(|standing| of(standing).to_string()));
     let fields = table::fields(
         voice,
         vec![
@@ -134,6 +171,12 @@ fn shown(work: &Work, voice: &Voice) -> String {
             ("label-work-since", times::tell_some(work.since)),
             ("label-work-until", times::tell_some(work.until)),
             ("label-locked-until", times::tell_some(work.locked_until)),
+            ("label-held-files", count(|standing| standing.files)),
+            ("label-waiting-files", count(|standing| standing.waiting)),
+            ("label-deletions-held", count(|standing| standing.deletions_held)),
+            ("label-conflicts", count(|standing| standing.conflicts)),
+            ("label-full-files", count(|standing| standing.full)),
+            ("label-handover-trouble", text(standing.and_then(|standing| standing.trouble.clone()))),
         ],
     );
     if fields.is_empty() { voice.say(state) } else { format!("{}\n\n{fields}", voice.say(state)) }

@@ -1,7 +1,7 @@
 //! What keeps a headquarters from being made or served, as failures.
 
 use hanare_hq::{
-    ApiError, InitError, KeysError, LockError, NoRandomness, ServeError, SocketError, StoreError,
+    ApiError, InitError, KeysError, LockError, NoRandomness, ServeError, SocketError, StoreError, WorkError,
 };
 use hanare_model::plan::PlanError;
 
@@ -33,6 +33,7 @@ pub(crate) fn serve_error(error: ServeError) -> Failure {
     match error {
         ServeError::Lock(error) => lock_error(error),
         ServeError::Store(error) => store_error(error),
+        ServeError::Work(error) => work_store_error(error),
         ServeError::Keys(error) => keys_error(error),
         ServeError::Api(ApiError::Bind { address, source }) => {
             Failure::new(Exit::Impossible, "api-bind").with("address", address).because(&source)
@@ -87,6 +88,26 @@ fn store_error(error: StoreError) -> Failure {
         }
         StoreError::Other { path, source } => {
             Failure::new(exit, "bug").with("cause", format!("{}: {source}", path.display()))
+        }
+    }
+}
+
+/// The store of work data, at its start.
+fn work_store_error(error: WorkError) -> Failure {
+    let failure = |code| Failure::new(Exit::Impossible, code);
+    match error {
+        WorkError::Full { .. } => failure("disk-full"),
+        WorkError::Newer { path, found, known } => {
+            failure("hq-newer").with("path", path.display()).with("found", found).with("known", known)
+        }
+        WorkError::Damaged { path, text } => {
+            failure("database-damaged").with("cause", format!("{}: {text}", path.display()))
+        }
+        WorkError::Access { path, text } => {
+            failure("unwritable").with("path", path.display()).with("cause", text)
+        }
+        error @ (WorkError::Older { .. } | WorkError::NoRandomness | WorkError::Closing) => {
+            Failure::new(Exit::Bug, "bug").because(&error)
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn refused(refusal: WorkRefusal) -> Failure {
             Failure::new(Exit::Input, "work-password").with_phrase("cause", password_fault(fault))
         }
         WorkRefusal::NotHere => refused("work-not-here"),
+        WorkRefusal::NotOpen => refused("work-not-open"),
     }
 }
 

@@ -174,6 +174,17 @@ requests! {
         /// Whether the authenticator's secret is new too.
         totp: bool,
     } -> answer::PersonGiven;
+    /// A page of the work that came from a node and that headquarters holds, newest first.
+    HandoverList {
+        /// From which node.
+        node: NodeName,
+        /// As it was at this time; now, if absent.
+        at: Option<Timestamp>,
+        /// [`answer::HandoverPage::next`] of the page before.
+        after: Option<i64>,
+    } -> answer::HandoverPage;
+    /// How much work headquarters holds.
+    HandoverStatus {} -> answer::Lists<answer::HandoverTotals>;
     /// The ledger's records, oldest first.
     LedgerList {
         /// Only records made at or after this time.

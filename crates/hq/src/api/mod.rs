@@ -1,6 +1,7 @@
 //! The node API: TLS 1.3 with HQ's pinned certificate, JSON over HTTP/1.1, every resource bounded.
 
 mod events;
+mod handover;
 mod join;
 mod listen;
 mod routes;

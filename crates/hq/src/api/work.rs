@@ -69,17 +69,17 @@ pub(super) async fn close(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn actor(node: &NodeRow) -> String {
+pub(super) fn actor(node: &NodeRow) -> String {
     format!("node {}", node.name)
 }
 
-const fn refuse(work: WorkRefusal) -> No {
+pub(super) const fn refuse(work: WorkRefusal) -> No {
     No::Refused(Refusal::Work { work })
 }
 
 /// An enrolled endpoint at its own place in the tunnel. One that asks from elsewhere is put on the record: its key may be in
 /// other hands.
-async fn endpoint(api: &Api, peer: &Peer) -> Result<NodeRow, No> {
+pub(super) async fn endpoint(api: &Api, peer: &Peer) -> Result<NodeRow, No> {
     let node = enrolled(api, peer)?;
     if !is_at_home(&node, peer) {
         let from = format!("address {}", peer.from.ip().to_canonical());
@@ -92,7 +92,7 @@ async fn endpoint(api: &Api, peer: &Peer) -> Result<NodeRow, No> {
     Ok(node)
 }
 
-async fn note(api: &Api, node: &NodeRow, person: Option<&PersonId>, told: (String, &str)) {
+pub(super) async fn note(api: &Api, node: &NodeRow, person: Option<&PersonId>, told: (String, &str)) {
     let entry = refused_before(&api.hq.writer.registry(), node, person, told, random::now());
     if let Err(error) = api.hq.writer.act("hq", Act::Note(entry)).await {
         tracing::warn!(%error, "a refusal was not recorded");

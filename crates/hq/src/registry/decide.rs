@@ -156,6 +156,8 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         | Request::LedgerList(_)
         | Request::LedgerExport(_)
         | Request::LedgerVerify(_)
+        | Request::HandoverList(_)
+        | Request::HandoverStatus(_)
         | Request::PersonList(_)
         | Request::PersonAdd(_)
         | Request::PersonReset(_) => {

@@ -101,8 +101,19 @@ pub(super) async fn exchange(
     path: &str,
     body: &str,
 ) -> (u16, String) {
+    exchange_as(stream, method, path, "", body).await
+}
+
+/// The same with more header lines.
+pub(super) async fn exchange_as(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String) {
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: hq\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: hq\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();

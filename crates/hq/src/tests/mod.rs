@@ -3,6 +3,7 @@
 mod admins;
 mod device;
 mod enrolment;
+mod handover;
 mod holding;
 mod leaving;
 mod lockout;

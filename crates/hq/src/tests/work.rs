@@ -21,11 +21,11 @@ use crate::sessions::Sessions;
 const PASSWORD: &str = "correct horse battery";
 
 /// A headquarters with hanako of acme, an endpoint of hers and one of beta.
-struct Office {
-    home: Home,
-    server: Server,
-    admin: Client,
-    api: Arc<Api>,
+pub(super) struct Office {
+    pub(super) home: Home,
+    pub(super) server: Server,
+    pub(super) admin: Client,
+    pub(super) api: Arc<Api>,
     own: Device,
     /// Steps of the one-time code that were used: each opening takes the next one.
     steps: i64,
@@ -49,7 +49,7 @@ impl Office {
         (Self { home, server, admin, api, own, steps: -1 }, given.password.unwrap())
     }
 
-    fn node(&self, name: &str) -> NodeRow {
+    pub(super) fn node(&self, name: &str) -> NodeRow {
         self.server.hq.writer.registry().node_by_name(&name.parse().unwrap()).unwrap().clone()
     }
 
@@ -87,7 +87,7 @@ impl Office {
     }
 
     /// Hanako with a password of her own, open on pc-1.
-    async fn opened() -> (Self, WorkOpened) {
+    pub(super) async fn opened() -> (Self, WorkOpened) {
         let (mut office, temporary) = Self::open().await;
         let code = office.code();
         let claim = ("hanako", temporary.expose(), &code);
@@ -103,7 +103,7 @@ impl Office {
         found.map(|(person, company)| format!("{person} of {company}"))
     }
 
-    async fn reasons(&self, kind: &str, field: &str) -> Vec<String> {
+    pub(super) async fn reasons(&self, kind: &str, field: &str) -> Vec<String> {
         let entries = self.admin.call(LedgerList { since: None }).await.unwrap().items;
         let told = entries.iter().filter(|entry| entry.kind == kind);
         told.map(|entry| entry.data[field].as_str().unwrap().to_owned()).collect()

@@ -8,7 +8,8 @@ use hanare_model::api::{EXPORTER_LABEL, Refusal};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::request::Builder;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -104,22 +105,43 @@ impl Connection {
         self.call(Method::GET, path, Bytes::new()).await
     }
 
-    async fn call(&mut self, method: Method, path: &'static str, body: Bytes) -> Result<Incoming, ApiError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, "hq.hanare.invalid")
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
+    /// `POST` of bytes in the name of a session, answered with at most `most` bytes; the caller bounds the time.
+    pub(crate) async fn exchange(
+        &mut self,
+        path: &'static str,
+        session: &str,
+        body: Bytes,
+        most: usize,
+    ) -> Result<Bytes, ApiError> {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {session}"))
             .map_err(|error| ApiError::Setup { why: error.to_string() })?;
+        bearer.set_sensitive(true);
+        let request = request(Method::POST, path).header(AUTHORIZATION, bearer);
+        let answer = self.send(path, request, body).await?;
+        let collected = Limited::new(answer, most).collect().await;
+        Ok(collected.map_err(ApiError::connection("reading the answer"))?.to_bytes())
+    }
+
+    async fn call(&mut self, method: Method, path: &'static str, body: Bytes) -> Result<Incoming, ApiError> {
+        let request = request(method, path).header(CONTENT_TYPE, "application/json");
+        timeout(PATIENCE, self.send(path, request, body))
+            .await
+            .map_err(|_| ApiError::Timeout { what: path })?
+    }
+
+    async fn send(
+        &mut self,
+        path: &'static str,
+        request: Builder,
+        body: Bytes,
+    ) -> Result<Incoming, ApiError> {
+        let request =
+            request.body(Full::new(body)).map_err(|error| ApiError::Setup { why: error.to_string() })?;
         let exchange = async {
             self.sender.ready().await?;
             self.sender.send_request(request).await
         };
-        let answer = timeout(PATIENCE, exchange)
-            .await
-            .map_err(|_| ApiError::Timeout { what: path })?
-            .map_err(|error| ApiError::connection(path)(Box::new(error)))?;
+        let answer = exchange.await.map_err(|error| ApiError::connection(path)(Box::new(error)))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer.into_body());
@@ -129,6 +151,10 @@ impl Connection {
         }
         Err(ApiError::Unavailable { status: status.as_u16() })
     }
+}
+
+fn request(method: Method, path: &'static str) -> Builder {
+    Request::builder().method(method).uri(path).header(HOST, "hq.hanare.invalid")
 }
 
 fn json<B: Serialize>(body: &B) -> Result<Bytes, ApiError> {

@@ -15,6 +15,7 @@ mod flood;
 mod gateway;
 mod gateway_intruders;
 mod gateway_leaks;
+mod handover;
 mod interface;
 mod interop;
 mod isolation;

@@ -1,5 +1,6 @@
 //! `hanare wipe`: nothing left in the room.
 
+mod agent;
 mod ending;
 mod plan;
 mod receipt;
@@ -22,6 +23,7 @@ pub(crate) enum Command {
     Run(run::Args),
     Tree(tree::Args),
     Resume,
+    Agent(agent::Args),
     #[command(subcommand)]
     Receipt(receipt::Command),
 }
@@ -34,6 +36,7 @@ impl Command {
             Self::Plan(args) => args.run(context),
             Self::Tree(args) => args.run(context),
             Self::Resume => resume::run(context),
+            Self::Agent(args) => args.run(context),
             Self::Receipt(command) => command.run(context),
         }
     }

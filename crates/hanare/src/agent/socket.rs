@@ -1,0 +1,134 @@
+//! The agent's socket, `RUNTIME/agent.sock`: how the handover stands, and the wish that all of it is done now. Anybody on
+//! this machine may ask: it tells counts, and hands over what would be handed over anyway.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+const NAME: &str = "agent.sock";
+/// The longest request.
+const MAX_LINE: u64 = 256;
+/// Questions at a time.
+const SEATS: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long handing everything over may take before who asked gives up waiting; the agent goes on.
+const FINISHING: Duration = Duration::from_mins(2);
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "lowercase", deny_unknown_fields)]
+pub(crate) enum Asked {
+    /// How does it stand?
+    Status,
+    /// Hand over everything now.
+    Finish,
+}
+
+/// How the handover stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    /// Whether a person's work is open here and watched.
+    pub(crate) active: bool,
+    /// Files that headquarters holds as they were last read.
+    pub(crate) files: u64,
+    /// Versions handed over since the opening.
+    pub(crate) versions: u64,
+    /// Bytes sent for them.
+    pub(crate) sent_bytes: u64,
+    /// Files that came back from headquarters at the opening.
+    pub(crate) restored: u64,
+    /// Files that wait to be handed over, or could not be read.
+    pub(crate) waiting: u64,
+    /// Deletions of very many files at once that are not passed on before somebody is asked.
+    pub(crate) deletions_held: u64,
+    /// Second versions that lie beside another one.
+    pub(crate) conflicts: u64,
+    /// Files for which headquarters has no room.
+    pub(crate) full: u64,
+    /// Why nothing goes on at the moment, in technical words.
+    pub(crate) trouble: Option<String>,
+}
+
+/// The wish that all is handed over, with the way back.
+pub(super) type Wish = oneshot::Sender<Standing>;
+
+/// Listens; a socket that nobody serves any more is replaced.
+pub(super) fn listen(runtime: &Path) -> io::Result<UnixListener> {
+    let path = runtime.join(NAME);
+    match std::os::unix::net::UnixStream::connect(&path) {
+        Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(_) => std::fs::remove_file(&path)?,
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
+/// Tells how it stands and passes wishes on, until nobody takes them.
+pub(super) async fn serve(
+    listener: UnixListener,
+    standing: watch::Receiver<Standing>,
+    wishes: mpsc::Sender<Wish>,
+) {
+    let seats = Arc::new(Semaphore::new(SEATS));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else { continue };
+        let (standing, wishes) = (standing.clone(), wishes.clone());
+        tokio::spawn(async move {
+            if let Err(error) = answer(stream, &standing, &wishes).await {
+                tracing::debug!(%error, "who asked went away");
+            }
+            drop(seat);
+        });
+    }
+}
+
+async fn answer(
+    stream: UnixStream,
+    standing: &watch::Receiver<Standing>,
+    wishes: &mpsc::Sender<Wish>,
+) -> io::Result<()> {
+    let mut stream = tokio::io::BufReader::new(stream);
+    let mut line = Vec::new();
+    let mut bounded = (&mut stream).take(MAX_LINE);
+    tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await??;
+    let standing = match serde_json::from_slice(&line)? {
+        Asked::Status => standing.borrow().clone(),
+        Asked::Finish => {
+            let (reply, answer) = oneshot::channel();
+            wishes.send(reply).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
+            answer.await.map_err(|_| io::ErrorKind::BrokenPipe)?
+        }
+    };
+    let mut text = serde_json::to_vec(&standing)?;
+    text.push(b'\n');
+    stream.get_mut().write_all(&text).await
+}
+
+/// Asks the agent; `None` if none runs here.
+pub(crate) fn ask(runtime: &Path, asked: Asked) -> Option<Standing> {
+    let mut stream = std::os::unix::net::UnixStream::connect(runtime.join(NAME)).ok()?;
+    let patience = match asked {
+        Asked::Status => PATIENCE,
+        Asked::Finish => FINISHING,
+    };
+    stream.set_read_timeout(Some(patience)).ok()?;
+    let mut line = serde_json::to_vec(&asked).ok()?;
+    line.push(b'\n');
+    stream.write_all(&line).ok()?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).ok()?;
+    serde_json::from_str(&answer).ok()
+}

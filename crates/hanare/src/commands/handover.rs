@@ -1,0 +1,123 @@
+//! `hanare handover`: work data that headquarters holds.
+
+use clap::Subcommand;
+use hanare_hq::admin::{HandoverFile, HandoverList, HandoverStatus, HandoverTotals, NodeList, RoomShow};
+use hanare_model::{NodeName, RoomId, Timestamp};
+use serde_json::json;
+
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{show, table, times};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List {
+        #[arg(value_name = "ROOM|NODE")]
+        place: Place,
+        #[arg(long, value_name = "TIME")]
+        at: Option<Timestamp>,
+    },
+    Status,
+}
+
+/// A room, or one node.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Room(RoomId),
+    Node(NodeName),
+}
+
+impl std::str::FromStr for Place {
+    type Err = hanare_model::IdError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.contains('/') { text.parse().map(Self::Room) } else { text.parse().map(Self::Node) }
+    }
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        match self {
+            Self::List { place, at } => list(context, place, at)?,
+            Self::Status => status(context)?,
+        }
+        Ok(Exit::Good)
+    }
+}
+
+fn list(context: &Context, place: Place, at: Option<Timestamp>) -> Result<(), Failure> {
+    let nodes = match place {
+        Place::Node(node) => vec![node],
+        Place::Room(room) => {
+            // A room that does not exist is told apart from one without work.
+            context.ask(RoomShow { id: room.clone() })?;
+            let mut nodes: Vec<NodeName> = context
+                .ask(NodeList {})?
+                .items
+                .into_iter()
+                .filter(|node| node.room == room)
+                .map(|node| node.name)
+                .collect();
+            nodes.dedup();
+            nodes
+        }
+    };
+    let mut files = Vec::new();
+    for node in nodes {
+        let mut after = None;
+        loop {
+            let page = context.ask(HandoverList { node: node.clone(), at, after })?;
+            files.extend(page.files);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    files.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.path.cmp(&b.path)));
+    context.out.result("handover.list", &json!({"files": files}), |voice| {
+        let headings = ["label-person", "label-path", "label-size", "label-received", "label-node"];
+        table::rows(voice, &headings, files.iter().map(row).collect())
+    })?;
+    Ok(())
+}
+
+fn row(file: &HandoverFile) -> Vec<String> {
+    vec![
+        file.person.to_string(),
+        // A name may hold what a terminal would obey.
+        String::from_utf8_lossy(file.path.as_bytes()).escape_debug().to_string(),
+        show::size(file.size),
+        times::tell(file.at),
+        file.node.to_string(),
+    ]
+}
+
+fn status(context: &Context) -> Result<(), Failure> {
+    let totals = context.ask(HandoverStatus {})?.items;
+    context.out.result("handover.status", &json!({"companies": totals}), |voice| {
+        let headings = [
+            "label-company",
+            "label-persons",
+            "label-files",
+            "label-versions",
+            "label-size",
+            "label-stored",
+            "label-received",
+        ];
+        table::rows(voice, &headings, totals.iter().map(total).collect())
+    })?;
+    Ok(())
+}
+
+fn total(totals: &HandoverTotals) -> Vec<String> {
+    vec![
+        totals.company.clone(),
+        totals.persons.to_string(),
+        totals.files.to_string(),
+        totals.versions.to_string(),
+        show::size(totals.bytes),
+        show::size(totals.stored_bytes),
+        times::tell_some(totals.latest),
+    ]
+}

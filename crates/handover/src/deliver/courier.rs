@@ -1,0 +1,235 @@
+//! Hands versions over: asks what is wanted, sends it, commits, and only then counts it as held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::due::Ready;
+use super::known::{Gist, Held, Known};
+use super::snapshot::{NoSnapshot, Piece, Snapshot};
+use super::transport::{Transport, TransportError};
+use super::tree::Tree;
+use crate::path::WorkPath;
+use crate::protocol::{
+    Ask, Class, Commit, Content, MAX_ASK, MAX_CHUNKS_BODY, NewVersion, Placed, VersionId, framed, put_frame,
+};
+
+/// Files that are handed over together: a round trip costs more than a small file.
+pub const BATCH: usize = 256;
+
+/// What came of handing over.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// Files that headquarters holds now.
+    pub files: u64,
+    /// Bytes that were sent for them.
+    pub sent_bytes: u64,
+    /// Versions that lie beside another one, and their new paths.
+    pub conflicts: Vec<WorkPath>,
+    /// Files to be tried again: they changed meanwhile, or could not be read.
+    pub again: Vec<Ready>,
+    /// Deletions that somebody is to be asked about.
+    pub held: Vec<WorkPath>,
+    /// Files for which there is no room at headquarters.
+    pub full: Vec<WorkPath>,
+}
+
+/// One file on its way.
+struct Parcel {
+    ready: Ready,
+    parent: Option<VersionId>,
+    snapshot: Snapshot,
+}
+
+/// Hands over what is in a tree.
+#[derive(Debug)]
+pub struct Courier<T> {
+    transport: T,
+}
+
+impl<T: Transport> Courier<T> {
+    /// Over this transport.
+    pub const fn new(transport: T) -> Self {
+        Self { transport }
+    }
+
+    /// How requests travel.
+    pub const fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// Hands over at most [`BATCH`] files as they are now. A file that is not there is left alone: absence is no deletion.
+    ///
+    /// # Errors
+    /// [`TransportError`]: nothing is lost, all of it may be tried again.
+    pub async fn deliver(
+        &self,
+        tree: &Tree,
+        known: &mut Known,
+        ready: Vec<Ready>,
+    ) -> Result<Delivered, TransportError> {
+        let mut delivered = Delivered::default();
+        let mut parcels = Vec::new();
+        for ready in ready {
+            match Snapshot::take(tree, &ready.path, ready.open) {
+                Ok(snapshot) => {
+                    let held = known.held(&ready.path);
+                    if held.map(|held| held.gist) == Gist::of(&snapshot.content) && held.is_some() {
+                        continue;
+                    }
+                    parcels.push(Parcel { ready, parent: held.map(|held| held.version), snapshot });
+                }
+                Err(NoSnapshot::Gone) => {}
+                Err(NoSnapshot::Moving) => delivered.again.push(ready),
+                Err(NoSnapshot::Io(error)) => {
+                    tracing::debug!(%error, "a file could not be read");
+                    delivered.again.push(ready);
+                }
+            }
+        }
+        let mut complete = Vec::with_capacity(parcels.len());
+        let mut outgoing = Outgoing::default();
+        for (at, parcel) in parcels.iter().enumerate() {
+            complete.push(true);
+            for pieces in parcel.snapshot.pieces.chunks(MAX_ASK) {
+                for piece in self.wanted(pieces, &mut outgoing).await? {
+                    let bytes = parcel.snapshot.bytes(piece);
+                    let Ok(Some(bytes)) = bytes else {
+                        if let Some(complete) = complete.get_mut(at) {
+                            *complete = false;
+                        }
+                        continue;
+                    };
+                    delivered.sent_bytes += bytes.len() as u64;
+                    if outgoing.body.len() + framed(bytes.len()) > MAX_CHUNKS_BODY {
+                        self.flush(&mut outgoing).await?;
+                    }
+                    put_frame(&mut outgoing.body, &bytes);
+                }
+            }
+        }
+        self.flush(&mut outgoing).await?;
+        let mut sent = Vec::new();
+        for (parcel, complete) in parcels.into_iter().zip(complete) {
+            if complete { sent.push(parcel) } else { delivered.again.push(parcel.ready) }
+        }
+        self.commit(tree, known, sent, &mut delivered).await?;
+        Ok(delivered)
+    }
+
+    /// Says that files were deleted: each of `gone` was seen to go, as a file or with all that was in it, and is not there.
+    /// Headquarters judges all of them together.
+    ///
+    /// # Errors
+    /// [`TransportError`]
+    pub async fn delete(
+        &self,
+        tree: &Tree,
+        known: &mut Known,
+        gone: &BTreeSet<WorkPath>,
+        confirmed: bool,
+    ) -> Result<Delivered, TransportError> {
+        let mut delivered = Delivered::default();
+        let absent: BTreeMap<&WorkPath, VersionId> = gone
+            .iter()
+            .flat_map(|gone| known.below(gone))
+            // It may be back, or never have left.
+            .filter(|(path, _)| matches!(tree.look(path), Ok(None)))
+            .map(|(path, held)| (path, held.version))
+            .collect();
+        let deleted = |(path, parent): (&WorkPath, VersionId)| NewVersion {
+            path: path.clone(),
+            parent: Some(parent),
+            class: Class::Work,
+            content: Content::Deleted,
+        };
+        let versions: Vec<NewVersion> = absent.into_iter().map(deleted).collect();
+        for batch in versions.chunks(crate::protocol::MAX_COMMIT) {
+            let commit = Commit { versions: batch.to_vec(), confirmed };
+            let committed = self.transport.commit(&commit).await?;
+            for (version, placed) in commit.versions.into_iter().zip(committed.placed) {
+                if placed == Placed::Held {
+                    delivered.held.push(version.path);
+                } else {
+                    delivered.files += 1;
+                    known.forget(&version.path);
+                }
+            }
+        }
+        Ok(delivered)
+    }
+
+    /// Those of a file's pieces that headquarters wants and that are not on their way already.
+    async fn wanted<'a>(
+        &self,
+        pieces: &'a [Piece],
+        outgoing: &mut Outgoing,
+    ) -> Result<Vec<&'a Piece>, TransportError> {
+        let ask = Ask { chunks: pieces.iter().map(|piece| piece.digest).collect() };
+        let wanted = self.transport.ask(&ask).await?;
+        let missing = wanted.missing.iter().filter_map(|at| pieces.get(usize::try_from(*at).ok()?));
+        Ok(missing.filter(|piece| outgoing.named.insert(piece.digest)).collect())
+    }
+
+    async fn flush(&self, outgoing: &mut Outgoing) -> Result<(), TransportError> {
+        if !outgoing.body.is_empty() {
+            self.transport.chunks(Bytes::from(std::mem::take(&mut outgoing.body))).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(
+        &self,
+        tree: &Tree,
+        known: &mut Known,
+        parcels: Vec<Parcel>,
+        delivered: &mut Delivered,
+    ) -> Result<(), TransportError> {
+        if parcels.is_empty() {
+            return Ok(());
+        }
+        let version = |parcel: &Parcel| NewVersion {
+            path: parcel.ready.path.clone(),
+            parent: parcel.parent,
+            class: Class::Work,
+            content: parcel.snapshot.content.clone(),
+        };
+        let commit = Commit { versions: parcels.iter().map(version).collect(), confirmed: false };
+        let committed = self.transport.commit(&commit).await?;
+        if committed.placed.len() != parcels.len() {
+            return Err(TransportError::Answer("not one answer for each version".to_owned()));
+        }
+        for (parcel, placed) in parcels.into_iter().zip(committed.placed) {
+            let Some(gist) = Gist::of(&parcel.snapshot.content) else { continue };
+            let path = parcel.ready.path.clone();
+            match placed {
+                Placed::Kept { version } | Placed::Known { version } => {
+                    delivered.files += 1;
+                    known.put(path, Held { version, gist });
+                }
+                Placed::Conflict { version, path: beside, .. } => {
+                    delivered.files += 1;
+                    // Here too it lies beside; what is at its path at headquarters comes with the next look there.
+                    if tree.rename(&path, &beside).is_ok() {
+                        known.forget(&path);
+                        known.put(beside.clone(), Held { version, gist });
+                    }
+                    delivered.conflicts.push(beside);
+                }
+                Placed::Full { .. } => delivered.full.push(path),
+                Placed::Incomplete | Placed::Malformed | Placed::Stays { .. } | Placed::Held => {
+                    delivered.again.push(parcel.ready);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Chunks that are collected for one body.
+#[derive(Default)]
+struct Outgoing {
+    body: Vec<u8>,
+    /// What this delivery sends, so that two equal files are sent once.
+    named: BTreeSet<crate::digest::Digest>,
+}

@@ -1,0 +1,24 @@
+//! The endpoint's end of the handover: watches, reads, sends, and brings back.
+
+mod courier;
+mod day;
+mod due;
+mod known;
+mod restore;
+mod snapshot;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod tree;
+mod watch;
+
+pub use courier::{BATCH, Courier, Delivered};
+pub use day::{Day, DayError, Progress};
+pub use due::{Due, LATEST, Ready, SETTLED, SILENT};
+pub use known::{Gist, Held, Known};
+pub use restore::Restored;
+pub use sweep::{Swept, sweep};
+pub use transport::{Transport, TransportError};
+pub use tree::{Found, Kind, Meta, Owner, Stamp, Tree};
+pub use watch::{Seen, Watch};

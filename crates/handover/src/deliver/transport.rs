@@ -1,0 +1,35 @@
+//! How requests get to headquarters: somebody else's, so that this end knows no socket.
+
+use std::future::Future;
+
+use bytes::Bytes;
+
+use crate::protocol::{Ask, Browse, Commit, Committed, Fetch, Page, Stored, Wanted};
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// Headquarters cannot be reached, or cannot write: later.
+    #[error("headquarters does not answer: {0}")]
+    Later(String),
+    /// The person's session has ended.
+    #[error("the session with headquarters has ended: {0}")]
+    Ended(String),
+    /// It answers what it should not.
+    #[error("headquarters' answer makes no sense: {0}")]
+    Answer(String),
+}
+
+/// Carries requests in the name of the person who works here. Each answer comes after what it says is durable.
+pub trait Transport: Send + Sync {
+    /// Which chunks are wanted?
+    fn ask(&self, ask: &Ask) -> impl Future<Output = Result<Wanted, TransportError>> + Send;
+    /// Sends [`crate::protocol::frames`].
+    fn chunks(&self, body: Bytes) -> impl Future<Output = Result<Stored, TransportError>> + Send;
+    /// Puts versions in their places.
+    fn commit(&self, commit: &Commit) -> impl Future<Output = Result<Committed, TransportError>> + Send;
+    /// A page of what is there.
+    fn browse(&self, browse: &Browse) -> impl Future<Output = Result<Page, TransportError>> + Send;
+    /// Chunks as frames.
+    fn fetch(&self, fetch: &Fetch) -> impl Future<Output = Result<Bytes, TransportError>> + Send;
+}

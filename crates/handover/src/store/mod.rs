@@ -1,0 +1,395 @@
+//! Headquarters' store of work data: objects and their index, durable before anything is acknowledged, sealed per company.
+
+mod error;
+mod index;
+mod judge;
+mod keys;
+mod manifest;
+mod objects;
+mod pack;
+mod rows;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hanare_model::{CompanyId, NodeName, PersonId, Timestamp};
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::Mutex;
+
+pub use error::StoreError;
+
+use self::keys::{Keys, Name};
+use self::manifest::Manifest;
+use self::objects::Objects;
+use self::rows::{Listed, OwnerRow};
+use self::writer::{Done, Job, Versions, Writer};
+use crate::chunk::Chunk;
+use crate::digest::Digest;
+use crate::protocol::{
+    Ask, Browse, Class, Commit, Committed, Entry, Fetch, MAX_CHUNKS_BODY, MAX_PAGE, Page, Stored, Wanted,
+    framed, put_frame,
+};
+
+/// Whose work it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owner {
+    /// The company, which has a key of its own.
+    pub company: CompanyId,
+    /// The person.
+    pub person: PersonId,
+}
+
+/// How much is held of a company.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Persons of whom there is something.
+    pub persons: u64,
+    /// Files that are there.
+    pub files: u64,
+    /// Versions that are kept, of files that are there and of others.
+    pub versions: u64,
+    /// Bytes of all versions together, as their writers see them.
+    pub bytes: u64,
+    /// Bytes of objects: what is the same is stored once.
+    pub stored_bytes: u64,
+    /// When the last version came.
+    pub latest: Option<Timestamp>,
+}
+
+/// What a store touches, for who confines the process.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Folders in which it makes, writes and removes files; all of them are there.
+    pub folders: Vec<PathBuf>,
+}
+
+/// Headquarters' end of the handover.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    objects: Objects,
+    writer: Writer,
+    reader: Mutex<SqliteConnection>,
+    keys: Mutex<BTreeMap<CompanyId, Arc<Keys>>>,
+    owners: Mutex<BTreeMap<Owner, OwnerRow>>,
+}
+
+/// Makes whatever is missing of a store in `folder`, which is made too. To be called before the process is confined.
+///
+/// # Errors
+/// [`StoreError`] if the file system says no.
+pub async fn prepare(folder: &Path) -> Result<Places, StoreError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let fail = |error: std::io::Error| StoreError::io(folder, &error);
+    let (keys, objects) = (folder.join(KEYS), folder.join(OBJECTS));
+    for path in [folder, &keys] {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fail)?;
+    }
+    Objects::local(&objects)?;
+    index::make_files(folder).map_err(fail)?;
+    index::prepare(&folder.join(index::FILE_NAME)).await?;
+    index::make_files(folder).map_err(fail)?;
+    Ok(Places { folders: vec![folder.to_owned()] })
+}
+
+const KEYS: &str = "keys";
+const OBJECTS: &str = "objects";
+
+impl Store {
+    /// Opens a store that was [`prepare`]d. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StoreError`]: a newer or damaged index, a file that cannot be opened.
+    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(index::FILE_NAME);
+        let connection = index::open(&path).await?;
+        let reader = index::connect(&path).await?;
+        let writer = Writer::start(path, connection);
+        Ok(Self {
+            folder: folder.to_owned(),
+            objects: Objects::local(&folder.join(OBJECTS))?,
+            writer,
+            reader: Mutex::new(reader),
+            keys: Mutex::default(),
+            owners: Mutex::default(),
+        })
+    }
+
+    /// Finishes what was asked before and closes the index.
+    pub async fn close(&self) {
+        self.writer.stop().await;
+    }
+
+    /// Which chunks this person has not sent yet.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn missing(&self, owner: &Owner, ask: &Ask) -> Result<Wanted, StoreError> {
+        let Some((row, keys)) = self.known(owner).await? else {
+            return Ok(Wanted { missing: (0u32..).take(ask.chunks.len()).collect() });
+        };
+        let mut reader = self.reader.lock().await;
+        let mut missing = Vec::new();
+        for (at, digest) in (0u32..).zip(&ask.chunks) {
+            let held = rows::held(&mut reader, row, &pack::name(&keys, digest)).await;
+            if held.map_err(|error| self.failed(&error))?.is_none() {
+                missing.push(at);
+            }
+        }
+        Ok(Wanted { missing })
+    }
+
+    /// Takes chunks; they are durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then none of them counts as sent.
+    pub async fn put_chunks(
+        &self,
+        owner: &Owner,
+        chunks: Vec<Bytes>,
+        now: Timestamp,
+    ) -> Result<Stored, StoreError> {
+        let (row, keys) = self.owner(owner).await?;
+        let count = chunks.len() as u64;
+        let naming = Arc::clone(&keys);
+        let named = work(move || name_all(&naming, chunks)).await?;
+        let (mut known, mut new) = (Vec::new(), Vec::new());
+        {
+            let mut reader = self.reader.lock().await;
+            for (name, bytes) in named {
+                match rows::chunk(&mut reader, row, &name).await.map_err(|error| self.failed(&error))? {
+                    Some(chunk) => known.push(chunk),
+                    None => new.push((name, bytes)),
+                }
+            }
+        }
+        let new_bytes = new.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        let pack = if new.is_empty() {
+            None
+        } else {
+            let mut pack = work(move || pack::pack(&keys, &new)).await??;
+            self.objects.put(&pack.id, std::mem::take(&mut pack.bytes)).await?;
+            Some(pack)
+        };
+        self.writer.write(Job::Chunks { owner: row, pack, known, now }).await?;
+        Ok(Stored { chunks: count, new_bytes })
+    }
+
+    /// Puts versions in their places; all of it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing of it was written.
+    pub async fn commit(
+        &self,
+        owner: &Owner,
+        node: &NodeName,
+        commit: Commit,
+        now: Timestamp,
+    ) -> Result<Committed, StoreError> {
+        let (row, keys) = self.owner(owner).await?;
+        let job = Job::Versions(Versions {
+            owner: row,
+            keys,
+            person: owner.person.to_string(),
+            node: node.clone(),
+            now,
+            confirmed: commit.confirmed,
+            new: commit.versions,
+        });
+        match self.writer.write(job).await? {
+            Done::Placed(placed) => Ok(Committed { placed }),
+            Done::Owner(_) | Done::Written => Ok(Committed { placed: Vec::new() }),
+        }
+    }
+
+    /// How many bytes all versions of a person may hold; `None`: no limit.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn limit(&self, owner: &Owner, quota: Option<u64>) -> Result<(), StoreError> {
+        let (row, _) = self.owner(owner).await?;
+        self.writer.write(Job::Quota { owner: row, bytes: quota }).await.map(drop)
+    }
+
+    /// What a person has, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn browse(&self, owner: &Owner, browse: &Browse) -> Result<Page, StoreError> {
+        let Some((row, keys)) = self.known(owner).await? else {
+            return Ok(Page { entries: Vec::new(), next: None });
+        };
+        let limit = browse.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+        let before = browse.after.unwrap_or(i64::MAX);
+        let listed = {
+            let mut reader = self.reader.lock().await;
+            rows::browse(&mut reader, row, browse.at, browse.deleted, before, limit)
+                .await
+                .map_err(|error| self.failed(&error))?
+        };
+        let next = listed.last().filter(|_| listed.len() == limit as usize).map(|last| last.row);
+        let entries = listed.into_iter().map(|listed| self.entry(&keys, listed)).collect::<Result<_, _>>()?;
+        Ok(Page { entries, next })
+    }
+
+    /// What came from a node of a company and is the newest of its file, newest first, with whose it is; now, or at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn browse_node(
+        &self,
+        company: &CompanyId,
+        node: &NodeName,
+        at: Option<Timestamp>,
+        after: Option<i64>,
+    ) -> Result<(Vec<(PersonId, Entry)>, Option<i64>), StoreError> {
+        let at = at.unwrap_or(Timestamp::from_seconds(i64::MAX));
+        let before = after.unwrap_or(i64::MAX);
+        let listed = {
+            let mut reader = self.reader.lock().await;
+            rows::browse_node(&mut reader, company.as_str(), node.as_str(), at, before, MAX_PAGE)
+                .await
+                .map_err(|error| self.failed(&error))?
+        };
+        if listed.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let keys = self.company(company).await?;
+        let next = listed.last().filter(|_| listed.len() == MAX_PAGE as usize).map(|(_, last)| last.row);
+        let damaged = |_| self.damaged("a person's id is not one");
+        let entries = listed
+            .into_iter()
+            .map(|(person, listed)| Ok((person.parse().map_err(damaged)?, self.entry(&keys, listed)?)))
+            .collect::<Result<_, StoreError>>()?;
+        Ok((entries, next))
+    }
+
+    /// How much is held of each company.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn totals(&self) -> Result<BTreeMap<String, Totals>, StoreError> {
+        let mut reader = self.reader.lock().await;
+        let totals = rows::totals(&mut reader).await.map_err(|error| self.failed(&error))?;
+        Ok(totals.into_iter().collect())
+    }
+
+    fn entry(&self, keys: &Keys, listed: Listed) -> Result<Entry, StoreError> {
+        let damaged = || self.damaged("a manifest is not what was sealed");
+        let manifest = Manifest::open(keys, &listed.version, listed.manifest)?.ok_or_else(damaged)?;
+        Ok(Entry {
+            path: manifest.path,
+            version: listed.version,
+            parent: listed.parent,
+            at: listed.at,
+            node: listed.node.parse().map_err(|_| damaged())?,
+            class: if listed.class == "settings" { Class::Settings } else { Class::Work },
+            content: manifest.content,
+        })
+    }
+
+    /// Chunks of this person as frames, in the order in which they were asked for; what does not fit the body is left out
+    /// at the end. `None` if one of them was never sent by this person.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if a chunk is not what was stored.
+    pub async fn fetch(&self, owner: &Owner, fetch: &Fetch) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some((row, keys)) = self.known(owner).await? else {
+            return Ok(fetch.chunks.is_empty().then(Vec::new));
+        };
+        let mut body = Vec::new();
+        for digest in &fetch.chunks {
+            let found = {
+                let mut reader = self.reader.lock().await;
+                rows::locate(&mut reader, row, &pack::name(&keys, digest))
+                    .await
+                    .map_err(|error| self.failed(&error))?
+            };
+            let Some((object, packed)) = found else { return Ok(None) };
+            let len = usize::try_from(packed.len).unwrap_or(usize::MAX);
+            if body.len() + framed(len) > MAX_CHUNKS_BODY {
+                break;
+            }
+            let sealed = self.objects.read(&object, pack::extent(&packed)).await?;
+            let opened = pack::open(&keys, &object, &packed, digest, sealed)?;
+            let chunk = opened.ok_or_else(|| self.damaged("a chunk is not what was stored"))?;
+            put_frame(&mut body, &chunk);
+        }
+        Ok(Some(body))
+    }
+
+    /// The rows of a person who has sent something.
+    async fn known(&self, owner: &Owner) -> Result<Option<(OwnerRow, Arc<Keys>)>, StoreError> {
+        let cached = self.owners.lock().await.get(owner).copied();
+        let row = if cached.is_some() {
+            cached
+        } else {
+            let mut reader = self.reader.lock().await;
+            let found = rows::owner(&mut reader, owner.company.as_str(), owner.person.as_str()).await;
+            found.map_err(|error| self.failed(&error))?
+        };
+        let Some(row) = row else { return Ok(None) };
+        self.owners.lock().await.insert(owner.clone(), row);
+        Ok(Some((row, self.company(&owner.company).await?)))
+    }
+
+    /// The rows of a person, made if they are new.
+    async fn owner(&self, owner: &Owner) -> Result<(OwnerRow, Arc<Keys>), StoreError> {
+        if let Some(known) = self.known(owner).await? {
+            return Ok(known);
+        }
+        // The key is durable before anything names the company.
+        let keys = self.company(&owner.company).await?;
+        let (company, person) = (owner.company.to_string(), owner.person.to_string());
+        match self.writer.write(Job::Owner { company, person }).await? {
+            Done::Owner(row) => {
+                self.owners.lock().await.insert(owner.clone(), row);
+                Ok((row, keys))
+            }
+            Done::Written | Done::Placed(_) => Err(StoreError::Closing),
+        }
+    }
+
+    async fn company(&self, company: &CompanyId) -> Result<Arc<Keys>, StoreError> {
+        let mut keys = self.keys.lock().await;
+        if let Some(keys) = keys.get(company) {
+            return Ok(Arc::clone(keys));
+        }
+        let made = Arc::new(Keys::open(&self.folder.join(KEYS).join(company.as_str()))?);
+        keys.insert(company.clone(), Arc::clone(&made));
+        Ok(made)
+    }
+
+    fn failed(&self, error: &sqlx::Error) -> StoreError {
+        StoreError::index(&self.folder, error)
+    }
+
+    fn damaged(&self, text: &str) -> StoreError {
+        StoreError::Damaged { path: self.folder.clone(), text: text.to_owned() }
+    }
+}
+
+/// Names chunks by their content; one that comes twice counts once.
+fn name_all(keys: &Keys, chunks: Vec<Bytes>) -> Vec<(Name, Bytes)> {
+    let mut seen = BTreeSet::new();
+    let named = chunks.into_iter().map(|bytes| (pack::name(keys, &Digest::of(&bytes)), bytes));
+    named.filter(|(name, _)| seen.insert(*name)).collect()
+}
+
+/// Hashing and sealing, away from the tasks that wait.
+async fn work<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closing)
+}
+
+/// A chunk as it travels.
+impl From<Chunk> for Bytes {
+    fn from(chunk: Chunk) -> Self {
+        Self::from(chunk.bytes)
+    }
+}

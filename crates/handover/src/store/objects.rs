@@ -1,0 +1,69 @@
+//! Objects: packs of sealed chunks, written once, durable before they are named anywhere.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Location;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+
+use super::error::StoreError;
+use crate::protocol::VersionId;
+
+/// Where objects are.
+#[derive(Debug, Clone)]
+pub(crate) struct Objects {
+    store: Arc<dyn ObjectStore>,
+    /// For messages.
+    path: PathBuf,
+}
+
+impl Objects {
+    /// A local folder. Its fan-out is made here once, so that a confined process need not make folders.
+    pub(crate) fn local(folder: &Path) -> Result<Self, StoreError> {
+        let fail = |error: std::io::Error| StoreError::io(folder, &error);
+        prepare(folder).map_err(fail)?;
+        let store = LocalFileSystem::new_with_prefix(folder)
+            .map_err(|error| StoreError::object(folder, &error))?
+            // Without it an object that was acknowledged may be gone after a power cut.
+            .with_fsync(true);
+        Ok(Self { store: Arc::new(store), path: folder.to_owned() })
+    }
+
+    /// Writes an object; it is durable when this returns.
+    pub(crate) async fn put(&self, id: &VersionId, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let put = self.store.put(&location(id), Bytes::from(bytes).into()).await;
+        put.map(drop).map_err(|error| StoreError::object(&self.path, &error))
+    }
+
+    /// A part of an object.
+    pub(crate) async fn read(&self, id: &VersionId, range: Range<u64>) -> Result<Bytes, StoreError> {
+        let read = self.store.get_range(&location(id), range).await;
+        read.map_err(|error| StoreError::object(&self.path, &error))
+    }
+}
+
+/// Makes the folders `00` to `ff`.
+fn prepare(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let make = |path: &Path| match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    };
+    make(folder)?;
+    if folder.join("ff").is_dir() {
+        return Ok(());
+    }
+    for byte in 0..=u8::MAX {
+        make(&folder.join(format!("{byte:02x}")))?;
+    }
+    std::fs::File::open(folder)?.sync_all()
+}
+
+fn location(id: &VersionId) -> Location {
+    let name = id.to_string();
+    let fan: String = name.chars().take(2).collect();
+    Location::from(format!("{fan}/{name}"))
+}

@@ -1,0 +1,101 @@
+//! Every statement of the index, as a constant with `$n` parameters.
+
+pub(super) const SELECT_SCHEMA: &str =
+    "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
+/// Run only if [`SELECT_SCHEMA`] says that the table is there.
+pub(super) const SELECT_VERSION: &str =
+    "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
+pub(super) const QUICK_CHECK: &str = "PRAGMA quick_check(1)";
+
+pub(super) const PUT_COMPANY: &str = "INSERT INTO company (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
+pub(super) const SELECT_COMPANY: &str = "SELECT id FROM company WHERE name = $1";
+pub(super) const PUT_PERSON: &str =
+    "INSERT INTO person (company, name) VALUES ($1, $2) ON CONFLICT (company, name) DO NOTHING";
+pub(super) const SELECT_PERSON: &str = "SELECT id FROM person WHERE company = $1 AND name = $2";
+pub(super) const SELECT_SPACE: &str = "SELECT quota, used FROM person WHERE id = $1";
+pub(super) const UPDATE_USED: &str = "UPDATE person SET used = used + $2 WHERE id = $1";
+pub(super) const UPDATE_QUOTA: &str = "UPDATE person SET quota = $2 WHERE id = $1";
+
+pub(super) const SELECT_HELD: &str = "SELECT c.id, c.len FROM chunk c JOIN held h ON h.chunk = c.id AND h.person = $1 WHERE c.company = $2 AND c.name = $3";
+pub(super) const SELECT_CHUNK: &str = "SELECT id FROM chunk WHERE company = $1 AND name = $2";
+pub(super) const PUT_PACK: &str =
+    "INSERT INTO pack (company, object, bytes, at) VALUES ($1, $2, $3, $4) RETURNING id";
+/// Two endpoints may send the same chunk at once: the first one's place stays.
+pub(super) const PUT_CHUNK: &str = "INSERT INTO chunk (company, name, pack, place, start, len) VALUES ($1, $2, $3, $4, $5, $6) \
+     ON CONFLICT (company, name) DO UPDATE SET name = excluded.name RETURNING id";
+pub(super) const PUT_HELD: &str = "INSERT INTO held (person, chunk, at) VALUES ($1, $2, $3) \
+     ON CONFLICT (person, chunk) DO UPDATE SET at = excluded.at";
+pub(super) const LOCATE: &str = "SELECT p.object, c.place, c.start, c.len FROM chunk c \
+     JOIN held h ON h.chunk = c.id AND h.person = $1 JOIN pack p ON p.id = c.pack WHERE c.company = $2 AND c.name = $3";
+
+pub(super) const SELECT_FILE: &str = "SELECT f.id, v.id AS head, v.public, v.content, v.deleted, v.parent \
+     FROM file f LEFT JOIN version v ON v.id = f.head WHERE f.person = $1 AND f.name = $2";
+/// A second version of the same parent with this content that was put beside another one before.
+pub(super) const SELECT_BESIDE: &str = "SELECT v.public, v.manifest FROM version v JOIN file f ON f.id = v.file \
+     WHERE v.content = $2 AND f.person = $1 AND v.parent IS $3 AND v.node = $4 AND f.id <> $5";
+pub(super) const PUT_FILE: &str = "INSERT INTO file (person, name) VALUES ($1, $2) RETURNING id";
+pub(super) const PUT_VERSION: &str = "INSERT INTO version (public, file, parent, at, node, class, deleted, size, content, manifest) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
+pub(super) const PUT_USED: &str = "INSERT INTO used (version, chunk) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+pub(super) const UPDATE_HEAD: &str = "UPDATE file SET head = $2 WHERE id = $1";
+pub(super) const COUNT_LIVE: &str =
+    "SELECT count(*) FROM file f JOIN version v ON v.id = f.head WHERE f.person = $1 AND NOT v.deleted";
+pub(super) const COUNT_VANISHED: &str = "SELECT count(*) FROM version v JOIN file f ON f.id = v.file \
+     WHERE f.person = $1 AND v.deleted AND v.at > $2 AND f.head = v.id";
+
+pub(super) const BROWSE: &str = "SELECT v.id, v.public, v.parent, v.at, v.node, v.class, v.manifest FROM version v \
+     JOIN file f ON f.id = v.file WHERE f.person = $1 AND f.head = v.id AND v.id < $2 AND (NOT v.deleted OR $3) \
+     ORDER BY v.id DESC LIMIT $4";
+/// The newest version of each file that was there at a time.
+pub(super) const BROWSE_AT: &str = "SELECT v.id, v.public, v.parent, v.at, v.node, v.class, v.manifest FROM version v \
+     JOIN file f ON f.id = v.file WHERE f.person = $1 AND v.id < $2 AND (NOT v.deleted OR $3) \
+     AND v.id = (SELECT max(w.id) FROM version w WHERE w.file = v.file AND w.at <= $5) ORDER BY v.id DESC LIMIT $4";
+
+pub(super) const BROWSE_NODE: &str = "SELECT v.id, v.public, v.parent, v.at, v.node, v.class, v.manifest, o.name AS person FROM version v \
+     JOIN file f ON f.id = v.file JOIN person o ON o.id = f.person JOIN company c ON c.id = o.company \
+     WHERE c.name = $1 AND v.node = $2 AND v.id < $3 AND NOT v.deleted \
+     AND v.id = (SELECT max(w.id) FROM version w WHERE w.file = v.file AND w.at <= $4) ORDER BY v.id DESC LIMIT $5";
+pub(super) const TOTALS: &str = "SELECT c.name, \
+     (SELECT count(*) FROM person o WHERE o.company = c.id) AS persons, \
+     (SELECT count(*) FROM file f JOIN person o ON o.id = f.person JOIN version v ON v.id = f.head \
+        WHERE o.company = c.id AND NOT v.deleted) AS files, \
+     (SELECT count(*) FROM version v JOIN file f ON f.id = v.file JOIN person o ON o.id = f.person \
+        WHERE o.company = c.id) AS versions, \
+     (SELECT coalesce(sum(o.used), 0) FROM person o WHERE o.company = c.id) AS used, \
+     (SELECT coalesce(sum(p.bytes), 0) FROM pack p WHERE p.company = c.id) AS stored, \
+     (SELECT max(v.at) FROM version v JOIN file f ON f.id = v.file JOIN person o ON o.id = f.person \
+        WHERE o.company = c.id) AS latest \
+     FROM company c ORDER BY c.name";
+
+/// All of them, for the test that prepares each.
+#[cfg(test)]
+pub(super) const ALL: [&str; 28] = [
+    QUICK_CHECK,
+    PUT_COMPANY,
+    SELECT_COMPANY,
+    PUT_PERSON,
+    SELECT_PERSON,
+    SELECT_SPACE,
+    UPDATE_USED,
+    UPDATE_QUOTA,
+    SELECT_HELD,
+    SELECT_CHUNK,
+    PUT_PACK,
+    PUT_CHUNK,
+    PUT_HELD,
+    LOCATE,
+    SELECT_FILE,
+    SELECT_BESIDE,
+    PUT_FILE,
+    PUT_VERSION,
+    PUT_USED,
+    UPDATE_HEAD,
+    COUNT_LIVE,
+    COUNT_VANISHED,
+    BROWSE,
+    BROWSE_AT,
+    BROWSE_NODE,
+    TOTALS,
+    SELECT_SCHEMA,
+    SELECT_VERSION,
+];

@@ -1,0 +1,256 @@
+//! The one writer of the index: what waits is committed together, and each is answered once it is durable.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hanare_model::{NodeName, Timestamp};
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::StoreError;
+use super::keys::{Keys, Kind, random_id};
+use super::manifest::{Manifest, content_name};
+use super::pack::Pack;
+use super::rows::{self, Draft, Outcome, OwnerRow};
+use super::{index, pack};
+use crate::protocol::{Class, Content, NewVersion, Placed};
+
+/// How many requests may wait; who comes later waits before the queue.
+const QUEUE: usize = 256;
+/// How many are committed together: a commit costs two writes to the disk, whatever is in it.
+const GROUP: usize = 64;
+
+/// What is to be written.
+pub(super) enum Job {
+    Owner { company: String, person: String },
+    Quota { owner: OwnerRow, bytes: Option<u64> },
+    Chunks { owner: OwnerRow, pack: Option<Pack>, known: Vec<i64>, now: Timestamp },
+    Versions(Versions),
+}
+
+/// Versions of one person.
+pub(super) struct Versions {
+    pub owner: OwnerRow,
+    pub keys: Arc<Keys>,
+    pub person: String,
+    pub node: NodeName,
+    pub now: Timestamp,
+    pub confirmed: bool,
+    pub new: Vec<NewVersion>,
+}
+
+/// What was written.
+pub(super) enum Done {
+    Owner(OwnerRow),
+    Written,
+    Placed(Vec<Placed>),
+}
+
+type Reply = oneshot::Sender<Result<Done, StoreError>>;
+
+enum Message {
+    Job(Job, Reply),
+    Stop(oneshot::Sender<()>),
+}
+
+/// Takes jobs for the writer.
+#[derive(Debug, Clone)]
+pub(super) struct Writer(mpsc::Sender<Message>);
+
+impl Writer {
+    /// Starts the writer; it ends, and closes the index, when every [`Writer`] is gone.
+    pub(super) fn start(path: PathBuf, connection: SqliteConnection) -> Self {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let task = Task { path, connection, spoilt: false };
+        tokio::spawn(task.run(queue));
+        Self(jobs)
+    }
+
+    /// Finishes what was asked before and closes the index.
+    pub(super) async fn stop(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.0.send(Message::Stop(reply)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+
+    /// Writes, and returns once it is durable.
+    pub(super) async fn write(&self, job: Job) -> Result<Done, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Message::Job(job, reply)).await.map_err(|_| StoreError::Closing)?;
+        answer.await.map_err(|_| StoreError::Closing)?
+    }
+}
+
+struct Task {
+    path: PathBuf,
+    connection: SqliteConnection,
+    /// After a failed commit the connection is replaced: on a full disk SQLite rolls back by itself, and the driver does not
+    /// know.
+    spoilt: bool,
+}
+
+impl Task {
+    async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+        let mut group = Vec::with_capacity(GROUP);
+        while queue.recv_many(&mut group, GROUP).await > 0 {
+            let (mut jobs, mut replies, mut stops) = (Vec::new(), Vec::new(), Vec::new());
+            for message in group.drain(..) {
+                match message {
+                    Message::Job(job, reply) => {
+                        jobs.push(job);
+                        replies.push(reply);
+                    }
+                    Message::Stop(reply) => stops.push(reply),
+                }
+            }
+            self.answer(&jobs, replies).await;
+            if !stops.is_empty() {
+                index::close(self.connection).await;
+                for stop in stops {
+                    let _ = stop.send(());
+                }
+                return;
+            }
+        }
+        index::close(self.connection).await;
+    }
+
+    async fn answer(&mut self, jobs: &[Job], replies: Vec<Reply>) {
+        if jobs.is_empty() {
+            return;
+        }
+        match self.commit(jobs).await {
+            Ok(done) => {
+                for (reply, done) in replies.into_iter().zip(done) {
+                    let _ = reply.send(Ok(done));
+                }
+            }
+            Err(error) => {
+                self.spoilt = true;
+                tracing::error!(%error, "nothing was written to the index of work data");
+                // One of them may be at fault: each has another chance, alone.
+                for (job, reply) in jobs.iter().zip(replies) {
+                    let done = self.commit(std::slice::from_ref(job)).await;
+                    self.spoilt |= done.is_err();
+                    let _ = reply.send(done.map(|mut done| done.pop().unwrap_or(Done::Written)));
+                }
+            }
+        }
+    }
+
+    async fn commit(&mut self, jobs: &[Job]) -> Result<Vec<Done>, StoreError> {
+        if self.spoilt {
+            self.connection = index::connect(&self.path).await?;
+            self.spoilt = false;
+        }
+        let path = self.path.clone();
+        let fail = |error: sqlx::Error| StoreError::index(&path, &error);
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
+        let mut done = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            done.push(match job {
+                Job::Owner { company, person } => {
+                    Done::Owner(rows::make_owner(&mut transaction, company, person).await.map_err(fail)?)
+                }
+                Job::Quota { owner, bytes } => {
+                    rows::put_quota(&mut transaction, *owner, *bytes).await.map_err(fail)?;
+                    Done::Written
+                }
+                Job::Chunks { owner, pack, known, now } => {
+                    rows::put_chunks(&mut transaction, *owner, pack.as_ref(), known, *now)
+                        .await
+                        .map_err(fail)?;
+                    Done::Written
+                }
+                Job::Versions(versions) => Done::Placed(place(&mut transaction, versions, &fail).await?),
+            });
+        }
+        transaction.commit().await.map_err(fail)?;
+        Ok(done)
+    }
+}
+
+async fn place(
+    db: &mut SqliteConnection,
+    job: &Versions,
+    fail: &impl Fn(sqlx::Error) -> StoreError,
+) -> Result<Vec<Placed>, StoreError> {
+    let deletes = |version: &&NewVersion| matches!(version.content, Content::Deleted);
+    let deletions = job.new.iter().filter(deletes).count() as u64;
+    let holds = deletions > 0
+        && !job.confirmed
+        && rows::would_vanish(db, job.owner, deletions, job.now).await.map_err(fail)?;
+    let mut placed = Vec::with_capacity(job.new.len());
+    for version in &job.new {
+        placed.push(if holds && deletes(&version) {
+            Placed::Held
+        } else {
+            place_one(db, job, version, fail).await?
+        });
+    }
+    Ok(placed)
+}
+
+async fn place_one(
+    db: &mut SqliteConnection,
+    job: &Versions,
+    version: &NewVersion,
+    fail: &impl Fn(sqlx::Error) -> StoreError,
+) -> Result<Placed, StoreError> {
+    let first = draft(&job.keys, version, version)?;
+    let outcome = rows::put_version(db, job.owner, &first, &job.node, job.now).await.map_err(fail)?;
+    let Outcome::Beside(head) = outcome else { return Ok(answer(outcome, &first)) };
+    if let Some((id, sealed)) = rows::beside(db, job.owner, &first, &job.node).await.map_err(fail)?
+        && let Some(manifest) = Manifest::open(&job.keys, &id, sealed)?
+    {
+        return Ok(Placed::Conflict { version: id, path: manifest.path, head });
+    }
+    let path = version.path.conflict(&job.person, &job.now.to_string());
+    let moved = NewVersion { path, ..version.clone() };
+    // At its new path it has no parent there, and remembers the one that it came from.
+    let second = draft(&job.keys, &moved, version)?;
+    let outcome = rows::put_version(db, job.owner, &second, &job.node, job.now).await.map_err(fail)?;
+    Ok(if outcome == Outcome::Kept {
+        Placed::Conflict { version: second.id, path: moved.path, head }
+    } else {
+        answer(outcome, &second)
+    })
+}
+
+fn draft(keys: &Keys, version: &NewVersion, origin: &NewVersion) -> Result<Draft, StoreError> {
+    let id = random_id()?;
+    let manifest = Manifest { path: version.path.clone(), content: version.content.clone() };
+    let (size, chunks) = match &version.content {
+        Content::File { size, chunks, .. } => (*size, chunks.as_slice()),
+        Content::Link { .. } | Content::Deleted => (0, [].as_slice()),
+    };
+    let content = content_name(keys, &version.content);
+    Ok(Draft {
+        id,
+        path: keys.name(Kind::Path, &[version.path.as_bytes()]),
+        parent: origin.parent,
+        class: match version.class {
+            Class::Work => "work",
+            Class::Settings => "settings",
+        },
+        size,
+        deleted_content: content,
+        content: (!matches!(version.content, Content::Deleted)).then_some(content),
+        manifest: manifest.seal(keys, &id)?,
+        chunks: chunks.iter().map(|digest| pack::name(keys, digest)).collect(),
+    })
+}
+
+fn answer(outcome: Outcome, draft: &Draft) -> Placed {
+    match outcome {
+        Outcome::Kept => Placed::Kept { version: draft.id },
+        // A third version within the same second: the next try has another second in its name.
+        Outcome::Beside(_) | Outcome::Incomplete => Placed::Incomplete,
+        Outcome::Known(version) => Placed::Known { version },
+        Outcome::Stays(head) => Placed::Stays { head },
+        Outcome::Malformed => Placed::Malformed,
+        Outcome::Full { quota, used } => Placed::Full { quota, used },
+    }
+}

@@ -1,0 +1,164 @@
+//! `POST /v1/handover/…`: a person's work, from an endpoint where they have proven themselves, inside the tunnel only.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Extension, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use hanare_handover::protocol::{
+    Ask, Browse, Commit, Committed, Fetch, MAX_ASK, MAX_CHUNKS_BODY, MAX_COMMIT, Page, Stored, Wanted, frames,
+};
+use hanare_handover::store::{Owner, StoreError};
+use hanare_model::api::Refusal;
+use hanare_model::work::WorkRefusal;
+use hanare_model::{NodeName, Secret};
+use serde::de::DeserializeOwned;
+
+use super::Api;
+use super::routes::No;
+use super::tls::Peer;
+use super::work::{actor, endpoint, note, refuse};
+use crate::random;
+use crate::sessions::Sessions;
+
+/// How long a body may take: 4 MiB on a line of half a megabit.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// The longest document: a commit names every chunk, 70 bytes for each 256 KiB of a file on average.
+const MAX_DOCUMENT: usize = 32 * 1024 * 1024;
+
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new()
+        .route("/v1/handover/ask", post(ask))
+        .route("/v1/handover/chunks", post(chunks))
+        .route("/v1/handover/commit", post(commit))
+        .route("/v1/handover/browse", post(browse))
+        .route("/v1/handover/fetch", post(fetch))
+}
+
+async fn ask(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Json<Wanted>, No> {
+    let (owner, _) = owner(&api, &peer, &headers).await?;
+    let ask: Ask = document(&api, request).await?;
+    if ask.chunks.len() > MAX_ASK {
+        return Err(Refusal::Malformed.into());
+    }
+    let store = api.hq.work.open().await.map_err(unavailable)?;
+    store.missing(&owner, &ask).await.map(Json).map_err(unavailable)
+}
+
+async fn chunks(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Json<Stored>, No> {
+    let (owner, _) = owner(&api, &peer, &headers).await?;
+    let (body, place) = body(&api, request, MAX_CHUNKS_BODY).await?;
+    let chunks = frames(body).map_err(|_| Refusal::Malformed)?;
+    let store = api.hq.work.open().await.map_err(unavailable)?;
+    let stored = store.put_chunks(&owner, chunks, random::now()).await.map_err(unavailable);
+    drop(place);
+    stored.map(Json)
+}
+
+async fn commit(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Json<Committed>, No> {
+    let (owner, node) = owner(&api, &peer, &headers).await?;
+    let commit: Commit = document(&api, request).await?;
+    if commit.versions.len() > MAX_COMMIT {
+        return Err(Refusal::Malformed.into());
+    }
+    let store = api.hq.work.open().await.map_err(unavailable)?;
+    store.commit(&owner, &node, commit, random::now()).await.map(Json).map_err(unavailable)
+}
+
+async fn browse(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Json<Page>, No> {
+    let (owner, _) = owner(&api, &peer, &headers).await?;
+    let browse: Browse = document(&api, request).await?;
+    let store = api.hq.work.open().await.map_err(unavailable)?;
+    store.browse(&owner, &browse).await.map(Json).map_err(unavailable)
+}
+
+async fn fetch(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, No> {
+    let (owner, _) = owner(&api, &peer, &headers).await?;
+    let fetch: Fetch = document(&api, request).await?;
+    if fetch.chunks.len() > MAX_ASK {
+        return Err(Refusal::Malformed.into());
+    }
+    let place = api.hq.work.place(MAX_CHUNKS_BODY).await;
+    let store = api.hq.work.open().await.map_err(unavailable)?;
+    let body = store.fetch(&owner, &fetch).await.map_err(unavailable)?;
+    drop(place);
+    match body {
+        Some(body) => Ok(Body::from(body).into_response()),
+        None => Ok(StatusCode::NOT_FOUND.into_response()),
+    }
+}
+
+/// Whose work this is: the person who has proven themselves on this very node. A node alone opens nothing, and that it tried
+/// is on the record.
+async fn owner(api: &Api, peer: &Peer, headers: &HeaderMap) -> Result<(Owner, NodeName), No> {
+    let node = endpoint(api, peer).await?;
+    let registry = api.hq.writer.registry();
+    let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let found = token.and_then(|token| {
+        Sessions::new(&registry, random::now()).person(&Secret::new(token.to_owned()), &node.public_key)
+    });
+    let Some((person, company)) = found else {
+        note(api, &node, None, (actor(&node), "no-session")).await;
+        return Err(refuse(WorkRefusal::NotOpen));
+    };
+    Ok((Owner { company, person }, node.name))
+}
+
+/// A body, once there is a place for it.
+async fn body(
+    api: &Api,
+    request: Request,
+    most: usize,
+) -> Result<(Bytes, tokio::sync::OwnedSemaphorePermit), No> {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let Some(length) = length.filter(|length: &usize| *length <= most) else {
+        return Err(Refusal::Malformed.into());
+    };
+    let place = api.hq.work.place(length).await.ok_or(No::Unavailable)?;
+    let body = tokio::time::timeout(PATIENCE, to_bytes(request.into_body(), length)).await;
+    match body {
+        Ok(Ok(body)) => Ok((body, place)),
+        Ok(Err(_)) | Err(_) => Err(Refusal::Malformed.into()),
+    }
+}
+
+async fn document<T: DeserializeOwned>(api: &Api, request: Request) -> Result<T, No> {
+    let (body, _place) = body(api, request, MAX_DOCUMENT).await?;
+    serde_json::from_slice(&body).map_err(|_| Refusal::Malformed.into())
+}
+
+/// The store cannot write now: the endpoint keeps what it has and asks again.
+fn unavailable(error: StoreError) -> No {
+    tracing::error!(%error, "the store of work data");
+    No::Unavailable
+}

@@ -1,0 +1,79 @@
+//! A line to headquarters through the tunnel for who hands work over: the node's own certificate, the person's session.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hanare_model::{Lease, Secret};
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::api::{ApiError, Connection, Identity};
+use crate::state::{Enrolment, Keys};
+
+/// A SYN that nobody answers is tried again sooner than TCP would.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long one exchange may take,
+const PATIENCE: Duration = Duration::from_secs(20);
+/// and more for what is sent: so many bytes a second every line carries.
+const SLOWEST: usize = 64 * 1024;
+
+/// Exchanges with headquarters, one after the other, on a connection that is made anew when it breaks.
+pub struct Line {
+    identity: Identity,
+    addresses: Vec<SocketAddr>,
+    session: Secret,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+impl Line {
+    /// Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ApiError::Setup`] if the keys make no certificate.
+    pub fn new(keys: &Keys, enrolment: &Enrolment, lease: &Lease, session: Secret) -> Result<Self, ApiError> {
+        let identity = Identity::new(&keys.signing, enrolment.pin)?;
+        let addresses = lease.hq.addresses.iter().map(|ip| SocketAddr::new(*ip, lease.hq.api_port)).collect();
+        Ok(Self { identity, addresses, session, connection: Mutex::new(None) })
+    }
+
+    /// Sends `body`, and returns an answer of at most `most` bytes. Everything that is asked for here may be asked again.
+    ///
+    /// # Errors
+    /// [`ApiError`]
+    pub async fn exchange(&self, path: &'static str, body: Bytes, most: usize) -> Result<Bytes, ApiError> {
+        let mut place = self.connection.lock().await;
+        let mut connection = match place.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let heavy = u64::try_from(body.len() / SLOWEST).unwrap_or(0);
+        let patience = PATIENCE + Duration::from_secs(heavy);
+        let exchange = connection.exchange(path, self.session.expose(), body, most);
+        let answer = timeout(patience, exchange).await.map_err(|_| ApiError::Timeout { what: path })?;
+        // A connection in the middle of something is of no use any more.
+        if answer.is_ok() {
+            *place = Some(connection);
+        }
+        answer
+    }
+
+    async fn connect(&self) -> Result<Connection, ApiError> {
+        let mut last = ApiError::Timeout { what: "connecting" };
+        for address in &self.addresses {
+            match timeout(CONNECT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Connection::open(stream, &self.identity).await,
+                Ok(Err(error)) => last = ApiError::io("connecting")(error),
+                Err(_) => {}
+            }
+        }
+        Err(last)
+    }
+}

@@ -93,26 +93,6 @@ mod tests {
         assert_eq!(whole_pages(u64::MAX, 1, page), None);
     }
 
-    fn resident() -> usize {
-        let statm = std::fs::read_to_string("/proc/self/statm").expect("procfs");
-        let pages: usize = statm.split(' ').nth(1).expect("resident pages").parse().expect("a number");
-        pages * rustix::param::page_size()
-    }
-
-    /// Without the call the second one stays: glibc has learnt from the first that such sizes come again.
-    #[test]
-    fn what_is_large_goes_back_each_time() {
-        const SIZE: usize = 19 << 20;
-        give_back_large();
-        let before = resident();
-        for _ in 0..3 {
-            let large = vec![1_u8; SIZE];
-            assert!(resident() > before + SIZE / 2, "{}", large.len());
-            drop(large);
-        }
-        assert!(resident() < before + SIZE / 2, "{before} {}", resident());
-    }
-
     #[test]
     fn the_code_is_where_this_function_is() {
         let here = forget_start as *const () as usize;

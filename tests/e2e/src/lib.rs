@@ -5,7 +5,6 @@ pub mod behind;
 mod carry;
 mod database;
 mod deployment;
-pub mod person;
 mod pinger;
 mod refusal;
 mod room;

@@ -51,8 +51,8 @@ async fn ask(
     if ask.chunks.len() > MAX_ASK {
         return Err(Refusal::Malformed.into());
     }
-    let store = api.hq.work.open().await.map_err(unavailable)?;
-    store.missing(&owner, &ask).await.map(Json).map_err(unavailable)
+    let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
+    store.missing(&owner, &ask).await.map(Json).map_err(|error| unavailable(&error))
 }
 
 async fn chunks(
@@ -64,8 +64,8 @@ async fn chunks(
     let (owner, _) = owner(&api, &peer, &headers).await?;
     let (body, place) = body(&api, request, MAX_CHUNKS_BODY).await?;
     let chunks = frames(body).map_err(|_| Refusal::Malformed)?;
-    let store = api.hq.work.open().await.map_err(unavailable)?;
-    let stored = store.put_chunks(&owner, chunks, random::now()).await.map_err(unavailable);
+    let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
+    let stored = store.put_chunks(&owner, chunks, random::now()).await.map_err(|error| unavailable(&error));
     drop(place);
     stored.map(Json)
 }
@@ -81,8 +81,8 @@ async fn commit(
     if commit.versions.len() > MAX_COMMIT {
         return Err(Refusal::Malformed.into());
     }
-    let store = api.hq.work.open().await.map_err(unavailable)?;
-    store.commit(&owner, &node, commit, random::now()).await.map(Json).map_err(unavailable)
+    let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
+    store.commit(&owner, &node, commit, random::now()).await.map(Json).map_err(|error| unavailable(&error))
 }
 
 async fn browse(
@@ -93,8 +93,8 @@ async fn browse(
 ) -> Result<Json<Page>, No> {
     let (owner, _) = owner(&api, &peer, &headers).await?;
     let browse: Browse = document(&api, request).await?;
-    let store = api.hq.work.open().await.map_err(unavailable)?;
-    store.browse(&owner, &browse).await.map(Json).map_err(unavailable)
+    let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
+    store.browse(&owner, &browse).await.map(Json).map_err(|error| unavailable(&error))
 }
 
 async fn fetch(
@@ -109,8 +109,8 @@ async fn fetch(
         return Err(Refusal::Malformed.into());
     }
     let place = api.hq.work.place(MAX_CHUNKS_BODY).await;
-    let store = api.hq.work.open().await.map_err(unavailable)?;
-    let body = store.fetch(&owner, &fetch).await.map_err(unavailable)?;
+    let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
+    let body = store.fetch(&owner, &fetch).await.map_err(|error| unavailable(&error))?;
     drop(place);
     match body {
         Some(body) => Ok(Body::from(body).into_response()),
@@ -158,7 +158,7 @@ async fn document<T: DeserializeOwned>(api: &Api, request: Request) -> Result<T,
 }
 
 /// The store cannot write now: the endpoint keeps what it has and asks again.
-fn unavailable(error: StoreError) -> No {
+fn unavailable(error: &StoreError) -> No {
     tracing::error!(%error, "the store of work data");
     No::Unavailable
 }

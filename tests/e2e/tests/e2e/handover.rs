@@ -4,11 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hanare_e2e::person::{Person, add, open};
 use hanare_e2e::{Deployment, Place, Refusal};
 use hanare_lab::{Daemon, Result, inside, until};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
+
+use crate::person::{Person, add, open};
 
 const LIMIT: Duration = Duration::from_mins(4);
 const SOON: Duration = Duration::from_mins(1);
@@ -59,7 +60,13 @@ impl Desk {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let words = digest(&SHA256, bytes);
+    words
+        .as_ref()
+        .chunks(8)
+        .map(|word| format!("{:016x}", u64::from_be_bytes(word.try_into().unwrap())))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// What headquarters lists: paths and digests, in order.
@@ -77,9 +84,7 @@ fn until_held(deployment: &Deployment<'_>, place: &str, expected: &[(&str, &[u8]
     wanted.sort();
     let arrived =
         until("the files at headquarters", SOON, || held(deployment, place).is_ok_and(|held| held == wanted));
-    if arrived.is_err() {
-        panic!("{:?} instead of {wanted:?}", held(deployment, place)?);
-    }
+    assert!(arrived.is_ok(), "{:?} instead of {wanted:?}", held(deployment, place)?);
     Ok(())
 }
 

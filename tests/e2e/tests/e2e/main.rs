@@ -26,6 +26,7 @@ mod names;
 mod narrow_path;
 mod networks;
 mod outage;
+mod person;
 mod persons;
 mod qr;
 mod readme;

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use hanare_e2e::person::{add, open};
 use hanare_e2e::{Deployment, Place, Refusal};
 use hanare_lab::{Host, Result, inside, until};
 use serde_json::Value;
+
+use crate::person::{add, open};
 
 const LIMIT: Duration = Duration::from_mins(5);
 const PASSWORD: &str = "correct horse battery";

@@ -2,25 +2,20 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hanare_e2e::{Deployment, Place};
 use hanare_lab::{Output, Result};
 use ring::hmac;
 
-use crate::{Deployment, Place};
-
 /// An authenticator: RFC 6238, written down a second time, from the secret as it was printed.
 #[derive(Debug)]
-pub struct Authenticator {
+pub(crate) struct Authenticator {
     key: hmac::Key,
     used: u64,
 }
 
 impl Authenticator {
     /// From the secret as it was printed.
-    ///
-    /// # Panics
-    /// If it is not base32.
-    #[must_use]
-    pub fn new(base32: &str) -> Self {
+    pub(crate) fn new(base32: &str) -> Self {
         let (mut bytes, mut buffer, mut bits) = (Vec::new(), 0_u32, 0);
         for letter in base32.bytes() {
             let place = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == letter);
@@ -43,10 +38,7 @@ impl Authenticator {
     }
 
     /// The code of the next step that was not used; waits until headquarters takes it.
-    ///
-    /// # Panics
-    /// If this machine's clock stands before 1970.
-    pub fn next(&mut self) -> String {
+    pub(crate) fn next(&mut self) -> String {
         let step = |seconds: u64| seconds / 30;
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let wanted = (self.used + 1).max(step(now()));
@@ -58,29 +50,22 @@ impl Authenticator {
     }
 
     /// The code that was taken last.
-    #[must_use]
-    pub fn last(&self) -> String {
+    pub(crate) fn last(&self) -> String {
         self.at(self.used)
     }
 }
 
 /// An employee as headquarters gave them.
 #[derive(Debug)]
-pub struct Person {
+pub(crate) struct Person {
     /// The temporary password.
-    pub temporary: String,
+    pub(crate) temporary: String,
     /// Their authenticator.
-    pub phone: Authenticator,
+    pub(crate) phone: Authenticator,
 }
 
 /// `person add`.
-///
-/// # Errors
-/// If it is refused.
-///
-/// # Panics
-/// If the answer lacks what a person gets.
-pub fn add(deployment: &Deployment<'_>, id: &str, company: &str) -> Result<Person> {
+pub(crate) fn add(deployment: &Deployment<'_>, id: &str, company: &str) -> Result<Person> {
     let given = deployment.hq.ask(&["person", "add", id, "--company", company, "--name", "山田 花子"])?;
     let text = |field: &str| given[field].as_str().unwrap().to_owned();
     let url = format!("otpauth://totp/hanare:{id}?secret={}&issuer=hanare", text("totp_secret"));
@@ -89,10 +74,7 @@ pub fn add(deployment: &Deployment<'_>, id: &str, company: &str) -> Result<Perso
 }
 
 /// `work open --stdin` with these lines.
-///
-/// # Errors
-/// If the command cannot be run.
-pub fn open(deployment: &Deployment<'_>, at: &Place, lines: &[&str]) -> Result<Output> {
+pub(crate) fn open(deployment: &Deployment<'_>, at: &Place, lines: &[&str]) -> Result<Output> {
     let input: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
     deployment.program.attempt(&at.host, &["--json", "work", "open", "--stdin"], &input)
 }

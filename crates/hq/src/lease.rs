@@ -12,9 +12,6 @@ use ring::digest::{SHA256, digest};
 use crate::registry::{NodeRow, Registry};
 use crate::settings::Settings;
 
-/// The reason on the tombstone of a node that left, should it ever ask again.
-const LEFT: &str = "it has left";
-
 /// What every lease of this headquarters says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LeaseTerms {
@@ -137,7 +134,10 @@ pub(crate) fn tombstone(node: &NodeRow, key: &SigningKey) -> Option<Result<Signe
         node: node.name.clone(),
         public_key: node.public_key,
         revoked_at: node.revoked_at?,
-        reason: node.reason.clone().unwrap_or_else(|| if node.has_left { LEFT } else { "" }.to_owned()),
+        reason: node
+            .reason
+            .clone()
+            .unwrap_or_else(|| if node.has_left { Tombstone::LEFT } else { "" }.to_owned()),
     };
     Some(Signed::seal(&notice, key))
 }

@@ -117,8 +117,13 @@ pub struct Tombstone {
     pub public_key: PublicKey,
     /// When, by headquarters' clock.
     pub revoked_at: Timestamp,
-    /// Why, in the admin's words.
+    /// Why, in the admin's words; or [`Tombstone::LEFT`].
     pub reason: String,
+}
+
+impl Tombstone {
+    /// The reason of a node that left by itself: no words, but a code for them, as every reader has a language of their own.
+    pub const LEFT: &str = "code:left";
 }
 
 /// What a document is for; part of the signed bytes, so that no document can stand in for another.

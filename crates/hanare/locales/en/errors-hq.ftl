@@ -141,7 +141,16 @@ toml-unknown-value = `{ $what }` cannot stand here; possible are: { $expected }
 toml-missing-field = `{ $what }` is missing.
 toml-wrong-type = `{ $what }` is not of the kind that is expected here.
 toml-duplicate = This is there already.
-toml-syntax = It is not TOML: { $what }
+toml-unclosed = A bracket or brace is opened and not closed.
+toml-unquoted = A value is missing or is none: texts stand in quotation marks, several values in brackets with commas between them.
+toml-no-value = A name has no value: write NAME = VALUE.
+toml-no-key = A value has no name, or the name cannot be one: write NAME = VALUE.
+toml-no-comma = A comma is missing between two values.
+toml-extra = There is a comma or an equals sign too many.
+toml-string = A text is not written as TOML wants it: a quotation mark is missing, or a backslash stands where it may not.
+toml-unexpected = There is something too much behind what was complete already.
+toml-number = A number or a time is not written as TOML wants it.
+toml-syntax = This is not TOML (the parser says: { $what }).
 policy-too-long = A policy has at most { $most } bytes, this one has { $what }.
 policy-version = Version { $what } is not known: this program reads version { $known }.
 policy-service-place = A service is at hq or at network:CIDR, not at { $what }.

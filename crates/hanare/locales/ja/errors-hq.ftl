@@ -141,7 +141,16 @@ toml-unknown-value = 「{ $what }」という値はここでは使えません�
 toml-missing-field = 「{ $what }」がありません。
 toml-wrong-type = 「{ $what }」は、ここに書くべき種類の値ではありません。
 toml-duplicate = 同じものがすでに書かれています。
-toml-syntax = TOML の書き方になっていません: { $what }
+toml-unclosed = 開いた括弧が閉じられていません。
+toml-unquoted = 値がないか、値として読めません。文字列は引用符で囲み、複数の値は角括弧で囲んでコンマで区切ってください。
+toml-no-value = 値がありません。「名前 = 値」の形で書いてください。
+toml-no-key = 名前がないか、名前に使えない文字があります。「名前 = 値」の形で書いてください。
+toml-no-comma = 値と値の間のコンマがありません。
+toml-extra = 余分なコンマか等号があります。
+toml-string = 文字列の書き方が正しくありません。引用符が足りないか、使えない位置にバックスラッシュがあります。
+toml-unexpected = 記述が終わった後に、余分なものがあります。
+toml-number = 数または日時の書き方が正しくありません。
+toml-syntax = TOML の文法に合いません（パーサーの説明: { $what }）。
 policy-too-long = ポリシーは { $most } バイトまでです（このファイルは { $what } バイト）。
 policy-version = バージョン { $what } は未対応です（このプログラムが読めるのは { $known }）。
 policy-service-place = サービスの場所は hq か network:CIDR です。{ $what } は指定できません。

@@ -1,5 +1,6 @@
 //! What keeps a node from joining, and what its daemon says no to, as failures.
 
+use hanare_model::Tombstone;
 use hanare_model::api::Refusal;
 use hanare_model::invite::InviteError;
 use hanare_tunnel::ApiError;
@@ -32,7 +33,7 @@ pub(crate) fn join_error(error: JoinError) -> Failure {
             Failure::new(Exit::Impossible, "already-enrolled").with("node", node)
         }
         JoinError::Revoked { at, reason } => {
-            refused("revoked").with("at", times::tell(at)).with("cause", reason)
+            refused("revoked").with("at", times::tell(at)).because_of(end_reason(&reason), reason)
         }
         JoinError::CodeWanted => Failure::new(Exit::Input, "code-wanted"),
         JoinError::NotHeadquarters { endpoints } => refused("not-headquarters").with("endpoints", endpoints),
@@ -118,6 +119,15 @@ pub(crate) fn control_error(error: ControlError) -> Failure {
     }
 }
 
+/// Words for a node's end where its reason is a code and not an admin's own words.
+fn end_reason(reason: &str) -> Option<Phrase> {
+    match reason {
+        Tombstone::LEFT => Some(Phrase::new("reason-left")),
+        "" => Some(Phrase::new("reason-none")),
+        _ => None,
+    }
+}
+
 /// A node that could not leave.
 pub(crate) fn leave_error(error: LeaveError) -> Failure {
     match error {
@@ -130,9 +140,9 @@ pub(crate) fn leave_error(error: LeaveError) -> Failure {
 pub(crate) fn up_error(error: UpError) -> Failure {
     match error {
         UpError::NotJoined => Failure::new(Exit::Impossible, "not-joined"),
-        UpError::Revoked { at, reason } => {
-            Failure::new(Exit::Refused, "revoked").with("at", times::tell(at)).with("cause", reason)
-        }
+        UpError::Revoked { at, reason } => Failure::new(Exit::Refused, "revoked")
+            .with("at", times::tell(at))
+            .because_of(end_reason(&reason), reason),
         UpError::NotGateway => Failure::new(Exit::Input, "not-gateway"),
         UpError::State(error) => state_error(error),
         UpError::Host(error) => host_error(error),
@@ -153,5 +163,25 @@ pub(crate) fn worker_error(error: WorkerError) -> Failure {
             Failure::new(Exit::Impossible, "host-io").with("what", what).because(&source)
         }
         WorkerError::Plane(text) => Failure::new(Exit::Bug, "bug").with("cause", text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voice::{Language, Voice};
+
+    #[test]
+    fn a_machine_that_left_by_itself_is_told_so_in_its_language() {
+        let cause = |reason: &str, language| {
+            let at = hanare_model::Timestamp::from_seconds(0);
+            up_error(UpError::Revoked { at, reason: reason.to_owned() }).tell(&Voice::new(language)).cause
+        };
+        for code in [Tombstone::LEFT, ""] {
+            let (ja, en) = (cause(code, Language::Japanese), cause(code, Language::English));
+            assert!(!ja.is_ascii() && !ja.contains("code:"), "{ja}");
+            assert!(en.is_ascii() && en.len() > 10 && !en.contains("code:"), "{en}");
+        }
+        assert_eq!(cause("盗難", Language::English), "盗難", "an admin's words are the admin's");
     }
 }

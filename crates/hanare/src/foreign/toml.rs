@@ -25,7 +25,32 @@ pub(super) fn form(message: &str) -> Phrase {
     if message.starts_with("duplicate ") {
         return Phrase::new("toml-duplicate");
     }
-    Phrase::new("toml-syntax").with("what", message)
+    match syntax(message) {
+        Some(id) => Phrase::new(id),
+        None => Phrase::new("toml-syntax").with("what", message),
+    }
+}
+
+/// The frequent mistakes of form. What the parser expected is behind a comma and left out: the place is shown.
+fn syntax(message: &str) -> Option<&'static str> {
+    let what = message.split(", expected").next().unwrap_or_default();
+    let has = |words: &[&str]| words.iter().any(|word| what.contains(word));
+    Some(match () {
+        () if what.starts_with("unclosed ") => "toml-unclosed",
+        () if has(&["must be quoted"]) => "toml-unquoted",
+        () if has(&["key with no value", "missing value", "missing assignment"]) => "toml-no-value",
+        () if has(&["missing key", "unquoted key", "invalid key"]) => "toml-no-key",
+        () if has(&["missing comma"]) => "toml-no-comma",
+        () if has(&["extra comma", "extra `=`", "extra assignment", "unexpected `=`"]) => "toml-extra",
+        () if has(&["string"]) => "toml-string",
+        () if what.starts_with("unexpected key or value") || what.starts_with("unexpected content") => {
+            "toml-unexpected"
+        }
+        () if has(&["integer", "float", "number", "numeric", "digit", "leading zero", "date", "time"]) => {
+            "toml-number"
+        }
+        () => return None,
+    })
 }
 
 #[cfg(test)]
@@ -63,6 +88,30 @@ mod tests {
             let wrong = said(&text);
             assert!(!wrong.contains("variant") && !wrong.contains("invalid"), "{wrong}");
         }
-        assert!(!said("version = \n").is_ascii());
+        // What is not TOML at all.
+        let mut wrong = Vec::new();
+        for (text, is) in [
+            ("version = \n", "値"),
+            ("version\n", "値"),
+            ("version = 1\n[[allow]\n", "閉じ"),
+            ("version = 1\n[allow\n", "閉じ"),
+            ("version = 1\nallow = [1, 2\n", "閉じ"),
+            ("version = 1\nallow = { a = 1\n", "閉じ"),
+            ("version = \"one\n", "引用符"),
+            ("version = one\n", "引用符"),
+            ("version = 1 2\n", "引用符"),
+            ("version = \"a\" \"b\"\n", "余分"),
+            ("version = 1\nallow = [\"a\" \"b\"]\n", "コンマ"),
+            ("version = 1\nallow = [1,, 2]\n", "余分"),
+            ("= 1\n", "名前"),
+            ("version = 007\n", "数"),
+            ("version == 1\n", "余分"),
+        ] {
+            let told = said(text);
+            if !told.contains(is) || told.contains("expected") {
+                wrong.push((text, told));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 }

@@ -47,7 +47,7 @@ impl Inbound {
         Self { buffer: ReceiveBuffer::default(), batch: Batch::new(BATCH), trains: MANY, burst: 0, count: 0 }
     }
 
-    /// Carries what one receive call brings, a single train if `is_little`; whether it brought as much as was asked for.
+    /// Carries what one receive call brings; whether it brought as much as was asked for.
     ///
     /// # Errors
     /// Only when the interface is gone.
@@ -59,11 +59,10 @@ impl Inbound {
         tun: &mut Tun,
         core: &mut Core,
         sources: &mut Sources,
-        is_little: bool,
         mtu: u16,
         now: Instant,
     ) -> io::Result<bool> {
-        let asked = if is_little { 1 } else { self.trains };
+        let asked = self.trains;
         let mut datagrams = match udp.receive(family, &mut self.buffer, asked) {
             Ok(datagrams) => datagrams,
             Err(error) => {

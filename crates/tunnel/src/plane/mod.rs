@@ -10,7 +10,6 @@ mod outbound;
 mod pace;
 mod shard;
 mod unreachable;
-mod waiter;
 
 use hanare_host::tun::Tun;
 use hanare_host::udp::Udp;
@@ -47,7 +46,7 @@ pub fn spawn(config: PlaneConfig) -> std::io::Result<PlaneHandle> {
 /// As [`spawn`].
 pub fn spawn_with(config: PlaneConfig, source_check: SourceCheck) -> std::io::Result<PlaneHandle> {
     let (handle, orders) = handle::channel()?;
-    let shard = shard::Shard::new(config, source_check, orders)?;
+    let shard = shard::Shard::new(config, source_check, orders);
     std::thread::Builder::new().name("hanare-plane".to_owned()).spawn(move || shard.run())?;
     Ok(handle)
 }

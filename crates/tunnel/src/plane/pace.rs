@@ -30,11 +30,6 @@ impl Pace {
         Self { turns: Turns::Usual, since: now, carried: 0, much: None }
     }
 
-    /// Whether each packet is better served than all together.
-    pub(super) const fn is_little(&self) -> bool {
-        matches!(self.turns, Turns::Usual)
-    }
-
     /// Counts packets, and asks the kernel for other turns where their rate has changed for long enough.
     pub(super) fn carried(&mut self, packets: usize, now: Instant) {
         let Some(turns) = self.wanted(packets, now) else { return };

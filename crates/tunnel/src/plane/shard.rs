@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use hanare_host::tun::{self, Tun};
 use hanare_host::udp::{self, Family, Udp};
 use hanare_wire::{Core, SourceCheck};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::PlaneConfig;
 use super::clock::Clock;
@@ -14,7 +16,6 @@ use super::handle::{End, Event, Order, Orders, PeerState, Snapshot};
 use super::inbound::Inbound;
 use super::outbound::{Outbound, Sources};
 use super::pace::Pace;
-use super::waiter::{Ready, Waiter, Woken};
 
 /// How often the wall clock and the MTU are looked at.
 const CHECK: Duration = Duration::from_secs(1);
@@ -43,15 +44,18 @@ pub(super) struct Shard {
     /// The socket that is full.
     blocked: Option<Family>,
     ready: Ready,
-    waiter: Waiter,
+}
+
+/// Who has, or may have, something to read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ready {
+    tun: bool,
+    v4: bool,
+    v6: bool,
 }
 
 impl Shard {
-    pub(super) fn new(
-        config: PlaneConfig,
-        source_check: SourceCheck,
-        orders: Orders,
-    ) -> std::io::Result<Self> {
+    pub(super) fn new(config: PlaneConfig, source_check: SourceCheck, orders: Orders) -> Self {
         let clock = Clock::new();
         let now = clock.now();
         let mut core = Core::new(&config.private_key, config.seed, now);
@@ -59,8 +63,7 @@ impl Shard {
         core.set_peers(&config.peers, now);
         let mtu = config.tun.mtu().unwrap_or(DEFAULT_MTU);
         prepare(&config.udp);
-        let waiter = Waiter::new(orders.bell.as_fd(), config.tun.as_fd(), &config.udp)?;
-        Ok(Self {
+        Self {
             core,
             tun: config.tun,
             udp: config.udp,
@@ -74,8 +77,7 @@ impl Shard {
             next_check: now + CHECK,
             blocked: None,
             ready: Ready::default(),
-            waiter,
-        })
+        }
     }
 
     /// Runs until told to end or until there is nothing to run on.
@@ -103,12 +105,9 @@ impl Shard {
         for family in Family::ALL {
             self.receive(family, now)?;
         }
-        let came = self.inbound.take_count();
-        // Where this machine answers by itself, its answer is there as soon as the packet is handed over.
-        self.ready.tun |= came > 0 && self.pace.is_little();
         self.keep_time(now);
         self.send(now)?;
-        self.pace.carried(came + self.outbound.take_count(), now);
+        self.pace.carried(self.inbound.take_count() + self.outbound.take_count(), now);
         while let Some(event) = self.core.take_event() {
             let _ = self.orders.events.send(event.into());
         }
@@ -122,14 +121,44 @@ impl Shard {
             Duration::ZERO
         } else {
             let due = self.core.next_wakeup().min(self.next_check);
-            due.saturating_duration_since(self.clock.now())
+            // Rounded up, or the last fraction of a millisecond would be spent turning.
+            due.saturating_duration_since(self.clock.now()) + Duration::from_micros(50)
         };
-        self.waiter.block(self.blocked, self.tun.as_fd(), &self.udp).map_err(failed)?;
-        let Woken { rung, writable } = self.waiter.wait(timeout, &mut self.ready).map_err(failed)?;
+        let timeout = Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(timeout.subsec_nanos()),
+        };
+        let tun_wanted = if self.blocked.is_some() { PollFlags::empty() } else { PollFlags::IN };
+        let wanted = |family| match self.blocked {
+            Some(blocked) if blocked == family => PollFlags::IN | PollFlags::OUT,
+            _ => PollFlags::IN,
+        };
+        let bell = self.orders.bell.as_fd();
+        let mut fds = [
+            PollFd::from_borrowed_fd(bell, PollFlags::IN),
+            PollFd::from_borrowed_fd(self.tun.as_fd(), tun_wanted),
+            PollFd::from_borrowed_fd(self.udp.fd(Family::V4).unwrap_or(bell), wanted(Family::V4)),
+            PollFd::from_borrowed_fd(self.udp.fd(Family::V6).unwrap_or(bell), wanted(Family::V6)),
+        ];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) => {}
+            Err(Errno::INTR | Errno::AGAIN | Errno::NOMEM) => return Ok(false),
+            Err(error) => return Err(End::Failed(error.to_string())),
+        }
+        let [bell, tun, v4, v6] = fds.map(|fd| fd.revents());
+        let readable = !PollFlags::OUT;
+        self.ready.tun |= tun.intersects(readable);
+        self.ready.v4 |= v4.intersects(readable);
+        self.ready.v6 |= self.udp.fd(Family::V6).is_some() && v6.intersects(readable);
+        let writable = match self.blocked {
+            Some(Family::V4) => v4.intersects(PollFlags::OUT),
+            Some(Family::V6) => v6.intersects(PollFlags::OUT),
+            None => false,
+        };
         if writable {
             self.flush();
         }
-        Ok(rung)
+        Ok(bell.intersects(PollFlags::IN))
     }
 
     fn receive(&mut self, family: Family, now: Instant) -> Result<(), End> {
@@ -137,26 +166,14 @@ impl Shard {
             Family::V4 => &mut self.ready.v4,
             Family::V6 => &mut self.ready.v6,
         };
-        let is_little = self.pace.is_little();
         for _ in 0..RECEIVES {
             if !*ready {
                 return Ok(());
             }
-            let more = self
+            *ready = self
                 .inbound
-                .turn(
-                    family,
-                    &self.udp,
-                    &mut self.tun,
-                    &mut self.core,
-                    &mut self.sources,
-                    is_little,
-                    self.mtu,
-                    now,
-                )
+                .turn(family, &self.udp, &mut self.tun, &mut self.core, &mut self.sources, self.mtu, now)
                 .map_err(|_| End::InterfaceRemoved)?;
-            // With little to carry the next wait says whether there is more: it comes anyway, another read need not.
-            *ready = more && !is_little;
         }
         Ok(())
     }
@@ -165,11 +182,8 @@ impl Shard {
         if !self.ready.tun || self.blocked.is_some() {
             return Ok(());
         }
-        // With little to carry each packet goes at once, and the next wait says whether there is more.
-        let is_little = self.pace.is_little();
-        let reads = if is_little { 1 } else { READS };
         let mut sends = 0;
-        for _ in 0..reads {
+        for _ in 0..READS {
             let read =
                 self.outbound.read(|buffer| self.tun.read(buffer), &mut self.core, &self.udp, self.mtu, now);
             match read {
@@ -191,7 +205,6 @@ impl Shard {
                 }
             }
         }
-        self.ready.tun &= !is_little;
         self.flush();
         self.outbound.unreachable.hand_over(&mut self.tun).map_err(|_| End::InterfaceRemoved)
     }
@@ -246,7 +259,6 @@ impl Shard {
                 Ok(Order::Rebuild(key)) => self.core.rebuild(&key, now),
                 Ok(Order::ReplaceUdp(udp)) => {
                     prepare(&udp);
-                    self.waiter.replace_sockets(&self.udp, &udp, self.tun.as_fd()).map_err(failed)?;
                     self.udp = *udp;
                     self.underlay_changed(now);
                 }
@@ -290,11 +302,6 @@ impl Shard {
             drops: *self.core.drops(),
         }
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn failed(error: std::io::Error) -> End {
-    End::Failed(error.to_string())
 }
 
 fn prepare(sockets: &Udp) {

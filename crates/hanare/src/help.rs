@@ -37,6 +37,8 @@ fn translate(command: Command, voice: &Voice, path: &str) -> Command {
     let mut command = command
         .about(voice.say(&id))
         .disable_help_flag(true)
+        // clap's own words for it are English.
+        .disable_help_subcommand(true)
         .args_override_self(true)
         .disable_version_flag(true)
         .help_template(template(voice))

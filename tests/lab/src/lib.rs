@@ -4,6 +4,7 @@
 //! are network namespaces joined by bridges. When its first process ends, by whatever signal, the kernel takes everything
 //! else away: no namespace, process or file stays. It needs no root where user namespaces are allowed.
 
+mod authenticator;
 mod capture;
 mod daemon;
 mod error;
@@ -20,6 +21,7 @@ mod tool;
 mod transfer;
 mod wait;
 
+pub use authenticator::Authenticator;
 pub use capture::{Capture, Captured};
 pub use daemon::Daemon;
 pub use error::Error;

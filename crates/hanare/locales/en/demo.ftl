@@ -14,6 +14,7 @@ demo-guests = Behind each gateway stands a machine without hanare: the gateway c
 demo-ping = Everybody pings headquarters and headquarters pings everybody, over IPv4 and IPv6.
 demo-transfer = Files travel both ways, over IPv4 and IPv6; digests are compared.
 demo-isolation = Company aoba tries to reach a PC of midori, which answers its own room meanwhile.
+demo-handover = An employee of aoba opens their work on a PC; what they write comes to headquarters while they write.
 demo-wipe = The day ends on one PC: what was written in its work volume is wiped and verified.
 demo-underlay = Outside the tunnel { $count } packets were captured; { $other } kinds did not belong there.
 demo-keep = Everything keeps running. In this shell `on MACHINE COMMAND` runs a command on a machine, such as `on aoba-pc1 hanare status`. Machines: { $machines }. Leave with `exit`.

@@ -14,6 +14,7 @@ demo-guests = 各ゲートウェイの内側に、hanare を入れていない�
 demo-ping = 全員から本社へ、本社から全員へ、IPv4 と IPv6 で ping を送ります。
 demo-transfer = IPv4 と IPv6 で双方向にデータを送り、ダイジェストを照合します。
 demo-isolation = aoba 社のマシンから midori 社の PC への接続を試みます。その PC は、同じ部屋からの接続には応答しています。
+demo-handover = aoba 社の従業員が PC で自分の仕事を開きます。書いたファイルは、書いている間に本社へ届きます。
 demo-wipe = 1 台の PC で一日が終わります。ワークボリュームに書かれたものを消去し、検証します。
 demo-underlay = トンネルの外側で { $count } 個のパケットを捕捉しました。あってはならないパケットは { $other } 種類です。
 demo-keep = すべて動いたままです。このシェルで `on マシン名 コマンド` と入力すると、そのマシンで実行できます（例: `on aoba-pc1 hanare status`）。マシン名: { $machines }。`exit` で終了します。

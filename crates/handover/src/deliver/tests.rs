@@ -295,6 +295,9 @@ async fn nothing_outside_is_read_through_a_link_or_a_pipe() {
     let outside = world.work.parent().unwrap().join("secret");
     fs::write(&outside, b"not work").unwrap();
     symlink(outside.parent().unwrap(), world.work.join("folder")).unwrap();
+    // The work volume's canaries, which must lie nowhere else.
+    fs::create_dir(world.work.join(".hanare")).unwrap();
+    fs::write(world.work.join(".hanare/token"), b"canary").unwrap();
     rustix::fs::mknodat(
         rustix::fs::CWD,
         world.work.join("pipe"),

@@ -13,7 +13,8 @@ use rustix::io::Errno;
 
 use crate::path::WorkPath;
 
-/// What this program's own files begin with; they are nobody's work.
+/// The work volume's own folder (its canaries), and what this program's own files begin with: they are nobody's work.
+const FOLDER: &[u8] = b".hanare";
 const OWN: &[u8] = b".hanare-";
 /// What a file is called while it is written.
 const PART: &[u8] = b".hanare-part-";
@@ -79,7 +80,7 @@ impl Tree {
     #[must_use]
     pub fn relative(&self, path: &Path) -> Option<WorkPath> {
         let below = path.strip_prefix(&self.path).ok()?.as_os_str().as_bytes();
-        let own = below.split(|byte| *byte == b'/').any(|name| name.starts_with(OWN));
+        let own = below.split(|byte| *byte == b'/').any(|name| name == FOLDER || name.starts_with(OWN));
         WorkPath::new(below).ok().filter(|_| !own)
     }
 

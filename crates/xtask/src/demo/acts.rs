@@ -8,8 +8,9 @@ use hanare_lab::{
 };
 
 use super::cast::{self, COMPANIES, ENDPOINTS, LAN, Player, ROOMS, Stage};
+use super::desk::Desk;
 use super::narrator::Narrator;
-use super::report::{Report, Underlay, Wipe};
+use super::report::{Report, Underlay};
 
 /// Bytes of one transfer; eight of them go each way.
 const LOAD: u64 = 4_000_000;
@@ -76,28 +77,18 @@ pub(crate) fn play(lab: &Lab, narrator: &Narrator, report: &mut Report) -> Resul
     narrator.tell("demo-isolation", &[]);
     report.isolation_ok = isolated(&nodes, &guests)?;
 
-    narrator.tell("demo-wipe", &[]);
     if let Some((_, pc)) = nodes.iter().find(|(player, _)| player.kind == "endpoint") {
-        report.wipe = end_the_day(&program, &pc.host)?;
+        let desk = Desk::open(&program, &pc.host)?;
+        narrator.tell("demo-handover", &[]);
+        report.handover = desk.work(&headquarters)?;
+        narrator.tell("demo-wipe", &[]);
+        report.wipe = desk.end_the_day()?;
     }
 
     let packets = capture.stop()?;
     report.underlay = Underlay::judge(&packets, &Ports::default());
     narrator.tell("demo-underlay", &[("count", &packets.len()), ("other", &report.underlay.other.len())]);
     Ok(Troupe { headquarters, nodes, _others: others })
-}
-
-/// An employee works in the room's volume, which lies in memory here, and the day ends.
-fn end_the_day(program: &Program, pc: &Host) -> Result<Wipe> {
-    let volume = pc.directory().join("work");
-    let volume = volume.to_string_lossy();
-    program.run(pc, &["wipe", "volume", "create", "--kind", "ram", "--size", "64M"])?;
-    program.run(pc, &["wipe", "volume", "open", "--mount", &volume])?;
-    let work = format!("for n in 1 2 3 4 5; do head -c 1000000 /dev/urandom > {volume}/report-$n; done");
-    pc.run("sh", ["-c", &work], "", Duration::from_secs(20))?.must()?;
-    let ended = program.attempt(pc, &["--json", "wipe", "run", "--yes"], "")?.json()?;
-    let verdict = ended.get("verdict").and_then(|verdict| verdict.as_str()).unwrap_or("none").to_owned();
-    Ok(Wipe { verdict, remnants: ended.pointer("/verified/remnants").and_then(serde_json::Value::as_u64) })
 }
 
 fn open_headquarters(stage: &Stage, program: &Program) -> Result<Headquarters> {

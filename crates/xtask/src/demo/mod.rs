@@ -5,6 +5,7 @@
 
 mod acts;
 mod cast;
+mod desk;
 mod keep;
 mod narrator;
 mod report;

@@ -37,13 +37,34 @@ pub(crate) struct Report {
     pub(crate) isolation_ok: bool,
     /// What was seen outside the tunnel.
     pub(crate) underlay: Underlay,
-    /// What came of the day's end on one PC.
+    /// What came of an employee's work on one PC.
+    pub(crate) handover: Handover,
+    /// What came of the day's end there.
     pub(crate) wipe: Wipe,
     /// From the first machine to the last packet.
     seconds: f64,
     /// What went wrong, if something did.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+}
+
+/// Work that headquarters holds.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Handover {
+    /// Files found at headquarters.
+    pub(crate) files: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+    /// Each has the digest of what was written in the room, and none is missing.
+    pub(crate) digest_ok: bool,
+    /// Items that wait sealed in the room: nothing is sealed while the line is good.
+    pub(crate) sealed: u64,
+}
+
+impl Handover {
+    fn good(&self) -> bool {
+        self.digest_ok && self.files > 0
+    }
 }
 
 /// What a wipe said of itself.
@@ -105,7 +126,13 @@ impl Report {
         let counts = (self.enrolled, self.externals, self.tunnels_up) == (5, 1, 6);
         let flags = self.ping_ok && self.ping6_ok && self.digest_ok && self.isolation_ok;
         let bytes = self.bytes_to_hq >= ENOUGH && self.bytes_to_room >= ENOUGH;
-        counts && flags && bytes && self.wipe.good() && self.underlay.good() && self.error.is_none()
+        counts
+            && flags
+            && bytes
+            && self.handover.good()
+            && self.wipe.good()
+            && self.underlay.good()
+            && self.error.is_none()
     }
 }
 
@@ -125,6 +152,7 @@ mod tests {
             bytes_to_room: ENOUGH,
             digest_ok: true,
             isolation_ok: true,
+            handover: Handover { files: 5, bytes: 5, digest_ok: true, sealed: 0 },
             wipe: Wipe { verdict: "pass".to_owned(), remnants: Some(0) },
             underlay: Underlay { wireguard: 1, api_tls: 1, ..Underlay::default() },
             ..Report::default()

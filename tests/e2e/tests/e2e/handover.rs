@@ -40,7 +40,7 @@ impl Desk {
     }
 
     fn open(&self, deployment: &Deployment<'_>, person: &mut Person, first: bool) -> Result<()> {
-        let code = person.phone.next();
+        let code = person.phone.code();
         let temporary = person.temporary.clone();
         let lines: &[&str] =
             if first { &["hanako", &temporary, &code, PASSWORD] } else { &["hanako", PASSWORD, &code] };

@@ -47,7 +47,7 @@ fn a_person_opens_their_work_and_every_wrong_proof_is_refused() {
         let other = deployment.node("other", "gujo/101", "endpoint")?;
         assert_eq!(work(&deployment, &pc)?.0, Some(1));
 
-        let code = hanako.phone.next();
+        let code = hanako.phone.code();
         let temporary = hanako.temporary.clone();
         Refusal(6, "work-must-change").read(&open(&deployment, &pc, &["hanako", &temporary, &code])?);
         let fresh = ["hanako", &temporary, &code, "short"];
@@ -81,7 +81,7 @@ fn a_person_opens_their_work_and_every_wrong_proof_is_refused() {
         // One word for all of these; the ledger knows better.
         let used = hanako.phone.last();
         Refusal(6, "work-proof").read(&open(&deployment, &pc, &["hanako", PASSWORD, &used])?);
-        let code = hanako.phone.next();
+        let code = hanako.phone.code();
         let wrong = [
             (&pc, ["hanako", "wrong horse battery", &code]),
             (&pc, ["hanako", PASSWORD, "abcdef"]),
@@ -141,10 +141,10 @@ fn on_a_terminal_nobody_reads_along_and_the_tunnels_end_is_the_works() {
         let mut deployment = Deployment::open(lab)?;
         let mut hanako = add(&deployment, "hanako", "aoba")?;
         let pc = deployment.node("pc", "kofu/306", "endpoint")?;
-        let code = hanako.phone.next();
+        let code = hanako.phone.code();
         open(&deployment, &pc, &["hanako", &hanako.temporary.clone(), &code, PASSWORD])?.must()?;
 
-        let code = hanako.phone.next();
+        let code = hanako.phone.code();
         let hanare = deployment.program.command(&pc.host, &["work", "open", "hanako"]);
         let words = std::iter::once(hanare.get_program()).chain(hanare.get_args());
         let line = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
@@ -173,12 +173,12 @@ fn disabling_a_person_closes_their_work_while_they_sit_there() {
         let mut hanako = add(&deployment, "hanako", "aoba")?;
         add(&deployment, "taro", "aoba")?;
         let pc = deployment.node("pc", "kofu/306", "endpoint")?;
-        let code = hanako.phone.next();
+        let code = hanako.phone.code();
         open(&deployment, &pc, &["hanako", &hanako.temporary.clone(), &code, PASSWORD])?.must()?;
 
         // A headquarters that is started again knows whose work is open.
         deployment.hq.daemon.kill()?;
-        let code = hanako.phone.next();
+        let code = hanako.phone.code();
         let lines = ["hanako", PASSWORD, &code];
         Refusal(5, "work-hq-silent").read(&open(&deployment, &pc, &lines)?);
         deployment.hq.start_again()?;
@@ -212,7 +212,7 @@ fn a_stolen_machine_opens_nothing_and_the_ledger_says_so() {
         let mut deployment = Deployment::open(lab)?;
         let mut hanako = add(&deployment, "hanako", "aoba")?;
         let mut pc = deployment.node("pc", "kofu/306", "endpoint")?;
-        let code = hanako.phone.next();
+        let code = hanako.phone.code();
         open(&deployment, &pc, &["hanako", &hanako.temporary.clone(), &code, PASSWORD])?.must()?;
 
         // Its power is cut, and its disk is in another machine.
@@ -235,7 +235,7 @@ fn a_stolen_machine_opens_nothing_and_the_ledger_says_so() {
         deployment.hq.admin(&["node", "revoke", "pc", "--reason", "stolen", "--yes"])?;
         assert_eq!(reasons(&deployment, "work.closed", "reason")?, ["node-gone"]);
         thief.node.wait_for("revoked", Duration::from_secs(20))?;
-        let code = hanako.phone.next();
+        let code = hanako.phone.code();
         // Not even with all that she knows.
         Refusal(6, "not-enrolled").read(&open(&deployment, &thief, &["hanako", PASSWORD, &code])?);
         Ok(())

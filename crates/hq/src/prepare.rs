@@ -36,7 +36,7 @@ pub async fn prepare(state: &Path, api: u16) -> Result<Files, ServeError> {
         Store::open(&database).await?.close().await?;
     }
     let ports = inside_port::read(state)?.into_iter().chain([api]).collect();
-    let work = hanare_handover::store::prepare(&work_store::folder(state)).await?;
+    let work = hanare_handover::store::prepare(&work_store::folder(state))?;
     drop(lock);
     let beside = |suffix: &str| {
         let mut name = database.clone().into_os_string();

@@ -84,7 +84,7 @@ struct World {
 async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let hq = folder.path().join("hq");
-    store::prepare(&hq).await.unwrap();
+    store::prepare(&hq).unwrap();
     let store = Arc::new(Store::open(&hq).await.unwrap());
     let owner = store::Owner { company: "acme".parse().unwrap(), person: "hanako".parse().unwrap() };
     let line = Line {

@@ -84,7 +84,7 @@ pub struct Store {
 ///
 /// # Errors
 /// [`StoreError`] if the file system says no.
-pub async fn prepare(folder: &Path) -> Result<Places, StoreError> {
+pub fn prepare(folder: &Path) -> Result<Places, StoreError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let fail = |error: std::io::Error| StoreError::io(folder, &error);
     let (keys, objects) = (folder.join(KEYS), folder.join(OBJECTS));
@@ -93,8 +93,6 @@ pub async fn prepare(folder: &Path) -> Result<Places, StoreError> {
     }
     Objects::local(&objects)?;
     index::make_files(folder).map_err(fail)?;
-    index::prepare(&folder.join(index::FILE_NAME)).await?;
-    index::make_files(folder).map_err(fail)?;
     Ok(Places { folders: vec![folder.to_owned()] })
 }
 
@@ -102,12 +100,15 @@ const KEYS: &str = "keys";
 const OBJECTS: &str = "objects";
 
 impl Store {
-    /// Opens a store that was [`prepare`]d. Must be called inside a tokio runtime.
+    /// Opens a store that was [`prepare`]d, and brings an older index up to date. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// [`StoreError`]: a newer or damaged index, a file that cannot be opened.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join(index::FILE_NAME);
+        let (runtime, index) = (tokio::runtime::Handle::current(), path.clone());
+        // Migrations are futures that must not change threads.
+        work(move || runtime.block_on(index::prepare(&index))).await??;
         let connection = index::open(&path).await?;
         let reader = index::connect(&path).await?;
         let writer = Writer::start(path, connection);

@@ -49,7 +49,7 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("work");
-        prepare(&root).await.unwrap();
+        prepare(&root).unwrap();
         let store = Store::open(&root).await.unwrap();
         Self { folder, store, clock: 1_000_000 }
     }

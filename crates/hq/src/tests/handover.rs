@@ -39,7 +39,7 @@ fn commit(parent: Option<&str>) -> String {
 
 async fn with_work() -> (Office, Secret) {
     let (office, opened) = Office::opened().await;
-    hanare_handover::store::prepare(&work_store::folder(&office.home.state())).await.unwrap();
+    hanare_handover::store::prepare(&work_store::folder(&office.home.state())).unwrap();
     let session = Some(&opened.session);
     assert_eq!(ask(&office, "pc-1", session, "chunks", &frame(CONTENT)).await.0, 200);
     let (status, answer) = ask(&office, "pc-1", session, "commit", &commit(None)).await;

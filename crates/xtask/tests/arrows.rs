@@ -34,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hanare-wipe-tests", &["hanare-host", "hanare-lab"]),
     ("hanare-lab", &[]),
     ("hanare-e2e", &["hanare-lab", "hanare"]),
-    ("hanare-vm", &["hanare-lab"]),
+    ("hanare-vm", &["hanare-lab", "hanare-wipe-tests"]),
     ("hanare-bench", &["hanare-host"]),
 ];
 

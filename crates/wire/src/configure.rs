@@ -167,7 +167,7 @@ impl Core {
     }
 
     /// Puts a new `Tunn` in front of the one that has the session.
-    fn renew(&mut self, index: PeerIndex, now: Instant) {
+    pub(crate) fn renew(&mut self, index: PeerIndex, now: Instant) {
         let Some(peer) = self.link(index).map(|link| link.peer.clone()) else { return };
         let noise = self.make(index, &peer);
         let Some(link) = self.link_mut(index) else { return };

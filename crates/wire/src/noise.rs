@@ -18,6 +18,9 @@ const LIFE: Duration = Duration::from_mins(3);
 const IDLE: Duration = Duration::from_secs(15);
 /// Shortest IPv4 header in bytes (RFC 791).
 const IPV4_HEADER: usize = 20;
+/// Handshakes beside a session after which it is in danger: `Tunn` keeps eight sessions by number, and each handshake takes
+/// the next one, whatever comes of it.
+const CROWD: u8 = 6;
 /// Message types, the first of four little-endian bytes.
 pub(crate) const INITIATION: u8 = 1;
 pub(crate) const RESPONSE: u8 = 2;
@@ -46,6 +49,8 @@ pub(crate) struct Noise {
     unconfirmed: Option<(u32, Instant)>,
     /// When `Tunn`'s clock was last moved.
     ticked: Option<Instant>,
+    /// Handshakes since the session began.
+    handshakes: u8,
 }
 
 /// What an authentic data message held.
@@ -77,13 +82,19 @@ impl Noise {
             index,
             Some(identity.unlimited.clone()),
         );
-        Self { tunn, index, session: None, unconfirmed: None, ticked: None }
+        Self { tunn, index, session: None, unconfirmed: None, ticked: None, handshakes: 0 }
     }
 
     /// Whether packets can be encrypted now.
     #[inline]
     pub(crate) fn is_usable(&self, now: Instant) -> bool {
         self.session.is_some_and(|session| now.saturating_duration_since(session.since) < LIFE)
+    }
+
+    /// Whether the next handshakes could displace the session: between a change of the preshared key here and there none
+    /// succeeds.
+    pub(crate) fn is_crowded(&self, now: Instant) -> bool {
+        self.handshakes >= CROWD && self.is_usable(now)
     }
 
     /// When the session ends.
@@ -124,6 +135,7 @@ impl Noise {
             Some((index, since)) if index == receiver => {
                 self.unconfirmed = None;
                 self.session = Some(Session { since, role: Role::Responder });
+                self.handshakes = 0;
                 true
             }
             Some(_) | None => false,
@@ -139,6 +151,7 @@ impl Noise {
         }
         match self.tunn.decapsulate(None, datagram, out) {
             TunnResult::WriteToNetwork(message) if message.first() == Some(&RESPONSE) => {
+                self.handshakes = self.handshakes.saturating_add(1);
                 let index = message.get(4..).and_then(<[u8]>::first_chunk).copied().map(u32::from_le_bytes);
                 self.unconfirmed = index.map(|index| (index, now));
                 Ok(message.len())
@@ -156,6 +169,7 @@ impl Noise {
         match self.tunn.decapsulate(None, datagram, out) {
             TunnResult::WriteToNetwork(message) if message.first() == Some(&DATA) => {
                 self.session = Some(Session { since: now, role: Role::Initiator });
+                self.handshakes = 0;
                 Ok(message.len())
             }
             TunnResult::Err(error) => Err(reason(&error)),
@@ -179,6 +193,7 @@ impl Noise {
 
     /// Writes a handshake initiation, whatever is under way.
     pub(crate) fn initiate(&mut self, out: &mut [u8]) -> Output {
+        self.handshakes = self.handshakes.saturating_add(1);
         output(&self.tunn.format_handshake_initiation(out, true))
     }
 
@@ -186,6 +201,7 @@ impl Noise {
     pub(crate) fn tick(&mut self, out: &mut [u8], now: Instant) -> Output {
         self.ticked = Some(now);
         let output = output(&self.tunn.update_timers(out));
+        self.handshakes = self.handshakes.saturating_add(u8::from(matches!(output, Output::Initiation(_))));
         if !self.is_usable(now) || self.tunn.time_since_last_handshake().is_none() {
             self.session = None;
         }

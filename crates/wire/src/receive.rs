@@ -156,6 +156,12 @@ impl Core {
         if link.last_initiation.is_some_and(|last| now.saturating_duration_since(last) < INITIATION_GAP) {
             return Received::Dropped(link.drop(Reason::TooMany));
         }
+        if link.noise.is_crowded(now) {
+            self.renew(peer, now);
+        }
+        let Some(link) = self.links.get_mut(peer.as_usize()).and_then(Option::as_deref_mut) else {
+            return Received::Dropped(self.refuse(Reason::UnknownKey));
+        };
         match link.noise.respond(datagram, out, now) {
             // The sender's address is answered but not learnt: an initiation can be a replay of one that never arrived.
             Ok(len) => {

@@ -47,6 +47,11 @@ impl Inbound {
         Self { buffer: ReceiveBuffer::default(), batch: Batch::new(BATCH), trains: MANY, burst: 0, count: 0 }
     }
 
+    /// Asks for little next time: to prepare room for much costs time that a single datagram waits.
+    pub(super) fn expect_little(&mut self) {
+        self.trains = FEW;
+    }
+
     /// Carries what one receive call brings; whether it brought as much as was asked for.
     ///
     /// # Errors

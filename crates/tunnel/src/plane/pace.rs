@@ -30,6 +30,11 @@ impl Pace {
         Self { turns: Turns::Usual, since: now, carried: 0, much: None }
     }
 
+    /// Whether much was carried lately.
+    pub(super) fn is_much(&self) -> bool {
+        self.turns == Turns::Short
+    }
+
     /// Counts packets, and asks the kernel for other turns where their rate has changed for long enough.
     pub(super) fn carried(&mut self, packets: usize, now: Instant) {
         let Some(turns) = self.wanted(packets, now) else { return };

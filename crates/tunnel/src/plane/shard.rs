@@ -170,10 +170,16 @@ impl Shard {
             if !*ready {
                 return Ok(());
             }
+            let calm = !self.pace.is_much();
+            if calm {
+                self.inbound.expect_little();
+            }
             *ready = self
                 .inbound
                 .turn(family, &self.udp, &mut self.tun, &mut self.core, &mut self.sources, self.mtu, now)
                 .map_err(|_| End::InterfaceRemoved)?;
+            // Whoever answers at once, as the kernel does a ping, has answered: no need to wait for word of it.
+            self.ready.tun |= calm;
         }
         Ok(())
     }
@@ -182,7 +188,7 @@ impl Shard {
         if !self.ready.tun || self.blocked.is_some() {
             return Ok(());
         }
-        let mut sends = 0;
+        let (mut sends, mut calm) = (0, !self.pace.is_much());
         for _ in 0..READS {
             let read =
                 self.outbound.read(|buffer| self.tun.read(buffer), &mut self.core, &self.udp, self.mtu, now);
@@ -197,7 +203,14 @@ impl Shard {
                     tracing::debug!(%error, "unreadable packet");
                 }
             }
-            if self.outbound.is_full() {
+            if calm {
+                // The first packet after a rest is on its way before it is known whether it is the only one.
+                calm = false;
+                self.flush();
+                if self.blocked.is_some() {
+                    break;
+                }
+            } else if self.outbound.is_full() {
                 self.blocked = self.outbound.flush_full(&self.udp, &mut self.sources);
                 sends += 1;
                 if sends == SENDS || self.blocked.is_some() {

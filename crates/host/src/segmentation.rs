@@ -157,7 +157,7 @@ fn render(segmentation: &Segmentation, surroundings: Surroundings) -> Transactio
     }
     rule(&mut rules, "across", vec![counter(), reject()]);
     if segmentation.masquerade {
-        masquerade(&mut rules, segmentation);
+        masquerade(&mut rules, segmentation, surroundings.untracked);
     }
     rules
 }
@@ -189,7 +189,9 @@ fn across(rules: &mut Transaction, flow: &Flow, tunnel: &str, v6: bool) {
     }
 }
 
-fn masquerade(rules: &mut Transaction, segmentation: &Segmentation) {
+/// A room's own datagrams leave from the port that they came from, but not from the tunnel's: what is answered to that one is not
+/// looked up as a connection.
+fn masquerade(rules: &mut Transaction, segmentation: &Segmentation, untracked: Option<u16>) {
     let overlay = of_family(&segmentation.overlay, false);
     if overlay.is_empty() {
         return;
@@ -199,9 +201,18 @@ fn masquerade(rules: &mut Transaction, segmentation: &Segmentation) {
         differs(meta("oifname"), json!(segmentation.interface)),
         equal(field("ip", "saddr"), any_of(overlay)),
         differs(field("ip", "daddr"), any_of(private(false))),
-        json!({ "masquerade": null }),
     ];
-    rule(rules, "postrouting", to_internet);
+    if let Some(port) = untracked {
+        let from_port = equal(field("udp", "sport"), json!(port));
+        let elsewhere = json!({ "masquerade": { "port": { "range": other_ports(port) } } });
+        rule(rules, "postrouting", [to_internet.clone(), vec![from_port, elsewhere]].concat());
+    }
+    rule(rules, "postrouting", [to_internet, vec![json!({ "masquerade": null })]].concat());
+}
+
+/// The larger part of the unprivileged ports without `port`.
+fn other_ports(port: u16) -> [u16; 2] {
+    if port > 32_768 { [1024, port - 1] } else { [port.max(1023) + 1, u16::MAX] }
 }
 
 /// Matches of source and destination, forth and back; `None` if the flow has nothing of this family.

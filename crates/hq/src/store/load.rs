@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use hanare_model::plan::RoomPlace;
+use hanare_model::policy::Policy;
 use hanare_model::{NodeKind, PresharedKey, Timestamp};
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
@@ -84,6 +85,9 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Regist
         .ok_or_else(|| LoadError::Content("the settings are missing".to_owned()))?;
     let mut registry = Registry::new(settings);
     if let Some(policy) = setting::<PolicyRow>(connection, save::POLICY).await? {
+        // Written by a version with wider bounds: rooms would be closed, or opened, by rules that nobody chose.
+        let read: Result<Policy, _> = policy.text.parse();
+        read.map_err(|error| LoadError::Content(format!("the policy in force: {error}")))?;
         registry.apply(&Change::Policy(policy));
     }
     let readers: [(&'static str, Reader); 9] = [

@@ -1,5 +1,5 @@
 use super::*;
-use crate::registry::CompanyRow;
+use crate::registry::{CompanyRow, PolicyRow};
 
 fn settings() -> Settings {
     let overlay = hanare_model::plan::Overlay::new(
@@ -98,6 +98,20 @@ async fn a_newer_a_damaged_and_a_missing_database_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_policy_that_this_version_does_not_read_is_no_policy_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, mut store) = fresh(&directory).await;
+    let key = SigningKey::from_seed([1; 32]);
+    for (text, is_read) in [("version = 1\n", true), ("version = 1\n[[wider]]\n", false)] {
+        let row = PolicyRow { text: text.to_owned(), applied_at: Timestamp::from_seconds(2) };
+        store.commit(None, &[Change::Policy(row)], Vec::new(), &key).await.unwrap();
+        let loaded = store.load(Timestamp::from_seconds(3)).await;
+        assert_eq!(loaded.is_ok(), is_read, "{text}");
+        assert!(is_read || matches!(loaded, Err(StoreError::Damaged { .. })));
+    }
+}
+
+#[tokio::test]
 async fn an_older_database_is_kept_before_it_is_migrated() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(FILE_NAME);
@@ -120,10 +134,7 @@ async fn a_database_held_by_somebody_else_is_locked_and_a_full_disk_is_full() {
     held.rollback().await.unwrap();
     store.commit(None, &[company("b")], Vec::new(), &key).await.unwrap();
     sqlx::query("PRAGMA max_page_count = 1").execute(&mut store.connection).await.unwrap();
-    let big = Change::Policy(crate::registry::PolicyRow {
-        text: "x".repeat(300_000),
-        applied_at: Timestamp::from_seconds(1),
-    });
+    let big = Change::Policy(PolicyRow { text: "x".repeat(300_000), applied_at: Timestamp::from_seconds(1) });
     let full = store.commit(None, &[big], Vec::new(), &key).await;
     assert!(matches!(full, Err(StoreError::DiskFull { .. })), "{full:?}");
     store.commit(None, &[company("a")], Vec::new(), &key).await.unwrap();

@@ -1,7 +1,7 @@
 //! What lies behind headquarters: its own networks as policy says, the internet through it or not at all.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use hanare_e2e::behind::{self, NETWORKS, SERVER, WEB};
@@ -39,6 +39,29 @@ fn sources(packets: &[Captured]) -> Vec<IpAddr> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// Whether a datagram from that port of `from` is answered by `server`.
+fn echoed(from: &Host, server: &Host, port: u16) -> Result<bool> {
+    let (to, patience) = (at(WEB[0], 9001), Duration::from_secs(3));
+    let answering = server.within(move || {
+        let socket = UdpSocket::bind(to).unwrap();
+        socket.set_read_timeout(Some(patience)).unwrap();
+        std::thread::spawn(move || {
+            let mut byte = [0];
+            if let Ok((_, asker)) = socket.recv_from(&mut byte) {
+                socket.send_to(&byte, asker).unwrap();
+            }
+        })
+    })?;
+    let answered = from.within(move || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
+        socket.set_read_timeout(Some(patience)).unwrap();
+        socket.send_to(b"?", to).unwrap();
+        socket.recv(&mut [0]).is_ok()
+    })?;
+    answering.join().unwrap();
+    Ok(answered)
 }
 
 fn apply(deployment: &Deployment<'_>, policy: &str) -> Result<()> {
@@ -118,6 +141,10 @@ fn the_internet_is_reached_through_headquarters() {
         let from = sources(&seen.stop()?);
         let expected: [IpAddr; 2] = ["203.0.113.1".parse().unwrap(), WEB[0].parse().unwrap()];
         assert_eq!(from, expected, "the internet sees headquarters' own address alone");
+        // A machine's own WireGuard has the port that headquarters' tunnel has, too.
+        for port in [51_820, 51_821] {
+            assert!(echoed(&guest.host, &web, port)?, "from port {port}");
+        }
         // What is not the internet stays closed: the building's own network, beside the tunnel.
         apply(&deployment, "version = 1\n[defaults]\ninternet = \"closed\"\n")?;
         for host in [&pc.host, &guest.host] {
@@ -149,7 +176,7 @@ fn without_the_internet_a_program_is_told_so_at_once() {
         for ipv6 in [false, true] {
             let mut nobody = pc.node.socket(ipv6, 80)?;
             nobody.set_ip(match nobody.ip() {
-                IpAddr::V4(ip) => std::net::Ipv4Addr::from(u32::from(ip) + 70).into(),
+                IpAddr::V4(ip) => Ipv4Addr::from(u32::from(ip) + 70).into(),
                 IpAddr::V6(ip) => std::net::Ipv6Addr::from(u128::from(ip) + 70).into(),
             });
             assert_refused(&deployment.hq.host, nobody, SOON);

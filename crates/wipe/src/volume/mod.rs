@@ -145,15 +145,20 @@ pub fn open(
     files::create_private_directory(folder).map_err(VolumeError::io("making the directory", folder))?;
     // Before the key exists: from here on a receipt is owed.
     opening.save(places.state)?;
-    medium::of(&opening.definition, places.runtime).make(&opening)?;
+    let medium = medium::of(&opening.definition, places.runtime);
+    medium.make(&opening)?;
     opening.device = mounts::at(mountpoint)?.map(|mount| mount.device);
     opening.save(places.state)?;
-    let canaries = canary::plant(mountpoint).map_err(VolumeError::io("writing to", mountpoint))?;
-    let path = opening.canaries(places.runtime);
-    canaries.remember(&path).map_err(VolumeError::io("writing", &path))?;
+    let mut canaries = canary::plant(mountpoint).map_err(VolumeError::io("writing to", mountpoint))?;
     if let Some(confinement) = confinement {
         confine::confine(&mut opening, confinement, places)?;
     }
+    // What lies in memory has no raw blocks to look at.
+    if let Some(device) = opening.device.filter(|_| medium.raw().is_some()) {
+        canaries.plant_beside(&opening.confined, device).map_err(|path| VolumeError::Escapes { path })?;
+    }
+    let path = opening.canaries(places.runtime);
+    canaries.remember(&path).map_err(VolumeError::io("writing", &path))?;
     opening.ready = true;
     opening.save(places.state)?;
     Ok(opening)

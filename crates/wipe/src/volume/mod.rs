@@ -38,6 +38,7 @@ pub use probe::first_possible;
 
 use crate::boot::BootId;
 use crate::receipt::WipeId;
+use crate::records;
 use crate::volume_kind::VolumeKind;
 
 const DEFINITION: &str = "volume.json";
@@ -143,6 +144,7 @@ pub fn open(
     let below = opening.below(places.runtime);
     let folder = below.parent().unwrap_or(places.runtime);
     files::create_private_directory(folder).map_err(VolumeError::io("making the directory", folder))?;
+    records::stock(places.state);
     // Before the key exists: from here on a receipt is owed.
     opening.save(places.state)?;
     let medium = medium::of(&opening.definition, places.runtime);

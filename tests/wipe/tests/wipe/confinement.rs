@@ -167,8 +167,16 @@ fn what_people_write_beside_their_work_lies_on_the_volume() {
             temporary.clone().count() == 2 && temporary.clone().all(|spot| spot["cover"] == "confined"),
             "{spots:?}"
         );
-        let told = desk.end()?;
-        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        // One canary by way of each, beside the eight in the volume: nothing that people see.
+        for place in desk.places() {
+            assert_eq!(fs::read_dir(place)?.count(), 1, "{}", place.display());
+        }
+        let canaries = |desk: &Desk| -> Result<u64> {
+            let told = desk.end()?;
+            assert_eq!(verdict(&told), PASS, "{}", told.text);
+            Ok(told.number("verified/reread_bytes") / 4096)
+        };
+        assert_eq!(canaries(&desk)?, 8 + 1 + 3);
         assert_eq!(desk.surroundings()?, before);
         assert_eq!(desk.confined()?, (Vec::new(), "plain".to_owned()));
         for place in desk.places() {
@@ -272,6 +280,10 @@ fn who_owns_the_directory_above_cannot_misdirect_it() {
         fs::create_dir(&precious)?;
         fs::write(&precious_file, "stays in sight")?;
         symlink(&precious, &taro)?;
+        // Who binds by path hides what the link leads to.
+        mount(&["--bind", text(desk.mounted.at()), text(&taro)])?;
+        assert!(!precious_file.exists(), "the attack is none");
+        run("umount", &[text(&precious)])?;
         let with_taro = [&desk.opening()[..], &["--home", text(&taro)]].concat();
         let told = desk.machine.run(&with_taro)?;
         assert_eq!((told.status, told.word("code")), (Some(3), "volume-unconfinable"), "{}", told.text);

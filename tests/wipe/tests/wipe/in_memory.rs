@@ -8,7 +8,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hanare_wipe_tests::{Machine, Result, Told, print_of};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use crate::outside::careless_with;
 use crate::world::{PARTIAL, PLACE, inside, mount, run, swap_stays, text};
+
+/// The eraser without guards has to fall for what `attack` does to a folder in the volume; then the outside is as it was.
+fn is_an_attack(day: &Day, attack: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<()> {
+    let (folder, link) = (day.volume.join("victim/folder"), day.volume.join("victim/link"));
+    fs::create_dir(day.volume.join("victim"))?;
+    files(&folder)?;
+    let before = print_of(&day.outside)?;
+    careless_with(&day.volume.join("victim"), || attack(&folder, &link))?;
+    assert_ne!(print_of(&day.outside)?, before, "the attack is none");
+    // Nothing of it is there, if it was a mount or is one.
+    let _ = run("umount", &[text(&folder)]);
+    fs::remove_dir_all(day.volume.join("victim"))?;
+    fs::remove_dir_all(&day.outside)?;
+    files(&day.outside)
+}
 
 /// Files of the same names inside and outside.
 const FILES: usize = 300;
@@ -56,8 +72,9 @@ fn what_is_mounted_in_a_volume_in_memory_stays() {
     inside("in_memory::what_is_mounted_in_a_volume_in_memory_stays", || {
         let _same_swap = swap_stays()?;
         let day = Day::new()?;
-        let before = print_of(&day.outside)?;
         day.open()?;
+        is_an_attack(&day, |folder, _| mount(&["--bind", text(&day.outside), text(folder)]))?;
+        let before = print_of(&day.outside)?;
         let (folder, file) = (day.volume.join("folder"), day.volume.join("file"));
         files(&folder)?;
         fs::write(&file, "work")?;
@@ -83,6 +100,11 @@ fn a_directory_exchanged_with_a_link_harms_nothing_outside() {
     inside("in_memory::a_directory_exchanged_with_a_link_harms_nothing_outside", || {
         let _same_swap = swap_stays()?;
         let day = Day::new()?;
+        day.open()?;
+        is_an_attack(&day, |folder, link| {
+            symlink(&day.outside, link)?;
+            Ok(renameat_with(CWD, folder, CWD, link, RenameFlags::EXCHANGE)?)
+        })?;
         let before = print_of(&day.outside)?;
         for round in 0..6 {
             day.open()?;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by stopping there")]
 
+mod bad_evenings;
 mod busy;
 mod by_policy;
 mod confinement;

@@ -1,8 +1,8 @@
 //! The records of a wipe on a disk that is full: files kept in stock hold blocks and inodes for them, so that whoever uses up
 //! the disk keeps no wipe from being noted, and none from its receipt.
 
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -28,10 +28,12 @@ pub(crate) fn stock(state: &Path) {
         OpenOptions::new().append(true).create(true).mode(MODE).open(folder.with_file_name(LOCK))?;
         for number in 0..FILES {
             let path = folder.join(number.to_string());
-            if !path.exists() {
-                // Blocks of their own: a hole would hold none.
-                files::write_atomic(&path, &vec![0xff; SIZE], MODE)?;
+            if fs::metadata(&path).is_ok_and(|seen| seen.len() == SIZE as u64) {
+                continue;
             }
+            // Written, but not waited for: blocks that are only reserved (`fallocate`) would keep what they held before.
+            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path);
+            file?.write_all(&vec![0xff; SIZE])?;
         }
         Ok(())
     });
@@ -53,7 +55,7 @@ pub(crate) fn write(state: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
             outcome => {
                 written = outcome;
                 // Where the directory itself wants a block, this one makes room for the next.
-                let _ = std::fs::remove_file(&stock);
+                let _ = fs::remove_file(&stock);
             }
         }
     }

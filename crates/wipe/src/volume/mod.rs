@@ -147,6 +147,9 @@ pub fn open(
     records::stock(places.state);
     // Before the key exists: from here on a receipt is owed.
     opening.save(places.state)?;
+    if let Some(confinement) = confinement {
+        confine::replace_swap(&mut opening, confinement, places.state)?;
+    }
     let medium = medium::of(&opening.definition, places.runtime);
     medium.make(&opening)?;
     opening.device = mounts::at(mountpoint)?.map(|mount| mount.device);

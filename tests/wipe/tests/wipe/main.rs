@@ -16,4 +16,5 @@ mod outside;
 mod places;
 mod refused;
 mod remnants;
+mod room;
 mod world;

@@ -17,4 +17,5 @@ mod places;
 mod refused;
 mod remnants;
 mod room;
+mod swap;
 mod world;

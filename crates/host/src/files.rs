@@ -1,8 +1,8 @@
 //! Files that must be whole or absent, and private from their first byte.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -27,18 +27,41 @@ pub fn create_exclusive(path: &Path, contents: &[u8]) -> io::Result<()> {
 /// # Errors
 /// What the system says; the old file is untouched then.
 pub fn write_atomic(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut temporary = name.to_os_string();
-    temporary.push(format!(".{}.new", std::process::id()));
-    let temporary = path.with_file_name(temporary);
+    let temporary = temporary(path)?;
     // Left over by a process that died with this number.
     let _ = std::fs::remove_file(&temporary);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
     let written = file.write_all(contents).and_then(|()| file.sync_all());
-    let renamed = written.and_then(|()| std::fs::rename(&temporary, path));
-    if let Err(error) = renamed {
+    put_in_place(written, &temporary, path)
+}
+
+/// The same where no block and no inode is to be had: `stock`, a file of the same file system, becomes the new one, with
+/// what it takes up.
+///
+/// # Errors
+/// What the system says; the old file is untouched then, and the stock may be used up.
+pub fn write_atomic_onto(stock: &Path, path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = temporary(path)?;
+    std::fs::rename(stock, &temporary)?;
+    let written = OpenOptions::new().write(true).open(&temporary).and_then(|mut file| {
+        file.write_all(contents)?;
+        file.set_len(contents.len() as u64)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.sync_all()
+    });
+    put_in_place(written, &temporary, path)
+}
+
+fn temporary(path: &Path) -> io::Result<PathBuf> {
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_os_string();
+    name.push(format!(".{}.new", std::process::id()));
+    Ok(path.with_file_name(name))
+}
+
+fn put_in_place(written: io::Result<()>, temporary: &Path, path: &Path) -> io::Result<()> {
+    if let Err(error) = written.and_then(|()| std::fs::rename(temporary, path)) {
         // The first error is the one worth reporting.
-        let _ = std::fs::remove_file(&temporary);
+        let _ = std::fs::remove_file(temporary);
         return Err(error);
     }
     sync_directory(&parent(path))
@@ -104,7 +127,7 @@ fn parent(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::MetadataExt as _;
 
     use super::*;
 
@@ -118,6 +141,23 @@ mod tests {
         write_atomic(&path, b"three", 0o600).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"three");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_in_stock_becomes_the_new_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (stock, path) = (directory.path().join("stock"), directory.path().join("a"));
+        std::fs::write(&stock, [0; 9000]).unwrap();
+        let inode = stock.metadata().unwrap().ino();
+        write_atomic(&path, b"before", 0o600).unwrap();
+        write_atomic_onto(&stock, &path, b"after", 0o640).unwrap();
+        let seen = path.metadata().unwrap();
+        assert_eq!((seen.ino(), seen.mode() & 0o777), (inode, 0o640));
+        assert_eq!(std::fs::read(&path).unwrap(), b"after");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        let gone = write_atomic_onto(&stock, &path, b"more", 0o600).unwrap_err();
+        assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+        assert_eq!(std::fs::read(&path).unwrap(), b"after");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod pending;
 pub mod plan;
 pub mod policy;
 pub mod receipt;
+mod records;
 pub mod root;
 pub mod run;
 mod system;

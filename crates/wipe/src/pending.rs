@@ -16,10 +16,14 @@ use crate::erase::{Diary, Setting};
 use crate::outcome::{Skipped, Tally};
 use crate::policy::Policy;
 use crate::receipt::{Cause, Ending, WipeId};
+use crate::records;
 use crate::root::{Identity, Root};
 
 /// The version that this code writes and reads.
 const FORMAT: u32 = 1;
+
+/// Whoever erases holds it.
+pub(crate) const LOCK: &str = "erase.lock";
 
 /// Why the marker cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +115,7 @@ pub(crate) struct Ordered<'a> {
 /// A wipe that was begun and has no receipt yet; nobody else erases while this is held.
 #[derive(Debug)]
 pub struct Pending {
+    state: PathBuf,
     path: PathBuf,
     marker: Marker,
     _lock: std::fs::File,
@@ -125,7 +130,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Pendin
 fn hold(state: &Path) -> Result<(PathBuf, std::fs::File), PendingError> {
     let folder = state.join("wipe");
     files::create_private_directory(&folder).map_err(failed("making the directory", &folder))?;
-    match files::lock(&folder, "erase.lock") {
+    match files::lock(&folder, LOCK) {
         Ok(lock) => Ok((folder.join("pending.json"), lock)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(PendingError::Held { path: folder }),
         Err(error) => Err(failed("locking", &folder)(error)),
@@ -192,7 +197,7 @@ impl Pending {
                 marker.volume = Some(ending.clone());
             }
         }
-        let pending = Self { path, marker, _lock: lock };
+        let pending = Self { state: state.to_owned(), path, marker, _lock: lock };
         pending.write().map_err(failed("writing", &pending.path))?;
         Ok(Some(pending))
     }
@@ -219,7 +224,7 @@ impl Pending {
         if let Some(setting) = marker.setting.take() {
             setting.put_back();
         }
-        let pending = Self { path, marker, _lock: lock };
+        let pending = Self { state: state.to_owned(), path, marker, _lock: lock };
         pending.write().map_err(failed("writing", &pending.path))?;
         Ok(Some(pending))
     }
@@ -229,7 +234,9 @@ impl Pending {
     /// # Errors
     /// See [`PendingError`]; the next resume comes to the same end.
     pub fn finish(self) -> Result<(), PendingError> {
-        files::remove(&self.path).map(|_| ()).map_err(failed("removing", &self.path))
+        files::remove(&self.path).map_err(failed("removing", &self.path))?;
+        records::stock(&self.state);
+        Ok(())
     }
 
     /// Which wipe.
@@ -298,7 +305,7 @@ impl Pending {
 
     fn write(&self) -> io::Result<()> {
         let bytes = serde_json::to_vec(&self.marker)?;
-        files::write_atomic(&self.path, &bytes, 0o600)
+        records::write(&self.state, &self.path, &bytes)
     }
 }
 

@@ -8,13 +8,12 @@ mod deployment;
 mod pinger;
 mod refusal;
 mod room;
-mod shifted;
 
 pub use bare::{Bare, Implementation, Keys, configure, keys};
 pub use carry::carry;
 pub use database::Stranger;
 pub use deployment::{Deployment, Place, long};
+pub use hanare_lab::Shifted;
 pub use pinger::{Pinger, now};
 pub use refusal::Refusal;
 pub use room::Room;
-pub use shifted::Shifted;

@@ -17,6 +17,7 @@ mod output;
 mod packet;
 mod program;
 mod reenter;
+mod shifted;
 mod tool;
 mod transfer;
 mod wait;
@@ -34,6 +35,7 @@ pub use output::{Output, run};
 pub use packet::{Kind, Message, Ports, classify};
 pub use program::Program;
 pub use reenter::{enter, inside, is_inside};
+pub use shifted::Shifted;
 pub use tool::{
     BENCH, ERASERS, LABORATORY, MACHINES, TESTS, Tool, WIPE, install, is_root, line_to_paste, missing,
     search_path,

@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use hanare_lab::Program;
+use hanare_lab::{Program, Shifted};
 use serde_json::Value;
 
 use crate::Result;
@@ -144,6 +144,16 @@ impl Machine {
     /// If the command cannot be run or says no document.
     pub fn run(&self, arguments: &[&str]) -> Result<Told> {
         told(self.spawn(arguments)?)
+    }
+
+    /// Any other command, with a clock that is `days` ahead, or behind.
+    ///
+    /// # Errors
+    /// If the command cannot be run or says no document.
+    pub fn run_at(&self, clock: &Shifted, days: i64, arguments: &[&str]) -> Result<Told> {
+        let mut command = self.command(arguments);
+        clock.by(&mut command, days);
+        told(command.spawn()?)
     }
 
     /// The receipts: only the documents, not their signatures.

@@ -14,7 +14,9 @@ use hanare_host::hands::Client;
 use hanare_host::unix;
 use rustix::net::{AddressFamily, SocketType};
 
+use crate::hands::{Host, machine};
 use crate::worker::state;
+use crate::world::inside;
 
 /// A process of the worker's own, started while that was possible.
 static BYSTANDER: AtomicI32 = AtomicI32::new(0);
@@ -185,4 +187,35 @@ fn forget_landlock() {
     // SAFETY: the filter describes a program that lives through the call.
     let set = unsafe { libc::syscall(libc::SYS_seccomp, 1u32, 0u32, &raw const filter) };
     assert_eq!(set, 0);
+}
+
+/// What a worker tried, and whether it could.
+fn tried(kind: &str) -> Vec<String> {
+    let state = tempfile::tempdir().unwrap();
+    std::fs::create_dir(state.path().join("node")).unwrap();
+    let _service = unix::listen(&state.path().join("service.sock"), 0o600).unwrap();
+    let mut host = Host::ready(kind, state.path());
+    let text = std::fs::read_to_string(state.path().join("node").join("tried")).unwrap();
+    host.stop();
+    text.lines().map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn a_confined_worker_reaches_nothing_that_it_was_not_given() {
+    inside("confinement::a_confined_worker_reaches_nothing_that_it_was_not_given", false, || {
+        let (outside, _room) = machine();
+        outside.run(|| {
+            let listener = std::net::TcpListener::bind("192.0.2.2:9999").unwrap();
+            std::thread::spawn(move || listener.incoming().for_each(drop));
+        });
+        let loose = tried("hq-loose");
+        assert!(loose.len() > 10 && loose.iter().all(|line| !line.starts_with("could not")), "{loose:#?}");
+        let confined = tried("hq-confined");
+        assert_eq!(confined.len(), loose.len());
+        assert!(confined.iter().all(|line| line.starts_with("could not")), "{confined:#?}");
+        // Without Landlock it says so, and the filter of system calls is there all the same.
+        let old = tried("hq-old-kernel");
+        let filtered = old.iter().filter(|line| line.starts_with("could not")).count();
+        assert!(filtered >= 14 && filtered < old.len(), "{old:#?}");
+    });
 }

@@ -353,37 +353,6 @@ fn a_worker_cannot_say_for_an_admin_what_the_admin_did_not_say() {
     });
 }
 
-/// What a worker tried, and whether it could.
-fn tried(kind: &str) -> Vec<String> {
-    let state = tempfile::tempdir().unwrap();
-    std::fs::create_dir(state.path().join("node")).unwrap();
-    let _service = unix::listen(&state.path().join("service.sock"), 0o600).unwrap();
-    let mut host = Host::ready(kind, state.path());
-    let text = std::fs::read_to_string(state.path().join("node").join("tried")).unwrap();
-    host.stop();
-    text.lines().map(ToOwned::to_owned).collect()
-}
-
-#[test]
-fn a_confined_worker_reaches_nothing_that_it_was_not_given() {
-    inside("hands::a_confined_worker_reaches_nothing_that_it_was_not_given", false, || {
-        let (outside, _room) = machine();
-        outside.run(|| {
-            let listener = std::net::TcpListener::bind("192.0.2.2:9999").unwrap();
-            std::thread::spawn(move || listener.incoming().for_each(drop));
-        });
-        let loose = tried("hq-loose");
-        assert!(loose.len() > 10 && loose.iter().all(|line| !line.starts_with("could not")), "{loose:#?}");
-        let confined = tried("hq-confined");
-        assert_eq!(confined.len(), loose.len());
-        assert!(confined.iter().all(|line| line.starts_with("could not")), "{confined:#?}");
-        // Without Landlock it says so, and the filter of system calls is there all the same.
-        let old = tried("hq-old-kernel");
-        let filtered = old.iter().filter(|line| line.starts_with("could not")).count();
-        assert!(filtered >= 14 && filtered < old.len(), "{old:#?}");
-    });
-}
-
 #[test]
 fn what_prevents_the_start_is_named_and_nothing_is_changed() {
     inside("hands::what_prevents_the_start_is_named_and_nothing_is_changed", false, || {

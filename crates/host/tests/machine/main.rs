@@ -13,6 +13,8 @@ mod world;
 #[cfg(test)]
 mod confinement;
 #[cfg(test)]
+mod forwarding;
+#[cfg(test)]
 mod hands;
 mod headquarters;
 #[cfg(test)]

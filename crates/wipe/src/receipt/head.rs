@@ -83,7 +83,7 @@ mod tests {
         let key = SigningKey::from_seed([1; 32]);
         assert_eq!(read(&path, &key.verify_key()).unwrap(), Remembered::Absent);
         let head = Head { seq: 3, hash: Hash::of(b"kofu") };
-        write(&place::Real, &path, head, &key).unwrap();
+        write(&place::Real::default(), &path, head, &key).unwrap();
         assert_eq!(read(&path, &key.verify_key()).unwrap(), Remembered::Signed(head));
         let stranger = SigningKey::from_seed([2; 32]).verify_key();
         assert_eq!(read(&path, &stranger).unwrap(), Remembered::Damaged);

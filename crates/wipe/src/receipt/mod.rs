@@ -64,7 +64,7 @@ impl Receipts {
     /// # Errors
     /// [`ReceiptError`] if files cannot be read or written, or another process holds them for half a minute.
     pub fn open(state: &Path, key: SigningKey) -> Result<Self, ReceiptError> {
-        Self::open_on(Box::new(place::Real), state, key)
+        Self::open_on(Box::new(place::Real { state: state.to_owned() }), state, key)
     }
 
     fn open_on(disk: Box<dyn Disk>, state: &Path, key: SigningKey) -> Result<Self, ReceiptError> {

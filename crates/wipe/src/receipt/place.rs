@@ -12,9 +12,8 @@ use ring::digest;
 use super::WipeId;
 use super::error::{ReceiptError, failed};
 use super::verify::MAX_LEN;
+use crate::records;
 
-/// A receipt goes to people and to headquarters; what keeps others out is the directory.
-const MODE: u32 = 0o600;
 /// Digits of a key's hash that name its chain.
 const SHORT: usize = 16;
 
@@ -27,12 +26,14 @@ pub(super) trait Disk: Send + Sync {
 }
 
 /// The machine's own.
-#[derive(Debug)]
-pub(super) struct Real;
+#[derive(Debug, Default)]
+pub(super) struct Real {
+    pub(super) state: PathBuf,
+}
 
 impl Disk for Real {
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        files::write_atomic(path, bytes, MODE)
+        records::write(&self.state, path, bytes)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -1,14 +1,15 @@
 //! Canaries: files with random tokens in the volume, made when it is opened and looked for in its raw blocks when it has ended.
-//! Beside the volume the tokens are in the runtime directory only, which is in memory: whoever ends the volume asks no disk for
+//! Some come by way of what is confined to it. Outside the volume the tokens are in the runtime directory only, which is in memory: whoever ends the volume asks no disk for
 //! them, because one that stalls must not keep the key alive.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use hanare_host::storage::extents;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use rustix::fs::{Mode, OFlags, open};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Verified;
@@ -26,6 +27,9 @@ const BLOCK: usize = 4096;
 #[serde(deny_unknown_fields)]
 pub(super) struct Canaries {
     tokens: Vec<String>,
+    /// How many of them were planted through directories that are confined to the volume.
+    #[serde(default)]
+    beside: usize,
     /// Where on the device data and names lie: offset and length.
     places: Vec<(u64, u64)>,
 }
@@ -35,19 +39,56 @@ pub(super) fn plant(volume: &Path) -> io::Result<Canaries> {
     let folder = volume.join(FOLDER);
     fs::DirBuilder::new().mode(0o700).create(&folder)?;
     for _ in 0..COUNT {
-        let mut token = [0; TOKEN];
-        SystemRandom::new().fill(&mut token).map_err(|_| io::Error::other("no random bytes"))?;
-        let token = hex::encode(token);
+        let token = token()?;
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(&token))?;
-        file.write_all(&token.bytes().cycle().take(BLOCK).collect::<Vec<u8>>())?;
-        file.sync_all()?;
+        fill(&mut file, &token)?;
     }
     File::open(&folder)?.sync_all()?;
     Ok(Canaries::read(volume))
 }
 
+fn token() -> io::Result<String> {
+    let mut token = [0; TOKEN];
+    SystemRandom::new().fill(&mut token).map_err(|_| io::Error::other("no random bytes"))?;
+    Ok(hex::encode(token))
+}
+
+fn fill(file: &mut File, token: &str) -> io::Result<()> {
+    file.write_all(&token.bytes().cycle().take(BLOCK).collect::<Vec<u8>>())?;
+    file.sync_all()
+}
+
 impl Canaries {
+    /// Plants one more by way of each directory that is confined to the volume on `device`, as people's programs write there:
+    /// nameless, so that nobody finds it among their things.
+    ///
+    /// # Errors
+    /// The first directory whose files lie elsewhere, or take none.
+    pub(super) fn plant_beside(&mut self, confined: &[PathBuf], device: u64) -> Result<(), PathBuf> {
+        for place in confined {
+            self.plant_by_way_of(place, device).map_err(|error| {
+                tracing::warn!(%error, place = %place.display(), "a canary was not planted");
+                place.clone()
+            })?;
+        }
+        Ok(())
+    }
+
+    fn plant_by_way_of(&mut self, place: &Path, device: u64) -> io::Result<()> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let mut file = File::from(open(place, flags, Mode::RUSR | Mode::WUSR)?);
+        if file.metadata()?.dev() != device {
+            return Err(io::Error::other("it is not on the volume"));
+        }
+        let token = token()?;
+        fill(&mut file, &token)?;
+        self.places.extend(extents(&file, 16)?.iter().map(|extent| (extent.physical, extent.length)));
+        self.tokens.push(token);
+        self.beside += 1;
+        Ok(())
+    }
+
     /// Writes them down in memory.
     pub(super) fn remember(&self, path: &Path) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
@@ -81,7 +122,8 @@ impl Canaries {
 
     /// Whether there is something to look for, and a place to look.
     pub(super) fn is_complete(&self) -> bool {
-        self.tokens.len() == COUNT && self.places.len() > COUNT
+        let planted = COUNT + self.beside;
+        self.tokens.len() == planted && self.places.len() > planted
     }
 
     /// Looks for every token in the raw blocks where they were written.
@@ -109,6 +151,18 @@ fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_by_way_of_a_directory_that_lies_elsewhere_is_not_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let here = directory.path().to_owned();
+        let device = fs::metadata(&here).unwrap().dev();
+        let mut canaries = plant(directory.path()).unwrap();
+        let other = PathBuf::from("/proc");
+        assert_eq!(canaries.plant_beside(std::slice::from_ref(&other), device), Err(other));
+        assert_eq!(canaries.plant_beside(std::slice::from_ref(&here), device + 1), Err(here));
+        assert_eq!((canaries.beside, canaries.tokens.len()), (0, COUNT));
+    }
 
     #[test]
     fn a_token_in_a_raw_block_is_a_remnant() {

@@ -61,7 +61,6 @@ pub(super) fn confine(
     let state = places.state;
     let folder = opening.mountpoint.join(FOLDER);
     files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
-    opening.keeps_swap = wanted.keeps_swap;
     let homes = wanted.homes.iter().map(PathBuf::as_path);
     for (number, path) in TEMPORARY.map(Path::new).into_iter().chain(homes).enumerate() {
         let inside = folder.join(number.to_string());
@@ -73,9 +72,6 @@ pub(super) fn confine(
         place.bind(&inside)?;
     }
     settings(opening, places)?;
-    if !wanted.keeps_swap {
-        replace_swap(opening, state)?;
-    }
     match escapes(opening)?.into_iter().next() {
         None => Ok(()),
         Some(path) => Err(VolumeError::Escapes { path }),
@@ -194,8 +190,17 @@ fn set(opening: &mut Opening, state: &Path, setting: Setting, value: &str) -> Re
     fs::write(&path, value).map_err(VolumeError::io("writing", &path))
 }
 
-/// Takes swap on disks out of use and compressed memory into use; what is encrypted or compressed already stays.
-fn replace_swap(opening: &mut Opening, state: &Path) -> Result<(), VolumeError> {
+/// Takes swap on disks out of use and compressed memory into use; what is encrypted or compressed already stays. Before there
+/// is a key: reading swap back can take minutes, and nobody can end a volume meanwhile.
+pub(super) fn replace_swap(
+    opening: &mut Opening,
+    wanted: &Confinement,
+    state: &Path,
+) -> Result<(), VolumeError> {
+    opening.keeps_swap = wanted.keeps_swap;
+    if wanted.keeps_swap {
+        return Ok(());
+    }
     let plain: Vec<swap::Area> =
         swap::areas()?.into_iter().filter(|area| area.kind == SwapKind::Plain).collect();
     if plain.is_empty() {

@@ -38,6 +38,7 @@ pub use probe::first_possible;
 
 use crate::boot::BootId;
 use crate::receipt::WipeId;
+use crate::records;
 use crate::volume_kind::VolumeKind;
 
 const DEFINITION: &str = "volume.json";
@@ -143,17 +144,26 @@ pub fn open(
     let below = opening.below(places.runtime);
     let folder = below.parent().unwrap_or(places.runtime);
     files::create_private_directory(folder).map_err(VolumeError::io("making the directory", folder))?;
+    records::stock(places.state);
     // Before the key exists: from here on a receipt is owed.
     opening.save(places.state)?;
-    medium::of(&opening.definition, places.runtime).make(&opening)?;
+    if let Some(confinement) = confinement {
+        confine::replace_swap(&mut opening, confinement, places.state)?;
+    }
+    let medium = medium::of(&opening.definition, places.runtime);
+    medium.make(&opening)?;
     opening.device = mounts::at(mountpoint)?.map(|mount| mount.device);
     opening.save(places.state)?;
-    let canaries = canary::plant(mountpoint).map_err(VolumeError::io("writing to", mountpoint))?;
-    let path = opening.canaries(places.runtime);
-    canaries.remember(&path).map_err(VolumeError::io("writing", &path))?;
+    let mut canaries = canary::plant(mountpoint).map_err(VolumeError::io("writing to", mountpoint))?;
     if let Some(confinement) = confinement {
         confine::confine(&mut opening, confinement, places)?;
     }
+    // What lies in memory has no raw blocks to look at.
+    if let Some(device) = opening.device.filter(|_| medium.raw().is_some()) {
+        canaries.plant_beside(&opening.confined, device).map_err(|path| VolumeError::Escapes { path })?;
+    }
+    let path = opening.canaries(places.runtime);
+    canaries.remember(&path).map_err(VolumeError::io("writing", &path))?;
     opening.ready = true;
     opening.save(places.state)?;
     Ok(opening)

@@ -17,6 +17,7 @@ use crate::boot::BootId;
 use crate::outcome::{Outcome, Skipped};
 use crate::policy::Policy;
 use crate::receipt::{Cause, WipeId};
+use crate::records;
 
 const FILE: &str = "opening.json";
 
@@ -201,7 +202,7 @@ impl Opening {
         let path = place(state).join(FILE);
         let text =
             serde_json::to_vec(self).map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
-        files::write_atomic(&path, &text, 0o600).map_err(VolumeError::io("writing", &path))
+        records::write(state, &path, &text).map_err(VolumeError::io("writing", &path))
     }
 
     /// The opening that has not ended.

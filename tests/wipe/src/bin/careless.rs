@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, Write as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 type Failure = Box<dyn std::error::Error>;
@@ -24,6 +25,8 @@ fn main() -> Result<(), Failure> {
         let Ok(metadata) = fs::metadata(path) else { continue };
         if metadata.is_file() {
             fs::write(path, vec![0; usize::try_from(metadata.len())?])?;
+        } else if metadata.file_type().is_block_device() {
+            fs::write(path, [0; 4096])?;
         }
     }
     for path in found.iter().rev() {

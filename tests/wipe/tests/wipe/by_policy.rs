@@ -8,21 +8,21 @@ use std::time::{Duration, Instant};
 use hanare_wipe_tests::{Found, Image, Machine, Mounted, Planter, Random, Result, Seed, Told, scan};
 use serde_json::Value;
 
-use crate::world::{PARTIAL, PASS, PLACE, inside, long, mount, run, swap_stays, text, verdict};
+use crate::world::{PARTIAL, PASS, PLACE, careless, inside, long, mount, run, swap_stays, text, verdict};
 
 /// A machine whose state, work volume and leftovers lie on one ext4.
-struct Office {
-    machine: Machine,
-    mounted: Mounted,
-    volume: PathBuf,
-    tree: PathBuf,
+pub(crate) struct Office {
+    pub(crate) machine: Machine,
+    pub(crate) mounted: Mounted,
+    pub(crate) volume: PathBuf,
+    pub(crate) tree: PathBuf,
     policy: PathBuf,
-    seed: Seed,
+    pub(crate) seed: Seed,
 }
 
 impl Office {
     /// With a policy that accepts `kinds`; `more` is what else it says.
-    fn new(kinds: &str, more: &str) -> Result<Self> {
+    pub(crate) fn new(kinds: &str, more: &str) -> Result<Self> {
         let place = Path::new(PLACE);
         let image = Image::make(&place.join("disk.img"), 512, "ext4", &["-O", "inline_data", "-I", "256"])?;
         let mounted = image.mount("")?;
@@ -45,7 +45,7 @@ impl Office {
         Ok(fs::write(policy, text)?)
     }
 
-    fn create(&self) -> Result<Told> {
+    pub(crate) fn create(&self) -> Result<Told> {
         let told = self.machine.run(&[
             "wipe",
             "volume",
@@ -58,26 +58,26 @@ impl Office {
         Ok(told)
     }
 
-    fn open(&self) -> Result<()> {
+    pub(crate) fn open(&self) -> Result<()> {
         let told = self.machine.run(&["wipe", "volume", "open", "--policy", text(&self.policy)])?;
         assert_eq!(told.status, Some(0), "{}", told.text);
         assert_eq!(told.word("path"), text(&self.volume));
         Ok(())
     }
 
-    fn arguments(&self) -> [&str; 6] {
+    pub(crate) fn arguments(&self) -> [&str; 6] {
         ["wipe", "run", "--yes", "--standalone", "--policy", text(&self.policy)]
     }
 
-    fn end(&self) -> Result<Told> {
+    pub(crate) fn end(&self) -> Result<Told> {
         self.machine.run(&self.arguments())
     }
 
-    fn state(&self) -> Result<String> {
+    pub(crate) fn state(&self) -> Result<String> {
         Ok(self.machine.run(&["wipe", "volume", "status"])?.word("state").to_owned())
     }
 
-    fn receipts(&self) -> Result<usize> {
+    pub(crate) fn receipts(&self) -> Result<usize> {
         let told = self.machine.run(&["wipe", "receipt", "list"])?;
         assert_eq!(told.status, Some(0), "{}", told.text);
         Ok(told.list("receipts").len())
@@ -88,7 +88,7 @@ impl Office {
         Ok(serde_json::from_str(&fs::read_to_string(told.word("receipt"))?)?)
     }
 
-    fn remnants(self) -> Result<Found> {
+    pub(crate) fn remnants(self) -> Result<Found> {
         let seed = self.seed;
         scan(self.mounted.unmount()?.path(), seed)
     }
@@ -243,6 +243,10 @@ fn a_tree_that_may_not_be_erased_keeps_no_key_alive() {
         for (attack, kind) in attacks {
             let _ = fs::remove_dir(&office.tree).or_else(|_| fs::remove_file(&office.tree));
             attack()?;
+            // Who does not look what is there by now destroys it.
+            careless(&office.tree)?;
+            assert!(!precious.join("file").exists(), "the attack is none");
+            fs::write(precious.join("file"), "stays")?;
             office.open()?;
             fs::write(office.volume.join("file"), "work")?;
             let told = office.end()?;

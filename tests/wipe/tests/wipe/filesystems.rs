@@ -30,17 +30,18 @@ fn xfs_keeps_its_log() {
 #[test]
 fn reflinks_share_blocks() {
     inside("filesystems::reflinks_share_blocks", || {
-        let mut world = World::of("xfs", 512, &["-m", "reflink=1"], "")?;
-        let planter = Planter::new(world.seed);
-        planter.file(&world.outside.join("original"), 1 << 20)?;
-        run(
-            "cp",
-            &["--reflink=always", text(&world.outside.join("original")), text(&world.tree.join("copy"))],
-        )?;
-        world.look_outside()?;
-        let told = world.wipe()?;
-        partial(&told, &["shared-extent"]);
-        assert!(!world.tree.exists() && world.is_outside_untouched()?);
+        for (kind, options) in [("xfs", &["-m", "reflink=1"][..]), ("btrfs", &[])] {
+            let mut world = World::of(kind, 512, options, "")?;
+            let planter = Planter::new(world.seed);
+            planter.file(&world.outside.join("original"), 1 << 20)?;
+            let (original, copy) = (world.outside.join("original"), world.tree.join("copy"));
+            run("cp", &["--reflink=always", text(&original), text(&copy)])?;
+            world.look_outside()?;
+            let told = world.wipe()?;
+            partial(&told, &["shared-extent"]);
+            assert!(!world.tree.exists() && world.is_outside_untouched()?, "{kind}");
+            world.mounted.unmount()?;
+        }
         Ok(())
     });
 }

@@ -5,9 +5,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hanare_wipe_tests::{Machine, Result, Told, print_of};
+use hanare_wipe_tests::{Result, Told, print_of};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use crate::outside::careless_with;
+use crate::room::Room;
 use crate::world::{PARTIAL, PLACE, inside, mount, run, swap_stays, text};
 
 /// Files of the same names inside and outside.
@@ -15,31 +17,23 @@ const FILES: usize = 300;
 
 /// A volume in memory, and a folder outside it.
 struct Day {
-    machine: Machine,
-    volume: PathBuf,
+    room: Room,
     outside: PathBuf,
 }
 
 impl Day {
     fn new() -> Result<Self> {
-        let place = Path::new(PLACE);
-        let (volume, outside) = (place.join("work"), place.join("outside"));
-        let machine = Machine::new(&place.join("state"))?;
+        let (room, outside) = (Room::new()?, Path::new(PLACE).join("outside"));
         files(&outside)?;
-        let told =
-            machine.run(&["wipe", "volume", "create", "--kind", "ram", "--size", "64M", "--standalone"])?;
-        assert_eq!(told.status, Some(0), "{}", told.text);
-        Ok(Self { machine, volume, outside })
+        Ok(Self { room, outside })
     }
 
     fn open(&self) -> Result<()> {
-        let told = self.machine.run(&["wipe", "volume", "open", "--mount", text(&self.volume)])?;
-        assert_eq!(told.status, Some(0), "{}", told.text);
-        Ok(())
+        self.room.must(&self.room.opening()).map(drop)
     }
 
     fn end(&self) -> Result<Told> {
-        self.machine.run(&["wipe", "run", "--yes", "--standalone"])
+        self.room.machine.run(&["wipe", "run", "--yes", "--standalone"])
     }
 }
 
@@ -51,14 +45,30 @@ fn files(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The eraser without guards has to fall for what `attack` does to a folder in the volume; then the outside is as it was.
+fn is_an_attack(day: &Day, attack: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<()> {
+    let (folder, link) = (day.room.volume.join("victim/folder"), day.room.volume.join("victim/link"));
+    fs::create_dir(day.room.volume.join("victim"))?;
+    files(&folder)?;
+    let before = print_of(&day.outside)?;
+    careless_with(&day.room.volume.join("victim"), || attack(&folder, &link))?;
+    assert_ne!(print_of(&day.outside)?, before, "the attack is none");
+    // Nothing of it is there, if it was a mount or is one.
+    let _ = run("umount", &[text(&folder)]);
+    fs::remove_dir_all(day.room.volume.join("victim"))?;
+    fs::remove_dir_all(&day.outside)?;
+    files(&day.outside)
+}
+
 #[test]
 fn what_is_mounted_in_a_volume_in_memory_stays() {
     inside("in_memory::what_is_mounted_in_a_volume_in_memory_stays", || {
         let _same_swap = swap_stays()?;
         let day = Day::new()?;
-        let before = print_of(&day.outside)?;
         day.open()?;
-        let (folder, file) = (day.volume.join("folder"), day.volume.join("file"));
+        is_an_attack(&day, |folder, _| mount(&["--bind", text(&day.outside), text(folder)]))?;
+        let before = print_of(&day.outside)?;
+        let (folder, file) = (day.room.volume.join("folder"), day.room.volume.join("file"));
         files(&folder)?;
         fs::write(&file, "work")?;
         let hidden = fs::File::open(folder.join("0"))?;
@@ -73,7 +83,7 @@ fn what_is_mounted_in_a_volume_in_memory_stays() {
         assert_eq!(told.document["volume"]["key_destroyed"], true, "{}", told.text);
         let reread = told.document["verified"]["reread_bytes"].as_u64().unwrap_or(0);
         assert!(reread >= (FILES * 1500) as u64, "{}", told.text);
-        assert!(run("findmnt", &[text(&day.volume)]).is_err(), "it is still mounted");
+        assert!(run("findmnt", &[text(&day.room.volume)]).is_err(), "it is still mounted");
         Ok(())
     });
 }
@@ -83,14 +93,19 @@ fn a_directory_exchanged_with_a_link_harms_nothing_outside() {
     inside("in_memory::a_directory_exchanged_with_a_link_harms_nothing_outside", || {
         let _same_swap = swap_stays()?;
         let day = Day::new()?;
+        day.open()?;
+        is_an_attack(&day, |folder, link| {
+            symlink(&day.outside, link)?;
+            Ok(renameat_with(CWD, folder, CWD, link, RenameFlags::EXCHANGE)?)
+        })?;
         let before = print_of(&day.outside)?;
         for round in 0..6 {
             day.open()?;
             // The link's own directory is the later one: until it is reached the exchange goes on.
-            let (folder, link) = (day.volume.join("early/folder"), day.volume.join("late/link"));
-            fs::create_dir(day.volume.join("early"))?;
+            let (folder, link) = (day.room.volume.join("early/folder"), day.room.volume.join("late/link"));
+            fs::create_dir(day.room.volume.join("early"))?;
             files(&folder)?;
-            fs::create_dir(day.volume.join("late"))?;
+            fs::create_dir(day.room.volume.join("late"))?;
             symlink(&day.outside, &link)?;
             let done = AtomicBool::new(false);
             let told = std::thread::scope(|scope| {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hanare_wipe_tests::{Found, Planter, Random, Result};
 
-use crate::world::{PLACE, World, inside, long};
+use crate::world::{PLACE, World, careless, inside, long};
 
 fn plant_all(world: &World, files: usize) -> Result<()> {
     std::fs::create_dir_all(&world.tree)?;
@@ -145,6 +145,10 @@ fn a_tree_that_was_replaced_meanwhile_is_not_touched() {
         assert_eq!(world.machine.wipe(&[&other])?.status, Some(6));
         std::fs::rename(&world.tree, world.mounted.join("aside"))?;
         std::fs::create_dir(&world.tree)?;
+        std::fs::write(world.tree.join("new"), "stays")?;
+        // Who goes by the path alone destroys what is there by now.
+        careless(&world.tree)?;
+        assert!(!world.tree.join("new").exists(), "the attack is none");
         std::fs::write(world.tree.join("new"), "stays")?;
         let told = world.machine.run(&["wipe", "resume"])?;
         assert_eq!((told.status, told.skipped("not-evaluated") > 0), (Some(7), true), "{}", told.text);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by stopping there")]
 
+mod bad_evenings;
 mod busy;
 mod by_policy;
 mod confinement;
@@ -15,4 +16,6 @@ mod outside;
 mod places;
 mod refused;
 mod remnants;
+mod room;
+mod swap;
 mod world;

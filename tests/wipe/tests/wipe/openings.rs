@@ -1,68 +1,17 @@
 //! Openings of a work volume in memory and their record: who may end one, and what of it keeps the verdict from a pass.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use hanare_wipe_tests::{Machine, Result, Told, told};
-use serde_json::Value;
+use hanare_wipe_tests::{Result, Told, told};
 
 use crate::by_policy::reasons;
+use crate::room::Room;
 use crate::world::{PARTIAL, PASS, PLACE, inside, run, swap_changes, swap_stays, text, verdict};
 
 /// What confinement sets on the whole machine.
 const SETTINGS: [&str; 2] = ["/proc/sys/kernel/core_pattern", "/proc/sys/fs/suid_dumpable"];
-
-/// A machine with a work volume in memory.
-struct Room {
-    machine: Machine,
-    volume: PathBuf,
-    record: PathBuf,
-}
-
-impl Room {
-    fn new() -> Result<Self> {
-        let place = Path::new(PLACE);
-        let machine = Machine::with_copy(&place.join("state"), place)?;
-        let record = machine.state().join("wipe/opening.json");
-        let room = Self { machine, volume: place.join("work"), record };
-        room.must(&["wipe", "volume", "create", "--standalone", "--kind", "ram", "--size", "32M"])?;
-        Ok(room)
-    }
-
-    fn must(&self, arguments: &[&str]) -> Result<Told> {
-        let told = self.machine.run(arguments)?;
-        assert_eq!(told.status, Some(0), "{arguments:?}: {}", told.text);
-        Ok(told)
-    }
-
-    fn opening(&self) -> [&str; 5] {
-        ["wipe", "volume", "open", "--mount", text(&self.volume)]
-    }
-
-    /// A policy that leaves swap alone, with `tree` as work.
-    fn policy(&self, tree: &Path) -> Result<PathBuf> {
-        let path = Path::new(PLACE).join("policy.toml");
-        let (volume, tree) = (self.volume.display(), tree.display());
-        let text = format!(
-            "version = 1\nname = \"kofu\"\n[volume]\nkinds = [\"ram\"]\nsize = \"32M\"\nmount = \"{volume}\"\n\
-             [work]\nallowed = [\"{PLACE}\"]\ntrees = [\"{tree}\"]\n[confine]\nswap = \"as-is\"\n"
-        );
-        fs::write(&path, text)?;
-        Ok(path)
-    }
-
-    /// Changes the record of the opening.
-    fn record_says(&self, change: impl FnOnce(&mut Value)) -> Result<()> {
-        let mut record = serde_json::from_slice(&fs::read(&self.record)?)?;
-        change(&mut record);
-        Ok(fs::write(&self.record, serde_json::to_vec(&record)?)?)
-    }
-
-    fn state(&self) -> Result<String> {
-        Ok(self.must(&["wipe", "volume", "status"])?.word("state").to_owned())
-    }
-}
 
 #[test]
 fn one_that_is_open_by_the_time_of_the_lock_is_left_alone() {

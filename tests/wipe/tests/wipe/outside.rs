@@ -1,12 +1,13 @@
 //! Nothing outside is ever harmed. Each attack succeeds against the eraser without guards first.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hanare_wipe_tests::{Result, print_of};
+use hanare_wipe_tests::{Result, print_of, told};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::world::{PARTIAL, PASS, World, careless, inside, mount, run, text, verdict};
 
@@ -129,8 +130,40 @@ fn bind_mount_inside() {
     });
 }
 
+/// A disk that is in use elsewhere has a node in the tree, as a careless backup or an attacker makes one.
+#[test]
+fn a_device_node_of_a_disk_outside() {
+    inside("outside::a_device_node_of_a_disk_outside", || {
+        let device = std::cell::OnceCell::new();
+        let world = attacked(
+            |world, tree| {
+                let disk = world.outside.join("disk");
+                std::fs::write(&disk, "a disk that is in use\n".repeat(50_000))?;
+                let name = if let Some(name) = device.get() {
+                    name
+                } else {
+                    let name = run("losetup", &["--find", "--show", text(&disk)])?.trim().to_owned();
+                    device.get_or_init(|| name)
+                };
+                let number = std::fs::metadata(name)?.rdev();
+                let node = tree.join("node");
+                Ok(mknodat(CWD, node, FileType::BlockDevice, Mode::RUSR | Mode::WUSR, number)?)
+            },
+            |_| Ok(()),
+        );
+        let wiped = world.and_then(|world| Ok((world.wipe()?, world)));
+        if let Some(name) = device.get() {
+            run("losetup", &["--detach", name])?;
+        }
+        let (told, world) = wiped?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        assert!(!world.tree.exists() && world.is_outside_untouched()?);
+        Ok(())
+    });
+}
+
 /// The eraser without guards, stopped between listing and erasing.
-fn careless_with(tree: &Path, meanwhile: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn careless_with(tree: &Path, meanwhile: impl FnOnce() -> Result<()>) -> Result<()> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_careless"))
         .arg(tree)
         .arg("wait")
@@ -245,11 +278,15 @@ fn the_root_itself_replaced_by_a_symlink() {
         world.look_outside()?;
         world.plant(3000, 5)?;
         let child = world.machine.start(&world.tree)?;
-        std::thread::sleep(std::time::Duration::from_millis(60));
+        let marker = world.machine.state().join("wipe/pending.json");
+        hanare_lab::until("the marker", std::time::Duration::from_secs(20), || marker.exists())?;
         std::fs::rename(&world.tree, &aside)?;
         symlink(&world.outside, &world.tree)?;
-        child.wait_with_output()?;
+        let told = told(child)?;
         assert!(world.is_outside_untouched()?, "the outside was touched");
+        // What was held from the beginning is what was erased; its name is another's by now.
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(std::fs::read_dir(&aside)?.count(), 0);
         Ok(())
     });
 }

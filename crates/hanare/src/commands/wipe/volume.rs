@@ -6,7 +6,7 @@ use clap::Subcommand;
 use hanare_host::swap::SwapKind;
 use hanare_wipe::VolumeKind;
 use hanare_wipe::pending::Pending;
-use hanare_wipe::receipt::Cause;
+use hanare_wipe::receipt::{Cause, Receipts};
 use hanare_wipe::volume::{self, Confinement, Definition, Places, State};
 use serde_json::json;
 
@@ -116,6 +116,8 @@ impl Open {
         if let Some(ended) = volume::settle(places(context), times::now()).map_err(foreign::volume_error)? {
             ending::record(context, ended)?;
         }
+        // Whoever opens one owes a receipt: where it will be is made while there is room for it.
+        Receipts::open(&context.state, signer::own_or_new(context)?).map_err(foreign::receipt_error)?;
         let confinement = confine.then_some(confinement);
         let opened = volume::open(places(context), &mount, confinement.as_ref(), times::now());
         let opened = match opened {

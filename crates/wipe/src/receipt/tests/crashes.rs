@@ -28,7 +28,7 @@ impl Failing {
 impl Disk for Failing {
     fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         if self.next() {
-            return place::Real.put(path, bytes);
+            return place::Real::default().put(path, bytes);
         }
         // A torn write: half of it, under the name that it had before the rename.
         let mut torn = path.as_os_str().to_owned();
@@ -38,7 +38,11 @@ impl Disk for Failing {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        if self.next() { place::Real.remove(path) } else { Err(io::Error::other("the power is gone")) }
+        if self.next() {
+            place::Real::default().remove(path)
+        } else {
+            Err(io::Error::other("the power is gone"))
+        }
     }
 }
 

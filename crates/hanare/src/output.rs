@@ -94,6 +94,13 @@ impl Printer {
         }
     }
 
+    /// The same of a sentence that was said already.
+    pub(crate) fn talk_text(&self, text: &str) {
+        if !self.quiet && !self.json {
+            tell(text);
+        }
+    }
+
     /// A warning: also with `--quiet`.
     pub(crate) fn warn(&self, id: &str, arguments: &[Argument<'_>]) {
         tell(&self.voice.say_with(id, arguments));

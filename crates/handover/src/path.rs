@@ -67,6 +67,26 @@ impl WorkPath {
         Path::new(OsStr::from_bytes(&self.0))
     }
 
+    /// Whether this is `folder`, or something in it.
+    #[must_use]
+    pub fn is_in(&self, folder: &Self) -> bool {
+        self.0.strip_prefix(&*folder.0).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }
+
+    /// The path from `folder` on; `None` for `folder` itself and for what is not in it.
+    #[must_use]
+    pub fn below(&self, folder: &Self) -> Option<Self> {
+        let rest = self.0.strip_prefix(&*folder.0)?.strip_prefix(b"/")?;
+        Self::new(rest).ok()
+    }
+
+    /// The last name of it.
+    #[must_use]
+    pub fn name(&self) -> Self {
+        let start = self.0.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+        Self(self.0.get(start..).unwrap_or_default().into())
+    }
+
     /// The path of a second version beside this one: `NAME (conflict PERSON TIME)`, before the name's ending. A name that
     /// would be too long loses bytes of its own, never in the middle of a character.
     #[must_use]
@@ -127,6 +147,15 @@ mod tests {
         for good in ["a", "見積/第1版.xlsx", "...", "a:b", "🍣", "..a"] {
             assert!(WorkPath::new(good.as_bytes()).is_ok(), "{good:?}");
         }
+    }
+
+    #[test]
+    fn what_is_in_a_folder_is_told_by_whole_names() {
+        let (folder, file) = (path("見積".as_bytes()), path("見積/a".as_bytes()));
+        assert!(file.is_in(&folder) && folder.is_in(&folder) && !folder.is_in(&file));
+        assert!(!path("見積書".as_bytes()).is_in(&folder));
+        assert_eq!(file.below(&folder), Some(path(b"a")));
+        assert_eq!((folder.below(&folder), path("見積書".as_bytes()).below(&folder)), (None, None));
     }
 
     #[test]

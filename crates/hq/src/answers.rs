@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use hanare_handover::protocol::{Content, Entry};
-use hanare_handover::store::StoreError as WorkError;
 use hanare_ledger::{Export, Head, Record, Verdict, verify};
 use hanare_model::policy::compile;
-use hanare_model::{NodeKind, PersonId, Segmentation, Timestamp};
+use hanare_model::{NodeKind, Segmentation, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::admin::{
-    HandoverFile, HandoverList, HandoverPage, HandoverTotals, LedgerEntry, LedgerExported, LedgerVerified,
-    Lists, Node, NodeCounts, Noun, PolicyShown, Problem, Request, Status,
+    LedgerEntry, LedgerExported, LedgerVerified, Lists, Node, NodeCounts, Noun, PolicyShown, Problem,
+    Request, Status,
 };
+use crate::held;
 use crate::identity::{Credentials, Overloaded};
 use crate::random;
 use crate::registry::{Act, NodeRow, Outcome, PersonAct, Registry};
@@ -86,20 +85,11 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
         Request::PersonList(_) => {
             list(registry.persons.values().map(|row| show::person(&registry, row, now)))
         }
-        Request::HandoverList(ask) => handed_over(hq, &registry, ask).await,
-        Request::HandoverStatus(_) => {
-            let store = hq.work.open().await.map_err(|error| store_problem(&error))?;
-            let totals = store.totals().await.map_err(|error| store_problem(&error))?;
-            list(totals.into_iter().map(|(company, totals)| HandoverTotals {
-                company,
-                persons: totals.persons,
-                files: totals.files,
-                versions: totals.versions,
-                bytes: totals.bytes,
-                stored_bytes: totals.stored_bytes,
-                latest: totals.latest,
-            }))
-        }
+        Request::HandoverList(ask) => held::list(hq, &registry, ask).await,
+        Request::HandoverStatus(_) => held::status(hq).await,
+        Request::HandoverTake(ask) => held::take(hq, &registry, uid, ask).await,
+        Request::HandoverGranted(ask) => held::granted(hq, uid, &ask).await,
+        Request::HandoverChunk(ask) => held::chunks(hq, uid, &ask).await,
         Request::PersonAdd(ask) => given(hq, uid, |made| PersonAct::Add(ask, made)).await,
         Request::PersonReset(ask) => given(hq, uid, |made| PersonAct::Reset(ask, made)).await,
         other @ (Request::CompanyAdd(_)
@@ -122,44 +112,6 @@ async fn given(hq: &Arc<Hq>, uid: u32, act: impl FnOnce(Credentials) -> PersonAc
         Outcome::Joined(_) | Outcome::Opened(_) | Outcome::Done => {
             Err(Problem::Bug { text: "the writer gave no answer".to_owned() })
         }
-    }
-}
-
-/// A page of what came from a node. What nobody ever handed over is no problem.
-async fn handed_over(hq: &Hq, registry: &Registry, ask: HandoverList) -> Result<Value, Problem> {
-    let missing = || Problem::Missing { noun: Noun::Node, id: ask.node.to_string() };
-    let node = registry.node_or_last(&ask.node).ok_or_else(missing)?;
-    let store = hq.work.open().await.map_err(|error| store_problem(&error))?;
-    let page = store.browse_node(&node.company, &node.name, ask.at, ask.after).await;
-    let (entries, next) = page.map_err(|error| store_problem(&error))?;
-    let file = |(person, entry): (PersonId, Entry)| {
-        let (size, digest, torn) = match entry.content {
-            Content::File { size, digest, torn, .. } => (size, Some(digest), torn),
-            Content::Link { .. } | Content::Deleted => (0, None, false),
-        };
-        HandoverFile {
-            person,
-            path: entry.path,
-            version: entry.version,
-            size,
-            digest,
-            at: entry.at,
-            node: entry.node,
-            torn,
-        }
-    };
-    json(&HandoverPage { files: entries.into_iter().map(file).collect(), next })
-}
-
-fn store_problem(error: &WorkError) -> Problem {
-    match error {
-        WorkError::Full { .. } => Problem::DiskFull,
-        WorkError::Closing => Problem::Stopping,
-        WorkError::Newer { .. }
-        | WorkError::Older { .. }
-        | WorkError::Damaged { .. }
-        | WorkError::Access { .. }
-        | WorkError::NoRandomness => Problem::Damaged { text: error.to_string() },
     }
 }
 
@@ -215,11 +167,11 @@ async fn change(
     Ok(answer)
 }
 
-fn json<T: Serialize>(value: &T) -> Result<Value, Problem> {
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<Value, Problem> {
     serde_json::to_value(value).map_err(|error| Problem::Bug { text: error.to_string() })
 }
 
-fn list<T: Serialize>(items: impl Iterator<Item = T>) -> Result<Value, Problem> {
+pub(crate) fn list<T: Serialize>(items: impl Iterator<Item = T>) -> Result<Value, Problem> {
     json(&Lists { items: items.collect::<Vec<_>>() })
 }
 

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::admin_socket::{AdminSocket, SocketError};
 use crate::api::{self, ApiError};
+use crate::grants::Grants;
 use crate::identity::Embedded;
 use crate::init::KEYS_DIRECTORY;
 use crate::inside_port;
@@ -159,6 +160,7 @@ impl Server {
             api: bound,
             since: random::now(),
             work: WorkStore::new(&options.state),
+            grants: Grants::default(),
             report: reports,
             in_force: forces,
             orders,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use hanare_model::{PrivateKey, PublicKey, Segmentation, SigningKey, Timestamp};
 use tokio::sync::{mpsc, watch};
 
+use crate::grants::Grants;
 use crate::identity::IdentityProvider;
 use crate::lease::LeaseTerms;
 use crate::plane::{Order, PlaneReport};
@@ -25,6 +26,8 @@ pub(crate) struct Hq {
     pub writer: Writer,
     /// Work that was handed over.
     pub work: WorkStore,
+    /// Copies of it that admins may take.
+    pub grants: Grants,
     /// Who proves persons.
     pub identity: Box<dyn IdentityProvider>,
     pub wireguard: PrivateKey,

@@ -21,7 +21,7 @@ use crate::id::PersonId;
 use crate::key::{PublicKey, VerifyKey};
 use crate::lease::Signed;
 use crate::time::Timestamp;
-use crate::work::{WorkEnd, WorkRefusal};
+use crate::work::{Notice, WorkEnd, WorkRefusal};
 
 /// Context of the proof that a node holds its `WireGuard` key; see [`JoinRequest::proof`].
 pub const PROOF_CONTEXT: &[u8] = b"hanare-join-proof/1";
@@ -142,6 +142,13 @@ pub enum Event {
         session: String,
         /// Why.
         reason: WorkEnd,
+    },
+    /// What the person whose work is open here is to know; all of it, newest first.
+    Notices {
+        /// SHA-256 of the session, hexadecimal.
+        session: String,
+        /// At most [`crate::work::MAX_NOTICES`].
+        notices: Vec<Notice>,
     },
     /// Still here; sent every 10 s so that a dead connection is noticed.
     Alive,

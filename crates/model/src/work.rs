@@ -37,6 +37,37 @@ pub struct WorkOpened {
     pub name: String,
     /// Until when, at most.
     pub until: Timestamp,
+    /// What they are to know of what others did with their work, newest first; at most [`MAX_NOTICES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
+}
+
+/// The most notices that are told at once.
+pub const MAX_NOTICES: usize = 50;
+
+/// Something that others did with a person's work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub what: Noticed,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "notice", rename_all = "kebab-case")]
+pub enum Noticed {
+    /// An admin took copies of files.
+    Taken {
+        /// Why, in the admin's words.
+        reason: String,
+        /// How many files.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
 }
 
 /// A node closes what it has open: this session and no later one.

@@ -204,12 +204,24 @@ cmd-hanare-ledger-export = Write the ledger to FILE and its signature to FILE.si
 cmd-hanare-handover = Work data that headquarters holds
     .example = hanare handover status
 
-cmd-hanare-handover-list = List the newest files that came from a room or a node, newest first
+cmd-hanare-handover-list = List the newest files that came from a room or a node, or all of a person's, newest first
     .long = This shows file names. No file name ever enters the ledger.
     .example =
         hanare handover list kofu/306
         hanare handover list pc-1 --at 2026-11-26T09:00:00Z
-    .place = A room (OFFICE/ROOM) or the name of a node
+    .place = A room (OFFICE/ROOM), a node or a person; node:NAME or person:ID where both have the same name
+    .at = As it was at this time [default: now]
+
+cmd-hanare-handover-get = Copy files that headquarters holds to DEST, with a reason
+    .long = Each copy is on the ledger, with its reason and how much it was, without the name of any file, and the persons whose work it is read of it when they next open their work. DEST must not exist. A file of one person becomes DEST itself; anything else makes DEST a folder, and from a room or a node it has a folder for each person.
+    .example =
+        hanare handover get hanako ~/hanako --reason "Handing over to Taro, as agreed with her"
+        hanare handover get hanako 見積/第1版.xlsx ./第1版.xlsx --at 2026-11-25T09:00:00Z --reason "Asked for by her"
+        hanare handover get kofu/306 /srv/kofu-306 --reason "Moving out"
+    .place = A room (OFFICE/ROOM), a node or a person; node:NAME or person:ID where both have the same name
+    .path = A file, or a folder with all that is in it [default: everything]
+    .dest = Where to: it must not exist
+    .reason = Why. It is on the ledger and the persons read it: name no file in it
     .at = As it was at this time [default: now]
 
 cmd-hanare-handover-status = Show how many files, and how much, are held of each company

@@ -115,6 +115,25 @@ error-plan-unusable = { $prefix } cannot be the overlay.
     .cause = { $cause }
     .fix = Choose a private range, for example 10.88.0.0/16.
 
+error-nothing-held = Headquarters holds nothing of the kind.
+    .cause = Nothing was handed over there, or not at this time, or not at this path.
+    .fix = `hanare handover list` shows what there is. Nothing was written to the ledger.
+error-grant-over = Headquarters no longer grants this copy.
+    .cause = It started anew, or an hour has passed since the last file.
+    .fix = Run the command again, to another place; the ledger then has two entries.
+error-handover-which = { $name } is a node and a person.
+    .cause = Both have this name.
+    .fix = Write node:{ $name } or person:{ $name }.
+error-handover-nobody = There is neither a node nor a person { $name }.
+    .cause = No node and no person has this name.
+    .fix = `hanare node list` and `hanare person list` show them.
+error-handover-path = That cannot be the path of a work file.
+    .cause = { $cause }
+    .fix = Give it as `hanare handover list` shows it.
+error-handover-damaged = A file that headquarters holds is not what was handed over.
+    .cause = Its chunks do not make up the content that was signed off.
+    .fix = Check the disk of headquarters, and get the other files one by one, or an older version with --at.
+
 # Reasons inside the errors above.
 
 owner-room = room { $id }

@@ -269,3 +269,7 @@ label-deletions-held = Deletions to be confirmed
 label-conflicts = Conflicting versions
 label-full-files = Files without room at headquarters
 work-left-waiting = they are still being sent, or cannot be read
+handover-got = { $files } files ({ $size }) were copied to { $path }.
+handover-got-told = It is on the ledger, and { $persons } will read of it.
+handover-got-part = { $files } files could not be written, because something else is at their place. The others are there.
+notice-taken = { $at }: the IT admin copied { $files } of your files ({ $size }). Reason: { $reason }

@@ -204,12 +204,24 @@ cmd-hanare-ledger-export = 台帳を FILE に、署名を FILE.sig に書き出�
 cmd-hanare-handover = 本社が受け取った仕事のデータ
     .example = hanare handover status
 
-cmd-hanare-handover-list = 部屋または端末から届いた最新のファイルを、新しい順に表示する
+cmd-hanare-handover-list = 部屋や端末から届いた最新のファイル、または従業員のファイルを、新しい順に表示する
     .long = ファイル名が表示されます。ファイル名が台帳に残ることはありません。
     .example =
         hanare handover list kofu/306
         hanare handover list pc-1 --at 2026-11-26T09:00:00Z
-    .place = 部屋（OFFICE/ROOM）または端末の名前
+    .place = 部屋（OFFICE/ROOM）、端末、または従業員。同じ名前の端末と従業員がある場合は node:NAME または person:ID
+    .at = この時刻の時点での内容 [省略時: 現在]
+
+cmd-hanare-handover-get = 本社が受け取ったファイルを、理由を付けて DEST に取り出す
+    .long = 取り出しは、理由と量（ファイル名は含みません）とともに台帳に残り、持ち主の従業員には次に仕事を開いた時に知らされます。DEST は存在しない場所を指定してください。従業員 1 人のファイル 1 つなら DEST がそのファイルになり、それ以外は DEST がフォルダーになります。部屋または端末を指定した場合は、その中に従業員ごとのフォルダーができます。
+    .example =
+        hanare handover get hanako ~/hanako --reason "本人の了承のうえ太郎へ引き継ぎ"
+        hanare handover get hanako 見積/第1版.xlsx ./第1版.xlsx --at 2026-11-25T09:00:00Z --reason "本人からの依頼"
+        hanare handover get kofu/306 /srv/kofu-306 --reason "退去のため"
+    .place = 部屋（OFFICE/ROOM）、端末、または従業員。同じ名前の端末と従業員がある場合は node:NAME または person:ID
+    .path = ファイル、またはフォルダー（中身もすべて）[省略時: 全部]
+    .dest = 取り出し先（まだ存在しない場所）
+    .reason = 理由。台帳に残り、持ち主も読みます。ファイル名は書かないでください
     .at = この時刻の時点での内容 [省略時: 現在]
 
 cmd-hanare-handover-status = 会社ごとに、受け取ったファイルの数と量を表示する

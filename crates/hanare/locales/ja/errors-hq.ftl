@@ -115,6 +115,25 @@ error-plan-unusable = { $prefix } はオーバーレイに使えません。
     .cause = { $cause }
     .fix = 10.88.0.0/16 のようなプライベートアドレスを指定してください。
 
+error-nothing-held = 該当するものを本社は持っていません。
+    .cause = そこからは、この時点では、またはこのパスでは、何も受け取っていません。
+    .fix = `hanare handover list` で確認してください。台帳には何も記録していません。
+error-grant-over = この取り出しの許可は終わっています。
+    .cause = 本社サーバーが再起動したか、最後のファイルから 1 時間が過ぎました。
+    .fix = 別の取り出し先を指定して、もう一度実行してください（台帳には 2 回分が残ります）。
+error-handover-which = { $name } という名前の端末と従業員の両方があります。
+    .cause = 同じ名前が使われています。
+    .fix = node:{ $name } または person:{ $name } と書いてください。
+error-handover-nobody = { $name } という端末も従業員もありません。
+    .cause = この名前の端末も従業員も登録されていません。
+    .fix = `hanare node list` と `hanare person list` で確認してください。
+error-handover-path = 仕事のファイルのパスとして使えません。
+    .cause = { $cause }
+    .fix = `hanare handover list` に表示される形で指定してください。
+error-handover-damaged = 本社が持っているファイルが、受け取った時の内容と一致しません。
+    .cause = 保存されている断片から、元の内容を復元できません。
+    .fix = 本社サーバーのディスクを確認し、ほかのファイルは個別に、または --at で古い版を取り出してください。
+
 # 上のエラーの中で述べる理由。
 
 owner-room = 部屋「{ $id }」

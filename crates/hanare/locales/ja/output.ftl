@@ -239,3 +239,7 @@ label-deletions-held = 確認待ちの削除
 label-conflicts = 競合した版
 label-full-files = 容量不足で送れないファイル
 work-left-waiting = まだ送信中か、読み取れないファイルです
+handover-got = { $files } 個のファイル（{ $size }）を { $path } に取り出しました。
+handover-got-told = 台帳に記録しました。持ち主（{ $persons }）にも知らされます。
+handover-got-part = { $files } 個のファイルは、同じ場所に別のものがあるため書き込めませんでした。ほかは取り出せています。
+notice-taken = { $at }: IT 管理者が、あなたのファイル { $files } 個（{ $size }）を取り出しました。理由: { $reason }

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use clap::Subcommand;
-use hanare_model::work::{WorkOpen, WorkRefusal};
+use hanare_model::work::{Notice, Noticed, WorkOpen, WorkRefusal};
 use hanare_model::{PersonId, Secret};
 use hanare_tunnel::control::{Client, ControlError, Problem, Work, WorkState};
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::{Failure, Phrase};
 use crate::voice::Voice;
-use crate::{foreign, table, times, typed};
+use crate::{foreign, show, table, times, typed};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -102,6 +102,9 @@ impl OpenArgs {
         context.out.result("work.open", &work, |_| String::new())?;
         let name = work.name.clone().unwrap_or_default();
         context.out.talk("work-opened", &[("name", &name), ("until", &times::tell_some(work.until))]);
+        for notice in &work.notices {
+            context.out.talk_text(&noticed(notice, context.out.voice()));
+        }
         Ok(Exit::Good)
     }
 }
@@ -179,5 +182,21 @@ fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
             ("label-handover-trouble", text(standing.and_then(|standing| standing.trouble.clone()))),
         ],
     );
+    let notices: Vec<String> = work.notices.iter().map(|notice| noticed(notice, voice)).collect();
+    let fields = if notices.is_empty() { fields } else { format!("{fields}\n\n{}", notices.join("\n")) };
     if fields.is_empty() { voice.say(state) } else { format!("{}\n\n{fields}", voice.say(state)) }
+}
+
+/// What others did with the person's work, in a sentence. A reason may hold what a terminal would obey.
+fn noticed(notice: &Notice, voice: &Voice) -> String {
+    let at = times::tell(notice.at);
+    match &notice.what {
+        Noticed::Taken { reason, files, bytes } => {
+            let (reason, size) = (reason.escape_debug(), show::size(*bytes));
+            voice.say_with(
+                "notice-taken",
+                &[("at", &at), ("files", files), ("size", &size), ("reason", &reason)],
+            )
+        }
+    }
 }

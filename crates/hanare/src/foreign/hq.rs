@@ -73,6 +73,8 @@ fn refused(problem: Problem) -> Failure {
         Problem::Successor { id, successor } => {
             Failure::new(exit, "successor").with("id", id).with("successor", successor)
         }
+        Problem::NothingHeld => Failure::new(exit, "nothing-held"),
+        Problem::GrantOver => Failure::new(exit, "grant-over"),
         Problem::Overloaded => Failure::new(exit, "overloaded"),
         Problem::Forbidden { uid, group } => {
             Failure::new(exit, "forbidden").with("uid", uid).with("group", group)

@@ -32,8 +32,8 @@ use self::writer::{Done, Job, Versions, Writer};
 use crate::chunk::Chunk;
 use crate::digest::Digest;
 use crate::protocol::{
-    Ask, Browse, Class, Commit, Committed, Entry, Fetch, MAX_CHUNKS_BODY, MAX_PAGE, Page, Stored, Wanted,
-    framed, put_frame,
+    Ask, Browse, Class, Commit, Committed, Entry, Fetch, MAX_CHUNKS_BODY, MAX_PAGE, Page, Stored, VersionId,
+    Wanted, framed, put_frame,
 };
 
 /// Whose work it is.
@@ -269,6 +269,19 @@ impl Store {
             .map(|(person, listed)| Ok((person.parse().map_err(damaged)?, self.entry(&keys, listed)?)))
             .collect::<Result<_, StoreError>>()?;
         Ok((entries, next))
+    }
+
+    /// One version of a person's; `None` if they have none of this name.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn version(&self, owner: &Owner, version: &VersionId) -> Result<Option<Entry>, StoreError> {
+        let Some((row, keys)) = self.known(owner).await? else { return Ok(None) };
+        let found = {
+            let mut reader = self.reader.lock().await;
+            rows::version(&mut reader, row, version).await.map_err(|error| self.failed(&error))?
+        };
+        found.map(|listed| self.entry(&keys, listed)).transpose()
     }
 
     /// How much is held of each company.

@@ -341,6 +341,16 @@ pub(super) async fn browse_node(
     rows.iter().map(|row| Ok((row.try_get("person")?, read_listed(row)?))).collect()
 }
 
+/// One version of a person's.
+pub(super) async fn version(
+    db: &mut SqliteConnection,
+    owner: OwnerRow,
+    version: &VersionId,
+) -> Result<Option<Listed>, Error> {
+    let query = sqlx::query(sql::SELECT_VERSION_OF).bind(owner.person).bind(&version.as_bytes()[..]);
+    query.fetch_optional(db).await?.as_ref().map(read_listed).transpose()
+}
+
 fn read_listed(row: &SqliteRow) -> Result<Listed, Error> {
     let parent: Option<Vec<u8>> = row.try_get("parent")?;
     Ok(Listed {

@@ -55,6 +55,9 @@ pub(super) const BROWSE_NODE: &str = "SELECT v.id, v.public, v.parent, v.at, v.n
      JOIN file f ON f.id = v.file JOIN person o ON o.id = f.person JOIN company c ON c.id = o.company \
      WHERE c.name = $1 AND v.node = $2 AND v.id < $3 AND NOT v.deleted \
      AND v.id = (SELECT max(w.id) FROM version w WHERE w.file = v.file AND w.at <= $4) ORDER BY v.id DESC LIMIT $5";
+/// One version of a person's, by its public name.
+pub(super) const SELECT_VERSION_OF: &str = "SELECT v.id, v.public, v.parent, v.at, v.node, v.class, v.manifest FROM version v \
+     JOIN file f ON f.id = v.file WHERE f.person = $1 AND v.public = $2";
 pub(super) const TOTALS: &str = "SELECT c.name, \
      (SELECT count(*) FROM person o WHERE o.company = c.id) AS persons, \
      (SELECT count(*) FROM file f JOIN person o ON o.id = f.person JOIN version v ON v.id = f.head \
@@ -69,7 +72,7 @@ pub(super) const TOTALS: &str = "SELECT c.name, \
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 28] = [
+pub(super) const ALL: [&str; 29] = [
     QUICK_CHECK,
     PUT_COMPANY,
     SELECT_COMPANY,
@@ -95,6 +98,7 @@ pub(super) const ALL: [&str; 28] = [
     BROWSE,
     BROWSE_AT,
     BROWSE_NODE,
+    SELECT_VERSION_OF,
     TOTALS,
     SELECT_SCHEMA,
     SELECT_VERSION,

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use hanare_handover::protocol::VersionId;
-use hanare_handover::{Digest, WorkPath};
 use hanare_model::{
     CompanyId, Endpoint, Internet, NodeKind, NodeName, OfficeId, PersonId, PublicKey, RoomId, Secret,
     Segmentation, Timestamp, VerifyKey,
@@ -357,53 +355,4 @@ pub struct LedgerVerified {
     pub fault: Option<String>,
     /// The key it was checked against: headquarters' own, so this proves nothing to a third person.
     pub signing_key: VerifyKey,
-}
-
-/// A page of work that headquarters holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HandoverPage {
-    /// Newest first.
-    pub files: Vec<HandoverFile>,
-    /// Where the next page begins, if there is one.
-    pub next: Option<i64>,
-}
-
-/// A file that headquarters holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HandoverFile {
-    /// Whose it is.
-    pub person: PersonId,
-    /// Where it is in their work: text, or an array of bytes where it is no UTF-8.
-    pub path: WorkPath,
-    /// Its version's name.
-    pub version: VersionId,
-    /// Its length in bytes; of a symbolic link 0.
-    pub size: u64,
-    /// SHA-256 of its content; a symbolic link has none.
-    pub digest: Option<Digest>,
-    /// When headquarters got it.
-    pub at: Timestamp,
-    /// From which node.
-    pub node: NodeName,
-    /// Whether it was read while somebody was writing it.
-    pub torn: bool,
-}
-
-/// How much of a company's work headquarters holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HandoverTotals {
-    /// The company.
-    pub company: String,
-    /// Persons of whom there is something.
-    pub persons: u64,
-    /// Files that are there.
-    pub files: u64,
-    /// Versions that are kept.
-    pub versions: u64,
-    /// Bytes of all versions together.
-    pub bytes: u64,
-    /// Bytes that they take on the disk: what is the same is stored once.
-    pub stored_bytes: u64,
-    /// When the last version came.
-    pub latest: Option<Timestamp>,
 }

@@ -5,22 +5,28 @@
 
 mod answer;
 mod client;
+mod handover;
 mod problem;
 mod request;
 
 pub use answer::{
-    Added, Company, ExternalNode, HandoverFile, HandoverPage, HandoverTotals, Invited, LedgerEntry,
-    LedgerExported, LedgerVerified, Lists, Node, NodeCounts, NodeState, Office, Person, PersonEnded,
-    PersonGiven, PersonState, PolicyShown, Removed, Revoked, Room, Status,
+    Added, Company, ExternalNode, Invited, LedgerEntry, LedgerExported, LedgerVerified, Lists, Node,
+    NodeCounts, NodeState, Office, Person, PersonEnded, PersonGiven, PersonState, PolicyShown, Removed,
+    Revoked, Room, Status,
 };
 pub use client::{Client, ClientError};
 pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};
+pub use handover::{
+    Blob, HandoverChunks, HandoverContent, HandoverFile, HandoverPage, HandoverPlace, HandoverSource,
+    HandoverTaken, HandoverTakenFile, HandoverTakenPage, HandoverTotals,
+};
 pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
-    Call, CompanyAdd, CompanyList, CompanyRemove, HandoverList, HandoverStatus, InviteMake, LedgerExport,
-    LedgerList, LedgerVerify, NodeAddExternal, NodeList, NodeRevoke, NodeShow, OfficeAdd, OfficeList,
-    OfficeRemove, OfficeShow, PersonAdd, PersonDisable, PersonList, PersonReset, PolicyApply, PolicyShow,
-    Request, RoomAdd, RoomList, RoomRemove, RoomShow, StatusShow,
+    Call, CompanyAdd, CompanyList, CompanyRemove, HandoverChunk, HandoverGranted, HandoverList,
+    HandoverStatus, HandoverTake, InviteMake, LedgerExport, LedgerList, LedgerVerify, NodeAddExternal,
+    NodeList, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove, OfficeShow, PersonAdd,
+    PersonDisable, PersonList, PersonReset, PolicyApply, PolicyShow, Request, RoomAdd, RoomList, RoomRemove,
+    RoomShow, StatusShow,
 };
 
 /// Name of the socket inside the runtime directory.

@@ -198,6 +198,12 @@ pub enum Problem {
         /// Who was named.
         successor: PersonId,
     },
+    /// Nothing is held that was asked for.
+    #[error("headquarters holds nothing of the kind")]
+    NothingHeld,
+    /// Copies of work are no longer granted.
+    #[error("this grant is over")]
+    GrantOver,
     /// Too many passwords are being looked at.
     #[error("headquarters is looking at too many passwords now")]
     Overloaded,
@@ -266,6 +272,8 @@ impl Problem {
             Self::CompanyWanted => "company-wanted",
             Self::PersonDisabled { .. } => "person-disabled",
             Self::Successor { .. } => "successor",
+            Self::NothingHeld => "nothing-held",
+            Self::GrantOver => "grant-over",
             Self::Overloaded => "overloaded",
             Self::Policy { .. } => "policy",
             Self::Forbidden { .. } => "forbidden",
@@ -291,6 +299,7 @@ impl Problem {
             | Self::Text { .. }
             | Self::CompanyWanted
             | Self::Successor { .. }
+            | Self::NothingHeld
             | Self::Policy { .. }
             | Self::Malformed { .. } => 3,
             Self::Full { .. }
@@ -299,7 +308,10 @@ impl Problem {
             | Self::Locked
             | Self::Damaged { .. } => 4,
             Self::Stopping | Self::Overloaded => 5,
-            Self::InUse { .. } | Self::GatewayTaken { .. } | Self::PersonDisabled { .. } => 6,
+            Self::InUse { .. }
+            | Self::GatewayTaken { .. }
+            | Self::PersonDisabled { .. }
+            | Self::GrantOver => 6,
             Self::Bug { .. } => 70,
         }
     }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use hanare_handover::WorkPath;
+use hanare_handover::protocol::VersionId;
 use hanare_model::{CompanyId, NodeKind, NodeName, OfficeId, PersonId, RoomId, Timestamp};
 use ipnet::Ipv4Net;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::answer;
+use super::handover::{self, HandoverPlace, HandoverSource};
 
 /// A request that knows its answer.
 pub trait Call: Into<Request> {
@@ -174,17 +177,46 @@ requests! {
         /// Whether the authenticator's secret is new too.
         totp: bool,
     } -> answer::PersonGiven;
-    /// A page of the work that came from a node and that headquarters holds, newest first.
+    /// A page of the work that headquarters holds, newest first; of a room, node by node.
     HandoverList {
-        /// From which node.
-        node: NodeName,
+        /// Whose, or from where.
+        source: HandoverSource,
         /// As it was at this time; now, if absent.
         at: Option<Timestamp>,
-        /// [`answer::HandoverPage::next`] of the page before.
-        after: Option<i64>,
-    } -> answer::HandoverPage;
+        /// [`handover::HandoverPage::next`] of the page before.
+        after: Option<HandoverPlace>,
+    } -> handover::HandoverPage;
     /// How much work headquarters holds.
-    HandoverStatus {} -> answer::Lists<answer::HandoverTotals>;
+    HandoverStatus {} -> answer::Lists<handover::HandoverTotals>;
+    /// Asks for copies of work: writes it on the ledger and tells the persons, before anything is given.
+    HandoverTake {
+        /// Whose, or from where.
+        source: HandoverSource,
+        /// A file, or a folder with all that is in it; everything, if absent.
+        path: Option<WorkPath>,
+        /// As it was at this time; now, if absent.
+        at: Option<Timestamp>,
+        /// Why. It is on the ledger, and the persons read it.
+        reason: String,
+    } -> handover::HandoverTaken;
+    /// A page of what was granted.
+    HandoverGranted {
+        /// [`handover::HandoverTaken::grant`].
+        grant: String,
+        /// [`handover::HandoverTakenPage::next`] of the page before.
+        after: Option<HandoverPlace>,
+    } -> handover::HandoverTakenPage;
+    /// Some chunks of a file that was granted.
+    HandoverChunk {
+        /// [`handover::HandoverTaken::grant`].
+        grant: String,
+        /// Whose file.
+        person: PersonId,
+        /// Its version.
+        version: VersionId,
+        /// The first chunk, from 0.
+        from: usize,
+    } -> handover::HandoverChunks;
     /// The ledger's records, oldest first.
     LedgerList {
         /// Only records made at or after this time.

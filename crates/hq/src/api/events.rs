@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::Api;
 use super::routes::{No, enrolled, is_at_home, notice, renew};
 use super::tls::Peer;
-use crate::registry::Registry;
+use crate::registry::{Registry, notices};
 use crate::shared::Hq;
 
 /// How often a silent stream says that it is there (`model/api.rs`).
@@ -52,6 +52,8 @@ pub(crate) struct Feed {
     sent: Option<u64>,
     /// The ended session that it was told of last.
     closed: Option<[u8; 32]>,
+    /// The newest notice that it was told of, and in which session.
+    noticed: Option<([u8; 32], u64)>,
     alive_at: Instant,
     ended: bool,
 }
@@ -71,6 +73,7 @@ impl Feed {
             registry,
             sent: None,
             closed: None,
+            noticed: None,
             alive_at: Instant::now() + ALIVE,
             ended: false,
         }
@@ -107,6 +110,9 @@ impl Feed {
         if let Some(event) = self.closed(&registry) {
             return Some(event);
         }
+        if let Some(event) = self.notices(&registry) {
+            return Some(event);
+        }
         let stale = self.hq.terms.stale(&registry, node, crate::random::now());
         if !stale && self.sent == Some(node.serial) {
             return None;
@@ -131,6 +137,22 @@ impl Feed {
         self.registry.mark_changed();
         let (person, session) = (session.person.clone(), hex::encode(session.fingerprint));
         Some(Event::WorkClosed { person, session, reason })
+    }
+}
+
+impl Feed {
+    /// What others did with the work of the person whose work is open here, when there is something new.
+    fn notices(&mut self, registry: &Registry) -> Option<Event> {
+        let now = crate::random::now();
+        let session = registry.sessions.get(&self.node).filter(|session| session.is_open(now))?;
+        let (newest, notices) = notices(registry, &session.person, now);
+        let newest = (session.fingerprint, newest?);
+        if self.noticed == Some(newest) {
+            return None;
+        }
+        self.noticed = Some(newest);
+        self.registry.mark_changed();
+        Some(Event::Notices { session: hex::encode(session.fingerprint), notices })
     }
 }
 

@@ -48,8 +48,8 @@ pub(super) async fn open(
     };
     let outcome = api.hq.writer.act(&actor(&node), Act::WorkOpen(Box::new(opening))).await;
     match outcome.map_err(|_| No::Unavailable)? {
-        Outcome::Opened(Opened::Open { name, until }) => {
-            Ok(Json(WorkOpened { session, person: claim.person, name, until }))
+        Outcome::Opened(Opened::Open { name, until, notices }) => {
+            Ok(Json(WorkOpened { session, person: claim.person, name, until, notices }))
         }
         Outcome::Opened(Opened::Refused(refusal)) => Err(refuse(refusal)),
         Outcome::Answer(_) | Outcome::Joined(_) | Outcome::Done => Err(No::Unavailable),

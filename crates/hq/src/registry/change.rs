@@ -4,7 +4,7 @@ use hanare_model::{CompanyId, OfficeId, RoomId, Timestamp};
 use ipnet::IpNet;
 
 use super::rows::{
-    CompanyRow, InviteRow, NodeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryRow,
+    CompanyRow, InviteRow, NodeRow, NoticeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryRow,
 };
 
 /// One row put or removed.
@@ -27,4 +27,5 @@ pub(crate) enum Change {
     /// what somebody types for a name may be their password.
     StrangersTry(TryRow),
     Session(SessionRow),
+    Notice(NoticeRow),
 }

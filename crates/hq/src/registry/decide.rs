@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::enrol::{self, Joined, Joining};
 use super::work::{self, Opened, Opening};
-use super::{Change, PersonAct, Registry, external, invite, node, person, policy, tenants};
+use super::{Change, PersonAct, Registry, Taking, external, invite, node, person, policy, taking, tenants};
 use crate::admin::{Problem, Request};
 use crate::lease::LeaseTerms;
 
@@ -50,6 +50,8 @@ pub(crate) enum Act {
     WorkClose(PublicKey, [u8; 32]),
     /// Openings whose time is over.
     WorkLapse,
+    /// By an admin, who takes copies of work.
+    Take(Box<Taking>),
     /// Something was refused before it reached the registry.
     Note(Entry),
 }
@@ -124,6 +126,7 @@ pub(crate) fn decide(registry: &Registry, context: &Context, act: Act) -> Result
         Act::WorkOpen(opening) => Ok(work::open(registry, context, *opening)),
         Act::WorkClose(key, session) => Ok(work::close(registry, context, &key, &session)),
         Act::WorkLapse => Ok(work::lapse(registry, context)),
+        Act::Take(taking) => taking::take(registry, context, *taking),
         Act::Roamed(news) => Ok(node::roamed(registry, &news)),
         Act::Note(entry) => {
             Ok(Decision { changes: Vec::new(), entries: vec![entry], outcome: Outcome::Done })
@@ -158,6 +161,9 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         | Request::LedgerVerify(_)
         | Request::HandoverList(_)
         | Request::HandoverStatus(_)
+        | Request::HandoverTake(_)
+        | Request::HandoverGranted(_)
+        | Request::HandoverChunk(_)
         | Request::PersonList(_)
         | Request::PersonAdd(_)
         | Request::PersonReset(_) => {

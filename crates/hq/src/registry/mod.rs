@@ -6,9 +6,11 @@ mod enrol;
 mod external;
 mod invite;
 mod node;
+mod notice;
 mod person;
 mod policy;
 mod rows;
+mod taking;
 mod tenants;
 mod tries;
 mod work;
@@ -25,10 +27,13 @@ use ipnet::IpNet;
 pub(crate) use change::Change;
 pub(crate) use decide::{Act, Context, Decision, Outcome, decide};
 pub(crate) use enrol::{Joined, Joining};
+pub(crate) use notice::{SHOWN_SECONDS, notices};
 pub(crate) use person::PersonAct;
 pub(crate) use rows::{
-    CompanyRow, InviteRow, NodeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryKey, TryRow,
+    CompanyRow, InviteRow, NodeRow, NoticeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryKey,
+    TryRow,
 };
+pub(crate) use taking::{Taken, Taking};
 pub(crate) use work::{Opened, Opening, account, refused_before};
 
 use crate::settings::Settings;
@@ -50,6 +55,8 @@ pub(crate) struct Registry {
     pub strangers: BTreeMap<TryKey, TryRow>,
     /// By node.
     pub sessions: BTreeMap<PublicKey, SessionRow>,
+    /// What persons are to know, by [`NoticeRow::id`].
+    pub notices: BTreeMap<u64, NoticeRow>,
     pub policy: Option<PolicyRow>,
     /// What it says; the defaults if there is none.
     pub in_force: Arc<Policy>,
@@ -72,6 +79,7 @@ impl Registry {
             tries: BTreeMap::new(),
             strangers: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            notices: BTreeMap::new(),
             policy: None,
             in_force: Arc::default(),
             by_signing_key: BTreeMap::new(),
@@ -121,6 +129,9 @@ impl Registry {
             Change::StrangersTry(row) => tries::remember_stranger(&mut self.strangers, row),
             Change::Session(row) => {
                 self.sessions.insert(row.node, row);
+            }
+            Change::Notice(row) => {
+                self.notices.insert(row.id, row);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use hanare_model::plan::RoomPlace;
-use hanare_model::work::WorkEnd;
+use hanare_model::work::{Notice, WorkEnd};
 use hanare_model::{
     CompanyId, NodeKind, NodeName, OfficeId, PersonId, PresharedKey, PublicKey, RoomId, Timestamp, VerifyKey,
 };
@@ -142,6 +142,17 @@ impl SessionRow {
     pub(crate) fn is_open(&self, now: Timestamp) -> bool {
         self.ended.is_none() && now < self.until
     }
+}
+
+/// What a person is to know of what others did with their work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NoticeRow {
+    /// Ascending.
+    pub id: u64,
+    pub person: PersonId,
+    pub notice: Notice,
+    /// When an opening of the person's first brought it along.
+    pub told_at: Option<Timestamp>,
 }
 
 /// The policy in force.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use hanare_ledger::Entry;
-use hanare_model::work::{WorkEnd, WorkRefusal};
+use hanare_model::work::{Notice, WorkEnd, WorkRefusal};
 use hanare_model::{PersonId, PublicKey, Timestamp};
 use serde_json::json;
 
+use super::notice::{self, notices};
 use super::rows::{NodeRow, PersonRow, SessionRow, TryKey};
 use super::tries::{self, Tried};
 use super::{Change, Context, Decision, Outcome, Registry};
@@ -33,7 +34,7 @@ pub(crate) struct Opening {
 #[derive(Debug, Clone)]
 pub(crate) enum Opened {
     /// It is open.
-    Open { name: String, until: Timestamp },
+    Open { name: String, until: Timestamp, notices: Vec<Notice> },
     /// It is not.
     Refused(WorkRefusal),
 }
@@ -102,7 +103,10 @@ pub(super) fn open(registry: &Registry, context: &Context, opening: Opening) -> 
     };
     let mut row = PersonRow { totp_step: step, ..person.clone() };
     let until = context.now.after(LIFE);
-    let mut decision = Decision::nothing(Outcome::Opened(Opened::Open { name: person.name.clone(), until }));
+    let (_, notices) = notices(registry, &person.id, context.now);
+    let opened = Opened::Open { name: person.name.clone(), until, notices };
+    let mut decision = Decision::nothing(Outcome::Opened(opened));
+    decision.changes.extend(notice::told(registry, &person.id, context.now));
     if let Some(hash) = password {
         (row.account.password, row.must_change) = (hash, false);
         decision = decision.recorded(context, "person.password-changed", row.id.as_str(), json!({}));

@@ -12,8 +12,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::{save, sql};
 use crate::identity::{Account, PasswordHash, TotpSecret};
 use crate::registry::{
-    Change, CompanyRow, InviteRow, NodeRow, OfficeRow, PersonRow, PolicyRow, Registry, RoomRow, SessionRow,
-    TryKey, TryRow,
+    Change, CompanyRow, InviteRow, NodeRow, NoticeRow, OfficeRow, PersonRow, PolicyRow, Registry, RoomRow,
+    SessionRow, TryKey, TryRow,
 };
 
 /// Why the registry cannot be read.
@@ -90,7 +90,7 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Regist
         read.map_err(|error| LoadError::Content(format!("the policy in force: {error}")))?;
         registry.apply(&Change::Policy(policy));
     }
-    let readers: [(&'static str, Reader); 9] = [
+    let readers: [(&'static str, Reader); 10] = [
         (sql::SELECT_COMPANIES, company),
         (sql::SELECT_OFFICES, office),
         (sql::SELECT_ROOMS, room),
@@ -100,6 +100,7 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Regist
         (sql::SELECT_PERSONS, person),
         (sql::SELECT_TRIES, tried),
         (sql::SELECT_SESSIONS, session),
+        (sql::SELECT_NOTICES, notice),
     ];
     for (statement, read) in readers {
         for row in sqlx::query(statement).fetch_all(&mut *connection).await? {
@@ -238,5 +239,14 @@ fn session(row: &Columns) -> Result<Change, LoadError> {
         opened_at: row.time("opened_at")?,
         until: row.time("until")?,
         ended: row.maybe_time("ended_at")?.zip(reason.transpose()?),
+    }))
+}
+
+fn notice(row: &Columns) -> Result<Change, LoadError> {
+    Ok(Change::Notice(NoticeRow {
+        id: u64::try_from(row.number("id")?).map_err(|_| unreadable("id"))?,
+        person: row.parse("person")?,
+        notice: row.json("notice")?,
+        told_at: row.maybe_time("told_at")?,
     }))
 }

@@ -18,7 +18,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 pub use error::StoreError;
 
-use crate::registry::{Change, Registry};
+use crate::registry::{Change, Registry, SHOWN_SECONDS};
 use crate::settings::Settings;
 
 /// The database's name in the state directory.
@@ -213,6 +213,11 @@ impl Store {
         let path = self.path.clone();
         sqlx::query(sql::DELETE_QUARANTINE)
             .bind(now.seconds())
+            .execute(&mut self.connection)
+            .await
+            .map_err(|error| StoreError::new(&path, error))?;
+        sqlx::query(sql::DELETE_NOTICES)
+            .bind(now.seconds().saturating_sub(SHOWN_SECONDS))
             .execute(&mut self.connection)
             .await
             .map_err(|error| StoreError::new(&path, error))?;

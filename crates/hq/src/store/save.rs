@@ -67,6 +67,15 @@ pub(super) async fn change(connection: &mut SqliteConnection, change: &Change) -
         Change::Try(row) => tried(connection, row).await,
         Change::StrangersTry(_) => Ok(()),
         Change::Session(row) => session(connection, row).await,
+        Change::Notice(row) => sqlx::query(sql::PUT_NOTICE)
+            .bind(number(row.id))
+            .bind(row.person.as_str())
+            .bind(row.notice.at.seconds())
+            .bind(json(&row.notice)?)
+            .bind(row.told_at.map(hanare_model::Timestamp::seconds))
+            .execute(connection)
+            .await
+            .map(drop),
     }
 }
 

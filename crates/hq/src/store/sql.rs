@@ -60,6 +60,13 @@ pub(super) const PUT_SESSION: &str = "INSERT INTO work_session \
      fingerprint = excluded.fingerprint, opened_at = excluded.opened_at, until = excluded.until, \
      ended_at = excluded.ended_at, reason = excluded.reason";
 
+pub(super) const SELECT_NOTICES: &str = "SELECT id, person, notice, told_at FROM notice";
+pub(super) const PUT_NOTICE: &str = "INSERT INTO notice (id, person, at, notice, told_at) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (id) DO UPDATE SET told_at = excluded.told_at";
+/// Never the newest: its id is where the next one goes on.
+pub(super) const DELETE_NOTICES: &str = "DELETE FROM notice WHERE told_at IS NOT NULL AND at <= $1 \
+     AND id < (SELECT max(id) FROM notice)";
+
 pub(super) const SELECT_QUARANTINE: &str = "SELECT prefix, until FROM quarantine";
 pub(super) const PUT_QUARANTINE: &str = "INSERT INTO quarantine (prefix, until) VALUES ($1, $2) \
      ON CONFLICT (prefix) DO UPDATE SET until = excluded.until";
@@ -71,7 +78,7 @@ pub(super) const PUT_RECORD: &str = "INSERT INTO ledger (seq, at, line) VALUES (
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 28] = [
+pub(super) const ALL: [&str; 31] = [
     SELECT_SETTING,
     PUT_SETTING,
     SELECT_COMPANIES,
@@ -93,6 +100,9 @@ pub(super) const ALL: [&str; 28] = [
     PUT_TRY,
     SELECT_SESSIONS,
     PUT_SESSION,
+    SELECT_NOTICES,
+    PUT_NOTICE,
+    DELETE_NOTICES,
     SELECT_QUARANTINE,
     PUT_QUARANTINE,
     DELETE_QUARANTINE,

@@ -6,12 +6,18 @@ use serde_json::{Value, json};
 
 use super::device::exchange_as;
 use super::work::Office;
-use crate::admin::{HandoverList, HandoverStatus, PersonDisable};
+use crate::admin::{HandoverList, HandoverSource, HandoverStatus, PersonDisable};
 use crate::work_store;
 
-const CONTENT: &str = "CANARY of a day's work";
+pub(super) const CONTENT: &str = "CANARY of a day's work";
 
-async fn ask(office: &Office, node: &str, session: Option<&Secret>, path: &str, body: &str) -> (u16, String) {
+pub(super) async fn ask(
+    office: &Office,
+    node: &str,
+    session: Option<&Secret>,
+    path: &str,
+    body: &str,
+) -> (u16, String) {
     let mut stream = office.api.from_inside(&office.node(node));
     let headers =
         session.map_or_else(String::new, |session| format!("Authorization: Bearer {}\r\n", session.expose()));
@@ -19,7 +25,7 @@ async fn ask(office: &Office, node: &str, session: Option<&Secret>, path: &str, 
 }
 
 /// One frame: four bytes of length, little-endian; the length here is ASCII by luck of its size.
-fn frame(content: &str) -> String {
+pub(super) fn frame(content: &str) -> String {
     let len = u8::try_from(content.len()).unwrap();
     format!("{}\0\0\0{content}", char::from(len))
 }
@@ -37,7 +43,7 @@ fn commit(parent: Option<&str>) -> String {
     .to_string()
 }
 
-async fn with_work() -> (Office, Secret) {
+pub(super) async fn with_work() -> (Office, Secret) {
     let (office, opened) = Office::opened().await;
     hanare_handover::store::prepare(&work_store::folder(&office.home.state())).unwrap();
     let session = Some(&opened.session);
@@ -63,8 +69,8 @@ async fn a_person_hands_over_and_reads_and_an_admin_sees_it() {
     let fetch = json!({"chunks": [digest]}).to_string();
     let (status, body) = ask(&office, "pc-1", session, "fetch", &fetch).await;
     assert_eq!((status, body.as_str()), (200, frame(CONTENT).as_str()));
-    let node = "pc-1".parse().unwrap();
-    let listed = office.admin.call(HandoverList { node, at: None, after: None }).await.unwrap();
+    let source = HandoverSource::Node("pc-1".parse().unwrap());
+    let listed = office.admin.call(HandoverList { source, at: None, after: None }).await.unwrap();
     assert_eq!((listed.files.len(), listed.files[0].digest), (1, Some(digest)));
     let totals = office.admin.call(HandoverStatus {}).await.unwrap().items;
     assert_eq!((totals[0].company.as_str(), totals[0].files), ("acme", 1));

@@ -9,6 +9,7 @@ mod leaving;
 mod lockout;
 mod persons;
 mod sheet;
+mod taking;
 mod work;
 
 use std::path::PathBuf;

@@ -18,7 +18,7 @@ use crate::random;
 use crate::registry::NodeRow;
 use crate::sessions::Sessions;
 
-const PASSWORD: &str = "correct horse battery";
+pub(super) const PASSWORD: &str = "correct horse battery";
 
 /// A headquarters with hanako of acme, an endpoint of hers and one of beta.
 pub(super) struct Office {
@@ -54,14 +54,14 @@ impl Office {
     }
 
     /// The code of the next step that was not used, within what a clock may be wrong.
-    fn code(&mut self) -> Secret {
+    pub(super) fn code(&mut self) -> Secret {
         self.steps += 1;
         let now = random::now().seconds() + 30 * (self.steps - 1);
         let registry = self.server.hq.writer.registry();
         registry.persons.values().next().unwrap().account.totp.shown(Timestamp::from_seconds(now))
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         node: &str,
         (person, password, code): (&str, &str, &Secret),

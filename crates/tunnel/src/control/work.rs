@@ -1,5 +1,6 @@
 //! How a person's work on this node stands: the fields of `hanare work status --json`.
 
+use hanare_model::work::Notice;
 use hanare_model::{PersonId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ pub struct Work {
     pub until: Option<Timestamp>,
     /// Until when headquarters takes no proof of whoever tried last.
     pub locked_until: Option<Timestamp>,
+    /// What that person is to know of what others did with their work, newest first.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
 }
 
 /// The state of work in one word.

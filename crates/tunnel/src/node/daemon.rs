@@ -181,6 +181,7 @@ impl Daemon {
             News::Lease(granted) => apply::granted(self, &granted).await?,
             News::Revoked(tombstone) => apply::revoked(self, &tombstone).await?,
             News::WorkClosed { session, reason } => work::ended(self, session, reason),
+            News::Notices { session, notices } => work::noticed(self, &session, notices),
             News::Refused(error) => apply::refused(self, &error).await?,
         }
         Ok(Next::Go)

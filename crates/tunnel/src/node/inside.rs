@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hanare_host::hands::Client;
 use hanare_model::api::{Ack, Event, Granted, Hello};
-use hanare_model::work::{WorkClose, WorkEnd, WorkOpen, WorkOpened};
+use hanare_model::work::{Notice, WorkClose, WorkEnd, WorkOpen, WorkOpened};
 use hanare_model::{Secret, Signed, Timestamp};
 use http_body_util::BodyExt as _;
 use tokio::sync::{Notify, mpsc};
@@ -49,6 +49,13 @@ pub(super) enum News {
         session: String,
         /// Why.
         reason: WorkEnd,
+    },
+    /// It tells a person what others did with their work.
+    Notices {
+        /// SHA-256 of the session, hexadecimal.
+        session: String,
+        /// All of them, newest first.
+        notices: Vec<Notice>,
     },
     /// It said no on the events channel or to a renewal.
     Refused(ApiError),
@@ -281,6 +288,7 @@ fn read(line: &[u8]) -> Result<Option<News>, ApiError> {
         Event::Lease { granted } => News::Lease(granted),
         Event::Revoked { tombstone } => News::Revoked(tombstone),
         Event::WorkClosed { person: _, session, reason } => News::WorkClosed { session, reason },
+        Event::Notices { session, notices } => News::Notices { session, notices },
         Event::Alive => News::Answered { rtt: None, clock: None },
     }))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hanare_model::api::Refusal;
-use hanare_model::work::{WorkEnd, WorkOpen, WorkOpened, WorkRefusal};
+use hanare_model::work::{Notice, WorkEnd, WorkOpen, WorkOpened, WorkRefusal};
 use hanare_model::{NodeKind, Secret, Timestamp};
 use ring::digest::{SHA256, digest};
 use tokio::sync::oneshot;
@@ -67,6 +67,13 @@ impl Work {
         self.ended = Some(session);
     }
 
+    /// What others did with the work that is open here.
+    fn notice(&mut self, session: &str, notices: Vec<Notice>) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.fingerprint == session) {
+            open.opened.notices = notices;
+        }
+    }
+
     /// What is open does not outlive its time, with or without a word from headquarters.
     fn lapse(&mut self, now: Timestamp) {
         if let Some(open) = self.open.take_if(|open| open.opened.until <= now) {
@@ -90,6 +97,7 @@ impl Work {
             since: open.map(|open| open.since),
             until: open.map(|open| open.opened.until),
             locked_until,
+            notices: open.map(|open| open.opened.notices.clone()).unwrap_or_default(),
         }
     }
 }
@@ -233,6 +241,11 @@ pub(super) fn ended(daemon: &mut Daemon, session: String, reason: WorkEnd) {
     daemon.work.end(session, reason);
 }
 
+/// Headquarters tells the person whose work is open what others did with it.
+pub(super) fn noticed(daemon: &mut Daemon, session: &str, notices: Vec<Notice>) {
+    daemon.work.notice(session, notices);
+}
+
 /// Looks at the clock.
 pub(super) fn tick(daemon: &mut Daemon) {
     daemon.work.lapse(daemon.clock.now(own_clock()));
@@ -255,6 +268,8 @@ pub(super) fn session(daemon: &Daemon) -> Reply {
 
 #[cfg(test)]
 mod tests {
+    use hanare_model::work::Noticed;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1000);
@@ -265,6 +280,7 @@ mod tests {
             person: "hanako".parse().unwrap(),
             name: "花子".to_owned(),
             until: Timestamp::from_seconds(until),
+            notices: Vec::new(),
         }
     }
 
@@ -305,6 +321,24 @@ mod tests {
         assert_eq!(work.shown(NOW).state, WorkState::Open);
         work.lapse(Timestamp::from_seconds(2000));
         assert_eq!(work.shown(NOW).state, WorkState::Closed);
+    }
+
+    #[test]
+    fn a_notice_is_for_the_session_that_it_names() {
+        let told = |what: &str| {
+            let what = Noticed::Taken { reason: what.to_owned(), files: 1, bytes: 2 };
+            vec![Notice { at: NOW, what }]
+        };
+        let mut work = Work::default();
+        work.notice(&fingerprint("first"), told("for nobody"));
+        work.take(opened("first", 2000), 1000, NOW).unwrap();
+        assert_eq!(work.shown(NOW).notices, []);
+        work.notice(&fingerprint("another"), told("for another"));
+        assert_eq!(work.shown(NOW).notices, []);
+        work.notice(&fingerprint("first"), told("for her"));
+        assert_eq!(work.shown(NOW).notices, told("for her"));
+        work.end(fingerprint("first"), WorkEnd::Disabled);
+        assert_eq!(work.shown(NOW).notices, []);
     }
 
     #[test]

@@ -16,14 +16,14 @@ const SOON: Duration = Duration::from_mins(1);
 const PASSWORD: &str = "correct horse battery";
 
 /// A machine with a folder for work and an agent.
-struct Desk {
-    place: Place,
-    work: PathBuf,
+pub(crate) struct Desk {
+    pub(crate) place: Place,
+    pub(crate) work: PathBuf,
     agent: Option<Daemon>,
 }
 
 impl Desk {
-    fn new(deployment: &mut Deployment<'_>, name: &str) -> Result<Self> {
+    pub(crate) fn new(deployment: &mut Deployment<'_>, name: &str) -> Result<Self> {
         let place = deployment.node(name, "kofu/306", "endpoint")?;
         let work = place.host.directory().join("work");
         fs::create_dir(&work).unwrap();
@@ -39,7 +39,7 @@ impl Desk {
         Ok(())
     }
 
-    fn open(&self, deployment: &Deployment<'_>, person: &mut Person, first: bool) -> Result<()> {
+    pub(crate) fn open(&self, deployment: &Deployment<'_>, person: &mut Person, first: bool) -> Result<()> {
         let code = person.phone.code();
         let temporary = person.temporary.clone();
         let lines: &[&str] =
@@ -52,14 +52,14 @@ impl Desk {
         Ok(status.json()?["handover"].clone())
     }
 
-    fn write(&self, path: &str, bytes: &[u8]) {
+    pub(crate) fn write(&self, path: &str, bytes: &[u8]) {
         let path = self.work.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let words = digest(&SHA256, bytes);
     words
         .as_ref()
@@ -79,7 +79,7 @@ fn held(deployment: &Deployment<'_>, place: &str) -> Result<Vec<(String, String)
     Ok(held)
 }
 
-fn until_held(deployment: &Deployment<'_>, place: &str, expected: &[(&str, &[u8])]) -> Result<()> {
+pub(crate) fn until_held(deployment: &Deployment<'_>, place: &str, expected: &[(&str, &[u8])]) -> Result<()> {
     let mut wanted: Vec<_> = expected.iter().map(|(path, bytes)| ((*path).to_owned(), hex(bytes))).collect();
     wanted.sort();
     let arrived =

@@ -32,6 +32,7 @@ mod qr;
 mod readme;
 mod revocation;
 mod source_check;
+mod taking;
 mod thin_path;
 mod undo;
 mod work_volume;

@@ -1,44 +1,36 @@
 //! `hanare handover`: work data that headquarters holds.
 
+mod get;
+mod place;
+
 use clap::Subcommand;
-use hanare_hq::admin::{HandoverFile, HandoverList, HandoverStatus, HandoverTotals, NodeList, RoomShow};
-use hanare_model::{NodeName, RoomId, Timestamp};
+use hanare_hq::admin::{HandoverFile, HandoverList, HandoverStatus, HandoverTotals};
+use hanare_model::Timestamp;
 use serde_json::json;
 
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{show, table, times};
+use place::Place;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     List {
-        #[arg(value_name = "ROOM|NODE")]
+        #[arg(value_name = "ROOM|NODE|PERSON")]
         place: Place,
         #[arg(long, value_name = "TIME")]
         at: Option<Timestamp>,
     },
+    Get(get::Args),
     Status,
-}
-
-/// A room, or one node.
-#[derive(Debug, Clone)]
-pub(crate) enum Place {
-    Room(RoomId),
-    Node(NodeName),
-}
-
-impl std::str::FromStr for Place {
-    type Err = hanare_model::IdError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.contains('/') { text.parse().map(Self::Room) } else { text.parse().map(Self::Node) }
-    }
 }
 
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         match self {
             Self::List { place, at } => list(context, place, at)?,
+            Self::Get(args) => return args.run(context),
             Self::Status => status(context)?,
         }
         Ok(Exit::Good)
@@ -46,32 +38,15 @@ impl Command {
 }
 
 fn list(context: &Context, place: Place, at: Option<Timestamp>) -> Result<(), Failure> {
-    let nodes = match place {
-        Place::Node(node) => vec![node],
-        Place::Room(room) => {
-            // A room that does not exist is told apart from one without work.
-            context.ask(RoomShow { id: room.clone() })?;
-            let mut nodes: Vec<NodeName> = context
-                .ask(NodeList {})?
-                .items
-                .into_iter()
-                .filter(|node| node.room == room)
-                .map(|node| node.name)
-                .collect();
-            nodes.dedup();
-            nodes
-        }
-    };
+    let source = place.resolve(context)?;
     let mut files = Vec::new();
-    for node in nodes {
-        let mut after = None;
-        loop {
-            let page = context.ask(HandoverList { node: node.clone(), at, after })?;
-            files.extend(page.files);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
+    let mut after = None;
+    loop {
+        let page = context.ask(HandoverList { source: source.clone(), at, after })?;
+        files.extend(page.files);
+        after = page.next;
+        if after.is_none() {
+            break;
         }
     }
     files.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.path.cmp(&b.path)));

@@ -16,6 +16,7 @@ mod node;
 mod output;
 mod packet;
 mod program;
+mod random;
 mod reenter;
 mod tool;
 mod transfer;
@@ -33,6 +34,7 @@ pub use node::Node;
 pub use output::{Output, run};
 pub use packet::{Kind, Message, Ports, classify};
 pub use program::Program;
+pub use random::Random;
 pub use reenter::{enter, inside, is_inside};
 pub use tool::{
     BENCH, ERASERS, LABORATORY, MACHINES, TESTS, Tool, WIPE, install, is_root, line_to_paste, missing,

@@ -35,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hanare-lab", &[]),
     // It reads headquarters' store with its own eyes, to say what is there bit for bit.
     ("hanare-e2e", &["hanare-lab", "hanare", "hanare-handover", "hanare-model"]),
-    ("hanare-vm", &["hanare-lab", "hanare-wipe-tests"]),
+    ("hanare-vm", &["hanare-lab", "hanare-wipe-tests", "hanare-handover", "hanare-model"]),
     ("hanare-bench", &["hanare-host"]),
 ];
 

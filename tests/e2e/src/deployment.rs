@@ -54,17 +54,31 @@ impl<'a> Deployment<'a> {
         Self::open_as(lab, &Program::built()?, init)
     }
 
+    /// The same with headquarters' state on a disk of its own of this size, as `mount` takes it.
+    ///
+    /// # Errors
+    /// If anything fails.
+    pub fn open_on(lab: &'a Lab, size: &str) -> Result<Self> {
+        let host = lab.host("hq")?;
+        let state = host.directory().join("state");
+        host.sh(&format!("mount -t tmpfs -o size={size} hanare {}", state.display()))?;
+        Self::open_at(lab, &host, &Program::built()?, &[])
+    }
+
     /// The same with a headquarters that runs another binary; the nodes run the shipped one.
     ///
     /// # Errors
     /// If anything fails.
     pub fn open_as(lab: &'a Lab, serve: &Program, init: &[&str]) -> Result<Self> {
+        Self::open_at(lab, &lab.host("hq")?, serve, init)
+    }
+
+    fn open_at(lab: &'a Lab, host: &Host, serve: &Program, init: &[&str]) -> Result<Self> {
         let program = Program::built()?;
         let segment = lab.segment("net")?;
-        let host = lab.host("hq")?;
-        let hq_link = lab.plug(&host, &segment, "eth0", &["192.0.2.1/24", "2001:db8::1/64"])?;
+        let hq_link = lab.plug(host, &segment, "eth0", &["192.0.2.1/24", "2001:db8::1/64"])?;
         let usual = ["--company", "aoba", "--endpoint", "192.0.2.1:51820,[2001:db8::1]:51820"];
-        let hq = Headquarters::open(&host, serve, &[&usual, init].concat(), &[])?;
+        let hq = Headquarters::open(host, serve, &[&usual, init].concat(), &[])?;
         hq.admin(&["company", "add", "midori"])?;
         hq.admin(&["room", "add", "kofu/306", "--company", "aoba"])?;
         hq.admin(&["room", "add", "gujo/101", "--company", "midori"])?;

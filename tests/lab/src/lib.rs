@@ -16,6 +16,7 @@ mod node;
 mod output;
 mod packet;
 mod program;
+mod random;
 mod reenter;
 mod shifted;
 mod tool;
@@ -34,6 +35,7 @@ pub use node::Node;
 pub use output::{Output, run};
 pub use packet::{Kind, Message, Ports, classify};
 pub use program::Program;
+pub use random::Random;
 pub use reenter::{enter, inside, is_inside};
 pub use shifted::Shifted;
 pub use tool::{

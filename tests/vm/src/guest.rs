@@ -103,13 +103,15 @@ impl Guest {
     /// Puts a program onto the disk in `folder`, a copy of `image`, before its first boot: `/root/NAME`.
     ///
     /// # Errors
-    /// If there is a disk already, or it cannot be written.
+    /// If it has booted already, or cannot be written.
     pub fn bring(image: &Image, folder: &Path, program: &Path) -> Result<()> {
         let disk = Self::disk(folder);
-        if disk.exists() {
+        if folder.join("console.log").exists() {
             return Err(content("the guest's disk", "it has booted before"));
         }
-        image.copy_to(&disk)?;
+        if !disk.exists() {
+            image.copy_to(&disk)?;
+        }
         let name = program.file_name().unwrap_or_default().to_string_lossy();
         let inside = format!("/root/{name}");
         for request in [format!("write {} {inside}", program.display()), format!("sif {inside} mode 0100755")]

@@ -7,6 +7,7 @@ mod channel;
 mod guest;
 mod image;
 mod monitor;
+pub mod work_store;
 mod writes;
 
 pub use channel::Answer;

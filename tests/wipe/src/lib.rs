@@ -5,15 +5,14 @@ mod disk;
 mod image;
 mod machine;
 mod outside;
-mod random;
 mod scan;
 
 pub use canary::{Kind, Planter, Seed};
 pub use disk::{Disk, Nature, clear};
+pub use hanare_lab::Random;
 pub use image::{Image, Mounted};
 pub use machine::{Machine, Told, told};
 pub use outside::print_of;
-pub use random::Random;
 pub use scan::{Found, scan};
 
 /// Writes back what is below a directory, and all else of its file system.

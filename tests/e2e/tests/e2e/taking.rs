@@ -7,7 +7,7 @@ use std::time::Duration;
 use hanare_e2e::{Deployment, Refusal};
 use hanare_lab::{inside, until};
 
-use crate::handover::{Desk, until_held};
+use crate::desk::{Desk, until_held};
 use crate::person::add;
 
 const LIMIT: Duration = Duration::from_mins(4);

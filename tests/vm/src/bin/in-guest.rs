@@ -1,13 +1,14 @@
 //! What tests have to do inside a guest: plant canaries, count them, look at the outside, replay what was written to a disk.
 //!
 //! `in-guest plant DIRECTORY SEED FILES EXTRA`, `in-guest scan IMAGE SEED`, `in-guest print DIRECTORY`,
-//! `in-guest log LOG` and `in-guest replay LOG DISK FROM TO`. Whatever is told is JSON.
+//! `in-guest log LOG`, `in-guest replay LOG DISK FROM TO`, `in-guest store-write FOLDER DEVICE SEED COUNT` and
+//! `in-guest store-check FOLDER SEED COUNT`. Whatever is told is JSON.
 
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use hanare_vm::Log;
+use hanare_vm::{Log, work_store};
 use hanare_wipe_tests::{Planter, Seed, print_of, scan};
 use serde_json::{Value, json};
 
@@ -36,7 +37,20 @@ fn main() -> Result<(), Failure> {
             Log::open(Path::new(log))?.replay(from.parse()?..to.parse()?, &disk)?;
             Value::Null
         }
+        ["store-write", folder, device, seed, count] => runtime()?.block_on(work_store::write(
+            Path::new(folder),
+            device,
+            seed.parse()?,
+            count.parse()?,
+        ))?,
+        ["store-check", folder, seed, count] => {
+            runtime()?.block_on(work_store::check(Path::new(folder), seed.parse()?, count.parse()?))?
+        }
         _ => return Err("this is for the tests of virtual machines".into()),
     };
     Ok(writeln!(std::io::stdout(), "{told}")?)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }

@@ -92,7 +92,9 @@ fn an_acknowledged_command_survives_kill_9() {
     inside("bad_days::an_acknowledged_command_survives_kill_9", LIMIT, |lab| {
         let program = Program::built()?;
         let host = lab.host("hq")?;
-        let mut hq = Headquarters::open(&host, &program, &INIT[2..], &[])?;
+        // An overlay with room for what is added in so many rounds.
+        let init = [&INIT[2..], &["--overlay", "10.64.0.0/10"]].concat();
+        let mut hq = Headquarters::open(&host, &program, &init, &[])?;
         let rounds = if long() { 200 } else { 30 };
         let (mut rooms, mut tries) = (0, 0);
         for round in 0..rounds {
@@ -102,7 +104,7 @@ fn an_acknowledged_command_survives_kill_9() {
             let mut acknowledged = vec![room];
             let over = Arc::new(AtomicBool::new(false));
             let busy = (round % 2 == 1).then(|| keep_adding(&program, &host, round, Arc::clone(&over)));
-            std::thread::sleep(Duration::from_millis(if busy.is_some() { 20 + 7 * round } else { 0 }));
+            std::thread::sleep(Duration::from_millis(if busy.is_some() { 20 + 7 * (round % 30) } else { 0 }));
             hq.daemon.kill()?;
             over.store(true, Ordering::SeqCst);
             // At once: whoever was killed may not yet be gone.

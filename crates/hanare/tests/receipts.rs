@@ -168,6 +168,8 @@ fn a_receipt_is_shown_in_both_languages_and_only_if_it_is_valid() {
     let (status, out, _) = run(state.path(), "en", &["show", file]);
     assert_eq!(status, 1);
     assert!(!out.contains("dm-crypt"), "{out}");
+    let (status, _, err) = run(state.path(), "ja", &["show", "/nonexistent"]);
+    assert_eq!((status, err.contains("存在しません")), (3, true), "{err}");
 }
 
 #[test]

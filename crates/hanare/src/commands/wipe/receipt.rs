@@ -9,6 +9,7 @@ use clap::Subcommand;
 use hanare_ledger::sshsig;
 use hanare_model::VerifyKey;
 use hanare_wipe::receipt::{self as receipts, Entry, Listing, MAX_LEN, Receipt, Refused, signature_path};
+use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use super::signer;
@@ -153,7 +154,7 @@ fn judge(context: &Context, file: &Path, key: Option<&Path>) -> Result<Judged, F
         Some(path) => Some(read_key(path)?),
         None => signer::own(context)?.map(|key| key.verify_key()),
     };
-    let bytes = read(file)?.ok_or_else(|| input::unreadable(file, &io::ErrorKind::NotFound.into()))?;
+    let bytes = read(file)?.ok_or_else(|| input::unreadable(file, &Errno::NOENT.into()))?;
     let Some(signature) = read(&signature_path(file))? else { return Ok(Judged::Bad(Refused::Unsigned)) };
     let checked = match key {
         Some(key) => receipts::verify(&bytes, &signature, &key).map(|receipt| (receipt, Some(key))),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::environment;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 use crate::voice::{Argument, Voice};
 
 /// Prints.
@@ -91,6 +91,13 @@ impl Printer {
     pub(crate) fn talk(&self, id: &str, arguments: &[Argument<'_>]) {
         if !self.quiet && !self.json {
             tell(&self.voice.say_with(id, arguments));
+        }
+    }
+
+    /// A whole sentence of talk.
+    pub(crate) fn sentence(&self, phrase: &Phrase) {
+        if !self.quiet && !self.json {
+            tell(&phrase.say(&self.voice));
         }
     }
 

@@ -9,18 +9,18 @@ mod problem;
 mod request;
 
 pub use answer::{
-    Added, Company, ExternalNode, HandoverFile, HandoverPage, HandoverTotals, Invited, LedgerEntry,
-    LedgerExported, LedgerVerified, Lists, Node, NodeCounts, NodeState, Office, Person, PersonEnded,
-    PersonGiven, PersonState, PolicyShown, Removed, Revoked, Room, Status,
+    Added, Company, DayOrdered, ExternalNode, HandoverFile, HandoverPage, HandoverTotals, Invited,
+    LedgerEntry, LedgerExported, LedgerVerified, Lists, Node, NodeCounts, NodeState, Office, Person,
+    PersonEnded, PersonGiven, PersonState, PolicyShown, Removed, Revoked, Room, Status,
 };
 pub use client::{Client, ClientError};
 pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};
 pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
     Call, CompanyAdd, CompanyList, CompanyRemove, HandoverList, HandoverStatus, InviteMake, LedgerExport,
-    LedgerList, LedgerVerify, NodeAddExternal, NodeList, NodeRevoke, NodeShow, OfficeAdd, OfficeList,
-    OfficeRemove, OfficeShow, PersonAdd, PersonDisable, PersonList, PersonReset, PolicyApply, PolicyShow,
-    Request, RoomAdd, RoomList, RoomRemove, RoomShow, StatusShow,
+    LedgerList, LedgerVerify, NodeAddExternal, NodeEndDay, NodeList, NodeRevoke, NodeShow, OfficeAdd,
+    OfficeList, OfficeRemove, OfficeShow, PersonAdd, PersonDisable, PersonList, PersonReset, PolicyApply,
+    PolicyShow, Request, RoomAdd, RoomList, RoomRemove, RoomShow, StatusShow,
 };
 
 /// Name of the socket inside the runtime directory.

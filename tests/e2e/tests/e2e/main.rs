@@ -35,3 +35,4 @@ mod source_check;
 mod thin_path;
 mod undo;
 mod work_volume;
+mod working_day;

@@ -4,6 +4,7 @@
 
 mod by_policy;
 mod canaries;
+mod day;
 mod disk_errors;
 mod power;
 mod power_cuts;

@@ -30,6 +30,11 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(is_program)
 }
 
+/// Whom PAM lets in, or not (pam_exec(8)).
+pub(crate) fn pam_user() -> Option<String> {
+    std::env::var("PAM_USER").ok().filter(|user| !user.is_empty())
+}
+
 /// Whether the person wants no colour (<https://no-color.org>).
 pub(crate) fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())

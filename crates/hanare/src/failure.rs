@@ -46,7 +46,8 @@ impl Phrase {
         self
     }
 
-    fn say(&self, voice: &Voice) -> String {
+    /// Says it.
+    pub(crate) fn say(&self, voice: &Voice) -> String {
         let arguments: Vec<Argument<'_>> =
             self.arguments.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
         voice.say_with(self.id, &arguments)

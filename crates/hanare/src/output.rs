@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::environment;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 use crate::voice::{Argument, Voice};
 
 /// Prints.
@@ -94,10 +94,10 @@ impl Printer {
         }
     }
 
-    /// The same of a sentence that was said already.
-    pub(crate) fn talk_text(&self, text: &str) {
+    /// A whole sentence of talk.
+    pub(crate) fn sentence(&self, phrase: &Phrase) {
         if !self.quiet && !self.json {
-            tell(text);
+            tell(&phrase.say(&self.voice));
         }
     }
 

@@ -1,15 +1,18 @@
 //! The only hands: TUN, UDP, netlink, nftables, resolver, undo log.
 
+pub mod account;
 pub mod confine;
 pub mod control_group;
 pub mod device_mapper;
 pub mod error;
 pub mod files;
+pub mod freezer;
 pub mod fscrypt;
 pub mod hands;
 mod ioctl;
 pub mod kernel_keys;
 pub mod kill_switch;
+pub mod logind;
 pub mod loops;
 pub mod marked;
 pub mod memory;
@@ -30,6 +33,7 @@ pub mod udp;
 mod underlay;
 pub mod undo;
 pub mod unix;
+pub mod usb;
 
 pub use error::HostError;
 

@@ -3,7 +3,10 @@
 use std::os::fd::{AsRawFd, RawFd};
 
 use ipnet::IpNet;
-use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER, protocols::NETLINK_ROUTE};
+use rtnetlink::sys::{
+    Socket, SocketAddr, protocols::NETLINK_KOBJECT_UEVENT, protocols::NETLINK_NETFILTER,
+    protocols::NETLINK_ROUTE,
+};
 
 use crate::error::HostError;
 use crate::netlink::{Netlink, Route};
@@ -12,6 +15,9 @@ use crate::netlink::{Netlink, Route};
 const ROUTE_GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 /// `NFNLGRP_NFTABLES` (`nfnetlink.h`) as a bit.
 const NFTABLES_GROUP: u32 = 1 << (7 - 1);
+
+/// The kernel's own word about devices; the other group is udev's.
+const KERNEL_GROUP: u32 = 1;
 
 /// What of the underlay matters to a tunnel; two that are equal carry it alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,6 +57,7 @@ impl Underlay {
 }
 
 /// A socket that becomes readable when something of its kind changed.
+#[derive(Debug)]
 pub(crate) struct Watch {
     socket: Socket,
 }
@@ -64,6 +71,11 @@ impl Watch {
     /// Firewall tables.
     pub(crate) fn firewall() -> Result<Self, HostError> {
         Self::open(NETLINK_NETFILTER, NFTABLES_GROUP)
+    }
+
+    /// Devices, as the kernel tells of them.
+    pub(crate) fn devices() -> Result<Self, HostError> {
+        Self::open(NETLINK_KOBJECT_UEVENT, KERNEL_GROUP)
     }
 
     fn open(protocol: isize, groups: u32) -> Result<Self, HostError> {

@@ -100,6 +100,7 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
         | Request::RoomRemove(_)
         | Request::InviteMake(_)
         | Request::PersonDisable(_)
+        | Request::NodeEndDay(_)
         | Request::NodeAddExternal(_)) => change(hq, uid, other, None).await,
     }
 }

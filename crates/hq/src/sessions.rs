@@ -28,7 +28,7 @@ impl<'a> Sessions<'a> {
 
     /// The person whose work this token opens on this node, and whom they work for. A token is good on its own node only.
     pub(crate) fn person(&self, token: &Secret, node: &PublicKey) -> Option<(PersonId, CompanyId)> {
-        let session = self.registry.sessions.get(node).filter(|session| session.is_open(self.now))?;
+        let session = self.registry.sessions.get(node).filter(|session| session.may_finish(self.now))?;
         let is_its = bool::from(session.fingerprint.ct_eq(&fingerprint(token)));
         let is_enrolled = self.registry.nodes.get(node).is_some_and(|node| node.revoked_at.is_none());
         let person = self.registry.persons.get(&session.person)?;

@@ -78,6 +78,16 @@ pub struct WorkClose {
     pub session: Secret,
 }
 
+/// A person works longer today.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkOvertime {
+    /// As [`WorkOpened::session`] gave it.
+    pub session: Secret,
+    /// By so many seconds.
+    pub seconds: u64,
+}
+
 /// Why work was not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "kebab-case")]
@@ -148,6 +158,8 @@ pub enum WorkEnd {
     NodeGone,
     /// A day has passed.
     Expired,
+    /// Headquarters ordered the end of the day; what is left may still be handed over for a while.
+    Ordered,
 }
 
 impl WorkEnd {

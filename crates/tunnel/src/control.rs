@@ -10,7 +10,7 @@ mod work;
 pub use client::Client;
 pub use message::{Problem, Reply, Request};
 pub use status::{HqStatus, KillSwitch, State, Status, Warning, WarningCode};
-pub use work::{Work, WorkState};
+pub use work::{HqTime, Session, Today, Work, WorkState};
 
 /// Seconds that an unlock may last at most (`DESIGN`: 30 minutes).
 pub const MAX_UNLOCK_SECONDS: u64 = 30 * 60;

@@ -16,7 +16,9 @@ pub mod tree;
 mod verify;
 pub mod volume;
 pub mod volume_kind;
+mod working_day;
 
 pub use boot::BootId;
 pub use outcome::{Method, Outcome, Reason, SkipKind, Skipped, Verdict, Verified, VolumeEnd};
 pub use volume_kind::VolumeKind;
+pub use working_day::{Granted, NoOvertime, WorkingDay};

@@ -14,7 +14,7 @@ use crate::{Result, content, system};
 
 /// What is in the guest, beside the least that Debian is.
 const PACKAGES: &str = "systemd-sysv,udev,linux-image-cloud-amd64,e2fsprogs,kmod,dmsetup,systemd-resolved,dbus,nftables,\
-                        iproute2,iputils-ping,dnsmasq-base";
+                        iproute2,iputils-ping,dnsmasq-base,libpam-systemd,polkitd,passwd,util-linux";
 /// Where a Debian names its mirrors.
 const SOURCES: [&str; 2] = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
 /// Says in the guest's root what it was made of, once it is whole.
@@ -181,8 +181,17 @@ fn units(root: &Path) -> Result<()> {
     };
     let rule = "90-hanare-guard.rules";
     put(&root.join("etc/udev/rules.d").join(rule), &read(rule)?, 0o644)?;
-    for unit in ["hanare-wipe-resume.service", "hanare-guard.service"] {
+    for unit in ["hanare-wipe-resume.service", "hanare-guard.service", "hanare-wipe-agent.service"] {
         put(&system_units.join(unit), &read(unit)?, 0o644)?;
+    }
+    for (place, file) in [
+        ("etc/systemd/logind.conf.d/10-hanare.conf", "10-hanare-logind.conf"),
+        ("etc/polkit-1/rules.d/10-hanare.rules", "10-hanare.rules"),
+    ] {
+        let path = root.join(place);
+        fs::create_dir_all(path.parent().unwrap_or(root))
+            .map_err(system("making a directory of settings"))?;
+        put(&path, &read(file)?, 0o644)?;
     }
     for (wanted_by, unit) in [
         ("multi-user.target", "guest-agent.service"),

@@ -160,6 +160,14 @@ cmd-hanare-node-revoke = Shut a node out for good
     .yes = Do not ask
     .dry_run = Say what would go, change nothing
 
+cmd-hanare-node-end-day = End the working day on an endpoint
+    .long = People there see a countdown; then programs are closed, the rest is handed over, and the work volume goes. Ends with 1 if nobody's work is open there.
+    .example = hanare node end-day pc-1 --reason "typhoon" --yes
+    .name = Its name
+    .reason = Why; the ledger keeps it
+    .yes = Do not ask
+    .dry_run = Say what would end, change nothing
+
 cmd-hanare-node-add = Add a phone or PC that uses an official WireGuard app
     .long = Headquarters makes the key, shows it once and does not keep it.
     .example = hanare node add kofu/306 --kind external --name phone-1 --qr

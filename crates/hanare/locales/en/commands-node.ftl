@@ -62,11 +62,26 @@ cmd-hanare-work-close = Close your work on this machine
     .abandon = Close even if files are not at headquarters
     .example = hanare work close
 
+cmd-hanare-work-overtime = Ask for more time before your day ends by itself
+    .long = As much as the policy gives. Without headquarters you have it once a day, and less.
+    .time = How much, such as 90m or 2h
+    .example = hanare work overtime --for 2h
+
+cmd-hanare-work-pam = Open work for whoever logs in (for pam_exec with expose_authtok)
+    .long = Reads one line from the standard input, as pam_exec writes it: the password, and behind it the six digits that the authenticator shows. The person is the account that logs in. A temporary password is changed with `hanare work open` first.
+    .shared = Everybody works as one account: the person's id and a space stand before the password
+    .example = auth requisite pam_exec.so expose_authtok stdout /usr/bin/hanare work pam
+
 cmd-hanare-work-status = Show whose work is open here
     .long = Ends with 0 if work is open, otherwise 1.
     .example = hanare work status --json
 
 cmd-hanare-wipe-agent = Hand over what changes while an employee's work is open (daemon)
-    .long = When work is opened it brings back what headquarters holds, newest first, and then hands over every change. It never replaces a file that is here. Run it as root beside `hanare up`.
-    .example = hanare wipe agent --work /srv/work
+    .long =
+        When work is opened it brings back what headquarters holds, newest first, and then hands over every change. It never replaces a file that is here. Run it as root beside `hanare up`.
+        With --policy it also opens the work volume for whoever proves themselves, and ends the day: at its hour, at log-out and shutdown, when headquarters says so or revokes this node, or when a named device is pulled out. Programs are closed, the rest is handed over, the volume's key goes, one receipt is written.
+    .example =
+        hanare wipe agent --policy /etc/hanare/wipe.toml
+        hanare wipe agent --work /srv/work
+    .policy = File of the wipe policy; without one the agent opens and wipes nothing
     .work = The directory with the work files [default: /srv/work]

@@ -160,6 +160,14 @@ cmd-hanare-node-revoke = ノードを失効させ、二度と接続できない�
     .yes = 確認せずに実行する
     .dry_run = 何が失効するかを表示するだけで、変更しない
 
+cmd-hanare-node-end-day = エンドポイントでの一日の仕事を終わらせる
+    .long = そこにいる人には、残り時間が表示されます。その後プログラムを閉じ、残りを本社へ送り、ワークボリュームを消します。誰の仕事も開いていなければ、終了コードは 1 です。
+    .example = hanare node end-day pc-1 --reason "台風" --yes
+    .name = ノードの名前
+    .reason = 理由（台帳に残る）
+    .yes = 確認しない
+    .dry_run = 何が終わるかを示すだけで、何も変更しない
+
 cmd-hanare-node-add = 公式の WireGuard アプリを使うスマートフォンや PC を追加する
     .long = 鍵は本社サーバーが作り、一度だけ表示します。秘密鍵は保存しません。
     .example = hanare node add kofu/306 --kind external --name phone-1 --qr

@@ -62,11 +62,26 @@ cmd-hanare-work-close = このマシンで開いている仕事を閉じる
     .abandon = 届いていないファイルがあっても閉じる
     .example = hanare work close
 
+cmd-hanare-work-overtime = 終業時刻を延ばす
+    .long = ポリシーが認める範囲で延ばします。本社の許可なしに延ばせるのは 1 日 1 回で、時間も短くなります。
+    .time = 延ばす長さ（90m、2h など）
+    .example = hanare work overtime --for 2h
+
+cmd-hanare-work-pam = ログインする人の仕事を開く（pam_exec の expose_authtok 用）
+    .long = 標準入力から 1 行を読みます。パスワードに続けて、認証アプリの 6 桁を入力したものです。従業員の ID は、ログインするアカウントの名前です。仮のパスワードは、先に `hanare work open` で変えてください。
+    .shared = 全員が 1 つのアカウントで作業する。パスワードの前に、従業員の ID と空白を入力する
+    .example = auth requisite pam_exec.so expose_authtok stdout /usr/bin/hanare work pam
+
 cmd-hanare-work-status = このマシンで誰の仕事が開いているかを表示する
     .long = 終了コードは、開いていれば 0、それ以外は 1 です。
     .example = hanare work status --json
 
 cmd-hanare-wipe-agent = 従業員の仕事が開いている間、変更したファイルを本社へ送り続ける（常駐）
-    .long = 仕事が開かれると、本社にあるファイルを新しい順に戻し、それから変更を送ります。ここにあるファイルを置き換えることはありません。root で、`hanare up` と並べて実行してください。
-    .example = hanare wipe agent --work /srv/work
+    .long =
+        仕事が開かれると、本社にあるファイルを新しい順に戻し、それから変更を送ります。ここにあるファイルを置き換えることはありません。root で、`hanare up` と並べて実行してください。
+        --policy を付けると、本人確認ができた人のためにワークボリュームを開き、一日の終わりも受け持ちます。終業時刻、ログアウト、シャットダウン、本社からの指示やノードの失効、指定した機器の取り外しがきっかけです。プログラムを閉じ、残りを本社へ送り、ボリュームの鍵を破棄し、消去記録を 1 件残します。
+    .example =
+        hanare wipe agent --policy /etc/hanare/wipe.toml
+        hanare wipe agent --work /srv/work
+    .policy = 消去ポリシーのファイル。なければ、ボリュームを開くことも消すこともしない
     .work = 仕事のファイルを置くディレクトリ [省略時: /srv/work]

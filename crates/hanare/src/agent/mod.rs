@@ -1,54 +1,74 @@
-//! The agent of an endpoint: hands a person's work over while it is open, and brings it back when it is opened.
+//! The agent of an endpoint: keeps the work volume while a person works, hands their work over, brings it back when it is opened,
+//! and ends the day.
+//!
+//! Without a policy it only hands over and brings back: the volume is somebody else's then.
 
+mod coming;
+mod day;
+mod ending;
+mod keeping;
 mod line;
+mod machine;
+mod record;
 mod socket;
+mod terminals;
+mod trigger;
+pub(crate) mod words;
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use hanare_handover::deliver::{Day, Owner, Progress, Restored, Tree};
-use hanare_model::{PersonId, Secret};
-use hanare_tunnel::Line;
-use hanare_tunnel::control::Client;
+use hanare_handover::deliver::Progress;
+use hanare_model::PersonId;
+use hanare_tunnel::control::{Client, HqTime, Session, Today};
 use hanare_tunnel::state::NodeState;
+use hanare_wipe::BootId;
+use hanare_wipe::policy::Policy;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use self::line::Carrier;
+use self::keeping::{Kept, settle};
+use self::machine::Machine;
+use self::record::Record;
 use self::socket::Wish;
-pub(crate) use self::socket::{Asked, Standing, ask};
+pub(crate) use self::socket::{Answer, Asked, Standing, ask};
 use crate::context::{Context, Outcome, block_on};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::foreign;
+use crate::times;
 
 /// How often it is looked whether work was opened or closed.
 const LOOK: Duration = Duration::from_secs(1);
-/// When it is tried again to bring back what did not come.
+/// After work could not be opened here.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// Runs until a signal ends it.
-pub(crate) fn run(context: &Context, work: &Path) -> Outcome {
-    block_on(serve(context, work))?
+pub(crate) fn run(context: &Context, work: &Path, policy: Option<Policy>) -> Outcome {
+    block_on(serve(context, work, policy))?
 }
 
-async fn serve(context: &Context, work: &Path) -> Outcome {
+async fn serve(context: &Context, work: &Path, policy: Option<Policy>) -> Outcome {
     context.prepare_runtime();
     let impossible = |error: &std::io::Error| Failure::new(Exit::Impossible, "agent-socket").because(error);
     let listener = socket::listen(&context.runtime).map_err(|error| impossible(&error))?;
     let (wish, wishes) = mpsc::channel(8);
-    let (told, standing) = watch::channel(Standing::default());
+    let keeps_volume = policy.is_some();
+    let last = Record::load(&context.state);
+    let (told, standing) = watch::channel(Standing { keeps_volume, last, ..Standing::default() });
     let answering = tokio::spawn(socket::serve(listener, standing, wish));
     let stop = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
     let [Ok(terminate), Ok(interrupt)] = stop else {
         return Err(Failure::new(Exit::Impossible, "runtime").with("cause", "signals"));
     };
+    let mount = policy.as_ref().and_then(|policy| policy.volume.as_ref());
     let mut agent = Agent {
+        context,
         client: Client::new(&context.runtime),
         state: NodeState::new(&context.state),
-        work: work.to_owned(),
+        work: mount.map_or_else(|| work.to_owned(), |volume| volume.mount.path.clone()),
+        machine: Machine::watch(policy.as_ref()),
+        policy,
         wishes,
         told,
         stop: [terminate, interrupt],
@@ -58,168 +78,128 @@ async fn serve(context: &Context, work: &Path) -> Outcome {
     outcome
 }
 
-struct Agent {
+struct Agent<'a> {
+    context: &'a Context,
     client: Client,
     state: NodeState,
     work: PathBuf,
+    policy: Option<Policy>,
     wishes: mpsc::Receiver<Wish>,
     told: watch::Sender<Standing>,
     stop: [Signal; 2],
+    machine: Machine,
 }
 
-/// Why a day's work stopped.
-enum End {
-    /// Nobody's work is open any more, or another person's is.
-    Closed,
-    /// The agent is to end.
-    Stop,
-    /// Not everything had come back, and it is time to try again.
-    Again,
-    /// Somebody wants all of it handed over.
-    Finish(Wish),
-}
-
-impl Agent {
+impl Agent<'_> {
     async fn run(&mut self) -> Outcome {
-        loop {
-            if let Some((person, session)) = self.session().await
-                && let Some(exit) = self.day(&person, session).await?
+        if let Some(policy) = self.policy.clone() {
+            settle(self.context)?;
+            notify_ready();
+            // One that was killed is followed by another: the day goes on.
+            if let Some(kept) = Kept::take_over(self.context, &policy)?
+                && let Some(exit) = Box::pin(self.day(None, Some(kept))).await?
             {
                 return Ok(exit);
             }
+        }
+        loop {
+            let mut pause = LOOK;
+            if let Some(session) = self.today().await.and_then(|today| today.open) {
+                let begun = match self.begin(&session) {
+                    Ok(kept) => Box::pin(self.day(Some(session), kept)).await,
+                    Err(failure) => Err(failure),
+                };
+                match begun {
+                    Ok(None) => {}
+                    Ok(Some(exit)) => return Ok(exit),
+                    Err(failure) if self.policy.is_none() => return Err(failure),
+                    Err(failure) => {
+                        let why = failure.tell(self.context.out.voice());
+                        tracing::error!(code = failure.code, cause = why.cause, "work cannot be opened here");
+                        self.tell(|standing| {
+                            standing.trouble = Some(format!("{}: {}", failure.code, why.cause));
+                        });
+                        pause = AGAIN;
+                    }
+                }
+            }
             let [terminate, interrupt] = &mut self.stop;
             tokio::select! {
-                () = sleep(LOOK) => {}
+                () = sleep(pause) => notify_alive(),
+                // Nobody works: nothing keeps the machine, and nothing is to be ended.
+                _ = self.machine.next() => {}
                 _ = terminate.recv() => return Ok(Exit::Good),
                 _ = interrupt.recv() => return Ok(Exit::Good),
                 Some(wish) = self.wishes.recv() => {
-                    let _ = wish.send(Standing::default());
+                    let _ = wish.reply.send(self.told.borrow().clone());
                 }
             }
         }
     }
 
-    /// The open session, if there is one and a daemon that knows it.
-    async fn session(&self) -> Option<(PersonId, Secret)> {
+    /// Opens the volume for a person, where it is this agent's to open.
+    fn begin(&self, session: &Session) -> Result<Option<Kept>, Failure> {
+        let Some(policy) = &self.policy else { return Ok(None) };
+        settle(self.context)?;
+        Kept::open(self.context, policy, session).map(Some)
+    }
+
+    /// The working day as the daemon sees it; `None` while there is no daemon.
+    async fn today(&self) -> Option<Today> {
         let client = self.client.clone();
-        tokio::task::spawn_blocking(move || client.work_session()).await.ok()?.ok()
+        tokio::task::spawn_blocking(move || client.work_today()).await.ok()?.ok()
     }
 
-    /// One person's work, from its opening to its end.
-    async fn day(&mut self, person: &PersonId, session: Secret) -> Result<Option<Exit>, Failure> {
-        let failed = |error: &std::io::Error| {
-            Failure::new(Exit::Impossible, "agent-work").with("path", self.work.display()).because(error)
-        };
-        let (Some(keys), Some(enrolment), Some(lease)) = (
-            self.state.keys().map_err(foreign::state_error)?,
-            self.state.enrolment().map_err(foreign::state_error)?,
-            self.state.lease().map_err(foreign::state_error)?,
-        ) else {
-            return Ok(None);
-        };
-        let line = Line::new(&keys, &enrolment, &lease.lease, session.clone())
-            .map_err(|error| Failure::new(Exit::Impossible, "agent-hq").because(&error))?;
-        let tree = Tree::open(&self.work).map_err(|error| failed(&error))?;
-        let found = std::fs::metadata(&self.work).map_err(|error| failed(&error))?;
-        let owner = Owner {
-            uid: rustix::fs::Uid::from_raw(found.uid()),
-            gid: rustix::fs::Gid::from_raw(found.gid()),
-        };
-        let mut day = Day::begin(tree, Carrier(line)).map_err(|error| {
-            Failure::new(Exit::Impossible, "agent-work").with("path", self.work.display()).because(&error)
-        })?;
-        tracing::info!(%person, "a day's work begins");
-        let mut restored = Restored::default();
-        let mut is_back = false;
-        loop {
-            if !is_back {
-                match day.restore(Some(owner)).await {
-                    Ok(came) => (restored, is_back) = (came, true),
-                    Err(error) => tracing::warn!(%error, "not everything is back yet"),
-                }
-            }
-            let again = (!is_back).then_some(AGAIN);
-            match self.until(&mut day, &session, &restored, again).await {
-                End::Again => {}
-                End::Closed => {
-                    tracing::info!(%person, "a day's work has ended");
-                    self.told.send_replace(Standing::default());
-                    return Ok(None);
-                }
-                End::Stop => {
-                    finish(&mut day).await;
-                    return Ok(Some(Exit::Good));
-                }
-                End::Finish(wish) => {
-                    let (left, trouble) = finish(&mut day).await;
-                    let mut standing = standing(&day.progress().borrow(), &restored);
-                    standing.waiting = standing.waiting.max(left);
-                    standing.trouble = trouble.or(standing.trouble);
-                    let _ = wish.send(standing);
-                }
-            }
-        }
+    fn tell(&self, change: impl FnOnce(&mut Standing)) {
+        self.told.send_modify(change);
     }
 
-    /// Lets the day work until something ends it.
-    async fn until(
-        &mut self,
-        day: &mut Day<Carrier>,
-        session: &Secret,
-        restored: &Restored,
-        again: Option<Duration>,
-    ) -> End {
-        let again = again.map(|after| Instant::now() + after);
-        let progress = day.progress();
-        let Self { client, wishes, told, stop: [terminate, interrupt], .. } = self;
-        let mut end = End::Closed;
-        let watch = async {
-            loop {
-                tokio::select! {
-                    () = sleep(LOOK) => {
-                        told.send_replace(standing(&progress.borrow(), restored));
-                        let client = client.clone();
-                        let open = tokio::task::spawn_blocking(move || client.work_session()).await;
-                        if !matches!(open, Ok(Ok((_, open))) if open == *session) {
-                            return End::Closed;
-                        }
-                        if again.is_some_and(|at| at <= Instant::now()) {
-                            return End::Again;
-                        }
-                    }
-                    _ = terminate.recv() => return End::Stop,
-                    _ = interrupt.recv() => return End::Stop,
-                    Some(wish) = wishes.recv() => return End::Finish(wish),
-                }
-            }
-        };
-        day.work(async { end = watch.await }).await;
-        end
-    }
-}
-
-/// Hands over all that is left: how many files could not be, and why it stopped.
-async fn finish(day: &mut Day<Carrier>) -> (u64, Option<String>) {
-    match day.finish().await {
-        Ok(swept) => (swept.changed.len() as u64 + swept.unread, None),
-        Err(error) => {
-            tracing::warn!(%error, "not everything is handed over");
-            (1, Some(error.to_string()))
+    /// How the day stands, for the disk.
+    fn record(&self, person: &PersonId) -> Record {
+        let standing = self.told.borrow();
+        let before = Record::load(&self.context.state)
+            .filter(|record| record.end.is_none() && record.person == *person && !record.was_cut_off());
+        let now = times::now();
+        let since = before.and_then(|record| record.waiting_since).or(Some(now));
+        Record {
+            person: person.clone(),
+            boot_id: BootId::current().unwrap_or(BootId::from_bytes([0; 16])),
+            at: now,
+            held: standing.files,
+            versions: standing.versions,
+            waiting: standing.waiting,
+            waiting_since: since.filter(|_| standing.waiting > 0),
+            sealed: 0,
+            end: None,
         }
     }
 }
 
-fn standing(progress: &Progress, restored: &Restored) -> Standing {
-    Standing {
-        active: true,
-        files: progress.held,
-        versions: progress.delivered,
-        sent_bytes: progress.sent_bytes,
-        restored: restored.files,
-        waiting: progress.waiting,
-        deletions_held: progress.deletions_held,
-        conflicts: progress.conflicts,
-        full: progress.full,
-        trouble: progress.trouble.clone(),
+/// The unit's start is over: whoever must not log in before may log in.
+fn notify_ready() {
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Tells the unit's watchdog that this agent lives.
+fn notify_alive() {
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+}
+
+impl Standing {
+    fn count(&mut self, progress: &Progress) {
+        self.active = true;
+        self.files = progress.held;
+        self.versions = progress.delivered;
+        self.sent_bytes = progress.sent_bytes;
+        self.waiting = progress.waiting;
+        self.deletions_held = progress.deletions_held;
+        self.conflicts = progress.conflicts;
+        self.full = progress.full;
+        self.trouble.clone_from(&progress.trouble);
     }
+}
+
+/// The boot clock, in seconds.
+fn boot_clock() -> u64 {
+    HqTime::boot_seconds()
 }

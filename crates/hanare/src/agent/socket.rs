@@ -1,16 +1,22 @@
-//! The agent's socket, `RUNTIME/agent.sock`: how the handover stands, and the wish that all of it is done now. Anybody on
-//! this machine may ask: it tells counts, and hands over what would be handed over anyway.
+//! The agent's socket, `RUNTIME/agent.sock`: how the day stands, and what people wish. Anybody on this machine may ask: it tells
+//! counts, and hands over what would be handed over anyway; what ends a day or prolongs it is for whoever opened it, and admins.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hanare_host::unix::Peer;
+use hanare_wipe::Verdict;
+use hanare_wipe::receipt::Cause;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use super::record::Record;
 
 const NAME: &str = "agent.sock";
 /// The longest request.
@@ -18,8 +24,8 @@ const MAX_LINE: u64 = 256;
 /// Questions at a time.
 const SEATS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long handing everything over may take before who asked gives up waiting; the agent goes on.
-const FINISHING: Duration = Duration::from_mins(2);
+/// How long handing everything over, or a whole end, may take before who asked gives up waiting; the agent goes on.
+const FINISHING: Duration = Duration::from_mins(4);
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,13 +35,25 @@ pub(crate) enum Asked {
     Status,
     /// Hand over everything now.
     Finish,
+    /// End this person's day.
+    Close {
+        /// Whatever is not at headquarters yet.
+        abandon: bool,
+    },
+    /// More time today.
+    Overtime {
+        /// How much.
+        seconds: u64,
+    },
 }
 
-/// How the handover stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How the day stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Standing {
     /// Whether a person's work is open here and watched.
     pub(crate) active: bool,
+    /// Whether the agent keeps the work volume and ends the day, by a policy.
+    pub(crate) keeps_volume: bool,
     /// Files that headquarters holds as they were last read.
     pub(crate) files: u64,
     /// Versions handed over since the opening.
@@ -54,10 +72,50 @@ pub(crate) struct Standing {
     pub(crate) full: u64,
     /// Why nothing goes on at the moment, in technical words.
     pub(crate) trouble: Option<String>,
+    /// Seconds until the day ends by itself.
+    pub(crate) ends_in_seconds: Option<u64>,
+    /// What it is about to end for, once the countdown runs.
+    pub(crate) ending: Option<Cause>,
+    /// The day before this one on this machine, or the one that has just ended.
+    pub(crate) last: Option<Record>,
+    /// What a wish came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<Answer>,
 }
 
-/// The wish that all is handed over, with the way back.
-pub(super) type Wish = oneshot::Sender<Standing>;
+/// What a wish came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "lowercase")]
+pub(crate) enum Answer {
+    /// The day has ended.
+    Ended {
+        /// By its receipt.
+        verdict: Option<Verdict>,
+    },
+    /// It has not: something is not at headquarters.
+    Left,
+    /// More time was given.
+    Overtime {
+        /// How much.
+        seconds: u64,
+    },
+    /// No more time: the policy gives no more.
+    Enough,
+    /// No more time without headquarters: it was taken once.
+    Again,
+    /// There is no end by the calendar.
+    Endless,
+    /// It is for whoever opened work here, and admins.
+    Forbidden,
+}
+
+/// What somebody wishes, with the way back.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) asked: Asked,
+    pub(super) peer: Peer,
+    pub(super) reply: oneshot::Sender<Standing>,
+}
 
 /// Listens; a socket that nobody serves any more is replaced.
 pub(super) fn listen(runtime: &Path) -> io::Result<UnixListener> {
@@ -100,15 +158,16 @@ async fn answer(
     standing: &watch::Receiver<Standing>,
     wishes: &mpsc::Sender<Wish>,
 ) -> io::Result<()> {
+    let peer = Peer::of(stream.as_fd())?;
     let mut stream = tokio::io::BufReader::new(stream);
     let mut line = Vec::new();
     let mut bounded = (&mut stream).take(MAX_LINE);
     tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await??;
     let standing = match serde_json::from_slice(&line)? {
         Asked::Status => standing.borrow().clone(),
-        Asked::Finish => {
+        asked @ (Asked::Finish | Asked::Close { .. } | Asked::Overtime { .. }) => {
             let (reply, answer) = oneshot::channel();
-            wishes.send(reply).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
+            wishes.send(Wish { asked, peer, reply }).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
             answer.await.map_err(|_| io::ErrorKind::BrokenPipe)?
         }
     };
@@ -120,10 +179,7 @@ async fn answer(
 /// Asks the agent; `None` if none runs here.
 pub(crate) fn ask(runtime: &Path, asked: Asked) -> Option<Standing> {
     let mut stream = std::os::unix::net::UnixStream::connect(runtime.join(NAME)).ok()?;
-    let patience = match asked {
-        Asked::Status => PATIENCE,
-        Asked::Finish => FINISHING,
-    };
+    let patience = if asked == Asked::Status { PATIENCE } else { FINISHING };
     stream.set_read_timeout(Some(patience)).ok()?;
     let mut line = serde_json::to_vec(&asked).ok()?;
     line.push(b'\n');

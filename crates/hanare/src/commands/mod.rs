@@ -18,8 +18,9 @@ mod room;
 mod status;
 mod unlock;
 mod up;
-mod wipe;
+pub(crate) mod wipe;
 mod work;
+mod work_pam;
 mod worker;
 
 use clap::Subcommand;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use hanare_hq::admin::{self, NodeAddExternal, NodeList, NodeRevoke, NodeShow};
+use hanare_hq::admin::{self, NodeAddExternal, NodeEndDay, NodeList, NodeRevoke, NodeShow};
 use hanare_model::{NodeName, RoomId};
 use serde_json::json;
 
@@ -23,6 +23,14 @@ pub(crate) enum Command {
         name: NodeName,
     },
     Revoke {
+        #[arg(value_name = "NODE")]
+        name: NodeName,
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
+    EndDay {
         #[arg(value_name = "NODE")]
         name: NodeName,
         #[arg(long, value_name = "TEXT")]
@@ -70,6 +78,9 @@ impl Command {
                 context.out.result("node.show", &node, |voice| show::node(&node, voice))?;
             }
             Self::Revoke { name, reason, confirmation } => revoke(context, name, reason, confirmation)?,
+            Self::EndDay { name, reason, confirmation } => {
+                return end_day(context, name, reason, confirmation);
+            }
             Self::Add(args) => args.run(context)?,
         }
         Ok(Exit::Good)
@@ -97,6 +108,24 @@ fn revoke(
     context.out.talk(said, &[("node", &revoked.node.name)]);
     context.out.result("node.revoke", &revoked, |_| String::new())?;
     Ok(())
+}
+
+fn end_day(context: &Context, name: NodeName, reason: Option<String>, confirmation: Confirmation) -> Outcome {
+    let what = context.out.voice().say_with("what-day", &[("id", &name)]);
+    if !confirmation.go_on(context, &what)? {
+        let node = context.ask(NodeShow { name })?;
+        context
+            .out
+            .result("node.end-day", &json!({"node": node.name, "dry_run": true}), |_| String::new())?;
+        return Ok(Exit::Good);
+    }
+    let ordered = context.ask(NodeEndDay { name, reason })?;
+    context.out.result("node.end-day", &ordered, |_| String::new())?;
+    match &ordered.person {
+        Some(person) => context.out.talk("day-ordered", &[("node", &ordered.node), ("person", person)]),
+        None => context.out.talk("day-not-open", &[("node", &ordered.node)]),
+    }
+    Ok(if ordered.person.is_some() { Exit::Good } else { Exit::No })
 }
 
 impl AddArgs {

@@ -1,6 +1,7 @@
 //! `hanare work`: the employee opens their work on this machine, and closes it.
 
 use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use hanare_model::work::{Notice, Noticed, WorkOpen, WorkRefusal};
@@ -8,17 +9,26 @@ use hanare_model::{PersonId, Secret};
 use hanare_tunnel::control::{Client, ControlError, Problem, Work, WorkState};
 use serde_json::json;
 
-use crate::agent::{self, Asked, Standing};
+use super::work_pam;
+use crate::agent::{self, Answer, Asked, Standing, words};
 use crate::context::{Context, Outcome};
+use crate::durations::{self, Span};
 use crate::exit::Exit;
 use crate::failure::{Failure, Phrase};
 use crate::voice::Voice;
 use crate::{foreign, show, table, times, typed};
 
+/// How long making and confining a volume may take: 32 GB on a slow disk, and a mount.
+const OPENING: Duration = Duration::from_mins(1);
+/// What was in the way of the last opening is not in the way of this one.
+const GLANCE: Duration = Duration::from_secs(3);
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Open(OpenArgs),
     Close(CloseArgs),
+    Overtime(OvertimeArgs),
+    Pam(work_pam::Args),
     Status,
 }
 
@@ -36,9 +46,15 @@ impl Command {
         match self {
             Self::Open(args) => args.run(context, &client),
             Self::Close(args) => args.run(context, &client),
+            Self::Overtime(args) => args.run(context),
+            Self::Pam(args) => args.run(context, &client),
             Self::Status => {
-                let work = client.work_status().map_err(foreign::control_error)?;
                 let standing = agent::ask(&context.runtime, Asked::Status);
+                let work = match client.work_status() {
+                    // After a power cut people want to know before there is a tunnel.
+                    Err(ControlError::NotRunning { .. }) if standing.is_some() => Work::closed(),
+                    work => work.map_err(foreign::control_error)?,
+                };
                 let told = Told { work: &work, handover: standing.as_ref() };
                 context.out.result("work.status", &told, |voice| shown(&work, standing.as_ref(), voice))?;
                 Ok(if work.state == WorkState::Open { Exit::Good } else { Exit::No })
@@ -65,17 +81,16 @@ struct Told<'a> {
 impl CloseArgs {
     fn run(self, context: &Context, client: &Client) -> Outcome {
         let Self { abandon } = self;
+        let standing = agent::ask(&context.runtime, Asked::Status);
+        if standing.is_some_and(|standing| standing.keeps_volume && standing.active) {
+            return end(context, abandon);
+        }
         if !abandon
             && let Some(standing) = agent::ask(&context.runtime, Asked::Finish)
             && standing.active
             && (standing.waiting > 0 || standing.full > 0 || standing.trouble.is_some())
         {
-            let left =
-                Failure::new(Exit::Incomplete, "work-left").with("files", standing.waiting + standing.full);
-            return Err(match standing.trouble {
-                Some(trouble) => left.with("cause", trouble),
-                None => left.with_phrase("cause", Phrase::new("work-left-waiting")),
-            });
+            return Err(left(&standing));
         }
         let told = client.work_close().map_err(foreign::control_error)?;
         context.out.result("work.close", &json!({"headquarters_told": told}), |_| String::new())?;
@@ -85,6 +100,72 @@ impl CloseArgs {
             None => "work-closed-before",
         };
         context.out.talk(said, &[]);
+        Ok(Exit::Good)
+    }
+}
+
+/// The agent keeps the volume: closing work is the end of the day.
+fn end(context: &Context, abandon: bool) -> Outcome {
+    let standing = agent::ask(&context.runtime, Asked::Close { abandon })
+        .ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
+    let verdict = match standing.answer {
+        Some(Answer::Ended { verdict }) => verdict,
+        Some(Answer::Forbidden) => return Err(forbidden()),
+        Some(Answer::Left | Answer::Overtime { .. } | Answer::Enough | Answer::Again | Answer::Endless)
+        | None => {
+            return Err(left(&standing));
+        }
+    };
+    context.out.result("work.close", &json!({"verdict": verdict}), |_| String::new())?;
+    context.out.talk("work-closed", &[]);
+    say(context, agent::ask(&context.runtime, Asked::Status).as_ref());
+    Ok(verdict.map_or(Exit::Incomplete, crate::commands::wipe::status))
+}
+
+fn left(standing: &Standing) -> Failure {
+    let left = Failure::new(Exit::Incomplete, "work-left").with("files", standing.waiting + standing.full);
+    match &standing.trouble {
+        Some(trouble) => left.with("cause", trouble),
+        None => left.with_phrase("cause", Phrase::new("work-left-waiting")),
+    }
+}
+
+const fn forbidden() -> Failure {
+    Failure::new(Exit::Refused, "work-anothers")
+}
+
+/// One sentence of what is safe, what waits and what was lost.
+fn say(context: &Context, standing: Option<&Standing>) {
+    if let Some(phrase) = standing.and_then(words::now) {
+        context.out.sentence(&phrase);
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct OvertimeArgs {
+    #[arg(long = "for", value_name = "TIME")]
+    time: Span,
+}
+
+impl OvertimeArgs {
+    fn run(self, context: &Context) -> Outcome {
+        let Self { time: Span(time) } = self;
+        let asked = Asked::Overtime { seconds: time.as_secs() };
+        let standing =
+            agent::ask(&context.runtime, asked).ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
+        let refused = |code| Failure::new(Exit::Refused, code);
+        let given = match standing.answer {
+            Some(Answer::Overtime { seconds }) => seconds,
+            Some(Answer::Forbidden) => return Err(forbidden()),
+            Some(Answer::Again) => return Err(refused("overtime-again")),
+            Some(Answer::Enough) => return Err(refused("overtime-enough")),
+            Some(Answer::Endless | Answer::Ended { .. } | Answer::Left) | None => {
+                return Err(Failure::new(Exit::No, "overtime-endless"));
+            }
+        };
+        context.out.result("work.overtime", &json!({"seconds": given}), |_| String::new())?;
+        let given = durations::tell(given, context.out.voice());
+        context.out.talk("overtime-given", &[("time", &given)]);
         Ok(Exit::Good)
     }
 }
@@ -103,10 +184,35 @@ impl OpenArgs {
         let name = work.name.clone().unwrap_or_default();
         context.out.talk("work-opened", &[("name", &name), ("until", &times::tell_some(work.until))]);
         for notice in &work.notices {
-            context.out.talk_text(&noticed(notice, context.out.voice()));
+            context.out.sentence(&noticed(notice));
         }
+        welcome(context)?;
         Ok(Exit::Good)
     }
+}
+
+/// Waits until the volume is there, where an agent opens it, and says how the last day here ended.
+pub(super) fn welcome(context: &Context) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let Some(mut standing) = agent::ask(&context.runtime, Asked::Status) else { return Ok(()) };
+    if !standing.keeps_volume {
+        return Ok(());
+    }
+    while !standing.active {
+        if let Some(trouble) = standing.trouble.filter(|_| begun.elapsed() > GLANCE) {
+            return Err(Failure::new(Exit::Impossible, "work-no-volume").with("cause", trouble));
+        }
+        if begun.elapsed() > OPENING {
+            return Err(Failure::new(Exit::Unreachable, "agent-silent"));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        standing = agent::ask(&context.runtime, Asked::Status)
+            .ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
+    }
+    if let Some(phrase) = standing.last.as_ref().and_then(words::last) {
+        context.out.sentence(&phrase);
+    }
+    Ok(())
 }
 
 /// Three lines, or four: who, the password, the code, and another password from now on.
@@ -179,24 +285,30 @@ fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
             ("label-deletions-held", count(|standing| standing.deletions_held)),
             ("label-conflicts", count(|standing| standing.conflicts)),
             ("label-full-files", count(|standing| standing.full)),
+            ("label-day-ends", day_ends(standing, voice)),
             ("label-handover-trouble", text(standing.and_then(|standing| standing.trouble.clone()))),
         ],
     );
-    let notices: Vec<String> = work.notices.iter().map(|notice| noticed(notice, voice)).collect();
-    let fields = if notices.is_empty() { fields } else { format!("{fields}\n\n{}", notices.join("\n")) };
-    if fields.is_empty() { voice.say(state) } else { format!("{}\n\n{fields}", voice.say(state)) }
+    let notices: Vec<String> = work.notices.iter().map(|notice| noticed(notice).say(voice)).collect();
+    let notices = Some(notices.join("\n")).filter(|notices| !notices.is_empty());
+    let sentence = standing.and_then(words::now).map(|phrase| phrase.say(voice));
+    let fields = Some(fields).filter(|fields| !fields.is_empty());
+    [Some(voice.say(state)), sentence, fields, notices].into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+}
+
+fn day_ends(standing: Option<&Standing>, voice: &Voice) -> String {
+    let left = standing.and_then(|standing| standing.ends_in_seconds);
+    left.map(|left| voice.say_with("day-ends-in", &[("left", &durations::tell(left, voice))]))
+        .unwrap_or_default()
 }
 
 /// What others did with the person's work, in a sentence. A reason may hold what a terminal would obey.
-fn noticed(notice: &Notice, voice: &Voice) -> String {
-    let at = times::tell(notice.at);
+fn noticed(notice: &Notice) -> Phrase {
     match &notice.what {
-        Noticed::Taken { reason, files, bytes } => {
-            let (reason, size) = (reason.escape_debug(), show::size(*bytes));
-            voice.say_with(
-                "notice-taken",
-                &[("at", &at), ("files", files), ("size", &size), ("reason", &reason)],
-            )
-        }
+        Noticed::Taken { reason, files, bytes } => Phrase::new("notice-taken")
+            .with("at", times::tell(notice.at))
+            .with("files", files)
+            .with("size", show::size(*bytes))
+            .with("reason", reason.escape_debug()),
     }
 }

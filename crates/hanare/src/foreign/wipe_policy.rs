@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hanare_wipe::policy::{Fault, MAX_LEN, MAX_SECONDS, Misplaced, PolicyError, VERSION};
+use hanare_wipe::policy::{Fault, MAX_HOURS, MAX_LEN, MAX_SECONDS, Misplaced, PolicyError, VERSION};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Phrase};
@@ -27,6 +27,12 @@ fn fault(fault: &Fault) -> Phrase {
         Fault::Empty => Phrase::new("wipe-policy-empty"),
         Fault::Twice(what) => about("wipe-policy-twice", what),
         Fault::Seconds(seconds) => about("wipe-policy-seconds", seconds).with("most", MAX_SECONDS),
+        Fault::Hours(hours) => about("wipe-policy-hours", hours).with("most", MAX_HOURS),
+        Fault::Time(text) => about("wipe-policy-time", text),
+        Fault::Date(text) => about("wipe-policy-date", text),
+        Fault::Zone(text) => about("wipe-policy-zone", text),
+        Fault::Usb(text) => about("wipe-policy-usb", text),
+        Fault::User(text) => about("wipe-policy-user", text),
         Fault::Nothing => Phrase::new("wipe-policy-nothing"),
     }
 }

@@ -178,6 +178,14 @@ impl<T: Transport> Day<T> {
         Ok(swept)
     }
 
+    /// How many files headquarters does not hold as they are, by content; sends nothing.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let swept = sweep(&self.tree, &self.known, threads);
+        (swept.changed.len() as u64).saturating_add(swept.unread)
+    }
+
     fn wake(&self) -> Instant {
         let gone = self.gone_since.map(|since| since + SETTLED);
         let next = self.due.next().into_iter().chain(gone).min();

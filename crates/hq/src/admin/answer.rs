@@ -232,6 +232,15 @@ pub struct Revoked {
     pub acknowledged: bool,
 }
 
+/// The end of a day was ordered, or there was none to end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayOrdered {
+    /// Where.
+    pub node: NodeName,
+    /// Whose; `None` if nobody's work is open there.
+    pub person: Option<PersonId>,
+}
+
 /// What a person may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

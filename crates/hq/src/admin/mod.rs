@@ -10,8 +10,8 @@ mod problem;
 mod request;
 
 pub use answer::{
-    Added, Company, ExternalNode, Invited, LedgerEntry, LedgerExported, LedgerVerified, Lists, Node,
-    NodeCounts, NodeState, Office, Person, PersonEnded, PersonGiven, PersonState, PolicyShown, Removed,
+    Added, Company, DayOrdered, ExternalNode, Invited, LedgerEntry, LedgerExported, LedgerVerified, Lists,
+    Node, NodeCounts, NodeState, Office, Person, PersonEnded, PersonGiven, PersonState, PolicyShown, Removed,
     Revoked, Room, Status,
 };
 pub use client::{Client, ClientError};
@@ -24,7 +24,7 @@ pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
     Call, CompanyAdd, CompanyList, CompanyRemove, HandoverChunk, HandoverGranted, HandoverList,
     HandoverStatus, HandoverTake, InviteMake, LedgerExport, LedgerList, LedgerVerify, NodeAddExternal,
-    NodeList, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove, OfficeShow, PersonAdd,
+    NodeEndDay, NodeList, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove, OfficeShow, PersonAdd,
     PersonDisable, PersonList, PersonReset, PolicyApply, PolicyShow, Request, RoomAdd, RoomList, RoomRemove,
     RoomShow, StatusShow,
 };

@@ -135,6 +135,13 @@ requests! {
         /// Why, in the admin's words; the node shows it.
         reason: Option<String>,
     } -> answer::Revoked;
+    /// Orders the end of the day on a node where work is open.
+    NodeEndDay {
+        /// Which.
+        name: NodeName,
+        /// Why, in the admin's words, for the ledger.
+        reason: Option<String>,
+    } -> answer::DayOrdered;
     /// Makes a node for an official `WireGuard` app. The answer carries the only copy of its private key.
     NodeAddExternal {
         /// The room it belongs to.

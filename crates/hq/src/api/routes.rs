@@ -36,6 +36,7 @@ pub(super) fn router(api: Arc<Api>, peer: Peer) -> Router {
         .route("/v1/rebuild", post(rebuild))
         .route("/v1/work/open", post(work::open))
         .route("/v1/work/close", post(work::close))
+        .route("/v1/work/overtime", post(work::overtime))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(in_time))
         // What carries work bounds sizes and times by itself.

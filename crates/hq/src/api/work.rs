@@ -1,4 +1,4 @@
-//! `POST /v1/work/open` and `/v1/work/close`: a person proves themselves from an endpoint, inside the tunnel only.
+//! `POST /v1/work/open`, `/v1/work/close` and `/v1/work/overtime`: a person proves themselves from an endpoint, inside the tunnel only.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,15 +7,16 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
+use hanare_ledger::Entry;
 use hanare_model::api::Refusal;
-use hanare_model::work::{WorkClose, WorkOpen, WorkOpened, WorkRefusal};
+use hanare_model::work::{WorkClose, WorkOpen, WorkOpened, WorkOvertime, WorkRefusal};
 use hanare_model::{NodeKind, PersonId, Secret};
 
 use super::Api;
 use super::routes::{No, enrolled, is_at_home, too_many};
 use super::tls::Peer;
 use crate::registry::{Act, NodeRow, Opened, Opening, Outcome, account, refused_before};
-use crate::sessions::fingerprint;
+use crate::sessions::{Sessions, fingerprint};
 use crate::{identity, random};
 
 pub(super) async fn open(
@@ -66,6 +67,28 @@ pub(super) async fn close(
     let act = Act::WorkClose(node.public_key, fingerprint(&ask.session));
     let closed = api.hq.writer.act(&actor(&node), act).await;
     closed.map_err(|_| No::Unavailable)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Overtime is the policy's to bound and headquarters' to know: it is granted once it is on the ledger.
+pub(super) async fn overtime(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Result<StatusCode, No> {
+    let node = endpoint(&api, &peer).await?;
+    let ask: WorkOvertime = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
+    let now = random::now();
+    let person = Sessions::new(&api.hq.writer.registry(), now).person(&ask.session, &node.public_key);
+    let Some((person, _)) = person else { return Err(refuse(WorkRefusal::NotOpen)) };
+    let entry = Entry {
+        at: now,
+        actor: actor(&node),
+        kind: "work.overtime".to_owned(),
+        subject: person.to_string(),
+        data: serde_json::json!({ "node": node.name, "seconds": ask.seconds }),
+    };
+    api.hq.writer.act(&actor(&node), Act::Note(entry)).await.map_err(|_| No::Unavailable)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

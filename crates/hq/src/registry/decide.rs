@@ -144,6 +144,7 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         Request::RoomRemove(ask) => tenants::room_remove(registry, context, &ask),
         Request::InviteMake(ask) => invite::make(registry, context, ask),
         Request::NodeRevoke(ask) => node::revoke(registry, context, ask),
+        Request::NodeEndDay(ask) => node::end_day(registry, context, &ask),
         Request::NodeAddExternal(ask) => external::add(registry, context, ask),
         Request::PolicyApply(ask) => policy::apply(registry, context, ask),
         Request::PersonDisable(ask) => person::disable(registry, context, &ask),

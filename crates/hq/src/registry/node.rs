@@ -11,7 +11,7 @@ use serde_json::json;
 use super::rows::{NodeRow, RoomRow};
 use super::tenants::{missing, plan_problem, text};
 use super::{Change, Context, Decision, Outcome, Registry, work};
-use crate::admin::{Field, NodeRevoke, Noun, Problem, Revoked};
+use crate::admin::{DayOrdered, Field, NodeEndDay, NodeRevoke, Noun, Problem, Revoked};
 use crate::show;
 
 /// A room, and addresses and LAN for a new node in it.
@@ -73,6 +73,21 @@ pub(super) fn revoke(registry: &Registry, context: &Context, ask: NodeRevoke) ->
     let row = NodeRow { revoked_at: Some(context.now), reason: ask.reason, ..node.clone() };
     let shown = Revoked { node: show::node(&row, context.now, None), changed: true, acknowledged: false };
     Ok(ended(registry, Decision::answer(&shown)?, context, "node.revoked", row))
+}
+
+/// The end of a person's day on a node: its session closes, and what is left of the work may still be handed over for a while.
+pub(super) fn end_day(registry: &Registry, context: &Context, ask: &NodeEndDay) -> Result<Decision, Problem> {
+    if let Some(reason) = &ask.reason {
+        text(Field::Reason, reason)?;
+    }
+    let node = registry.node_or_last(&ask.name).ok_or_else(|| missing(Noun::Node, &ask.name))?;
+    let open = registry.sessions.get(&node.public_key).filter(|session| session.is_open(context.now));
+    let person = open.map(|session| session.person.clone());
+    let decision = Decision::answer(&DayOrdered { node: node.name.clone(), person })?;
+    let Some(session) = open else { return Ok(decision) };
+    let data = json!({ "person": session.person, "reason": ask.reason });
+    let decision = decision.recorded(context, "work.end-ordered", node.name.as_str(), data);
+    Ok(work::end(registry, context, decision, session, WorkEnd::Ordered))
 }
 
 /// The node's own word that it has left: its end, as a revocation is.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use hanare_model::plan::RoomPlace;
 use hanare_model::work::{Notice, WorkEnd};
@@ -137,10 +138,22 @@ pub(crate) struct SessionRow {
     pub ended: Option<(Timestamp, WorkEnd)>,
 }
 
+/// How long what is left may be handed over after the end was ordered.
+const FINISHING: Duration = Duration::from_mins(30);
+
 impl SessionRow {
     /// Whether it is still good.
     pub(crate) fn is_open(&self, now: Timestamp) -> bool {
         self.ended.is_none() && now < self.until
+    }
+
+    /// Whether it may still hand over what is left: an order leaves time for the countdown that people see, and for the rest.
+    pub(crate) fn may_finish(&self, now: Timestamp) -> bool {
+        match self.ended {
+            None => now < self.until,
+            Some((at, WorkEnd::Ordered)) => now < self.until && now < at.after(FINISHING),
+            Some(_) => false,
+        }
     }
 }
 

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hanare_model::work::WorkOpen;
-use hanare_model::{PersonId, Secret};
 use zeroize::Zeroizing;
 
-use super::{ControlError, MAX_LINE, Problem, Reply, Request, SOCKET, Status, Work};
+use super::{ControlError, MAX_LINE, Problem, Reply, Request, SOCKET, Status, Today, Work};
 
 /// `leave` waits for headquarters and for the undo log.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -103,15 +102,23 @@ impl Client {
         Ok(told)
     }
 
-    /// The open session, for root's process that fetches work.
+    /// The working day, for root's process that looks after it.
     ///
     /// # Errors
     /// See [`ControlError`].
-    pub fn work_session(&self) -> Result<(PersonId, Secret), ControlError> {
-        let Reply::WorkSession { person, session } = self.answered(&Request::WorkSession)? else {
+    pub fn work_today(&self) -> Result<Today, ControlError> {
+        let Reply::WorkToday { today } = self.answered(&Request::WorkToday)? else {
             return Err(ControlError::Answer);
         };
-        Ok((person, session))
+        Ok(*today)
+    }
+
+    /// Puts a person's overtime on the record: headquarters', or this node's own where it is taken `alone`.
+    ///
+    /// # Errors
+    /// See [`ControlError`]; nothing is granted then.
+    pub fn work_overtime(&self, time: Duration, alone: bool) -> Result<(), ControlError> {
+        self.done(&Request::WorkOvertime { seconds: time.as_secs(), alone })
     }
 
     fn work(&self, request: &Request) -> Result<Work, ControlError> {

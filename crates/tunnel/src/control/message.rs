@@ -2,10 +2,9 @@
 
 use hanare_host::HostError;
 use hanare_model::work::{WorkOpen, WorkRefusal};
-use hanare_model::{PersonId, Secret};
 use serde::{Deserialize, Serialize};
 
-use super::{Status, Work};
+use super::{Status, Today, Work};
 
 /// One request. `unlock` and `leave` are read once more by the host process, as [`hanare_host::hands::Asked`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +37,15 @@ pub enum Request {
     WorkClose,
     /// Whose work is open; anybody on this machine may ask.
     WorkStatus,
-    /// The session by which headquarters releases work, for the process that fetches it. Root only.
-    WorkSession,
+    /// The working day with the session by which headquarters releases work, for the process that looks after it. Root only.
+    WorkToday,
+    /// A person's overtime is put on the record: headquarters', or this node's own where it is taken alone. Root only.
+    WorkOvertime {
+        /// How much.
+        seconds: u64,
+        /// Without headquarters.
+        alone: bool,
+    },
 }
 
 /// One answer.
@@ -68,12 +74,10 @@ pub enum Reply {
         /// Whether headquarters knows; `None` if nothing was open.
         told: Option<bool>,
     },
-    /// To [`Request::WorkSession`].
-    WorkSession {
-        /// Whose work it is.
-        person: PersonId,
-        /// The session's token.
-        session: Secret,
+    /// To [`Request::WorkToday`].
+    WorkToday {
+        /// How it stands.
+        today: Box<Today>,
     },
     /// It was not.
     Failed {

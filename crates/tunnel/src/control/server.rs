@@ -168,7 +168,7 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
     match &request {
         Request::Down if !admin => return forbidden("down"),
         Request::Leave if !admin => return forbidden("leave"),
-        Request::WorkSession if peer.uid != 0 => return forbidden("work session"),
+        Request::WorkToday | Request::WorkOvertime { .. } if peer.uid != 0 => return forbidden("work today"),
         Request::Unlock { reason, .. } if reason.trim().is_empty() => {
             return Err(Problem::Wrong { why: "an unlock needs a reason".to_owned() });
         }
@@ -196,7 +196,7 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
         | Request::WorkOpen { .. }
         | Request::WorkClose
         | Request::WorkStatus
-        | Request::WorkSession => {}
+        | Request::WorkToday => {}
     }
     Ok(request)
 }
@@ -228,10 +228,10 @@ mod tests {
         assert!(matches!(permitted(Request::Down, &stranger()), Err(Problem::Forbidden { .. })));
         assert!(matches!(permitted(Request::Leave, &stranger()), Err(Problem::Forbidden { .. })));
         let own = Peer { uid: rustix::process::geteuid().as_raw(), ..stranger() };
-        assert!(matches!(permitted(Request::WorkSession, &stranger()), Err(Problem::Forbidden { .. })));
+        assert!(matches!(permitted(Request::WorkToday, &stranger()), Err(Problem::Forbidden { .. })));
         let member = Peer { uid: own.uid + 1, groups: own.groups.clone(), ..stranger() };
-        assert!(matches!(permitted(Request::WorkSession, &member), Err(Problem::Forbidden { .. })));
-        assert!(permitted(Request::WorkSession, &Peer { uid: 0, ..stranger() }).is_ok());
+        assert!(matches!(permitted(Request::WorkToday, &member), Err(Problem::Forbidden { .. })));
+        assert!(permitted(Request::WorkToday, &Peer { uid: 0, ..stranger() }).is_ok());
         assert!(permitted(Request::WorkStatus, &stranger()).is_ok());
         let long = "x".repeat(MAX_REASON + 1);
         for wrong in

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hanare_host::hands::Client;
 use hanare_model::api::{Ack, Event, Granted, Hello};
-use hanare_model::work::{Notice, WorkClose, WorkEnd, WorkOpen, WorkOpened};
+use hanare_model::work::{Notice, WorkClose, WorkEnd, WorkOpen, WorkOpened, WorkOvertime};
 use hanare_model::{Secret, Signed, Timestamp};
 use http_body_util::BodyExt as _;
 use tokio::sync::{Notify, mpsc};
@@ -162,6 +162,16 @@ impl Inside {
         session: Secret,
     ) -> Result<(), ApiError> {
         open(hands, addresses, identity).await?.tell("/v1/work/close", &WorkClose { session }).await
+    }
+
+    /// Puts a person's overtime on headquarters' record.
+    pub(super) async fn work_overtime(
+        hands: &Client,
+        addresses: &[SocketAddr],
+        identity: &Identity,
+        ask: &WorkOvertime,
+    ) -> Result<(), ApiError> {
+        open(hands, addresses, identity).await?.tell("/v1/work/overtime", ask).await
     }
 
     pub(super) fn addresses(&self) -> &[SocketAddr] {

@@ -34,8 +34,13 @@ pub(super) async fn obey(daemon: &mut Daemon, command: Command) -> Next {
             work::close(daemon, uid, is_admin, reply);
             return Next::Go;
         }
+        Request::WorkOvertime { seconds, alone: true } => (answer(overtime(daemon, seconds)), Next::Go),
+        Request::WorkOvertime { seconds, alone: false } => {
+            work::overtime(daemon, seconds, reply);
+            return Next::Go;
+        }
         Request::WorkStatus => (Reply::Work { work: work::report(daemon) }, Next::Go),
-        Request::WorkSession => (work::session(daemon), Next::Go),
+        Request::WorkToday => (Reply::WorkToday { today: Box::new(work::today(daemon)) }, Next::Go),
     };
     // Whoever asked may be gone; what they asked for is done all the same.
     let _ = reply.send(answer);
@@ -92,6 +97,19 @@ impl Unlock {
         };
         daemon.journal.record(entry, &daemon.signing).map_err(|error| state_problem(&error))
     }
+}
+
+/// Overtime that headquarters does not hear of now.
+fn overtime(daemon: &mut Daemon, seconds: u64) -> Result<(), Problem> {
+    let person = work::today(daemon).open.map(|open| open.person);
+    let entry = Entry {
+        at: daemon.clock.now(own_clock()),
+        actor: format!("node {}", daemon.lease.node),
+        kind: "work.overtime-alone".to_owned(),
+        subject: person.map(|person| person.to_string()).unwrap_or_default(),
+        data: serde_json::json!({ "seconds": seconds }),
+    };
+    daemon.journal.record(entry, &daemon.signing).map_err(|error| state_problem(&error))
 }
 
 /// The control socket has seen that an admin asks; the host process sees it again. Headquarters hears it first, while there is

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hanare_model::{Lease, Timestamp};
 
+use crate::control::HqTime;
+
 /// Between tries to renew while headquarters does not answer: rare while the lease still runs, urgent when it is over.
 const CALM: Duration = Duration::from_mins(5);
 const URGENT: Duration = Duration::from_secs(20);
@@ -50,12 +52,20 @@ impl Term {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HqClock {
     offset: i64,
+    /// What headquarters said last, and when by the boot clock, which nobody can set.
+    heard: Option<HqTime>,
 }
 
 impl HqClock {
     /// Headquarters said that it is `hq` while it is `own` here.
     pub(crate) fn learn(&mut self, hq: Timestamp, own: Timestamp) {
         self.offset = hq.seconds().saturating_sub(own.seconds());
+        self.heard = Some(HqTime { at: hq, boot_seconds: HqTime::boot_seconds() });
+    }
+
+    /// What it is by the boot clock: a machine's clock that is set changes nothing here.
+    pub(crate) const fn heard(self) -> Option<HqTime> {
+        self.heard
     }
 
     pub(crate) fn now(self, own: Timestamp) -> Timestamp {

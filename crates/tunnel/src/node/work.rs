@@ -1,9 +1,9 @@
 //! A person's work on this node: their proof goes to headquarters through the tunnel, the session stays in memory only.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hanare_model::api::Refusal;
-use hanare_model::work::{Notice, WorkEnd, WorkOpen, WorkOpened, WorkRefusal};
+use hanare_model::work::{Notice, WorkEnd, WorkOpen, WorkOpened, WorkOvertime, WorkRefusal};
 use hanare_model::{NodeKind, Secret, Timestamp};
 use ring::digest::{SHA256, digest};
 use tokio::sync::oneshot;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::daemon::{Daemon, Outcome, own_clock};
 use super::inside::Inside;
 use crate::api::ApiError;
-use crate::control::{Problem, Reply, Work as Shown, WorkState};
+use crate::control::{HqTime, Problem, Reply, Session, Today, Work as Shown, WorkState};
 
 /// How long headquarters may take: longer than a queue of passwords there, shorter than whoever asked waits.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,8 +27,8 @@ pub(super) struct Work {
     /// A proof is at headquarters: one at a time, so that what it answers last is what holds.
     is_asking: bool,
     locked_until: Option<Timestamp>,
-    /// The session whose end was heard last, maybe before its beginning.
-    ended: Option<String>,
+    /// The session whose end was heard last, maybe before its beginning, and why it ended.
+    ended: Option<(String, WorkEnd)>,
 }
 
 #[derive(Debug)]
@@ -36,6 +36,8 @@ struct Open {
     opened: WorkOpened,
     fingerprint: String,
     since: Timestamp,
+    /// By the boot clock: a clock that jumps ends nobody's work, and one that is set back does not prolong it.
+    over_at: u64,
     /// The user who may close it.
     uid: u32,
 }
@@ -47,15 +49,16 @@ impl Work {
     }
 
     /// Takes an opening in, unless its end was heard while its beginning was on its way.
-    fn take(&mut self, opened: WorkOpened, uid: u32, now: Timestamp) -> Result<(), Problem> {
+    fn take(&mut self, opened: WorkOpened, uid: u32, now: Timestamp, boot: u64) -> Result<(), Problem> {
         let fingerprint = hex::encode(digest(&SHA256, opened.session.expose().as_bytes()));
-        if self.ended.as_ref() == Some(&fingerprint) {
+        if self.ended.as_ref().is_some_and(|(ended, _)| *ended == fingerprint) {
             self.open = None;
             return Err(Problem::WorkNotOpen);
         }
         tracing::info!(person = %opened.person, until = %opened.until, "work is open");
         self.locked_until = None;
-        self.open = Some(Open { opened, fingerprint, since: now, uid });
+        let over_at = boot.saturating_add(opened.until.since(now).as_secs());
+        self.open = Some(Open { opened, fingerprint, since: now, over_at, uid });
         Ok(())
     }
 
@@ -64,7 +67,7 @@ impl Work {
         if let Some(open) = self.open.take_if(|open| open.fingerprint == session) {
             tracing::warn!(person = %open.opened.person, ?reason, "headquarters closed this person's work");
         }
-        self.ended = Some(session);
+        self.ended = Some((session, reason));
     }
 
     /// What others did with the work that is open here.
@@ -75,9 +78,10 @@ impl Work {
     }
 
     /// What is open does not outlive its time, with or without a word from headquarters.
-    fn lapse(&mut self, now: Timestamp) {
-        if let Some(open) = self.open.take_if(|open| open.opened.until <= now) {
+    fn lapse(&mut self, boot: u64) {
+        if let Some(open) = self.open.take_if(|open| open.over_at <= boot) {
             tracing::info!(person = %open.opened.person, "the time of this person's opening is over");
+            self.ended = Some((open.fingerprint, WorkEnd::Expired));
         }
     }
 
@@ -169,7 +173,7 @@ fn take(daemon: &mut Daemon, opened: WorkOpened, uid: u32, now: Timestamp) -> Re
         daemon.work.forget();
         return Reply::Failed { problem: Problem::NotEnrolled };
     }
-    match daemon.work.take(opened, uid, now) {
+    match daemon.work.take(opened, uid, now, HqTime::boot_seconds()) {
         Ok(()) => Reply::Work { work: daemon.work.shown(now) },
         Err(problem) => Reply::Failed { problem },
     }
@@ -215,6 +219,7 @@ fn tell_closed(daemon: &mut Daemon, reply: Option<oneshot::Sender<Reply>>) {
     };
     let Some(open) = daemon.work.open.take() else { return answer(None) };
     tracing::info!(person = %open.opened.person, "work is closed");
+    daemon.work.ended = Some((open.fingerprint.clone(), WorkEnd::Closed));
     let addresses = daemon.inside.as_ref().map(|inside| inside.addresses().to_vec());
     let Some(addresses) = addresses else { return answer(Some(false)) };
     let (hands, identity) = (daemon.hands.clone(), daemon.identity.clone());
@@ -222,6 +227,25 @@ fn tell_closed(daemon: &mut Daemon, reply: Option<oneshot::Sender<Reply>>) {
         let tell = Inside::work_close(&hands, &addresses, &identity, open.opened.session);
         let told = matches!(timeout(PATIENCE, tell).await, Ok(Ok(())));
         answer(Some(told));
+    });
+}
+
+/// Asks headquarters to put overtime on its record.
+pub(super) fn overtime(daemon: &Daemon, seconds: u64, reply: oneshot::Sender<Reply>) {
+    let (Some(open), Some(inside)) = (&daemon.work.open, &daemon.inside) else {
+        let _ = reply.send(Reply::Failed { problem: Problem::HqSilent });
+        return;
+    };
+    let ask = WorkOvertime { session: open.opened.session.clone(), seconds };
+    let (hands, addresses, identity) =
+        (daemon.hands.clone(), inside.addresses().to_vec(), daemon.identity.clone());
+    tokio::spawn(async move {
+        let asked = Inside::work_overtime(&hands, &addresses, &identity, &ask);
+        let answered = timeout(PATIENCE, asked).await.unwrap_or(Err(ApiError::Timeout { what: "overtime" }));
+        let _ = reply.send(match answered {
+            Ok(()) => Reply::Done,
+            Err(error) => Reply::Failed { problem: problem(&error) },
+        });
     });
 }
 
@@ -248,7 +272,7 @@ pub(super) fn noticed(daemon: &mut Daemon, session: &str, notices: Vec<Notice>) 
 
 /// Looks at the clock.
 pub(super) fn tick(daemon: &mut Daemon) {
-    daemon.work.lapse(daemon.clock.now(own_clock()));
+    daemon.work.lapse(HqTime::boot_seconds());
 }
 
 /// How it stands.
@@ -256,13 +280,21 @@ pub(super) fn report(daemon: &Daemon) -> Shown {
     daemon.work.shown(daemon.clock.now(own_clock()))
 }
 
-/// The session, for whoever may have it.
-pub(super) fn session(daemon: &Daemon) -> Reply {
-    match &daemon.work.open {
-        Some(Open { opened: WorkOpened { session, person, .. }, .. }) => {
-            Reply::WorkSession { person: person.clone(), session: Secret::clone(session) }
-        }
-        None => Reply::Failed { problem: Problem::WorkNotOpen },
+/// All of it, for whoever may have the session.
+pub(super) fn today(daemon: &Daemon) -> Today {
+    let open = daemon.work.open.as_ref().map(|open| Session {
+        person: open.opened.person.clone(),
+        name: open.opened.name.clone(),
+        token: Secret::clone(&open.opened.session),
+        fingerprint: open.fingerprint.clone(),
+        uid: open.uid,
+    });
+    Today {
+        open,
+        ended: daemon.work.ended.clone(),
+        revoked: daemon.revoked.is_some(),
+        headquarters: daemon.health.is_up(Instant::now()),
+        time: daemon.clock.heard(),
     }
 }
 
@@ -291,8 +323,8 @@ mod tests {
     #[test]
     fn an_end_closes_its_own_session_and_no_later_one() {
         let mut work = Work::default();
-        work.take(opened("first", 2000), 1000, NOW).unwrap();
-        work.take(opened("second", 2000), 1000, NOW).unwrap();
+        work.take(opened("first", 2000), 1000, NOW, 0).unwrap();
+        work.take(opened("second", 2000), 1000, NOW, 0).unwrap();
         work.end(fingerprint("first"), WorkEnd::Disabled);
         assert_eq!(work.shown(NOW).state, WorkState::Open, "that was heard late");
         work.end(fingerprint("second"), WorkEnd::Disabled);
@@ -304,9 +336,9 @@ mod tests {
     fn an_end_that_overtakes_its_beginning_holds() {
         let mut work = Work::default();
         work.end(fingerprint("first"), WorkEnd::Disabled);
-        assert_eq!(work.take(opened("first", 2000), 1000, NOW), Err(Problem::WorkNotOpen));
+        assert_eq!(work.take(opened("first", 2000), 1000, NOW, 0), Err(Problem::WorkNotOpen));
         assert_eq!(work.shown(NOW).state, WorkState::Closed);
-        work.take(opened("second", 2000), 1000, NOW).unwrap();
+        work.take(opened("second", 2000), 1000, NOW, 0).unwrap();
         assert_eq!(work.shown(NOW).state, WorkState::Open);
     }
 
@@ -315,11 +347,15 @@ mod tests {
         let mut work = Work { locked_until: Some(Timestamp::from_seconds(1060)), ..Work::default() };
         assert_eq!(work.shown(NOW).state, WorkState::Locked);
         assert_eq!(work.shown(Timestamp::from_seconds(1060)).state, WorkState::Closed);
-        work.take(opened("first", 2000), 1000, NOW).unwrap();
+        work.take(opened("first", 2000), 1000, NOW, 0).unwrap();
         assert_eq!(work.shown(NOW).locked_until, None, "a right proof ends it");
-        work.lapse(Timestamp::from_seconds(1999));
-        assert_eq!(work.shown(NOW).state, WorkState::Open);
-        work.lapse(Timestamp::from_seconds(2000));
+        work.lapse(999);
+        assert_eq!(
+            work.shown(Timestamp::from_seconds(9999)).state,
+            WorkState::Open,
+            "whatever the clock shows"
+        );
+        work.lapse(1000);
         assert_eq!(work.shown(NOW).state, WorkState::Closed);
     }
 
@@ -344,7 +380,7 @@ mod tests {
     #[test]
     fn the_session_is_not_shown() {
         let mut work = Work::default();
-        work.take(opened("a-token-of-hers", 2000), 1000, NOW).unwrap();
+        work.take(opened("a-token-of-hers", 2000), 1000, NOW, 0).unwrap();
         assert!(!format!("{work:?}").contains("a-token"), "{work:?}");
     }
 }

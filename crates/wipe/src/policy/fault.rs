@@ -1,6 +1,6 @@
 //! What can be wrong with a wipe policy, as data that the command says in the person's language.
 
-use super::{MAX_LEN, MAX_SECONDS, VERSION};
+use super::{MAX_HOURS, MAX_LEN, MAX_SECONDS, VERSION};
 
 /// What is wrong with a policy, and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,24 @@ pub enum Fault {
     /// No time, or too much of it.
     #[error("{0} seconds are not from {least} to {most}", least = 1, most = MAX_SECONDS)]
     Seconds(u64),
+    /// No number of hours, or too many.
+    #[error("{0} hours are not from {least} to {most}", least = 1, most = MAX_HOURS)]
+    Hours(u64),
+    /// Not a time of day.
+    #[error("{0:?} is not a time of day such as \"19:00\"")]
+    Time(String),
+    /// Not a calendar day.
+    #[error("{0:?} is not a calendar day such as \"2027-01-01\"")]
+    Date(String),
+    /// A time zone that this machine does not know.
+    #[error("this machine does not know the time zone {0:?}")]
+    Zone(String),
+    /// Not the numbers of a USB device.
+    #[error("{0:?} is not a USB device's numbers such as \"1d6b:0002\"")]
+    Usb(String),
+    /// Not the name of a Unix account that people work as.
+    #[error("{0:?} is not the name of an account that people work as")]
+    User(String),
     /// A policy without anything that goes.
     #[error("it names neither a volume nor a tree: nothing would go")]
     Nothing,

@@ -2,6 +2,7 @@
 //!
 //! Every complaint has its line and column. See `policies/wipe/` for examples and the schema.
 
+mod day;
 mod fault;
 mod path;
 mod read;
@@ -15,6 +16,7 @@ use hanare_ledger::Hash;
 pub use hanare_model::Position;
 use serde::Deserialize;
 
+pub use day::{Calendar, MAX_HOURS};
 pub use fault::{Fault, Misplaced};
 pub use size::{NotASize, Size};
 
@@ -46,8 +48,21 @@ pub struct Policy {
     pub confine: Confine,
     /// How long it may take.
     pub limits: Limits,
+    /// When a working day ends by itself; without one only people and events end it.
+    pub day: Option<Calendar>,
+    /// Whose work it is on this machine, and what belongs to it.
+    pub person: Person,
     /// What makes a verdict *pass*.
     pub demand: Demand,
+}
+
+/// Whose work it is on this machine, and what belongs to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Person {
+    /// The Unix account that people work as; it owns the volume, and its processes end with the day.
+    pub user: Option<String>,
+    /// USB devices, as `vendor:product`, of which none may go while work is open.
+    pub usb: Vec<String>,
 }
 
 /// The work volume.
@@ -97,6 +112,12 @@ pub enum Swap {
 /// How long it may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// How long people see that their day is about to end.
+    pub countdown: Duration,
+    /// How long their programs may take to end by themselves.
+    pub close: Duration,
+    /// For handing over what headquarters does not hold, at the end.
+    pub handover: Duration,
     /// For sealing what headquarters does not hold; then the key goes, whatever still waits.
     pub seal: Duration,
     /// For the rest of the wipe; what is not done by then makes the verdict partial.

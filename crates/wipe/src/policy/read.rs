@@ -7,6 +7,7 @@ use hanare_model::NodeName;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::day::{DayTable, PersonTable, day_of, person_of};
 use super::path::{Paths, Use, overlap};
 use super::{
     Confine, Demand, Fault, Limits, MAX_LEN, MAX_SECONDS, Place, Policy, PolicyError, Position, Size, Swap,
@@ -17,6 +18,12 @@ use crate::volume_kind::VolumeKind;
 
 /// Where trees may be, unless the policy says something narrower.
 const ALLOWED: [&str; 2] = ["/home", "/srv"];
+/// How long people see that their day is about to end, in seconds.
+const COUNTDOWN_SECONDS: u64 = 300;
+/// How long their programs may take to end, in seconds: an office program asks and saves within a few.
+const CLOSE_SECONDS: u64 = 10;
+/// How long handing over the rest may take, in seconds: on 20 Mbit/s 110 MB of the last minute.
+const HANDOVER_SECONDS: u64 = 45;
 /// What is given for sealing unless the policy says otherwise, in seconds: half of what systemd gives a service to stop.
 const SEAL_SECONDS: u64 = 45;
 /// What is given for the rest, in seconds. Longer than systemd waits for a service: what is cut off is resumed at the next boot.
@@ -42,6 +49,9 @@ struct File {
     confine: ConfineTable,
     #[serde(default)]
     limits: LimitsTable,
+    day: Option<DayTable>,
+    #[serde(default)]
+    person: PersonTable,
     #[serde(default)]
     demand: DemandTable,
 }
@@ -76,6 +86,9 @@ struct ConfineTable {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LimitsTable {
+    countdown_seconds: Option<Spanned<u64>>,
+    close_seconds: Option<Spanned<u64>>,
+    handover_seconds: Option<Spanned<u64>>,
     seal_seconds: Option<Spanned<u64>>,
     wipe_seconds: Option<Spanned<u64>>,
     dirty: Option<Size>,
@@ -102,7 +115,7 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     if *version.get_ref() != VERSION {
         return Err(paths.at(version.span(), Fault::Version(*version.get_ref())));
     }
-    let File { _version, name, volume, work, confine, limits, demand } =
+    let File { _version, name, volume, work, confine, limits, day, person, demand } =
         toml::from_str(text).map_err(form)?;
     if name.get_ref().parse::<NodeName>().is_err() {
         return Err(paths.at(name.span(), Fault::Name(name.get_ref().clone())));
@@ -122,6 +135,8 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
         work,
         confine: Confine { paths: confined, swap: confine.swap },
         limits: limits_of(&limits, &paths)?,
+        day: day.map(|table| day_of(&table, &paths)).transpose()?,
+        person: person_of(person, &paths)?,
         demand: demand_of(demand, &paths)?,
     })
 }
@@ -173,6 +188,9 @@ fn limits_of(table: &LimitsTable, paths: &Paths<'_>) -> Result<Limits, PolicyErr
         Some(given) => Err(paths.at(given.span(), Fault::Seconds(*given.get_ref()))),
     };
     Ok(Limits {
+        countdown: seconds(&table.countdown_seconds, COUNTDOWN_SECONDS)?,
+        close: seconds(&table.close_seconds, CLOSE_SECONDS)?,
+        handover: seconds(&table.handover_seconds, HANDOVER_SECONDS)?,
         seal: seconds(&table.seal_seconds, SEAL_SECONDS)?,
         wipe: seconds(&table.wipe_seconds, WIPE_SECONDS)?,
         dirty: table.dirty.unwrap_or(DIRTY),
@@ -193,7 +211,7 @@ fn demand_of(table: DemandTable, paths: &Paths<'_>) -> Result<Demand, PolicyErro
 }
 
 /// Refuses an empty list, and one that says something twice.
-fn listed<T: PartialEq>(list: &[T], word: impl Fn(&T) -> String) -> Result<(), Fault> {
+pub(super) fn listed<T: PartialEq>(list: &[T], word: impl Fn(&T) -> String) -> Result<(), Fault> {
     if list.is_empty() {
         return Err(Fault::Empty);
     }

@@ -42,7 +42,7 @@ fn the_schema_knows_what_the_reader_knows() {
         words.sort();
         words
     };
-    let tables = ["", "volume", "work", "confine", "limits", "demand"];
+    let tables = ["", "volume", "work", "confine", "limits", "day", "person", "demand"];
     for table in tables {
         let known = if table.is_empty() { words(&schema) } else { words(&schema["properties"][table]) };
         let header = if table.is_empty() { String::new() } else { format!("[{table}]\n") };

@@ -51,6 +51,8 @@ pub enum Cause {
     Revoked,
     /// Headquarters ordered it.
     Headquarters,
+    /// A device that has to be there, such as a dock or a key, was removed.
+    DeviceRemoved,
     /// No code of ours ran at the end: the key went with the power.
     PowerLost,
 }

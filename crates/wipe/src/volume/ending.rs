@@ -102,12 +102,17 @@ fn end_if(
     }
     short.merge_most(&more);
     opening.short = Some(short.clone().into_skipped());
+    let announced = opening.announcement(places.runtime).filter(|_| is_here);
     let mut end = known.unwrap_or_else(|| {
-        let (cause, outcome) = if is_here {
+        let (cause, mut outcome) = if is_here {
+            let cause = announced.map_or(cause, |announced| announced.cause);
             (cause, tear_down_here(&mut opening, places, begun, now))
         } else {
             (Cause::PowerLost, lost(&opening, places.runtime))
         };
+        if let Some(announced) = announced {
+            (outcome.lost, outcome.sealed) = (announced.lost, announced.sealed);
+        }
         End { at: now.after(begun.elapsed()), cause, outcome }
     });
     end.outcome.leave_out_at_most(&short);

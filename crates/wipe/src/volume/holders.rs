@@ -20,7 +20,7 @@ const DYING: Duration = Duration::from_secs(5);
 pub(crate) struct Holders(Vec<Holder>);
 
 #[derive(Debug)]
-struct Holder {
+pub(super) struct Holder {
     pid: u32,
     handle: OwnedFd,
 }
@@ -67,9 +67,27 @@ impl Holders {
             if new.is_empty() {
                 break;
             }
-            holders.0.extend(new.into_iter().filter_map(|pid| signal(pid, Signal::STOP)));
+            holders.stop(new);
         }
         holders
+    }
+
+    /// Whether one of them is this process.
+    pub(super) fn has(&self, pid: u32) -> bool {
+        self.0.iter().any(|holder| holder.pid == pid)
+    }
+
+    /// Stops more of them.
+    pub(super) fn stop(&mut self, pids: Vec<u32>) {
+        self.0.extend(pids.into_iter().filter_map(|pid| signal(pid, Signal::STOP)));
+    }
+
+    /// Lets them go on.
+    pub(super) fn go_on(self) {
+        for holder in &self.0 {
+            // A process that is gone needs nothing.
+            let _ = pidfd_send_signal(&holder.handle, Signal::CONT);
+        }
     }
 
     /// Ends them, and whoever uses it by now; returns how many would not go.
@@ -127,7 +145,7 @@ pub(crate) fn find(device: u64) -> Vec<u32> {
     processes().into_iter().filter(|pid| *pid != own && *pid != 1 && uses(*pid, device)).collect()
 }
 
-fn processes() -> Vec<u32> {
+pub(super) fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
@@ -160,7 +178,7 @@ fn maps(process: &Path, device: u64) -> bool {
 }
 
 /// Through a handle, so that the number cannot become somebody else's in between.
-fn signal(pid: u32, signal: Signal) -> Option<Holder> {
+pub(super) fn signal(pid: u32, signal: Signal) -> Option<Holder> {
     let handle = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
     pidfd_send_signal(&handle, signal).ok()?;
     Some(Holder { pid, handle })

@@ -14,6 +14,7 @@ mod holders;
 mod medium;
 mod opening;
 mod owed;
+mod people;
 mod probe;
 mod ram;
 mod tear_down;
@@ -33,7 +34,8 @@ pub(crate) use confine::escapes;
 pub use definition::Definition;
 pub use ending::{Ended, end, end_by, settle};
 pub use error::VolumeError;
-pub use opening::{End, Opening};
+pub use opening::{Announced, End, Opening};
+pub use people::{People, Standstill};
 pub use probe::first_possible;
 
 use crate::boot::BootId;
@@ -191,6 +193,16 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
         mountpoint: opening.map(|opening| opening.mountpoint),
         swap: swap::worst()?,
     })
+}
+
+/// Says what an end is for and what will be missing, before it begins: an end that is interrupted has the same cause and counts
+/// in its receipt, whoever finishes it. Nothing if no volume is open.
+///
+/// # Errors
+/// [`VolumeError::Damaged`], [`VolumeError::Io`].
+pub fn announce(places: Places<'_>, announced: &Announced) -> Result<(), VolumeError> {
+    let Some(opening) = Opening::load(places.state)? else { return Ok(()) };
+    opening.announce(places.runtime, announced).map_err(VolumeError::io("writing in", places.runtime))
 }
 
 /// Whether this opening's file system is what is seen at its place in this boot.

@@ -82,6 +82,18 @@ pub struct End {
     pub outcome: Outcome,
 }
 
+/// What whoever ends an opening knows of it beforehand, for the receipt, whoever comes to write that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Announced {
+    /// What it is for.
+    pub cause: Cause,
+    /// Versions that neither headquarters nor the reserve holds.
+    pub lost: u64,
+    /// Items that are sealed and wait.
+    pub sealed: u64,
+}
+
 /// The policy that an opening is ended by.
 #[derive(Debug)]
 pub(super) struct Order {
@@ -170,6 +182,23 @@ impl Opening {
         self.below(runtime).with_extension("ending")
     }
 
+    fn announced(&self, runtime: &Path) -> PathBuf {
+        self.below(runtime).with_extension("announced")
+    }
+
+    /// Keeps what is known before the end: in memory, as the mark is, and as durable as the boot that it is about.
+    pub(super) fn announce(&self, runtime: &Path, announced: &Announced) -> io::Result<()> {
+        let path = self.announced(runtime);
+        let new = path.with_extension("announcing");
+        fs::write(&new, serde_json::to_vec(announced)?)?;
+        fs::rename(new, path)
+    }
+
+    /// What was announced before this end, or before the one that was interrupted.
+    pub(super) fn announcement(&self, runtime: &Path) -> Option<Announced> {
+        serde_json::from_slice(&fs::read(self.announced(runtime)).ok()?).ok()
+    }
+
     /// Marks it as being ended, so that whoever comes after this process goes on. In memory: a disk that stalls must not keep
     /// the key alive, and a reboot ends it anyhow.
     pub(super) fn begin_ending(&self, runtime: &Path) -> io::Result<()> {
@@ -214,7 +243,7 @@ impl Opening {
     pub(super) fn forget(&self, state: &Path, runtime: &Path) -> Result<(), VolumeError> {
         let path = place(state).join(FILE);
         files::remove(&path).map(drop).map_err(VolumeError::io("removing", &path))?;
-        for path in [self.canaries(runtime), self.mark(runtime)] {
+        for path in [self.canaries(runtime), self.mark(runtime), self.announced(runtime)] {
             // Each has a name of its own and is in memory: one that stays misleads nobody.
             let _ = fs::remove_file(path);
         }

@@ -38,4 +38,5 @@ mod thin_path;
 mod under_fire;
 mod undo;
 mod work_volume;
+mod working_day;
 mod writer;

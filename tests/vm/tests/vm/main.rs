@@ -5,6 +5,7 @@
 mod by_policy;
 mod canaries;
 mod cut_store;
+mod day;
 mod disk_errors;
 mod power;
 mod power_cuts;

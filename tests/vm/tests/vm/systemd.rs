@@ -8,11 +8,11 @@ use hanare_vm::{Guest, Image, Result};
 const CABLE: &str = "ip netns add hq && ip link add eth0 type veth peer name eth0 netns hq && \
                      ip addr add 192.0.2.10/24 dev eth0 && ip link set eth0 up && \
                      ip -n hq addr add 192.0.2.1/24 dev eth0 && ip -n hq link set eth0 up && ip -n hq link set lo up";
-const HQ: &str = "hanare --lang en --state /root/hq --runtime /run/hq";
+pub(crate) const HQ: &str = "hanare --lang en --state /root/hq --runtime /run/hq";
 const THERE: &str = "systemd-run --quiet -p NetworkNamespacePath=/run/netns/hq";
 
 /// Tries a script every half a second until it ends with 0.
-fn until(guest: &mut Guest, what: &str, script: &str) -> Result<()> {
+pub(crate) fn until(guest: &mut Guest, what: &str, script: &str) -> Result<()> {
     let said = guest.run(&format!(
         "for i in $(seq 60); do ({script}) > /dev/null 2>&1 && exit; sleep 0.5; done; ({script}) 2>&1; exit 1"
     ))?;
@@ -20,17 +20,27 @@ fn until(guest: &mut Guest, what: &str, script: &str) -> Result<()> {
     Ok(())
 }
 
-fn headquarters(guest: &mut Guest) -> Result<()> {
+/// The cable and headquarters, which was made in an earlier boot.
+pub(crate) fn again(guest: &mut Guest) -> Result<()> {
+    guest.run(CABLE)?.must()?;
+    serve(guest)
+}
+
+fn serve(guest: &mut Guest) -> Result<()> {
+    guest.run(&format!("{THERE} --unit=headquarters {HQ} -v hq serve"))?.must()?;
+    let status =
+        format!("{HQ} hq status > /dev/null || {{ journalctl -q -u headquarters | tail -5; false; }}");
+    until(guest, "headquarters forwards", &status)
+}
+
+pub(crate) fn headquarters(guest: &mut Guest) -> Result<()> {
     guest.run(CABLE)?.must()?;
     guest
         .run(&format!(
-            "ip netns exec hq {HQ} hq init --company aoba --endpoint 192.0.2.1:51820 --overlay 10.88.0.0/16 --dns 10.88.0.1 && \
-             {THERE} --unit=headquarters {HQ} -v hq serve"
+            "ip netns exec hq {HQ} hq init --company aoba --endpoint 192.0.2.1:51820 --overlay 10.88.0.0/16 --dns 10.88.0.1"
         ))?
         .must()?;
-    let status =
-        format!("{HQ} hq status > /dev/null || {{ journalctl -q -u headquarters | tail -5; false; }}");
-    until(guest, "headquarters forwards", &status)?;
+    serve(guest)?;
     guest
         .run(&format!(
             "{THERE} --unit=resolver dnsmasq -k -C /dev/null -R -h -u root --listen-address=10.88.0.1 --bind-dynamic \
@@ -42,7 +52,7 @@ fn headquarters(guest: &mut Guest) -> Result<()> {
     Ok(())
 }
 
-fn up(guest: &mut Guest) -> Result<()> {
+pub(crate) fn up(guest: &mut Guest) -> Result<()> {
     guest
         .run("systemctl reset-failed node 2> /dev/null; systemd-run --quiet --unit=node hanare -v up")?
         .must()?;

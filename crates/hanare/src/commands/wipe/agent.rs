@@ -2,18 +2,29 @@
 
 use std::path::PathBuf;
 
+use super::plan;
 use crate::agent;
 use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::failure::Failure;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    #[arg(long, value_name = "DIR", default_value = "/srv/work")]
+    #[arg(long, value_name = "DIR", default_value = "/srv/work", conflicts_with = "policy")]
     work: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
 }
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let Self { work } = self;
-        agent::run(context, &work)
+        let Self { work, policy: file } = self;
+        let policy = file.as_deref().map(plan::read).transpose()?;
+        if let (Some(policy), Some(file)) = (&policy, &file)
+            && policy.volume.is_none()
+        {
+            return Err(Failure::new(Exit::Input, "policy-no-volume").with("path", file.display()));
+        }
+        agent::run(context, &work, policy)
     }
 }

@@ -11,7 +11,7 @@ use crate::voice::Voice;
 use crate::{foreign, times};
 
 /// Erases the leftovers that it was ordered with, writes the receipt and forgets the opening.
-pub(super) fn record(context: &Context, ended: Ended) -> Result<tree::Ended, Failure> {
+pub(crate) fn record(context: &Context, ended: Ended) -> Result<tree::Ended, Failure> {
     // Whatever became of the enrolment meanwhile: what has ended is recorded.
     let own = signer::own_or_new(context)?;
     hanare_wipe::run::finish(&context.state, own, ended, &times::now)

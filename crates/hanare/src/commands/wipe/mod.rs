@@ -1,17 +1,21 @@
 //! `hanare wipe`: nothing left in the room.
 
 mod agent;
-mod ending;
+pub(crate) mod ending;
 mod plan;
 mod receipt;
 mod report;
 mod resume;
 mod run;
-mod signer;
+pub(crate) mod signer;
 mod tree;
 mod volume;
 
 use clap::Subcommand;
+
+pub(crate) use self::receipt::cause;
+pub(crate) use self::report::status;
+pub(crate) use self::volume::places;
 
 use crate::context::{Context, Outcome};
 

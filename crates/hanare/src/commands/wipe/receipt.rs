@@ -18,7 +18,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::voice::Voice;
 use crate::{foreign, input, show, table, times};
-use words::{cause, detail, refused, told, verdict};
+pub(crate) use words::cause;
+use words::{detail, refused, told, verdict};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -67,7 +67,7 @@ pub(super) fn worse(status: Exit, verdict: Verdict) -> Exit {
 }
 
 /// The exit status of a verdict.
-pub(super) const fn status(verdict: Verdict) -> Exit {
+pub(crate) const fn status(verdict: Verdict) -> Exit {
     match verdict {
         Verdict::Pass => Exit::Good,
         Verdict::Partial => Exit::Incomplete,

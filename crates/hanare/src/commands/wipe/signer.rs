@@ -28,7 +28,7 @@ pub(super) fn own(context: &Context) -> Result<Option<SigningKey>, Failure> {
 }
 
 /// The same, made on first use.
-pub(super) fn own_or_new(context: &Context) -> Result<SigningKey, Failure> {
+pub(crate) fn own_or_new(context: &Context) -> Result<SigningKey, Failure> {
     match enrolled(context)? {
         Some(key) => Ok(key),
         None => receipt::make_standalone_key(&context.state).map_err(foreign::receipt_error),

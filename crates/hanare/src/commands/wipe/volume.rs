@@ -202,7 +202,7 @@ fn status(context: &Context) -> Outcome {
 }
 
 /// Where this node's records are.
-pub(super) fn places(context: &Context) -> Places<'_> {
+pub(crate) fn places(context: &Context) -> Places<'_> {
     Places { state: &context.state, runtime: &context.runtime }
 }
 

@@ -83,7 +83,7 @@ pub(super) const fn refused(why: Refused) -> &'static str {
     }
 }
 
-pub(super) const fn cause(cause: Cause) -> &'static str {
+pub(crate) const fn cause(cause: Cause) -> &'static str {
     match cause {
         Cause::Command => "cause-command",
         Cause::Shutdown => "cause-shutdown",
@@ -91,6 +91,7 @@ pub(super) const fn cause(cause: Cause) -> &'static str {
         Cause::LogOut => "cause-log-out",
         Cause::Revoked => "cause-revoked",
         Cause::Headquarters => "cause-headquarters",
+        Cause::DeviceRemoved => "cause-device-removed",
         Cause::PowerLost => "cause-power-lost",
     }
 }

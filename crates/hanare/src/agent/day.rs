@@ -1,0 +1,332 @@
+//! One person's day, from its opening to what ends it: work is handed over meanwhile, and the clock is watched.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::time::{Duration, Instant};
+
+use hanare_handover::deliver::{Day, Owner, Restored, Tree};
+use hanare_tunnel::Line;
+use hanare_tunnel::control::Session;
+use hanare_wipe::{Granted, NoOvertime};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::coming::{Coming, Said, said};
+use super::keeping::Kept;
+use super::line::Carrier;
+use super::machine::Happened;
+use super::record::Record;
+use super::socket::{Answer, Asked, Standing, Wish};
+use super::trigger::Trigger;
+use super::{AGAIN, Agent, LOOK, boot_clock, machine, notify_alive, terminals};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::foreign;
+
+/// How soon the day is written down after anything has changed, and how late if nothing has: after a power cut the sentence for
+/// people tells the last minute apart.
+const NOTE: Duration = Duration::from_secs(5);
+const BEAT: Duration = Duration::from_mins(1);
+
+/// Why a day's work was interrupted.
+enum Pause {
+    /// It has ended.
+    End(Trigger),
+    /// Nobody's work is open any more; only where somebody else keeps the volume.
+    Closed,
+    /// The agent is to stop, and the day goes on without it.
+    Stop,
+    /// Not everything had come back, and it is time to try again.
+    Again,
+    /// The person has opened it again, and goes on by another session.
+    Renewed(Session),
+    /// Somebody wishes something that needs all of the work.
+    Wish(Wish),
+}
+
+impl Agent<'_> {
+    /// One person's day. `None` for the session: an agent before this one has begun it, and no session is known by now.
+    pub(super) async fn day(
+        &mut self,
+        session: Option<Session>,
+        mut kept: Option<Kept>,
+    ) -> Result<Option<Exit>, Failure> {
+        let mut day = match &session {
+            Some(session) => self.attach(session)?,
+            None => None,
+        };
+        let plain = session.map(|session| session.fingerprint).unwrap_or_default();
+        let mut back = (Restored::default(), day.is_none());
+        let mut coming = Coming::default();
+        loop {
+            if let (Some(day), false) = (&mut day, back.1) {
+                self.tell(|standing| standing.active = true);
+                match day.restore(self.owner()).await {
+                    Ok(came) => back = (came, true),
+                    Err(error) => tracing::warn!(%error, "not everything is back yet"),
+                }
+                let restored = back.0.files;
+                self.tell(|standing| standing.restored = restored);
+            }
+            let again = (!back.1).then_some(AGAIN);
+            match self.until(&mut day, kept.as_mut(), &plain, &mut coming, again).await {
+                Pause::Again => {}
+                Pause::Closed => {
+                    self.tell(|standing| *standing = Standing::default());
+                    return Ok(None);
+                }
+                Pause::Stop => {
+                    if let Some(day) = &mut day {
+                        finish(day).await;
+                    }
+                    return Ok(Some(Exit::Good));
+                }
+                Pause::Renewed(session) => {
+                    drop(day.take());
+                    day = self.attach(&session)?;
+                    back = (Restored::default(), day.is_none());
+                    if let Some(kept) = &mut kept {
+                        kept.go_on(&session, &self.context.runtime);
+                    }
+                }
+                Pause::End(trigger) => {
+                    if let Some(kept) = kept {
+                        self.end(kept, day, trigger).await;
+                    }
+                    return Ok(None);
+                }
+                Pause::Wish(wish) => {
+                    let left = match &mut day {
+                        Some(day) => finish(day).await,
+                        None => (self.told.borrow().waiting, None),
+                    };
+                    if let Some(day) = &day {
+                        let progress = day.progress().borrow().clone();
+                        self.tell(|standing| standing.count(&progress));
+                    }
+                    let mut standing = self.told.borrow().clone();
+                    standing.waiting = standing.waiting.max(left.0);
+                    standing.trouble = left.1.or(standing.trouble);
+                    let abandon = matches!(wish.asked, Asked::Close { abandon: true });
+                    let is_left = standing.waiting > 0 || standing.full > 0 || standing.trouble.is_some();
+                    match (wish.asked, kept.take()) {
+                        (Asked::Close { .. }, Some(open)) if abandon || !is_left => {
+                            let verdict = self.end(open, day, Trigger::Closed).await;
+                            standing.answer = Some(Answer::Ended { verdict });
+                            let _ = wish.reply.send(standing);
+                            return Ok(None);
+                        }
+                        (asked, open) => {
+                            kept = open;
+                            if matches!(asked, Asked::Close { .. }) {
+                                standing.answer = Some(Answer::Left);
+                            }
+                            let _ = wish.reply.send(standing);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins to hand over by a session; `None` on a machine that is not enrolled any more.
+    fn attach(&self, session: &Session) -> Result<Option<Day<Carrier>>, Failure> {
+        let failed = |error: &dyn std::error::Error| {
+            let failure = Failure::new(Exit::Impossible, "agent-work").with("path", self.work.display());
+            failure.with("cause", crate::failure::chain(error))
+        };
+        let (Some(keys), Some(enrolment), Some(lease)) = (
+            self.state.keys().map_err(foreign::state_error)?,
+            self.state.enrolment().map_err(foreign::state_error)?,
+            self.state.lease().map_err(foreign::state_error)?,
+        ) else {
+            return Ok(None);
+        };
+        let line = Line::new(&keys, &enrolment, &lease.lease, session.token.clone())
+            .map_err(|error| Failure::new(Exit::Impossible, "agent-hq").because(&error))?;
+        let tree = Tree::open(&self.work).map_err(|error| failed(&error))?;
+        let day = Day::begin(tree, Carrier(line)).map_err(|error| failed(&error))?;
+        tracing::info!(person = %session.person, "a day's work begins");
+        Ok(Some(day))
+    }
+
+    /// Whose what comes back is.
+    fn owner(&self) -> Option<Owner> {
+        let found = std::fs::metadata(&self.work).ok()?;
+        Some(Owner {
+            uid: rustix::fs::Uid::from_raw(found.uid()),
+            gid: rustix::fs::Gid::from_raw(found.gid()),
+        })
+    }
+
+    /// Lets the day work until something interrupts it.
+    async fn until(
+        &mut self,
+        day: &mut Option<Day<Carrier>>,
+        kept: Option<&mut Kept>,
+        plain: &str,
+        coming: &mut Coming,
+        again: Option<Duration>,
+    ) -> Pause {
+        let progress = day.as_ref().map(Day::progress);
+        let mut pause = Pause::Closed;
+        let look = self.look(progress, kept, plain, coming, again);
+        match day {
+            Some(day) => day.work(async { pause = look.await }).await,
+            None => pause = look.await,
+        }
+        pause
+    }
+
+    async fn look(
+        &mut self,
+        progress: Option<tokio::sync::watch::Receiver<hanare_handover::deliver::Progress>>,
+        mut kept: Option<&mut Kept>,
+        plain: &str,
+        coming: &mut Coming,
+        again: Option<Duration>,
+    ) -> Pause {
+        let again = again.map(|after| Instant::now() + after);
+        let mut noted: Option<(Instant, Record)> = None;
+        loop {
+            notify_alive();
+            let mut wished = None;
+            let happened = {
+                let [terminate, interrupt] = &mut self.stop;
+                tokio::select! {
+                    () = sleep(LOOK) => None,
+                    happened = self.machine.next() => Some(happened),
+                    _ = terminate.recv() => Some(Happened::Stop),
+                    _ = interrupt.recv() => Some(Happened::Stop),
+                    Some(wish) = self.wishes.recv() => {
+                        wished = Some(wish);
+                        None
+                    }
+                }
+            };
+            if let Some(wish) = wished
+                && let Some(wish) = self.wished(wish, kept.as_deref_mut()).await
+            {
+                return Pause::Wish(wish);
+            }
+            if let Some(progress) = &progress {
+                let progress = progress.borrow().clone();
+                self.tell(|standing| standing.count(&progress));
+            }
+            let today = self.today().await;
+            let Some(kept) = kept.as_deref_mut() else {
+                let open = today.and_then(|today| today.open);
+                match happened {
+                    Some(Happened::Stop) => return Pause::Stop,
+                    _ if open.is_none_or(|open| open.fingerprint != plain) => return Pause::Closed,
+                    _ if again.is_some_and(|at| at <= Instant::now()) => return Pause::Again,
+                    _ => continue,
+                }
+            };
+            let said = match today.map(|today| said(today, kept)) {
+                Some(Said::Renewed(session)) => return Pause::Renewed(session),
+                Some(Said::Nothing(time)) => {
+                    kept.date(time, &self.context.runtime);
+                    None
+                }
+                Some(Said::End(trigger)) => Some(trigger),
+                None => None,
+            };
+            if matches!(happened, Some(Happened::Stop)) && !machine::is_going_down().await {
+                return Pause::Stop;
+            }
+            let now = boot_clock();
+            let trigger = said.or_else(|| happened.as_ref().and_then(Happened::trigger));
+            coming.hear(trigger, happened.as_ref(), kept, now);
+            if let Some(happened @ Happened::GoingDown(_)) = happened {
+                // The machine waits until this is dropped, with the end of the day.
+                coming.held = Some(happened);
+            }
+            if let Some(trigger) = coming.due(now) {
+                return Pause::End(trigger);
+            }
+            self.count_down(coming, kept, now);
+            let record = self.record(&kept.noted.person);
+            let is_old = noted.as_ref().is_none_or(|(at, before)| {
+                let same = Record { at: before.at, ..record.clone() } == *before;
+                at.elapsed() >= if same { BEAT } else { NOTE }
+            });
+            if is_old {
+                record.save(&self.context.state);
+                noted = Some((Instant::now(), record));
+            }
+            if again.is_some_and(|at| at <= Instant::now()) {
+                return Pause::Again;
+            }
+        }
+    }
+
+    /// Says how long the day has still.
+    fn count_down(&self, coming: &mut Coming, kept: &Kept, now: u64) {
+        let left = coming.at(kept).map(|at| at.saturating_sub(now));
+        let ending = coming.trigger.map(|(trigger, _)| trigger.cause());
+        self.tell(|standing| (standing.ends_in_seconds, standing.ending) = (left, ending));
+        if let (Some(cause), Some(left)) = (ending, left)
+            && coming.is_to_be_said(left)
+        {
+            terminals::say(self.context.out.voice(), cause, left, kept.account.unwrap_or(kept.noted.uid));
+        }
+    }
+
+    /// Answers what can be answered at once; what needs all of the work comes back.
+    async fn wished(&self, wish: Wish, kept: Option<&mut Kept>) -> Option<Wish> {
+        let account = kept.as_ref().and_then(|kept| kept.account);
+        // A log-in screen opens work as root, for the account.
+        let may = |uid: u32| {
+            wish.peer.is_admin()
+                || wish.peer.uid == uid
+                || account.is_some_and(|account| wish.peer.uid == account)
+        };
+        let answer = match (wish.asked, kept) {
+            (Asked::Status, _) => None,
+            (Asked::Finish, _) | (Asked::Close { .. }, None) => return Some(wish),
+            (Asked::Close { .. }, Some(kept)) if may(kept.noted.uid) => return Some(wish),
+            (Asked::Overtime { seconds }, Some(kept)) if may(kept.noted.uid) => {
+                Some(self.overtime(kept, Duration::from_secs(seconds)).await)
+            }
+            (Asked::Overtime { .. }, None) => Some(Answer::Endless),
+            (Asked::Close { .. } | Asked::Overtime { .. }, Some(_)) => Some(Answer::Forbidden),
+        };
+        let _ = wish.reply.send(Standing { answer, ..self.told.borrow().clone() });
+        None
+    }
+
+    /// More time, once it is on a record: headquarters', or this node's own while headquarters is away.
+    async fn overtime(&self, kept: &mut Kept, wanted: Duration) -> Answer {
+        let (Some(day), Some(calendar)) = (kept.noted.day, &kept.policy.day) else { return Answer::Endless };
+        let mut granted = Err(NoOvertime::Enough);
+        for by in [Granted::Headquarters, Granted::Alone] {
+            let mut day = day;
+            granted = day.grant(wanted, by, calendar);
+            let Ok(given) = granted else { continue };
+            let client = self.client.clone();
+            let told = spawn_blocking(move || client.work_overtime(given, by == Granted::Alone)).await;
+            // Without a daemon there is no record but this agent's log, and a person still has their hour.
+            if matches!(told, Ok(Ok(()))) || by == Granted::Alone {
+                tracing::warn!(person = %kept.noted.person, seconds = given.as_secs(), ?by, "overtime");
+                kept.noted.day = Some(day);
+                kept.note(&self.context.runtime);
+                return Answer::Overtime { seconds: given.as_secs() };
+            }
+        }
+        match granted {
+            Err(NoOvertime::Again) => Answer::Again,
+            Err(NoOvertime::Enough) | Ok(_) => Answer::Enough,
+        }
+    }
+}
+
+/// Hands over all that is left: how many files could not be, and why it stopped.
+async fn finish(day: &mut Day<Carrier>) -> (u64, Option<String>) {
+    match day.finish().await {
+        Ok(swept) => (swept.changed.len() as u64 + swept.unread, None),
+        Err(error) => {
+            tracing::warn!(%error, "not everything is handed over");
+            (1, Some(error.to_string()))
+        }
+    }
+}

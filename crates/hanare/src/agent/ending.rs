@@ -1,0 +1,143 @@
+//! The end of a day, in this order: programs close, everything stands still, what headquarters does not hold is handed over, the
+//! key goes whatever is left, the leftovers follow, one receipt says what came of it. Each step has the time that the policy gives
+//! it and no more.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hanare_handover::deliver::Day;
+use hanare_model::SigningKey;
+use hanare_wipe::policy::Policy;
+use hanare_wipe::receipt::Cause;
+use hanare_wipe::volume::{self, Announced, People, Places, Standstill};
+use hanare_wipe::{Verdict, run};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::Agent;
+use super::keeping::{Kept, Noted};
+use super::line::Carrier;
+use super::record::{Ended, Record};
+use super::trigger::Trigger;
+use crate::times;
+
+impl Agent<'_> {
+    /// Ends a person's day.
+    pub(super) async fn end(
+        &mut self,
+        kept: Kept,
+        day: Option<Day<Carrier>>,
+        trigger: Trigger,
+    ) -> Option<Verdict> {
+        let cause = trigger.cause();
+        tracing::info!(person = %kept.noted.person, ?cause, "the day ends");
+        self.tell(|standing| standing.ending = Some(cause));
+        let limits = kept.policy.limits;
+        let places = self.owned_places();
+        let account = kept.account.filter(|_| trigger.ends_account());
+        let close = if trigger.is_polite() { limits.close } else { Duration::ZERO };
+        let still = spawn_blocking({
+            let places = places.clone();
+            move || stand_still(&places, account, close)
+        });
+        let still = still.await.ok().flatten();
+        let left = self.hand_over(day, limits.handover, trigger).await;
+        let announced = Announced { cause, lost: left, sealed: 0 };
+        if let Err(error) = volume::announce(places.borrow(), &announced) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the end was not announced");
+        }
+        let Kept { policy, key, noted, .. } = kept;
+        let wiping = spawn_blocking({
+            let places = places.clone();
+            move || wipe(&places, &policy, key, cause)
+        });
+        // What takes longer goes on, and a power-off does not wait for it: it is resumed at the next boot.
+        let verdict = timeout(limits.wipe, wiping).await.ok().and_then(Result::ok).flatten();
+        if let Some(still) = still {
+            let _ = spawn_blocking(move || still.end()).await;
+        }
+        let client = self.client.clone();
+        // The session is over here, whether headquarters hears it now or when its time is over.
+        let _ = spawn_blocking(move || client.work_close()).await;
+        Noted::forget(&self.context.runtime);
+        let record = Record {
+            waiting: left,
+            end: Some(Ended { cause, verdict, lost: left }),
+            ..self.record(&noted.person)
+        };
+        record.save(&self.context.state);
+        self.told.send_modify(|standing| {
+            *standing = super::Standing { keeps_volume: true, last: Some(record), ..Default::default() };
+        });
+        verdict
+    }
+
+    /// Hands over what headquarters does not hold, while everything stands still; how many files it does not hold then.
+    async fn hand_over(&mut self, day: Option<Day<Carrier>>, limit: Duration, trigger: Trigger) -> u64 {
+        let Some(mut day) = day else { return self.told.borrow().waiting };
+        if trigger.cause() == Cause::Revoked {
+            // Headquarters takes nothing of this node any more.
+            return day.left();
+        }
+        let finished = timeout(limit, day.finish()).await;
+        let left = match finished {
+            Ok(Ok(swept)) => swept.changed.len() as u64 + swept.unread,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "not everything is handed over");
+                day.left()
+            }
+            Err(_) => {
+                tracing::warn!("the time for handing over is over");
+                day.left()
+            }
+        };
+        let progress = day.progress().borrow().clone();
+        self.tell(|standing| standing.count(&progress));
+        left.saturating_add(progress.full)
+    }
+
+    fn owned_places(&self) -> OwnedPlaces {
+        OwnedPlaces { state: self.context.state.clone(), runtime: self.context.runtime.clone() }
+    }
+}
+
+/// [`Places`] for another thread.
+#[derive(Debug, Clone)]
+struct OwnedPlaces {
+    state: PathBuf,
+    runtime: PathBuf,
+}
+
+impl OwnedPlaces {
+    fn borrow(&self) -> Places<'_> {
+        let (state, runtime): (&Path, &Path) = (&self.state, &self.runtime);
+        Places { state, runtime }
+    }
+}
+
+fn stand_still(places: &OwnedPlaces, account: Option<u32>, close: Duration) -> Option<Standstill> {
+    match People::of(places.borrow(), account) {
+        Ok(people) => {
+            let stubborn = people.close(close);
+            tracing::info!(stubborn, "programs were asked to end");
+            Some(people.freeze())
+        }
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "programs were not asked to end");
+            None
+        }
+    }
+}
+
+/// The key, then the leftovers, then the receipt.
+fn wipe(places: &OwnedPlaces, policy: &Policy, key: SigningKey, cause: Cause) -> Option<Verdict> {
+    let ended = volume::end_by(places.borrow(), Some(policy), cause, times::now());
+    let ended = ended.inspect_err(|error| {
+        tracing::error!(error = error as &dyn std::error::Error, "the volume was not ended");
+    });
+    let done = run::finish(&places.state, key, ended.ok()??, &times::now);
+    let done = done.inspect_err(|error| {
+        tracing::error!(error = error as &dyn std::error::Error, "the end has no receipt yet");
+    });
+    Some(done.ok()?.outcome.verdict)
+}

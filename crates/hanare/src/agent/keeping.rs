@@ -1,0 +1,157 @@
+//! The work volume while a person works: opened when they have proven themselves, with the time that their day has.
+
+use std::path::Path;
+
+use hanare_host::account;
+use hanare_model::{PersonId, SigningKey};
+use hanare_tunnel::control::{HqTime, Session};
+use hanare_wipe::policy::Policy;
+use hanare_wipe::receipt::WipeId;
+use hanare_wipe::volume::{self, Confinement};
+use hanare_wipe::{BootId, WorkingDay};
+use serde::{Deserialize, Serialize};
+
+use crate::commands::wipe::{ending, places, signer};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{foreign, times};
+
+/// An open volume, and whose it is.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) policy: Policy,
+    /// What signs the receipt: read while there is time.
+    pub(super) key: SigningKey,
+    pub(super) noted: Noted,
+    /// The account that people work as.
+    pub(super) account: Option<u32>,
+}
+
+/// What an agent that takes over has to know; in the runtime directory, which a reboot empties.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Noted {
+    boot_id: BootId,
+    opening: WipeId,
+    pub(super) person: PersonId,
+    /// Of the session that it was opened by, or goes on by.
+    pub(super) fingerprint: String,
+    /// The user who opened it.
+    pub(super) uid: u32,
+    pub(super) day: Option<WorkingDay>,
+}
+
+impl Kept {
+    /// Opens the volume for a person, or takes over one that an agent before this one has opened for them.
+    pub(super) fn open(context: &Context, policy: &Policy, session: &Session) -> Result<Self, Failure> {
+        let wanted = policy
+            .volume
+            .as_ref()
+            .ok_or(Failure::new(Exit::Input, "policy-no-volume").with("path", &policy.name))?;
+        let key = signer::own_or_new(context)?;
+        let confinement = Confinement::of(policy);
+        let mount = &wanted.mount.path;
+        let opened = volume::open(places(context), mount, Some(&confinement), times::now());
+        let opened = opened.map_err(|error| {
+            // What opened halfway is taken apart, and that is on the record.
+            if let Err(failure) = settle(context) {
+                tracing::warn!(code = failure.code, "a volume that did not open was not settled");
+            }
+            foreign::volume_error(error)
+        })?;
+        let account = match &policy.person.user {
+            None => None,
+            Some(name) => Some(own(name, mount)?),
+        };
+        let boot_id = opened.boot_id;
+        let before = Noted::load(&context.runtime)
+            .filter(|noted| noted.boot_id == boot_id && noted.opening == opened.id);
+        let begin = || policy.day.as_ref().map(|day| WorkingDay::begin(HqTime::boot_seconds(), day));
+        let noted = Noted {
+            boot_id,
+            opening: opened.id,
+            person: session.person.clone(),
+            fingerprint: session.fingerprint.clone(),
+            uid: session.uid,
+            day: before.map_or_else(begin, |noted| noted.day),
+        };
+        let kept = Self { policy: policy.clone(), key, noted, account };
+        kept.note(&context.runtime);
+        Ok(kept)
+    }
+
+    /// Takes over what an agent before this one has opened, also where nobody's session is known any more.
+    pub(super) fn take_over(context: &Context, policy: &Policy) -> Result<Option<Self>, Failure> {
+        let status = volume::status(places(context)).map_err(foreign::volume_error)?;
+        let noted = Noted::load(&context.runtime)
+            .filter(|noted| BootId::current().is_ok_and(|boot| boot == noted.boot_id));
+        let (volume::State::Open, Some(noted)) = (status.state, noted) else { return Ok(None) };
+        let account = policy.person.user.as_deref().and_then(account::uid);
+        Ok(Some(Self { policy: policy.clone(), key: signer::own_or_new(context)?, noted, account }))
+    }
+
+    /// Goes on by another session of the same person.
+    pub(super) fn go_on(&mut self, session: &Session, runtime: &Path) {
+        self.noted.fingerprint.clone_from(&session.fingerprint);
+        self.noted.uid = session.uid;
+        self.note(runtime);
+    }
+
+    /// Learns from headquarters' clock when the day ends.
+    pub(super) fn date(&mut self, time: Option<HqTime>, runtime: &Path) {
+        if let (Some(day), Some(calendar), Some(time)) = (&mut self.noted.day, &self.policy.day, time)
+            && !day.is_dated()
+        {
+            day.date(time.when(day.opened()), calendar, &std::collections::BTreeSet::new());
+            self.note(runtime);
+        }
+    }
+
+    /// Writes it down for an agent that takes over.
+    pub(super) fn note(&self, runtime: &Path) {
+        if let Err(error) = self.noted.save(runtime) {
+            tracing::warn!(%error, "an agent that takes over would not know this day");
+        }
+    }
+}
+
+impl Noted {
+    fn load(runtime: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(place(runtime)).ok()?).ok()
+    }
+
+    fn save(&self, runtime: &Path) -> std::io::Result<()> {
+        hanare_host::files::write_atomic(&place(runtime), &serde_json::to_vec(self)?, 0o600)
+    }
+
+    /// The day has ended.
+    pub(super) fn forget(runtime: &Path) {
+        // One that stays names an opening that is gone.
+        let _ = std::fs::remove_file(place(runtime));
+    }
+}
+
+fn place(runtime: &Path) -> std::path::PathBuf {
+    runtime.join("wipe").join("day.json")
+}
+
+/// Gives what was left open, or halfway, its end and its receipt.
+pub(super) fn settle(context: &Context) -> Result<(), Failure> {
+    if let Some(ended) = volume::settle(places(context), times::now()).map_err(foreign::volume_error)? {
+        ending::record(context, ended)?;
+    }
+    Ok(())
+}
+
+/// The volume belongs to the account, and to nobody else.
+fn own(name: &str, mount: &Path) -> Result<u32, Failure> {
+    let unknown = || Failure::new(Exit::Impossible, "agent-no-user").with("user", name);
+    let (uid, gid) = account::ids(name).ok_or_else(unknown)?;
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Impossible, "agent-work").with("path", mount.display()).because(&error)
+    };
+    std::os::unix::fs::chown(mount, Some(uid), Some(gid)).map_err(failed)?;
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(mount, private).map_err(failed)?;
+    Ok(uid)
+}

@@ -13,6 +13,7 @@
 //! | `POST /v1/leave` | enrolled node | 204; the node has left, its key never comes back |
 //! | `POST /v1/work/open` [`WorkOpen`](crate::work::WorkOpen) | enrolled endpoint, inside the tunnel | [`WorkOpened`](crate::work::WorkOpened) or [`Refusal`] |
 //! | `POST /v1/work/close` [`WorkClose`](crate::work::WorkClose) | enrolled endpoint, inside the tunnel | 204; this session is closed |
+//! | `POST /v1/report` [`NodeReport`](crate::report::NodeReport) | node, also a revoked one | [`ReportTaken`](crate::report::ReportTaken); receipts of its wipes |
 //! | `POST /v1/rebuild` | enrolled node | 204; headquarters builds this peer's session anew (a node whose clock went back) |
 
 use serde::{Deserialize, Serialize};

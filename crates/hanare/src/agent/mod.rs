@@ -1,6 +1,7 @@
 //! The agent of an endpoint: hands a person's work over while it is open, and brings it back when it is opened.
 
 mod line;
+mod receipts;
 mod socket;
 
 use std::os::unix::fs::MetadataExt as _;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use self::line::Carrier;
+use self::receipts::Reporter;
 use self::socket::Wish;
 pub(crate) use self::socket::{Asked, Standing, ask};
 use crate::context::{Context, Outcome, block_on};
@@ -53,7 +55,9 @@ async fn serve(context: &Context, work: &Path) -> Outcome {
         told,
         stop: [terminate, interrupt],
     };
+    let reporting = tokio::spawn(Reporter::new(&context.state, &context.runtime).run());
     let outcome = agent.run().await;
+    reporting.abort();
     answering.abort();
     outcome
 }

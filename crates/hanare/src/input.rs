@@ -79,7 +79,19 @@ impl Drop for NewFile {
     }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
+/// Makes a folder that nobody else reads; one that is there already is refused.
+pub(crate) fn new_folder(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(Failure::new(Exit::Impossible, "file-exists").with("path", path.display()))
+        }
+        Err(error) => Err(unwritable(path, &error)),
+    }
+}
+
+pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(error)
 }
 

@@ -10,10 +10,12 @@ use serde_json::Value;
 
 use crate::admin::{
     LedgerEntry, LedgerExported, LedgerVerified, Lists, Node, NodeCounts, Noun, PolicyShown, Problem,
-    Request, Status,
+    ReceiptPage, Request, Status, WipeCounts, WipeStanding,
 };
+use crate::closing;
 use crate::held;
 use crate::identity::{Credentials, Overloaded};
+use crate::lost;
 use crate::random;
 use crate::registry::{Act, NodeRow, Outcome, PersonAct, Registry};
 use crate::shared::{FAREWELL, FOLLOWING, Hq};
@@ -40,12 +42,20 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             None => Err(missing(Noun::Room, ask.id.to_string())),
         },
         Request::NodeList(_) => {
-            let mut nodes: Vec<Node> = registry.nodes.values().map(|row| node(hq, row, now)).collect();
+            let mut nodes: Vec<Node> =
+                registry.nodes.values().map(|row| node(hq, &registry, row, now)).collect();
             nodes.sort_by(|a, b| (&a.room, &a.name, a.revoked_at).cmp(&(&b.room, &b.name, b.revoked_at)));
             list(nodes.into_iter())
         }
         Request::NodeShow(ask) => match registry.node_or_last(&ask.name) {
-            Some(row) => json(&node(hq, row, now)),
+            Some(row) => json(&node(hq, &registry, row, now)),
+            None => Err(missing(Noun::Node, ask.name.to_string())),
+        },
+        Request::NodeReceipts(ask) => match registry.node_or_last(&ask.name) {
+            Some(row) => {
+                let (receipts, next) = hq.writer.receipts(row.public_key, ask.after).await?;
+                json(&ReceiptPage { signing_key: row.signing_key, receipts, next })
+            }
             None => Err(missing(Noun::Node, ask.name.to_string())),
         },
         Request::PolicyShow(_) => {
@@ -75,6 +85,8 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             let leaving = leaving.map(|row| row.public_key);
             change(hq, uid, Request::NodeRevoke(ask), leaving).await
         }
+        Request::RoomClose(ask) => closing::close(hq, uid, ask).await,
+        Request::NodeLost(ask) => lost::lost(hq, uid, ask).await,
         Request::PolicyApply(ask) => {
             let mut answer = change(hq, uid, Request::PolicyApply(ask), None).await?;
             if let Some(field) = answer.get_mut("in_force") {
@@ -101,6 +113,7 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
         | Request::InviteMake(_)
         | Request::PersonDisable(_)
         | Request::NodeEndDay(_)
+        | Request::NodeAcknowledge(_)
         | Request::NodeAddExternal(_)) => change(hq, uid, other, None).await,
     }
 }
@@ -176,10 +189,16 @@ pub(crate) fn list<T: Serialize>(items: impl Iterator<Item = T>) -> Result<Value
     json(&Lists { items: items.collect::<Vec<_>>() })
 }
 
-fn node(hq: &Hq, row: &NodeRow, now: Timestamp) -> Node {
+pub(crate) fn node(hq: &Hq, registry: &Registry, row: &NodeRow, now: Timestamp) -> Node {
     let report = hq.report.borrow();
     let shown = show::node(row, now, report.peers.get(&row.public_key));
-    Node { listening: hq.listens(&row.public_key), ..shown }
+    let session = registry.sessions.get(&row.public_key).filter(|session| session.is_open(now));
+    Node {
+        listening: hq.listens(&row.public_key),
+        person: session.map(|session| session.person.clone()),
+        wipes: show::wipes(registry, row, now),
+        ..shown
+    }
 }
 
 fn status(hq: &Hq, registry: &Registry, now: Timestamp) -> Status {
@@ -205,10 +224,23 @@ fn status(hq: &Hq, registry: &Registry, now: Timestamp) -> Status {
             enrolled: count(registry.enrolled().filter(|row| !show::lapsed(row, now)).count()),
             up: count(registry.enrolled().filter(fresh).count()),
         },
+        wipes: wipe_counts(registry, now),
         forwarding: report.forwarding,
         firewall: report.firewall,
         since: hq.since,
     }
+}
+
+/// Endpoints by how their wipes stand; revoked ones too, until somebody has looked into it.
+fn wipe_counts(registry: &Registry, now: Timestamp) -> WipeCounts {
+    let mut counts = WipeCounts::default();
+    for known in registry.nodes.values().filter_map(|row| show::wipes(registry, row, now)) {
+        counts.open += u64::from(known.standing == WipeStanding::Open);
+        counts.unknown += u64::from(!known.unknown.is_empty());
+        counts.alarms +=
+            u64::from(matches!(known.standing, WipeStanding::Missing | WipeStanding::Contradicted));
+    }
+    counts
 }
 
 fn entry(line: &str) -> Option<LedgerEntry> {

@@ -1,9 +1,12 @@
 //! Rows as an admin sees them.
 
+use hanare_ledger::receipt::Verdict;
 use hanare_model::lease::LEASE_GRACE;
 use hanare_model::{NodeKind, Timestamp};
 
-use crate::admin::{Company, Node, NodeState, Office, Person, PersonState, Room};
+use crate::admin::{
+    Company, Node, NodeState, NodeWipes, Office, Person, PersonState, ReceiptCounts, Room, WipeStanding,
+};
 use crate::plane::PeerReport;
 use crate::registry::{CompanyRow, NodeRow, OfficeRow, PersonRow, Registry, RoomRow};
 
@@ -94,7 +97,50 @@ pub(crate) fn node(row: &NodeRow, now: Timestamp, report: Option<&PeerReport>) -
         rx_bytes: report.map_or(0, |report| report.rx_bytes),
         tx_bytes: report.map_or(0, |report| report.tx_bytes),
         listening: false,
+        person: None,
+        wipes: None,
     }
+}
+
+/// What is known of an endpoint's wipes.
+pub(crate) fn wipes(registry: &Registry, row: &NodeRow, now: Timestamp) -> Option<NodeWipes> {
+    if row.kind != NodeKind::Endpoint {
+        return None;
+    }
+    let open = registry.sessions.get(&row.public_key).filter(|session| session.is_open(now));
+    let open = open.map(|session| hex::encode(session.fingerprint));
+    let Some(known) = registry.wipes.get(&row.public_key) else {
+        let counts = ReceiptCounts::default();
+        let (unknown, missing) = (Vec::new(), Vec::new());
+        let standing = WipeStanding::None;
+        return Some(NodeWipes { standing, last: None, head: 0, counts, unknown, missing, told: None });
+    };
+    let unknown: Vec<_> =
+        known.due.iter().filter(|due| open.as_ref() != Some(&due.session)).cloned().collect();
+    let standing = if known.is_contradicted() {
+        WipeStanding::Contradicted
+    } else if !known.missing.is_empty() {
+        WipeStanding::Missing
+    } else if open.is_some() {
+        WipeStanding::Open
+    } else if !unknown.is_empty() {
+        WipeStanding::Unknown
+    } else {
+        known.last.as_ref().map_or(WipeStanding::None, |last| match last.verdict {
+            Verdict::Pass => WipeStanding::Pass,
+            Verdict::Partial => WipeStanding::Partial,
+            Verdict::Fail => WipeStanding::Fail,
+        })
+    };
+    Some(NodeWipes {
+        standing,
+        last: known.last.clone(),
+        head: known.head.seq,
+        counts: known.counts,
+        unknown,
+        missing: known.missing.clone(),
+        told: known.told.clone(),
+    })
 }
 
 /// Whether a node's lease and grace are over: its peer is no longer published until it renews.

@@ -8,6 +8,7 @@
 
 pub mod chain;
 pub mod export;
+pub mod receipt;
 pub mod record;
 pub mod sshsig;
 pub mod verify;

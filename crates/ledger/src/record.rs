@@ -14,7 +14,7 @@ pub const MAX_LINE: usize = 64 * 1024;
 const CONTEXT: &[u8] = b"hanare-ledger-record/1\n";
 
 /// A SHA-256 hash; 64 lower-case hexadecimal digits in text.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash([u8; 32]);
 
 impl Hash {

@@ -14,6 +14,7 @@
 //! | `POST /v1/work/open` [`WorkOpen`](crate::work::WorkOpen) | enrolled endpoint, inside the tunnel | [`WorkOpened`](crate::work::WorkOpened) or [`Refusal`] |
 //! | `POST /v1/work/close` [`WorkClose`](crate::work::WorkClose) | enrolled endpoint, inside the tunnel | 204; this session is closed |
 //! | `POST /v1/work/overtime` [`WorkOvertime`](crate::work::WorkOvertime) | enrolled endpoint, inside the tunnel | 204; it is on the ledger |
+//! | `POST /v1/report` [`NodeReport`](crate::report::NodeReport) | node, also a revoked one | [`ReportTaken`](crate::report::ReportTaken); receipts of its wipes |
 //! | `POST /v1/rebuild` | enrolled node | 204; headquarters builds this peer's session anew (a node whose clock went back) |
 
 use serde::{Deserialize, Serialize};

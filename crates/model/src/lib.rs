@@ -13,6 +13,7 @@ pub mod peer;
 pub mod plan;
 pub mod policy;
 pub mod position;
+pub mod report;
 pub mod secret;
 pub mod time;
 pub mod work;

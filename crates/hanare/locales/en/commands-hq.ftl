@@ -130,6 +130,17 @@ cmd-hanare-room-remove = Remove a room that has no nodes
     .yes = Do not ask
     .dry_run = Say what would go, change nothing
 
+cmd-hanare-room-close = Give a room up: its nodes and keys end, and a signed certificate says so
+    .long = Refused while work is open on a node of the room, or items wait there, or nobody knows that none do. The folder gets certificate.json with its signature (ssh-keygen -Y verify -n hanare-certificate), the room's part of the ledger, and the key that checks them. Work that was handed over stays, it belongs to its persons; backups of headquarters' database are not reached. Again for a room that is closed: the same certificate.
+    .example =
+        hanare room close kofu/306 --yes --out ./kofu-306-closed
+        hanare room close kofu/306 --abandon-sealed --yes
+    .id = The room (OFFICE/ROOM)
+    .abandon_sealed = Give up what waits on its nodes, or may wait there
+    .out = A folder that does not exist yet [default: closed-OFFICE-ROOM]
+    .yes = Do not ask
+    .dry_run = Only say what would end
+
 cmd-hanare-invite = Make an invite that lets one PC or gateway join a room
     .long = Prints one line that begins with hanare1:. It works once, and until it expires. Pass it on like a password.
     .example =
@@ -167,6 +178,27 @@ cmd-hanare-node-end-day = End the working day on an endpoint
     .reason = Why; the ledger keeps it
     .yes = Do not ask
     .dry_run = Say what would end, change nothing
+cmd-hanare-node-lost = End a node that was lost or stolen, and print what is known of it
+    .long = The node is revoked first, whatever else is unknown. The sheet follows the headings of a first report to the Personal Information Protection Commission of Japan. It holds facts only, says what is unknown, names no file and judges nothing. With --out both languages are written, and the facts with headquarters' signature (ssh-keygen -Y verify -n hanare-evidence).
+    .example =
+        hanare node lost pc-1 --yes --out ./pc-1-lost
+        hanare --json node lost pc-1 --yes
+    .name = The node
+    .out = A folder that does not exist yet: the sheet in both languages, the facts, their signature
+    .yes = Do not ask
+    .dry_run = Only say what would end
+
+cmd-hanare-node-receipts = Write the receipts that came from a node into DIR, byte for byte
+    .long = With them comes node.pub, the key that headquarters knows the node by: `hanare wipe receipt verify FILE --key node.pub` and `ssh-keygen -Y verify` check them on any machine.
+    .example = hanare node receipts pc-1 ./receipts-pc-1
+    .name = The node
+    .dir = A folder that does not exist yet
+
+cmd-hanare-node-acknowledge = Take note of alarms about a node's receipts, with what was found out
+    .long = A receipt that never came, was forged, or contradicts those before is an alarm until somebody has looked into it. Of a node that is revoked, what nobody will know any more is acknowledged too.
+    .example = hanare node acknowledge pc-1 --reason "Disk replaced on 24 November, form 117"
+    .name = The node
+    .reason = What was found out. It is on the ledger
 
 cmd-hanare-node-add = Add a phone or PC that uses an official WireGuard app
     .long = Headquarters makes the key, shows it once and does not keep it.

@@ -134,6 +134,10 @@ error-handover-damaged = A file that headquarters holds is not what was handed o
     .cause = Its chunks do not make up the content that was signed off.
     .fix = Check the disk of headquarters, and get the other files one by one, or an older version with --at.
 
+error-sealed-wait = Room { $room } cannot be closed yet.
+    .cause = On { $nodes } work is open, or items wait for headquarters, or nobody knows that none do.
+    .fix = Let the persons close their work and the machines connect once more. Or give up what waits there, with --abandon-sealed.
+
 # Reasons inside the errors above.
 
 owner-room = room { $id }

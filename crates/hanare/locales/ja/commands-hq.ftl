@@ -130,6 +130,17 @@ cmd-hanare-room-remove = ノードのない部屋を削除する
     .yes = 確認せずに実行する
     .dry_run = 何が消えるかを表示するだけで、変更しない
 
+cmd-hanare-room-close = 部屋を引き払う（端末と鍵を終わらせ、署名付きの証明書を作る）
+    .long = 部屋の端末で仕事が開かれている間、送信待ちの項目がある間、またはないと分からない間は拒否されます。フォルダーには、署名付きの certificate.json（ssh-keygen -Y verify -n hanare-certificate で検証可能）、台帳のうちこの部屋に関する部分、検証用の公開鍵が入ります。受け取り済みの仕事は従業員のものとして残り、本社データベースのバックアップには及びません。引き払い済みの部屋には、同じ証明書を作り直します。
+    .example =
+        hanare room close kofu/306 --yes --out ./kofu-306-closed
+        hanare room close kofu/306 --abandon-sealed --yes
+    .id = 部屋（OFFICE/ROOM）
+    .abandon_sealed = 端末で送信を待つ項目（または、あるかもしれない項目）をあきらめる
+    .out = まだ存在しないフォルダー [省略時: closed-OFFICE-ROOM]
+    .yes = 確認しない
+    .dry_run = 対象を表示するだけ
+
 cmd-hanare-invite = PC またはゲートウェイを 1 台だけ部屋に参加させる招待を作る
     .long = hanare1: で始まる 1 行を出力します。使えるのは 1 回だけで、期限があります。パスワードと同じように扱ってください。
     .example =
@@ -167,6 +178,27 @@ cmd-hanare-node-end-day = エンドポイントでの一日の仕事を終わら
     .reason = 理由（台帳に残る）
     .yes = 確認しない
     .dry_run = 何が終わるかを示すだけで、何も変更しない
+cmd-hanare-node-lost = 紛失・盗難の端末を失効させ、分かっていることを記録票にする
+    .long = ほかに何が不明でも、まず端末を失効させます。記録票は、個人情報保護委員会への速報の項目に沿っています。事実だけを書き、不明なことは不明と書きます。ファイル名も判断も含みません。--out を付けると、日英両方の記録票と、本社の署名付きの事実（ssh-keygen -Y verify -n hanare-evidence で検証可能）を書き出します。
+    .example =
+        hanare node lost pc-1 --yes --out ./pc-1-lost
+        hanare --json node lost pc-1 --yes
+    .name = 端末の名前
+    .out = まだ存在しないフォルダー（日英の記録票、事実、署名を書き出す）
+    .yes = 確認しない
+    .dry_run = 失効する対象を表示するだけ
+
+cmd-hanare-node-receipts = 端末から届いた消去記録を、そのままの形で DIR に書き出す
+    .long = 本社が知る端末の公開鍵 node.pub も書き出します。`hanare wipe receipt verify FILE --key node.pub` や `ssh-keygen -Y verify` で、どのマシンでも検証できます。
+    .example = hanare node receipts pc-1 ./receipts-pc-1
+    .name = 端末の名前
+    .dir = まだ存在しないフォルダー
+
+cmd-hanare-node-acknowledge = 端末の消去記録についての警報を、調査結果とともに確認済みにする
+    .long = 届かなかった、偽造された、または前のものと矛盾する記録は、誰かが調べるまで警報のままです。失効した端末については、今後も分からないことも確認済みになります。
+    .example = hanare node acknowledge pc-1 --reason "11 月 24 日にディスク交換（様式 117）"
+    .name = 端末の名前
+    .reason = 調査結果（台帳に残ります）
 
 cmd-hanare-node-add = 公式の WireGuard アプリを使うスマートフォンや PC を追加する
     .long = 鍵は本社サーバーが作り、一度だけ表示します。秘密鍵は保存しません。

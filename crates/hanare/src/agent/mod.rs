@@ -9,6 +9,7 @@ mod ending;
 mod keeping;
 mod line;
 mod machine;
+mod receipts;
 mod record;
 mod socket;
 mod terminals;
@@ -30,6 +31,7 @@ use tokio::time::sleep;
 
 use self::keeping::{Kept, settle};
 use self::machine::Machine;
+use self::receipts::Reporter;
 use self::record::Record;
 use self::socket::Wish;
 pub(crate) use self::socket::{Answer, Asked, Standing, ask};
@@ -73,7 +75,9 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>) -> Outcom
         told,
         stop: [terminate, interrupt],
     };
+    let reporting = tokio::spawn(Reporter::new(&context.state, &context.runtime).run());
     let outcome = agent.run().await;
+    reporting.abort();
     answering.abort();
     outcome
 }

@@ -10,6 +10,7 @@ mod invite;
 mod join;
 mod leave;
 mod ledger;
+mod lost;
 mod node;
 mod office;
 mod person;

@@ -4,16 +4,21 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use hanare_hq::admin::{self, NodeAddExternal, NodeEndDay, NodeList, NodeRevoke, NodeShow};
+use hanare_hq::admin::{
+    self, NodeAcknowledge, NodeAddExternal, NodeEndDay, NodeList, NodeReceipts, NodeRevoke, NodeShow,
+};
+use hanare_ledger::sshsig;
 use hanare_model::{NodeName, RoomId};
+use hanare_wipe::receipt::signature_path;
 use serde_json::json;
 
+use super::lost;
 use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::input::NewFile;
-use crate::{qr, show, table};
+use crate::{input, qr, show, table};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -37,6 +42,19 @@ pub(crate) enum Command {
         reason: Option<String>,
         #[command(flatten)]
         confirmation: Confirmation,
+    },
+    Lost(lost::Args),
+    Receipts {
+        #[arg(value_name = "NODE")]
+        name: NodeName,
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+    Acknowledge {
+        #[arg(value_name = "NODE")]
+        name: NodeName,
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
     Add(AddArgs),
 }
@@ -81,10 +99,44 @@ impl Command {
             Self::EndDay { name, reason, confirmation } => {
                 return end_day(context, name, reason, confirmation);
             }
+            Self::Lost(args) => return args.run(context),
+            Self::Receipts { name, dir } => receipts(context, &name, &dir)?,
+            Self::Acknowledge { name, reason } => {
+                let done = context.ask(NodeAcknowledge { name: name.clone(), reason })?;
+                let alarms = done.missing + done.refused + done.gaps + done.unknown;
+                context.out.talk("acknowledged", &[("node", &name), ("count", &alarms)]);
+                context.out.result("node.acknowledge", &done, |_| String::new())?;
+            }
             Self::Add(args) => args.run(context)?,
         }
         Ok(Exit::Good)
     }
+}
+
+/// Writes a node's receipts into a new folder, as its machine wrote them, with the key that checks them.
+fn receipts(context: &Context, name: &NodeName, dir: &Path) -> Result<(), Failure> {
+    let mut page = context.ask(NodeReceipts { name: name.clone(), after: None })?;
+    input::new_folder(dir)?;
+    if let Some(key) = &page.signing_key {
+        let line = format!("{}\n", sshsig::openssh_key(key, name.as_str()));
+        NewFile::create(&dir.join("node.pub"), 0o600)?.keep(line.as_bytes())?;
+    }
+    let mut count = 0;
+    loop {
+        for held in &page.receipts {
+            let hash: String = held.place.hash.to_string().chars().take(8).collect();
+            let path = dir.join(format!("{:08}-{hash}.json", held.place.counter));
+            NewFile::create(&path, 0o600)?.keep(held.signed.document.as_bytes())?;
+            NewFile::create(&signature_path(&path), 0o600)?.keep(held.signed.signature.as_bytes())?;
+            count += 1;
+        }
+        let Some(after) = page.next else { break };
+        page = context.ask(NodeReceipts { name: name.clone(), after: Some(after) })?;
+    }
+    context.out.talk("receipts-written", &[("count", &count), ("path", &dir.display())]);
+    let document = json!({"node": name, "receipts": count, "path": dir});
+    context.out.result("node.receipts", &document, |_| String::new())?;
+    Ok(())
 }
 
 fn revoke(

@@ -1,7 +1,9 @@
 //! `hanare room`: rooms and their prefixes.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
-use hanare_hq::admin::{self, RoomAdd, RoomList, RoomRemove, RoomShow};
+use hanare_hq::admin::{self, RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow};
 use hanare_model::{CompanyId, RoomId};
 use ipnet::Ipv4Net;
 use serde_json::json;
@@ -10,6 +12,7 @@ use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::input::{self, NewFile};
 use crate::table;
 use crate::times;
 use crate::voice::Voice;
@@ -28,6 +31,16 @@ pub(crate) enum Command {
     Show {
         #[arg(value_name = "OFFICE/ROOM")]
         id: RoomId,
+    },
+    Close {
+        #[arg(value_name = "OFFICE/ROOM")]
+        id: RoomId,
+        #[arg(long)]
+        abandon_sealed: bool,
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     Remove {
         #[arg(value_name = "OFFICE/ROOM")]
@@ -52,6 +65,9 @@ impl Command {
                 let room = context.ask(RoomShow { id })?;
                 context.out.result("room.show", &room, |voice| show(&room, voice))?;
             }
+            Self::Close { id, abandon_sealed, out, confirmation } => {
+                close(context, &id, abandon_sealed, out, confirmation)?;
+            }
             Self::Remove { id, confirmation } => {
                 let what = context.out.voice().say_with("what-room", &[("id", &id)]);
                 if confirmation.go_on(context, &what)? {
@@ -67,6 +83,43 @@ impl Command {
         }
         Ok(Exit::Good)
     }
+}
+
+/// Gives a room up, and keeps the certificate, its signature, the room's part of the ledger and the key that checks both.
+fn close(
+    context: &Context,
+    id: &RoomId,
+    abandon_sealed: bool,
+    out: Option<PathBuf>,
+    confirmation: Confirmation,
+) -> Result<(), Failure> {
+    let dir = out.unwrap_or_else(|| PathBuf::from(format!("closed-{}", id.to_string().replace('/', "-"))));
+    if dir.symlink_metadata().is_ok() {
+        return Err(Failure::new(Exit::Impossible, "file-exists").with("path", dir.display()));
+    }
+    let what = context.out.voice().say_with("what-room-closing", &[("id", id)]);
+    if !confirmation.go_on(context, &what)? {
+        context.out.result("room.close", &json!({"id": id, "dry_run": true}), |_| String::new())?;
+        return Ok(());
+    }
+    let closed = context.ask(RoomClose { id: id.clone(), abandon_sealed })?;
+    input::new_folder(&dir)?;
+    let keep = |name: &str, text: &str| NewFile::create(&dir.join(name), 0o600)?.keep(text.as_bytes());
+    let certificate = &closed.certificate;
+    keep("certificate.json", &certificate.document)?;
+    keep("certificate.json.sig", &certificate.signature)?;
+    keep("ledger.jsonl", &closed.ledger)?;
+    keep("hq.pub", &format!("{}\n", certificate.key))?;
+    let facts = &certificate.facts;
+    context.out.result("room.close", &json!({"path": dir, "certificate": facts}), |_| String::new())?;
+    let (nodes, keys) = (facts.nodes.len(), facts.keys_destroyed);
+    context
+        .out
+        .talk("room-closed", &[("room", id), ("nodes", &nodes), ("keys", &keys), ("path", &dir.display())]);
+    if !facts.abandoned.is_empty() {
+        context.out.warn("room-closed-abandoned", &[("nodes", &facts.abandoned.join(", "))]);
+    }
+    Ok(())
 }
 
 fn list(context: &Context) -> Result<(), Failure> {

@@ -73,6 +73,9 @@ fn refused(problem: Problem) -> Failure {
         Problem::Successor { id, successor } => {
             Failure::new(exit, "successor").with("id", id).with("successor", successor)
         }
+        Problem::SealedWait { room, nodes } => {
+            Failure::new(exit, "sealed-wait").with("room", room).with("nodes", nodes.join(", "))
+        }
         Problem::NothingHeld => Failure::new(exit, "nothing-held"),
         Problem::GrantOver => Failure::new(exit, "grant-over"),
         Problem::Overloaded => Failure::new(exit, "overloaded"),

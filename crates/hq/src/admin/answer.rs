@@ -10,6 +10,7 @@ use hanare_model::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::wipes::{NodeWipes, WipeCounts};
 use crate::plane::FirewallState;
 
 /// A list, so that an answer is always an object.
@@ -62,6 +63,8 @@ pub struct Status {
     pub internet: Internet,
     /// How many nodes there are.
     pub nodes: NodeCounts,
+    /// How the wipes of endpoints stand.
+    pub wipes: WipeCounts,
     /// Whether the data plane says that it forwards.
     pub forwarding: bool,
     /// How the firewall stands.
@@ -179,6 +182,10 @@ pub struct Node {
     pub tx_bytes: u64,
     /// Whether it listens for news inside the tunnel.
     pub listening: bool,
+    /// Whose work is open there.
+    pub person: Option<PersonId>,
+    /// What is known of its wipes; endpoints only.
+    pub wipes: Option<NodeWipes>,
 }
 
 /// An invite. The text is the only copy of its secret.

@@ -5,9 +5,11 @@
 
 mod answer;
 mod client;
+mod evidence;
 mod handover;
 mod problem;
 mod request;
+mod wipes;
 
 pub use answer::{
     Added, Company, DayOrdered, ExternalNode, Invited, LedgerEntry, LedgerExported, LedgerVerified, Lists,
@@ -16,6 +18,9 @@ pub use answer::{
 };
 pub use client::{Client, ClientError};
 pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};
+pub use evidence::{
+    ClosedNode, ClosedRoom, HeldOf, LedgerPart, LostNode, MAX_OPENINGS, Opening, RoomCertificate, Signed,
+};
 pub use handover::{
     Blob, HandoverChunks, HandoverContent, HandoverFile, HandoverPage, HandoverPlace, HandoverSource,
     HandoverTaken, HandoverTakenFile, HandoverTakenPage, HandoverTotals,
@@ -23,10 +28,15 @@ pub use handover::{
 pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
     Call, CompanyAdd, CompanyList, CompanyRemove, HandoverChunk, HandoverGranted, HandoverList,
-    HandoverStatus, HandoverTake, InviteMake, LedgerExport, LedgerList, LedgerVerify, NodeAddExternal,
-    NodeEndDay, NodeList, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove, OfficeShow, PersonAdd,
-    PersonDisable, PersonList, PersonReset, PolicyApply, PolicyShow, Request, RoomAdd, RoomList, RoomRemove,
-    RoomShow, StatusShow,
+    HandoverStatus, HandoverTake, InviteMake, LedgerExport, LedgerList, LedgerVerify, NodeAcknowledge,
+    NodeAddExternal, NodeEndDay, NodeList, NodeLost, NodeReceipts, NodeRevoke, NodeShow, OfficeAdd,
+    OfficeList, OfficeRemove, OfficeShow, PersonAdd, PersonDisable, PersonList, PersonReset, PolicyApply,
+    PolicyShow, Request, RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow, StatusShow,
+};
+
+pub use wipes::{
+    Acknowledged, NodeTold, NodeWipes, ReceiptCame, ReceiptCounts, ReceiptDue, ReceiptHeld, ReceiptPage,
+    ReceiptPlace, WipeCounts, WipeStanding,
 };
 
 /// Name of the socket inside the runtime directory.

@@ -198,6 +198,14 @@ pub enum Problem {
         /// Who was named.
         successor: PersonId,
     },
+    /// Work is open on nodes of a room, or waits there, or nobody knows that none does.
+    #[error("work is open or waits on nodes of room {room}, or may: {}", nodes.join(", "))]
+    SealedWait {
+        /// The room.
+        room: RoomId,
+        /// Those nodes.
+        nodes: Vec<String>,
+    },
     /// Nothing is held that was asked for.
     #[error("headquarters holds nothing of the kind")]
     NothingHeld,
@@ -272,6 +280,7 @@ impl Problem {
             Self::CompanyWanted => "company-wanted",
             Self::PersonDisabled { .. } => "person-disabled",
             Self::Successor { .. } => "successor",
+            Self::SealedWait { .. } => "sealed-wait",
             Self::NothingHeld => "nothing-held",
             Self::GrantOver => "grant-over",
             Self::Overloaded => "overloaded",
@@ -311,7 +320,8 @@ impl Problem {
             Self::InUse { .. }
             | Self::GatewayTaken { .. }
             | Self::PersonDisabled { .. }
-            | Self::GrantOver => 6,
+            | Self::GrantOver
+            | Self::SealedWait { .. } => 6,
             Self::Bug { .. } => 70,
         }
     }

@@ -10,8 +10,8 @@ use ipnet::Ipv4Net;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::answer;
 use super::handover::{self, HandoverPlace, HandoverSource};
+use super::{answer, evidence, wipes};
 
 /// A request that knows its answer.
 pub trait Call: Into<Request> {
@@ -108,6 +108,14 @@ requests! {
         /// Which.
         id: RoomId,
     } -> answer::Removed;
+    /// Gives a room up: ends its nodes and invites, destroys the keys that headquarters shares with them, and certifies it.
+    /// Again the same certificate of a room that was closed before.
+    RoomClose {
+        /// Which.
+        id: RoomId,
+        /// Whether what waits on its nodes, or may wait, is given up.
+        abandon_sealed: bool,
+    } -> evidence::ClosedRoom;
     /// Makes an invite for one node.
     InviteMake {
         /// The room it enrols into.
@@ -142,6 +150,25 @@ requests! {
         /// Why, in the admin's words, for the ledger.
         reason: Option<String>,
     } -> answer::DayOrdered;
+    /// Ends a node that is lost or stolen, and writes down what is known of it. Never refused for what is unknown.
+    NodeLost {
+        /// Which.
+        name: NodeName,
+    } -> evidence::Signed<evidence::LostNode>;
+    /// A page of a node's receipts, byte for byte, oldest first.
+    NodeReceipts {
+        /// Which.
+        name: NodeName,
+        /// [`wipes::ReceiptPage::next`] of the page before.
+        after: Option<wipes::ReceiptPlace>,
+    } -> wipes::ReceiptPage;
+    /// Takes note of alarms about a node's receipts; they end.
+    NodeAcknowledge {
+        /// Which.
+        name: NodeName,
+        /// What was found out, for the ledger.
+        reason: String,
+    } -> wipes::Acknowledged;
     /// Makes a node for an official `WireGuard` app. The answer carries the only copy of its private key.
     NodeAddExternal {
         /// The room it belongs to.

@@ -4,6 +4,7 @@ mod events;
 mod handover;
 mod join;
 mod listen;
+mod report;
 mod routes;
 mod share;
 mod tls;
@@ -54,6 +55,9 @@ const FORGERIES: Rate = Rate { burst: 30, every: Duration::from_secs(2) };
 /// Openings that one node asks for: far more than its people need, far less than a guesser would like.
 const OPENINGS: Rate = Rate { burst: 10, every: Duration::from_secs(6) };
 
+/// Reports of one node: it sends them when something happens, and all that it holds after a long time without a line.
+const REPORTS: Rate = Rate { burst: 200, every: Duration::from_secs(10) };
+
 /// Why the API cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -79,6 +83,7 @@ pub(crate) struct Api {
     connections: Mutex<Limiter>,
     forgeries: Mutex<Limiter>,
     openings: Mutex<Limiter>,
+    reports: Mutex<Limiter>,
     shares: Arc<Shares>,
 }
 
@@ -93,6 +98,7 @@ impl Api {
             connections: Mutex::new(Limiter::new(CONNECTIONS)),
             forgeries: Mutex::new(Limiter::new(FORGERIES)),
             openings: Mutex::new(Limiter::new(OPENINGS)),
+            reports: Mutex::new(Limiter::new(REPORTS)),
             shares: Arc::default(),
         }))
     }

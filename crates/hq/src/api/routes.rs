@@ -14,7 +14,7 @@ use hanare_model::api::{Ack, Granted, Hello, Refusal};
 use hanare_model::{PublicKey, Signed};
 
 use super::tls::Peer;
-use super::{Api, PATIENCE, events, handover, join, work};
+use super::{Api, PATIENCE, events, handover, join, report, work};
 use crate::lease::tombstone;
 use crate::plane::Order;
 use crate::random;
@@ -38,6 +38,7 @@ pub(super) fn router(api: Arc<Api>, peer: Peer) -> Router {
         .route("/v1/work/close", post(work::close))
         .route("/v1/work/overtime", post(work::overtime))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .merge(report::routes())
         .layer(middleware::from_fn(in_time))
         // What carries work bounds sizes and times by itself.
         .merge(handover::routes())

@@ -1,8 +1,10 @@
 //! Changes: what a decision does to the registry, for memory and database alike.
 
-use hanare_model::{CompanyId, OfficeId, RoomId, Timestamp};
+use hanare_ledger::Hash;
+use hanare_model::{CompanyId, OfficeId, PublicKey, RoomId, Timestamp};
 use ipnet::IpNet;
 
+use super::receipts::{ReceiptRow, WipesRow};
 use super::rows::{
     CompanyRow, InviteRow, NodeRow, NoticeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryRow,
 };
@@ -28,4 +30,11 @@ pub(crate) enum Change {
     StrangersTry(TryRow),
     Session(SessionRow),
     Notice(NoticeRow),
+    /// The preshared key of a node that has ended is overwritten.
+    NodeKeyGone(PublicKey),
+    /// Boxed because it is large.
+    Wipes(Box<WipesRow>),
+    Receipt(Box<ReceiptRow>),
+    /// A receipt that is in the database, of which memory keeps the hash only.
+    ReceiptHeld(PublicKey, Hash),
 }

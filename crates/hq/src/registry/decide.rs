@@ -3,12 +3,16 @@
 use std::net::SocketAddr;
 
 use hanare_ledger::Entry;
-use hanare_model::{Endpoint, PublicKey, Timestamp};
+use hanare_model::report::NodeReport;
+use hanare_model::{Endpoint, PublicKey, RoomId, Timestamp};
 use serde_json::Value;
 
 use super::enrol::{self, Joined, Joining};
 use super::work::{self, Opened, Opening};
-use super::{Change, PersonAct, Registry, Taking, external, invite, node, person, policy, taking, tenants};
+use super::{
+    Change, Closing, PersonAct, Registry, Taking, closing, external, invite, node, person, policy, receipts,
+    taking, tenants,
+};
 use crate::admin::{Problem, Request};
 use crate::lease::LeaseTerms;
 
@@ -50,6 +54,12 @@ pub(crate) enum Act {
     WorkClose(PublicKey, [u8; 32]),
     /// Openings whose time is over.
     WorkLapse,
+    /// By an admin, who gives a room up.
+    CloseRoom(Closing),
+    /// The keys that headquarters shares with the nodes of a room that is gone.
+    ForgetKeys(RoomId),
+    /// By a node: its receipts, and how it stands.
+    Report(PublicKey, Box<NodeReport>),
     /// By an admin, who takes copies of work.
     Take(Box<Taking>),
     /// Something was refused before it reached the registry.
@@ -126,6 +136,9 @@ pub(crate) fn decide(registry: &Registry, context: &Context, act: Act) -> Result
         Act::WorkOpen(opening) => Ok(work::open(registry, context, *opening)),
         Act::WorkClose(key, session) => Ok(work::close(registry, context, &key, &session)),
         Act::WorkLapse => Ok(work::lapse(registry, context)),
+        Act::CloseRoom(ask) => closing::close(registry, context, &ask),
+        Act::ForgetKeys(room) => closing::forget_keys(registry, context, &room),
+        Act::Report(key, report) => receipts::report(registry, context, &key, &report),
         Act::Take(taking) => taking::take(registry, context, *taking),
         Act::Roamed(news) => Ok(node::roamed(registry, &news)),
         Act::Note(entry) => {
@@ -147,6 +160,7 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         Request::NodeEndDay(ask) => node::end_day(registry, context, &ask),
         Request::NodeAddExternal(ask) => external::add(registry, context, ask),
         Request::PolicyApply(ask) => policy::apply(registry, context, ask),
+        Request::NodeAcknowledge(ask) => receipts::acknowledge(registry, context, &ask),
         Request::PersonDisable(ask) => person::disable(registry, context, &ask),
         Request::StatusShow(_)
         | Request::CompanyList(_)
@@ -154,8 +168,11 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         | Request::OfficeShow(_)
         | Request::RoomList(_)
         | Request::RoomShow(_)
+        | Request::RoomClose(_)
         | Request::NodeList(_)
         | Request::NodeShow(_)
+        | Request::NodeLost(_)
+        | Request::NodeReceipts(_)
         | Request::PolicyShow(_)
         | Request::LedgerList(_)
         | Request::LedgerExport(_)

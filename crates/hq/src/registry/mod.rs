@@ -1,6 +1,7 @@
 //! The registry as it is in memory: what the database holds, indexed. One task writes both, so that reading needs no query.
 
 mod change;
+mod closing;
 mod decide;
 mod enrol;
 mod external;
@@ -9,6 +10,7 @@ mod node;
 mod notice;
 mod person;
 mod policy;
+mod receipts;
 mod rows;
 mod taking;
 mod tenants;
@@ -19,16 +21,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hanare_ledger::Hash;
 use hanare_model::plan::RoomPlace;
 use hanare_model::policy::{Policy, Resident, Site};
-use hanare_model::{CompanyId, NodeName, OfficeId, PersonId, PublicKey, RoomId, Timestamp, VerifyKey};
+use hanare_model::{
+    CompanyId, NodeName, OfficeId, PersonId, PresharedKey, PublicKey, RoomId, Timestamp, VerifyKey,
+};
 use ipnet::IpNet;
 
 pub(crate) use change::Change;
+pub(crate) use closing::Closing;
 pub(crate) use decide::{Act, Context, Decision, Outcome, decide};
 pub(crate) use enrol::{Joined, Joining};
 pub(crate) use notice::{SHOWN_SECONDS, notices};
 pub(crate) use person::PersonAct;
+pub(crate) use receipts::WipesRow;
 pub(crate) use rows::{
     CompanyRow, InviteRow, NodeRow, NoticeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryKey,
     TryRow,
@@ -55,6 +62,10 @@ pub(crate) struct Registry {
     pub strangers: BTreeMap<TryKey, TryRow>,
     /// By node.
     pub sessions: BTreeMap<PublicKey, SessionRow>,
+    /// What is known of endpoints' wipes.
+    pub wipes: BTreeMap<PublicKey, WipesRow>,
+    /// Receipts that are held, by the hash of their bytes.
+    pub receipts: BTreeMap<PublicKey, Arc<BTreeSet<Hash>>>,
     /// What persons are to know, by [`NoticeRow::id`].
     pub notices: BTreeMap<u64, NoticeRow>,
     pub policy: Option<PolicyRow>,
@@ -79,6 +90,8 @@ impl Registry {
             tries: BTreeMap::new(),
             strangers: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            wipes: BTreeMap::new(),
+            receipts: BTreeMap::new(),
             notices: BTreeMap::new(),
             policy: None,
             in_force: Arc::default(),
@@ -129,6 +142,20 @@ impl Registry {
             Change::StrangersTry(row) => tries::remember_stranger(&mut self.strangers, row),
             Change::Session(row) => {
                 self.sessions.insert(row.node, row);
+            }
+            Change::NodeKeyGone(key) => {
+                if let Some(row) = self.nodes.get_mut(&key) {
+                    row.preshared_key = PresharedKey::from_bytes([0; 32]);
+                }
+            }
+            Change::Wipes(row) => {
+                self.wipes.insert(row.node, *row);
+            }
+            Change::Receipt(row) => {
+                Arc::make_mut(self.receipts.entry(row.node).or_default()).insert(row.hash);
+            }
+            Change::ReceiptHeld(node, hash) => {
+                Arc::make_mut(self.receipts.entry(node).or_default()).insert(hash);
             }
             Change::Notice(row) => {
                 self.notices.insert(row.id, row);

@@ -103,7 +103,13 @@ pub(super) fn leave(registry: &Registry, context: &Context, key: &PublicKey) -> 
 }
 
 /// A node's end, on the ledger; its addresses are nobody's for a while.
-fn ended(registry: &Registry, decision: Decision, context: &Context, kind: &str, row: NodeRow) -> Decision {
+pub(super) fn ended(
+    registry: &Registry,
+    decision: Decision,
+    context: &Context,
+    kind: &str,
+    row: NodeRow,
+) -> Decision {
     let data = json!({
         "public_key": row.public_key,
         "room": row.room,

@@ -171,23 +171,33 @@ pub(super) fn room_remove(
     if let Some(by) = node.or_else(|| policy::names_room(registry, &ask.id)) {
         return Err(Problem::InUse { noun: Noun::Room, id: ask.id.to_string(), by });
     }
-    let mut removed = Decision::answer(&Removed { id: ask.id.to_string() })?;
-    for invite in registry.invites.values().filter(|invite| invite.room == ask.id && invite.open(context.now))
+    let removed = Decision::answer(&Removed { id: ask.id.to_string() })?;
+    Ok(room_gone(registry, context, removed, row))
+}
+
+/// A room's end: its open invites end, its addresses rest if anybody lived there.
+pub(super) fn room_gone(
+    registry: &Registry,
+    context: &Context,
+    mut removed: Decision,
+    row: &RoomRow,
+) -> Decision {
+    for invite in registry.invites.values().filter(|invite| invite.room == row.id && invite.open(context.now))
     {
         let closed = super::InviteRow { closed: true, ..invite.clone() };
-        removed = removed.recorded(context, "invite.closed", &closed.id, json!({ "room": ask.id }));
+        removed = removed.recorded(context, "invite.closed", &closed.id, json!({ "room": row.id }));
         removed = removed.with(Change::Invite(closed));
     }
-    let lived_in = registry.nodes.values().any(|node| node.room == ask.id);
+    let lived_in = registry.nodes.values().any(|node| node.room == row.id);
     if lived_in {
         let until = context.now.after(QUARANTINE);
         for prefix in registry.settings.overlay.room(row.place) {
             removed = removed.with(Change::Quarantine(prefix, until));
         }
     }
-    Ok(removed
-        .recorded(context, "room.removed", &ask.id.to_string(), json!({ "quarantined": lived_in }))
-        .with(Change::RoomGone(ask.id.clone())))
+    removed
+        .recorded(context, "room.removed", &row.id.to_string(), json!({ "quarantined": lived_in }))
+        .with(Change::RoomGone(row.id.clone()))
 }
 
 /// Says whose the prefix in the way is.

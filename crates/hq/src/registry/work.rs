@@ -10,7 +10,7 @@ use serde_json::json;
 use super::notice::{self, notices};
 use super::rows::{NodeRow, PersonRow, SessionRow, TryKey};
 use super::tries::{self, Tried};
-use super::{Change, Context, Decision, Outcome, Registry};
+use super::{Change, Context, Decision, Outcome, Registry, receipts};
 use crate::identity::{Account, Proof};
 
 /// How long a session lives if nothing ends it before.
@@ -129,6 +129,7 @@ pub(super) fn open(registry: &Registry, context: &Context, opening: Opening) -> 
         until,
         ended: None,
     };
+    decision = decision.with(receipts::expect(registry, &session));
     decision.with(Change::Session(session)).with(Change::Person(Box::new(row)))
 }
 

@@ -1,15 +1,18 @@
 //! From rows to the registry. What cannot be read is damage, never a default.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use hanare_model::plan::RoomPlace;
 use hanare_model::policy::Policy;
-use hanare_model::{NodeKind, PresharedKey, Timestamp};
+use hanare_model::report::SignedReceipt;
+use hanare_model::{NodeKind, PresharedKey, PublicKey, Timestamp};
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::{save, sql};
+use super::{StoreError, save, sql};
+use crate::admin::{ReceiptHeld, ReceiptPlace};
 use crate::identity::{Account, PasswordHash, TotpSecret};
 use crate::registry::{
     Change, CompanyRow, InviteRow, NodeRow, NoticeRow, OfficeRow, PersonRow, PolicyRow, Registry, RoomRow,
@@ -27,6 +30,15 @@ pub(super) enum LoadError {
 impl From<sqlx::Error> for LoadError {
     fn from(error: sqlx::Error) -> Self {
         Self::Driver(error)
+    }
+}
+
+impl LoadError {
+    pub(super) fn about(self, path: &Path) -> StoreError {
+        match self {
+            Self::Driver(error) => StoreError::new(path, error),
+            Self::Content(text) => StoreError::Damaged { path: path.to_owned(), text },
+        }
     }
 }
 
@@ -90,7 +102,7 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Regist
         read.map_err(|error| LoadError::Content(format!("the policy in force: {error}")))?;
         registry.apply(&Change::Policy(policy));
     }
-    let readers: [(&'static str, Reader); 10] = [
+    let readers: [(&'static str, Reader); 12] = [
         (sql::SELECT_COMPANIES, company),
         (sql::SELECT_OFFICES, office),
         (sql::SELECT_ROOMS, room),
@@ -101,6 +113,8 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Regist
         (sql::SELECT_TRIES, tried),
         (sql::SELECT_SESSIONS, session),
         (sql::SELECT_NOTICES, notice),
+        (sql::SELECT_WIPES, wipes),
+        (sql::SELECT_RECEIPTS_HELD, receipt),
     ];
     for (statement, read) in readers {
         for row in sqlx::query(statement).fetch_all(&mut *connection).await? {
@@ -249,4 +263,37 @@ fn notice(row: &Columns) -> Result<Change, LoadError> {
         notice: row.json("notice")?,
         told_at: row.maybe_time("told_at")?,
     }))
+}
+
+fn wipes(row: &Columns) -> Result<Change, LoadError> {
+    Ok(Change::Wipes(Box::new(row.json("state")?)))
+}
+
+fn receipt(row: &Columns) -> Result<Change, LoadError> {
+    Ok(Change::ReceiptHeld(row.parse("node")?, row.parse("hash")?))
+}
+
+/// Some of a node's receipts, oldest first.
+pub(super) async fn receipts(
+    connection: &mut SqliteConnection,
+    node: PublicKey,
+    after: Option<ReceiptPlace>,
+    limit: u32,
+) -> Result<Vec<ReceiptHeld>, LoadError> {
+    let (counter, hash) = after.map_or((0, String::new()), |place| (place.counter, place.hash.to_string()));
+    let rows = sqlx::query(sql::SELECT_RECEIPTS)
+        .bind(node.to_string())
+        .bind(i64::try_from(counter).unwrap_or(i64::MAX))
+        .bind(hash)
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
+    let read = |row| {
+        let row = Columns(row);
+        let counter = u64::try_from(row.number("counter")?).map_err(|_| unreadable("counter"))?;
+        let signed = SignedReceipt { document: row.text("document")?, signature: row.text("signature")? };
+        let place = ReceiptPlace { counter, hash: row.parse("hash")? };
+        Ok(ReceiptHeld { place, received_at: row.time("received_at")?, signed })
+    };
+    rows.into_iter().map(read).collect()
 }

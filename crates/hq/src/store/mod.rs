@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hanare_ledger::{Entry, Hash, Head, append};
-use hanare_model::{SigningKey, Timestamp};
+use hanare_model::{PublicKey, SigningKey, Timestamp};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 pub use error::StoreError;
 
+use crate::admin::{ReceiptHeld, ReceiptPlace};
 use crate::registry::{Change, Registry, SHOWN_SECONDS};
 use crate::settings::Settings;
 
@@ -93,6 +94,8 @@ impl Store {
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("cache_size", CACHE_KIB)
             .pragma("journal_size_limit", "1048576")
+            // What is overwritten or removed, such as a key, does not stay in a free page.
+            .pragma("secure_delete", "ON")
             // A confined worker has no other place, and what is sorted here is small.
             .pragma("temp_store", "MEMORY")
             .statement_cache_capacity(16)
@@ -221,10 +224,7 @@ impl Store {
             .execute(&mut self.connection)
             .await
             .map_err(|error| StoreError::new(&path, error))?;
-        load::registry(&mut self.connection).await.map_err(|error| match error {
-            load::LoadError::Driver(error) => StoreError::new(&path, error),
-            load::LoadError::Content(text) => StoreError::Damaged { path, text },
-        })
+        load::registry(&mut self.connection).await.map_err(|error| error.about(&path))
     }
 
     /// The ledger's lines from a time on, oldest first.
@@ -235,6 +235,18 @@ impl Store {
             .fetch_all(&mut self.connection)
             .await
             .map_err(|error| StoreError::new(&self.path, error))
+    }
+
+    /// Some of a node's receipts, oldest first.
+    pub(crate) async fn receipts(
+        &mut self,
+        node: PublicKey,
+        after: Option<ReceiptPlace>,
+        limit: u32,
+    ) -> Result<Vec<ReceiptHeld>, StoreError> {
+        self.mend().await?;
+        let path = self.path.clone();
+        load::receipts(&mut self.connection, node, after, limit).await.map_err(|error| error.about(&path))
     }
 
     /// The ledger's head.

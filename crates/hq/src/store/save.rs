@@ -65,8 +65,27 @@ pub(super) async fn change(connection: &mut SqliteConnection, change: &Change) -
         Change::Policy(row) => setting(connection, POLICY, json(row)?).await,
         Change::Person(row) => person(connection, row).await,
         Change::Try(row) => tried(connection, row).await,
-        Change::StrangersTry(_) => Ok(()),
+        Change::StrangersTry(_) | Change::ReceiptHeld(..) => Ok(()),
         Change::Session(row) => session(connection, row).await,
+        Change::NodeKeyGone(key) => {
+            let none = hanare_model::PresharedKey::from_bytes([0; 32]).expose_base64().to_string();
+            let query = sqlx::query(sql::UPDATE_NODE_KEY).bind(key.to_string()).bind(none);
+            query.execute(connection).await.map(drop)
+        }
+        Change::Wipes(row) => {
+            let query = sqlx::query(sql::PUT_WIPES).bind(row.node.to_string()).bind(json(row)?);
+            query.execute(connection).await.map(drop)
+        }
+        Change::Receipt(row) => sqlx::query(sql::PUT_RECEIPT)
+            .bind(row.node.to_string())
+            .bind(row.hash.to_string())
+            .bind(number(row.counter))
+            .bind(row.received_at.seconds())
+            .bind(&row.signed.document)
+            .bind(&row.signed.signature)
+            .execute(connection)
+            .await
+            .map(drop),
         Change::Notice(row) => sqlx::query(sql::PUT_NOTICE)
             .bind(number(row.id))
             .bind(row.person.as_str())

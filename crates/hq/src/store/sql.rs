@@ -35,6 +35,8 @@ pub(super) const PUT_NODE: &str = "INSERT INTO node (public_key, signing_key, pr
      expires_at = excluded.expires_at, lease_digest = excluded.lease_digest, endpoint = excluded.endpoint, \
      revoked_at = excluded.revoked_at, reason = excluded.reason, has_left = excluded.has_left";
 
+pub(super) const UPDATE_NODE_KEY: &str = "UPDATE node SET preshared_key = $2 WHERE public_key = $1";
+
 pub(super) const SELECT_PERSONS: &str = "SELECT id, company, name, created_at, disabled_at, successor, password, must_change, \
      totp, totp_step FROM person";
 pub(super) const PUT_PERSON: &str = "INSERT INTO person \
@@ -60,6 +62,15 @@ pub(super) const PUT_SESSION: &str = "INSERT INTO work_session \
      fingerprint = excluded.fingerprint, opened_at = excluded.opened_at, until = excluded.until, \
      ended_at = excluded.ended_at, reason = excluded.reason";
 
+pub(super) const SELECT_WIPES: &str = "SELECT state FROM wipes";
+pub(super) const PUT_WIPES: &str = "INSERT INTO wipes (node, state) VALUES ($1, $2) \
+     ON CONFLICT (node) DO UPDATE SET state = excluded.state";
+pub(super) const SELECT_RECEIPTS_HELD: &str = "SELECT node, hash FROM receipt";
+pub(super) const SELECT_RECEIPTS: &str = "SELECT counter, hash, received_at, document, signature FROM receipt \
+     WHERE node = $1 AND (counter, hash) > ($2, $3) ORDER BY counter, hash LIMIT $4";
+pub(super) const PUT_RECEIPT: &str = "INSERT INTO receipt (node, hash, counter, received_at, document, signature) \
+     VALUES ($1, $2, $3, $4, $5, $6)";
+
 pub(super) const SELECT_NOTICES: &str = "SELECT id, person, notice, told_at FROM notice";
 pub(super) const PUT_NOTICE: &str = "INSERT INTO notice (id, person, at, notice, told_at) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (id) DO UPDATE SET told_at = excluded.told_at";
@@ -78,7 +89,7 @@ pub(super) const PUT_RECORD: &str = "INSERT INTO ledger (seq, at, line) VALUES (
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 31] = [
+pub(super) const ALL: [&str; 37] = [
     SELECT_SETTING,
     PUT_SETTING,
     SELECT_COMPANIES,
@@ -94,12 +105,18 @@ pub(super) const ALL: [&str; 31] = [
     PUT_INVITE,
     SELECT_NODES,
     PUT_NODE,
+    UPDATE_NODE_KEY,
     SELECT_PERSONS,
     PUT_PERSON,
     SELECT_TRIES,
     PUT_TRY,
     SELECT_SESSIONS,
     PUT_SESSION,
+    SELECT_WIPES,
+    PUT_WIPES,
+    SELECT_RECEIPTS_HELD,
+    SELECT_RECEIPTS,
+    PUT_RECEIPT,
     SELECT_NOTICES,
     PUT_NOTICE,
     DELETE_NOTICES,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hanare_ledger::{Entry, Head};
-use hanare_model::{SigningKey, Timestamp};
+use hanare_model::{PublicKey, SigningKey, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Store, StoreError};
-use crate::admin::Problem;
+use crate::admin::{Problem, ReceiptHeld, ReceiptPlace};
 use crate::limit::{Bucket, Rate};
 use crate::random;
 use crate::registry::{Act, Change, Context, Outcome, Registry, decide};
@@ -19,8 +19,10 @@ const GROUP: usize = 64;
 const QUEUE: usize = 256;
 /// Refused joins and openings that are written down one by one. A flood is written down as a number, at the next one that has room.
 const REFUSALS: Rate = Rate { burst: 200, every: Duration::from_secs(1) };
+/// Receipts in a page: 4 MiB of the longest ones.
+const RECEIPTS: u32 = 16;
 /// The kinds of those records, each with a rate of its own.
-const REFUSED: [&str; 2] = ["join.refused", "work.refused"];
+const REFUSED: [&str; 3] = ["join.refused", "work.refused", "receipt.refused"];
 
 /// The writer's other end.
 #[derive(Debug, Clone)]
@@ -33,8 +35,11 @@ pub(crate) struct Writer {
 enum Message {
     Act { act: Act, actor: String, reply: Reply },
     Ledger { since: Option<Timestamp>, reply: oneshot::Sender<Result<(Vec<String>, Head), Problem>> },
+    Receipts { node: PublicKey, after: Option<ReceiptPlace>, reply: ReceiptsReply },
     Stop { reply: oneshot::Sender<()> },
 }
+
+type ReceiptsReply = oneshot::Sender<Result<Vec<ReceiptHeld>, Problem>>;
 
 impl Writer {
     /// Starts the task. `context` holds everything but the time and the actor.
@@ -75,6 +80,19 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         self.queue.send(Message::Ledger { since, reply }).await.map_err(|_| Problem::Stopping)?;
         answer.await.map_err(|_| Problem::Stopping)?
+    }
+
+    /// A page of a node's receipts, and where the next one begins.
+    pub(crate) async fn receipts(
+        &self,
+        node: PublicKey,
+        after: Option<ReceiptPlace>,
+    ) -> Result<(Vec<ReceiptHeld>, Option<ReceiptPlace>), Problem> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(Message::Receipts { node, after, reply }).await.map_err(|_| Problem::Stopping)?;
+        let receipts = answer.await.map_err(|_| Problem::Stopping)??;
+        let next = receipts.last().map(|last| last.place).filter(|_| receipts.len() == RECEIPTS as usize);
+        Ok((receipts, next))
     }
 
     /// Finishes what was asked before and closes the database.
@@ -118,6 +136,11 @@ impl Task {
                         self.commit(std::mem::take(&mut acts)).await;
                         let lines = self.store.ledger(since).await.map_err(|error| error.problem());
                         let _ = reply.send(lines.map(|lines| (lines, self.store.head())));
+                    }
+                    Message::Receipts { node, after, reply } => {
+                        self.commit(std::mem::take(&mut acts)).await;
+                        let found = self.store.receipts(node, after, RECEIPTS).await;
+                        let _ = reply.send(found.map_err(|error| error.problem()));
                     }
                     Message::Stop { reply } => {
                         self.commit(std::mem::take(&mut acts)).await;

@@ -14,15 +14,15 @@ use crate::settings::Settings;
 const START: i64 = 1_800_000_000;
 
 /// A headquarters in memory: aoba with hanako, and three nodes; midori with one.
-struct World {
-    registry: Registry,
-    context: Context,
+pub(super) struct World {
+    pub(super) registry: Registry,
+    pub(super) context: Context,
     account: Account,
     step: u64,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let overlay =
             Overlay::new("10.88.0.0/16".parse().unwrap(), "fd00:1:2::/48".parse().unwrap(), &[]).unwrap();
         let settings = Settings {
@@ -69,7 +69,7 @@ impl World {
         world
     }
 
-    fn wait(&mut self, seconds: u64) {
+    pub(super) fn wait(&mut self, seconds: u64) {
         self.context.now = self.context.now.after(std::time::Duration::from_secs(seconds));
     }
 
@@ -91,7 +91,7 @@ impl World {
         refusal(&self.ask(node, person, Proof::Wrong("wrong-password")))
     }
 
-    fn right(&mut self, node: u8) -> Option<WorkRefusal> {
+    pub(super) fn right(&mut self, node: u8) -> Option<WorkRefusal> {
         self.step += 1;
         let proof = Proof::Right { step: self.step, new: None };
         refusal(&self.ask(node, &hanako(), proof))
@@ -109,7 +109,7 @@ fn hanako() -> PersonId {
     "hanako".parse().unwrap()
 }
 
-fn key(seed: u8) -> PublicKey {
+pub(super) fn key(seed: u8) -> PublicKey {
     PrivateKey::from_bytes([seed; 32]).public()
 }
 

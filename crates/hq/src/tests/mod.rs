@@ -1,6 +1,7 @@
 //! A whole headquarters on loopback: what admins and devices see of it.
 
 mod admins;
+mod closing;
 mod device;
 mod enrolment;
 mod handover;
@@ -8,6 +9,7 @@ mod holding;
 mod leaving;
 mod lockout;
 mod persons;
+mod receipts;
 mod sheet;
 mod taking;
 mod work;

@@ -196,7 +196,8 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
         | Request::WorkOpen { .. }
         | Request::WorkClose
         | Request::WorkStatus
-        | Request::WorkToday => {}
+        | Request::WorkToday
+        | Request::WorkOvertime { .. } => {}
     }
     Ok(request)
 }

@@ -1,5 +1,6 @@
 //! The document that is signed: what happened, on what, by what, and its place in the machine's chain.
 
+use hanare_ledger::receipt::SCHEMA;
 use hanare_ledger::{Hash, Head, sshsig};
 use hanare_model::{Timestamp, VerifyKey};
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,6 @@ use super::{ReceiptError, WipeId};
 use crate::boot::BootId;
 use crate::outcome::{Method, Outcome};
 use crate::volume_kind::VolumeKind;
-
-/// What the document calls itself. Another number is another reader's.
-const SCHEMA: &str = "hanare.receipt/1";
 
 /// The signed record of one wipe. Holds no name of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

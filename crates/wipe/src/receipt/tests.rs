@@ -51,6 +51,20 @@ fn written(count: u8) -> (tempfile::TempDir, Vec<PathBuf>) {
     (state, paths)
 }
 
+#[test]
+fn others_read_of_a_receipt_what_it_says() {
+    let (_state, paths) = written(2);
+    let read = |path: &Path| fs::read_to_string(path).unwrap();
+    let (document, signature) = (read(&paths[1]), read(&signature_path(&paths[1])));
+    let own = verify(document.as_bytes(), signature.as_bytes(), &key(1).verify_key()).unwrap();
+    let told =
+        hanare_ledger::receipt::extract(document.as_bytes(), &signature, &key(1).verify_key()).unwrap();
+    assert_eq!((told.counter, told.previous, told.at), (own.counter, own.previous, own.at));
+    assert_eq!((told.id, told.boot_id), (own.id.to_string(), own.boot_id.to_string()));
+    assert_eq!((told.cause.as_str(), told.volume_kind), ("end-of-day", None));
+    assert_eq!(told.outcome.verdict, hanare_ledger::receipt::Verdict::Pass);
+}
+
 fn faults(state: &Path) -> Vec<ChainFault> {
     list(state, &key(1).verify_key()).unwrap().faults
 }

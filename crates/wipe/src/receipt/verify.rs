@@ -1,15 +1,12 @@
 //! One receipt and its signature, offline: anything but exactly what was signed is refused.
 
-use hanare_ledger::sshsig::{self, Namespace, SshsigError};
+use hanare_ledger::sshsig::{self, SshsigError};
 use hanare_model::VerifyKey;
 use serde::Serialize;
 
 use super::document::Receipt;
 
-/// What a receipt's signature is for: `ssh-keygen -Y verify -n hanare-receipt`.
-pub const NAMESPACE: Namespace = Namespace::new("hanare-receipt");
-/// No receipt is longer; what is, is not read into memory.
-pub const MAX_LEN: u64 = 256 * 1024;
+pub use hanare_ledger::receipt::{MAX_LEN, NAMESPACE};
 
 /// Why something is not a receipt of that machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize)]

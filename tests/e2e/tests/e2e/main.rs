@@ -31,6 +31,7 @@ mod person;
 mod persons;
 mod qr;
 mod readme;
+mod receipts;
 mod revocation;
 mod source_check;
 mod taking;

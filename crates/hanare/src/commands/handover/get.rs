@@ -2,11 +2,11 @@
 //! are told.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::PathBuf;
 
 use hanare_handover::WorkPath;
 use hanare_handover::deliver::{Meta, Tree};
@@ -22,6 +22,7 @@ use super::place::Place;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::input::{self, unwritable};
 use crate::show;
 
 #[derive(Debug, clap::Args)]
@@ -115,8 +116,8 @@ impl Get<'_> {
 
     /// DEST as a new folder that nobody else reads.
     fn folder(&self) -> Result<Tree, Failure> {
-        let made = DirBuilder::new().mode(0o700).create(&self.dest);
-        made.and_then(|()| Tree::open(&self.dest)).map_err(|error| unwritable(&self.dest, &error))
+        input::new_folder(&self.dest)?;
+        Tree::open(&self.dest).map_err(|error| unwritable(&self.dest, &error))
     }
 
     /// One file at its place below DEST. Its path cannot lead out: it names every step, and no link is followed.
@@ -222,8 +223,4 @@ impl Get<'_> {
         }
         Ok((digester.finish() == *digest).then_some(bytes).ok_or_else(damaged))
     }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(error)
 }

@@ -13,9 +13,12 @@ use crate::voice::Voice;
 pub(crate) fn run(context: &Context) -> Outcome {
     let status = context.ask_now(StatusShow {})?;
     context.out.result("hq.status", &status, |voice| show(&status, voice))?;
+    let is_unknown = status.wipes.unknown > 0 || status.wipes.alarms > 0;
     Ok(match (status.forwarding, status.firewall) {
         (false, _) | (true, FirewallState::Lost) => Exit::No,
         (true, FirewallState::Behind) => Exit::Incomplete,
+        // What became of a room's work is part of how headquarters stands: unknown is never good.
+        (true, FirewallState::InForce) if is_unknown => Exit::Incomplete,
         (true, FirewallState::InForce) => Exit::Good,
     })
 }
@@ -28,6 +31,10 @@ fn show(status: &admin::Status, voice: &Voice) -> String {
         (true, FirewallState::InForce) => "hq-forwards",
     };
     let nodes = voice.say_with("hq-nodes", &[("enrolled", &status.nodes.enrolled), ("up", &status.nodes.up)]);
+    let known = &status.wipes;
+    let counts: [crate::voice::Argument<'_>; 3] =
+        [("open", &known.open), ("unknown", &known.unknown), ("alarms", &known.alarms)];
+    let wipes = voice.say_with("hq-wipes", &counts);
     let internet = match status.internet {
         hanare_model::Internet::ViaHq => "internet-via-hq",
         hanare_model::Internet::None => "internet-none",
@@ -37,6 +44,7 @@ fn show(status: &admin::Status, voice: &Voice) -> String {
         vec![
             ("label-state", voice.say(state)),
             ("label-nodes", nodes),
+            ("label-wipes", wipes),
             ("label-interface", status.interface.clone()),
             ("label-addresses", table::list(&status.addresses)),
             ("label-endpoints", table::list(&status.endpoints)),

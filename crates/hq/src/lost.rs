@@ -1,0 +1,134 @@
+//! A machine that is lost or stolen: revoked at once, whatever else is unknown, and what is known of it written down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hanare_handover::protocol::{Content, Entry};
+use hanare_ledger::sshsig::{self, Digest, Namespace};
+use hanare_ledger::{Entry as LedgerRecord, Record};
+use hanare_model::{PersonId, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::admin::{
+    HeldOf, LostNode, MAX_OPENINGS, NodeLost, NodeRevoke, NodeState, Noun, Opening, Problem, Request, Signed,
+};
+use crate::answers::{self, json as answer};
+use crate::closing::said;
+use crate::random;
+use crate::registry::{Act, NodeRow};
+use crate::shared::Hq;
+
+/// What signatures of sheets are for: `ssh-keygen -Y verify -n hanare-evidence`.
+const NAMESPACE: Namespace = Namespace::new("hanare-evidence");
+
+pub(crate) async fn lost(hq: &Arc<Hq>, uid: u32, ask: NodeLost) -> Result<Value, Problem> {
+    let (registry, now) = (hq.writer.registry(), random::now());
+    let missing = || Problem::Missing { noun: Noun::Node, id: ask.name.to_string() };
+    let row = registry.node_or_last(&ask.name).ok_or_else(missing)?.clone();
+    // As it was: a revocation ends its session and its place in the plane.
+    let node = answers::node(hq, &registry, &row, now);
+    // First of all: nothing below may keep the key alive.
+    let (mut revoked_now, mut acknowledged) = (false, false);
+    if node.state != NodeState::Revoked && node.state != NodeState::Left {
+        let revoke = NodeRevoke { name: row.name.clone(), reason: Some("lost".to_owned()) };
+        let revoked = Box::pin(answers::answer(hq, uid, Request::NodeRevoke(revoke))).await?;
+        let is_true = |member: &str| revoked.get(member).and_then(Value::as_bool).unwrap_or_default();
+        (revoked_now, acknowledged) = (is_true("changed"), is_true("acknowledged"));
+    }
+    let data = json!({ "public_key": row.public_key, "room": row.room, "revoked_now": revoked_now });
+    let entry = LedgerRecord {
+        at: now,
+        actor: format!("uid {uid}"),
+        kind: "node.lost".to_owned(),
+        subject: row.name.to_string(),
+        data,
+    };
+    hq.writer.act("hq", Act::Note(entry)).await?;
+    let ended = hq.writer.registry();
+    let revoked_at = ended.nodes.get(&row.public_key).and_then(|row| row.revoked_at);
+    let (lines, _) = hq.writer.ledger(None).await?;
+    let facts = LostNode {
+        at: now,
+        revoked_at,
+        revoked_now,
+        acknowledged,
+        last_contact: last_contact(&node, now),
+        openings: openings(&row, &lines),
+        held: held(hq, &row).await,
+        was_open: node.person.is_some(),
+        node,
+    };
+    answer(&signed(hq, NAMESPACE, facts)?)
+}
+
+/// Signs a document of headquarters.
+pub(crate) fn signed<T: Serialize>(hq: &Hq, namespace: Namespace, facts: T) -> Result<Signed<T>, Problem> {
+    let bug = |error: serde_json::Error| Problem::Bug { text: error.to_string() };
+    let mut document = serde_json::to_string_pretty(&facts).map_err(bug)?;
+    document.push('\n');
+    let signature = sshsig::sign(&Digest::of(document.as_bytes()), namespace, &hq.signing);
+    let key = sshsig::openssh_key(&hq.signing.verify_key(), "hanare-hq");
+    Ok(Signed { facts, document, signature, key })
+}
+
+/// The last handshake, or the last report, whichever is later.
+fn last_contact(node: &crate::admin::Node, now: Timestamp) -> Option<Timestamp> {
+    let handshake = node.last_handshake_seconds.and_then(|age| i64::try_from(age).ok());
+    let handshake = handshake.map(|age| Timestamp::from_seconds(now.seconds().saturating_sub(age)));
+    let told = node.wipes.as_ref().and_then(|wipes| wipes.told.as_ref()).map(|told| told.at);
+    handshake.max(told)
+}
+
+/// Who had work open there, by the ledger.
+fn openings(row: &NodeRow, lines: &[String]) -> Vec<Opening> {
+    let mut openings: Vec<Opening> = Vec::new();
+    for record in lines.iter().filter_map(|line| Record::parse(line)) {
+        let node = said(&record, "node").and_then(Value::as_str);
+        if node != Some(row.name.as_str()) || record.at < row.enrolled_at {
+            continue;
+        }
+        let Ok(person) = record.subject.parse::<PersonId>() else { continue };
+        match record.kind.as_str() {
+            "work.opened" => {
+                openings.push(Opening { person, opened_at: record.at, closed_at: None, reason: None });
+            }
+            "work.closed" => {
+                let open = openings.iter_mut().rev().find(|one| one.person == person);
+                if let Some(open) = open.filter(|open| open.closed_at.is_none()) {
+                    open.closed_at = Some(record.at);
+                    open.reason = said(&record, "reason").and_then(Value::as_str).map(str::to_owned);
+                }
+            }
+            _ => {}
+        }
+    }
+    openings.reverse();
+    openings.truncate(MAX_OPENINGS);
+    openings
+}
+
+/// What came from there; `None` if the store cannot tell, which keeps nobody from revoking.
+async fn held(hq: &Hq, row: &NodeRow) -> Option<Vec<HeldOf>> {
+    let store = hq.work.open().await.ok()?;
+    let mut held: BTreeMap<PersonId, HeldOf> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = store.browse_node(&row.company, &row.name, None, after).await;
+        let (entries, next) = page.ok()?;
+        for (person, Entry { at, content, .. }) in entries {
+            let new = HeldOf { person: person.clone(), files: 0, bytes: 0, latest: at };
+            let one = held.entry(person).or_insert(new);
+            one.files = one.files.saturating_add(1);
+            one.latest = one.latest.max(at);
+            if let Content::File { size, .. } = content {
+                one.bytes = one.bytes.saturating_add(size);
+            }
+        }
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Some(held.into_values().collect())
+}

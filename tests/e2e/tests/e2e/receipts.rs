@@ -1,0 +1,94 @@
+//! Receipts of wipes come to headquarters through the tunnel, and headquarters says of which openings none came.
+
+use std::time::Duration;
+
+use hanare_e2e::{Deployment, Refusal};
+use hanare_lab::{inside, until};
+use serde_json::Value;
+
+use crate::desk::{Desk, until_held};
+use crate::person::add;
+
+const LIMIT: Duration = Duration::from_mins(3);
+const SOON: Duration = Duration::from_mins(1);
+
+#[test]
+fn receipts_come_to_headquarters_and_an_opening_without_one_is_never_good() {
+    inside(
+        "receipts::receipts_come_to_headquarters_and_an_opening_without_one_is_never_good",
+        LIMIT,
+        |lab| {
+            let mut deployment = Deployment::open(lab)?;
+            let mut hanako = add(&deployment, "hanako", "aoba")?;
+            let desk = Desk::new(&mut deployment, "pc")?;
+            let wipes = || -> Value {
+                let shown = deployment.hq.ask(&["node", "show", "pc"]);
+                shown.map_or(Value::Null, |shown| shown["wipes"].clone())
+            };
+            let status = || deployment.program.attempt(&deployment.hq.host, &["--json", "hq", "status"], "");
+            let becomes = |standing: &str| {
+                let became = until(standing, SOON, || wipes()["standing"] == standing);
+                assert!(became.is_ok(), "not {standing}: {}", wipes());
+            };
+            assert_eq!((wipes()["standing"].as_str(), status()?.code()), (Some("none"), Some(0)));
+            let on_pc = |line: &[&str]| deployment.program.attempt(&desk.place.host, line, "");
+            let mountpoint = desk.place.host.directory().join("volume").display().to_string();
+            on_pc(&["wipe", "volume", "create", "--kind", "ram", "--size", "64M"])?.must()?;
+            on_pc(&["wipe", "volume", "open", "--mount", &mountpoint])?.must()?;
+            desk.open(&deployment, &mut hanako, true)?;
+            becomes("open");
+            desk.write("secret-plan", b"work");
+            until_held(&deployment, "pc", &[("secret-plan", b"work")])?;
+            until("the volume as the machine tells it", SOON, || {
+                wipes()["told"]["volume"]["open"] == true && wipes()["told"]["volume"]["kind"] == "ram"
+            })?;
+            on_pc(&["work", "close"])?.must()?;
+            becomes("unknown");
+            assert_eq!(status()?.code(), Some(7), "what is unknown is not good");
+            let run = on_pc(&["--json", "wipe", "run", "--yes"])?.json()?;
+            becomes(run["verdict"].as_str().unwrap());
+            assert_eq!(status()?.code(), Some(0));
+            let last = wipes()["last"].clone();
+            assert_eq!((&last["volume_kind"], &last["late"]), (&"ram".into(), &false.into()), "{last}");
+            let ledger = deployment.hq.ask(&["ledger", "list"])?;
+            let came = |entry: &&Value| entry["kind"] == "receipt.came";
+            assert_eq!(ledger["records"].as_array().unwrap().iter().filter(came).count(), 1, "{ledger}");
+            // What came is what was signed, for anybody.
+            let folder = deployment.hq.host.directory().join("receipts");
+            deployment.hq.ask(&["node", "receipts", "pc", &folder.display().to_string()])?;
+            let mut written = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+            let file = written.find(|path| path.extension().is_some_and(|ending| ending == "json"));
+            let (file, key) = (file.unwrap().display().to_string(), folder.join("node.pub"));
+            let verify = ["wipe", "receipt", "verify", &file, "--key", &key.display().to_string()];
+            deployment.program.run(&deployment.hq.host, &verify)?;
+
+            // The machine is lost: revoked, and what is known of it is written down in both languages, signed.
+            let folder = deployment.hq.host.directory().join("lost");
+            let out = folder.display().to_string();
+            let lost = deployment.hq.ask(&["node", "lost", "pc", "--yes", "--out", &out])?;
+            assert_eq!((&lost["revoked_now"], &lost["was_open"]), (&true.into(), &false.into()), "{lost}");
+            assert_eq!(lost["openings"][0]["person"], "hanako", "{lost}");
+            assert_eq!(lost["held"][0]["files"], 1, "{lost}");
+            let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+            let (japanese, english) = (read("sheet.ja.txt"), read("sheet.en.txt"));
+            for (sheet, words) in [
+                (&japanese, ["個人データの項目", "不明", "hanako のファイル 1 個", "ram"]),
+                (&english, ["Items of personal data", "unknown", "1 files", "ram"]),
+            ] {
+                assert!(words.iter().all(|word| sheet.contains(word)), "{sheet}");
+                assert!(!sheet.contains("secret-plan"), "{sheet}");
+            }
+            let signers = folder.join("signers");
+            std::fs::write(&signers, format!("hq {}", read("hq.pub"))).unwrap();
+            let check =
+                "ssh-keygen -Y verify -f signers -I hq -n hanare-evidence -s facts.json.sig < facts.json";
+            deployment.hq.host.run("sh", ["-c", &format!("cd {out} && {check}")], "", SOON)?.must()?;
+            // A machine that is gone already is written down again, and nobody is refused for what is unknown.
+            let again = deployment.hq.ask(&["node", "lost", "pc", "--yes"])?;
+            assert_eq!((&again["revoked_now"], &again["node"]["state"]), (&false.into(), &"revoked".into()));
+            let nobody = ["node", "lost", "nobody", "--yes"];
+            Refusal(3, "missing").of(&deployment.program, &deployment.hq.host, &nobody, "")?;
+            Ok(())
+        },
+    );
+}

@@ -367,7 +367,7 @@ mod tests {
         };
         let mut work = Work::default();
         work.notice(&fingerprint("first"), told("for nobody"));
-        work.take(opened("first", 2000), 1000, NOW).unwrap();
+        work.take(opened("first", 2000), 1000, NOW, 0).unwrap();
         assert_eq!(work.shown(NOW).notices, []);
         work.notice(&fingerprint("another"), told("for another"));
         assert_eq!(work.shown(NOW).notices, []);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hanare_model::{Lease, Secret};
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
 use crate::api::{ApiError, Connection, Identity};
@@ -19,12 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// and more for what is sent: so many bytes a second every line carries.
 const SLOWEST: usize = 64 * 1024;
 
-/// Exchanges with headquarters, one after the other, on a connection that is made anew when it breaks.
+/// Exchanges at a time: while one waits for headquarters' disk the other's bytes are on their way. More would push a call aside.
+const AT_ONCE: usize = 2;
+
+/// Exchanges with headquarters, [`AT_ONCE`] at a time, on connections that are made anew when they break.
 pub struct Line {
     identity: Identity,
     addresses: Vec<SocketAddr>,
     session: Secret,
-    connection: Mutex<Option<Connection>>,
+    seats: Semaphore,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl std::fmt::Debug for Line {
@@ -41,7 +45,7 @@ impl Line {
     pub fn new(keys: &Keys, enrolment: &Enrolment, lease: &Lease, session: Secret) -> Result<Self, ApiError> {
         let identity = Identity::new(&keys.signing, enrolment.pin)?;
         let addresses = lease.hq.addresses.iter().map(|ip| SocketAddr::new(*ip, lease.hq.api_port)).collect();
-        Ok(Self { identity, addresses, session, connection: Mutex::new(None) })
+        Ok(Self { identity, addresses, session, seats: Semaphore::new(AT_ONCE), idle: Mutex::default() })
     }
 
     /// Sends `body`, and returns an answer of at most `most` bytes. Everything that is asked for here may be asked again.
@@ -49,18 +53,38 @@ impl Line {
     /// # Errors
     /// [`ApiError`]
     pub async fn exchange(&self, path: &'static str, body: Bytes, most: usize) -> Result<Bytes, ApiError> {
-        let mut place = self.connection.lock().await;
-        let mut connection = match place.take() {
-            Some(connection) => connection,
-            None => self.connect().await?,
-        };
+        // It is never closed.
+        let _seat = self.seats.acquire().await;
+        let idle = self.idle.lock().await.pop();
+        if let Some(connection) = idle {
+            match self.on(connection, path, body.clone(), most).await {
+                // Headquarters closes what was silent for ten seconds: that says nothing of now.
+                Err(ApiError::Connection { .. }) => {}
+                other => return other,
+            }
+        }
+        let connection = self.connect().await?;
+        self.on(connection, path, body, most).await
+    }
+
+    /// One exchange on a connection, which is kept if it is of further use.
+    async fn on(
+        &self,
+        mut connection: Connection,
+        path: &'static str,
+        body: Bytes,
+        most: usize,
+    ) -> Result<Bytes, ApiError> {
         let heavy = u64::try_from(body.len() / SLOWEST).unwrap_or(0);
         let patience = PATIENCE + Duration::from_secs(heavy);
         let exchange = connection.exchange(path, self.session.expose(), body, most);
-        let answer = timeout(patience, exchange).await.map_err(|_| ApiError::Timeout { what: path })?;
-        // A connection in the middle of something is of no use any more.
+        let answer = timeout(patience, exchange).await.unwrap_or(Err(ApiError::Timeout { what: path }));
+        let mut idle = self.idle.lock().await;
+        // In the middle of something it is of no use any more, and what broke it broke the others.
         if answer.is_ok() {
-            *place = Some(connection);
+            idle.push(connection);
+        } else {
+            idle.clear();
         }
         answer
     }

@@ -33,8 +33,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("xtask", &["hanare", "hanare-lab", "hanare-wipe-tests"]),
     ("hanare-wipe-tests", &["hanare-host", "hanare-lab"]),
     ("hanare-lab", &[]),
-    // It reads headquarters' store with its own eyes, to say what is there bit for bit.
-    ("hanare-e2e", &["hanare-lab", "hanare", "hanare-handover", "hanare-model"]),
+    // It reads headquarters' store with its own eyes, to say what is there bit for bit, and speaks as a stolen PC does.
+    ("hanare-e2e", &["hanare-lab", "hanare", "hanare-handover", "hanare-model", "hanare-tunnel"]),
     ("hanare-vm", &["hanare-lab", "hanare-wipe-tests", "hanare-handover", "hanare-model"]),
     ("hanare-bench", &["hanare-host"]),
 ];

@@ -1,6 +1,8 @@
 //! Hands versions over: asks what is wanted, sends it, commits, and only then counts it as held.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::task::Poll;
 
 use bytes::Bytes;
 
@@ -11,7 +13,8 @@ use super::transport::{Transport, TransportError};
 use super::tree::Tree;
 use crate::path::WorkPath;
 use crate::protocol::{
-    Ask, Class, Commit, Content, MAX_ASK, MAX_CHUNKS_BODY, NewVersion, Placed, VersionId, framed, put_frame,
+    Ask, Class, Commit, Content, MAX_ASK, MAX_CHUNKS_BODY, NewVersion, Placed, Stored, VersionId, framed,
+    put_frame,
 };
 
 /// Files that are handed over together: a round trip costs more than a small file.
@@ -87,28 +90,25 @@ impl<T: Transport> Courier<T> {
                 }
             }
         }
-        let mut complete = Vec::with_capacity(parcels.len());
-        let mut outgoing = Outgoing::default();
-        for (at, parcel) in parcels.iter().enumerate() {
-            complete.push(true);
-            for pieces in parcel.snapshot.pieces.chunks(MAX_ASK) {
-                for piece in self.wanted(pieces, &mut outgoing).await? {
-                    let bytes = parcel.snapshot.bytes(piece);
-                    let Ok(Some(bytes)) = bytes else {
-                        if let Some(complete) = complete.get_mut(at) {
-                            *complete = false;
-                        }
-                        continue;
-                    };
-                    delivered.sent_bytes += bytes.len() as u64;
-                    if outgoing.body.len() + framed(bytes.len()) > MAX_CHUNKS_BODY {
-                        self.flush(&mut outgoing).await?;
-                    }
-                    put_frame(&mut outgoing.body, &bytes);
+        let mut complete = vec![true; parcels.len()];
+        let mut sending = Sending::new(&self.transport);
+        let mut body = Vec::new();
+        for (at, piece) in self.wanted(&parcels).await? {
+            let bytes = parcels.get(at).map(|parcel| parcel.snapshot.bytes(piece));
+            let Some(Ok(Some(bytes))) = bytes else {
+                if let Some(complete) = complete.get_mut(at) {
+                    *complete = false;
                 }
+                continue;
+            };
+            delivered.sent_bytes += bytes.len() as u64;
+            if body.len() + framed(bytes.len()) > MAX_CHUNKS_BODY {
+                sending.begin(std::mem::take(&mut body)).await?;
             }
+            put_frame(&mut body, &bytes);
         }
-        self.flush(&mut outgoing).await?;
+        sending.begin(body).await?;
+        sending.end().await?;
         let mut sent = Vec::new();
         for (parcel, complete) in parcels.into_iter().zip(complete) {
             if complete { sent.push(parcel) } else { delivered.again.push(parcel.ready) }
@@ -159,23 +159,20 @@ impl<T: Transport> Courier<T> {
         Ok(delivered)
     }
 
-    /// Those of a file's pieces that headquarters wants and that are not on their way already.
-    async fn wanted<'a>(
-        &self,
-        pieces: &'a [Piece],
-        outgoing: &mut Outgoing,
-    ) -> Result<Vec<&'a Piece>, TransportError> {
-        let ask = Ask { chunks: pieces.iter().map(|piece| piece.digest).collect() };
-        let wanted = self.transport.ask(&ask).await?;
-        let missing = wanted.missing.iter().filter_map(|at| pieces.get(usize::try_from(*at).ok()?));
-        Ok(missing.filter(|piece| outgoing.named.insert(piece.digest)).collect())
-    }
-
-    async fn flush(&self, outgoing: &mut Outgoing) -> Result<(), TransportError> {
-        if !outgoing.body.is_empty() {
-            self.transport.chunks(Bytes::from(std::mem::take(&mut outgoing.body))).await?;
+    /// Those pieces that headquarters wants, each once and with the place of its parcel. One question for many files: a round
+    /// trip costs more than a small file.
+    async fn wanted<'a>(&self, parcels: &'a [Parcel]) -> Result<Vec<(usize, &'a Piece)>, TransportError> {
+        let mut named = BTreeSet::new();
+        let all = parcels.iter().enumerate();
+        let all = all.flat_map(|(at, parcel)| parcel.snapshot.pieces.iter().map(move |piece| (at, piece)));
+        let pieces: Vec<(usize, &Piece)> = all.filter(|(_, piece)| named.insert(piece.digest)).collect();
+        let mut wanted = Vec::new();
+        for pieces in pieces.chunks(MAX_ASK) {
+            let ask = Ask { chunks: pieces.iter().map(|(_, piece)| piece.digest).collect() };
+            let missing = self.transport.ask(&ask).await?.missing;
+            wanted.extend(missing.iter().filter_map(|at| pieces.get(usize::try_from(*at).ok()?)));
         }
-        Ok(())
+        Ok(wanted)
     }
 
     async fn commit(
@@ -226,10 +223,53 @@ impl<T: Transport> Courier<T> {
     }
 }
 
-/// Chunks that are collected for one body.
-#[derive(Default)]
-struct Outgoing {
-    body: Vec<u8>,
-    /// What this delivery sends, so that two equal files are sent once.
-    named: BTreeSet<crate::digest::Digest>,
+/// Bodies on their way: while headquarters writes one to its disk, the next one travels.
+const AT_ONCE: usize = 2;
+
+type Sent<'a> = Pin<Box<dyn Future<Output = Result<Stored, TransportError>> + Send + 'a>>;
+
+struct Sending<'a, T> {
+    transport: &'a T,
+    bodies: Vec<Sent<'a>>,
+}
+
+impl<'a, T: Transport> Sending<'a, T> {
+    const fn new(transport: &'a T) -> Self {
+        Self { transport, bodies: Vec::new() }
+    }
+
+    /// Begins to send a body, once there is room for it.
+    async fn begin(&mut self, body: Vec<u8>) -> Result<(), TransportError> {
+        if body.is_empty() {
+            return Ok(());
+        }
+        while self.bodies.len() >= AT_ONCE {
+            self.one().await?;
+        }
+        self.bodies.push(Box::pin(self.transport.chunks(Bytes::from(body))));
+        Ok(())
+    }
+
+    /// Waits until all of it is durable at headquarters.
+    async fn end(&mut self) -> Result<(), TransportError> {
+        while !self.bodies.is_empty() {
+            self.one().await?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with all of them until one has arrived.
+    async fn one(&mut self) -> Result<(), TransportError> {
+        std::future::poll_fn(|context| {
+            for at in 0..self.bodies.len() {
+                let polled = self.bodies.get_mut(at).map(|body| body.as_mut().poll(context));
+                if let Some(Poll::Ready(sent)) = polled {
+                    drop(self.bodies.swap_remove(at));
+                    return Poll::Ready(sent.map(drop));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }

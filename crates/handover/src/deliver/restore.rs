@@ -11,6 +11,9 @@ use super::tree::{Meta, Owner, Tree};
 use crate::digest::{Digest, Digester};
 use crate::protocol::{Browse, Content, Entry, Fetch, MAX_ASK, frames};
 
+/// Up to this size in bytes a file is written once all of it is here.
+const SMALL: u64 = 512 * 1024;
+
 /// What came back.
 #[derive(Debug, Default)]
 pub struct Restored {
@@ -76,7 +79,7 @@ impl<T: Transport> Courier<T> {
             return Ok(0);
         };
         let meta = Meta { mode: *mode, modified: modified.seconds(), owner };
-        if *size <= super::snapshot::SMALL {
+        if *size <= SMALL {
             let parts = self.collect(chunks).await.map_err(NotRestored::Transport)?;
             let written = tree.put(&entry.path, meta, None, |file| write(file, &parts, digest));
             return written.map(|()| *size).map_err(NotRestored::Io);

@@ -13,8 +13,8 @@ use crate::digest::{Digest, Digester};
 use crate::path::WorkPath;
 use crate::protocol::Content;
 
-/// Up to this size in bytes a file's content is kept while it is handed over.
-pub(super) const SMALL: u64 = 512 * 1024;
+/// Up to this size in bytes a file's content is kept while it is handed over with [`super::BATCH`] others.
+const SMALL: u64 = 64 * 1024;
 /// How much is read at once for a digest alone.
 const PIECE: usize = 256 * 1024;
 

@@ -1,15 +1,20 @@
 //! Work data at headquarters: the store, opened when the first of it comes, and how much of it may be on its way at once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hanare_handover::store::{Store, StoreError};
+use hanare_model::NodeName;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 /// The store's folder in the state directory.
 pub(crate) const FOLDER: &str = "work";
 /// Bodies on their way to the store, in KiB together: who comes later waits before sending, which is the back-pressure.
 const MAX_BODIES_KIB: usize = 64 * 1024;
+/// Of those, from one endpoint. Places are given in the order in which they were asked for, so that forty rooms which begin at
+/// nine have equal shares, and who opens more connections has no more than others.
+const BODIES_OF_ONE: usize = 2;
 
 /// Where the store is.
 pub(crate) fn folder(state: &Path) -> PathBuf {
@@ -22,12 +27,20 @@ pub(crate) struct WorkStore {
     folder: PathBuf,
     store: OnceCell<Store>,
     bodies: Arc<Semaphore>,
+    turns: Mutex<BTreeMap<NodeName, Arc<Semaphore>>>,
+}
+
+/// A body's place on its way to the store; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _turn: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
 }
 
 impl WorkStore {
     pub(crate) fn new(state: &Path) -> Self {
         let bodies = Arc::new(Semaphore::new(MAX_BODIES_KIB));
-        Self { folder: folder(state), store: OnceCell::new(), bodies }
+        Self { folder: folder(state), store: OnceCell::new(), bodies, turns: Mutex::default() }
     }
 
     /// The store, opened now if it was not.
@@ -35,10 +48,20 @@ impl WorkStore {
         self.store.get_or_try_init(|| Store::open(&self.folder)).await
     }
 
-    /// A place for a body of so many bytes; waits until there is one.
-    pub(crate) async fn place(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    /// A place for a body of so many bytes from an endpoint; waits until there is one.
+    pub(crate) async fn place(&self, node: &NodeName, bytes: usize) -> Option<Place> {
         let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
-        Arc::clone(&self.bodies).acquire_many_owned(kib).await.ok()
+        let turn = self.turns_of(node).acquire_owned().await.ok()?;
+        let bytes = Arc::clone(&self.bodies).acquire_many_owned(kib).await.ok()?;
+        Some(Place { _turn: turn, _bytes: bytes })
+    }
+
+    fn turns_of(&self, node: &NodeName) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who has no body on its way and waits for none is forgotten.
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        let turn = turns.entry(node.clone()).or_insert_with(|| Arc::new(Semaphore::new(BODIES_OF_ONE)));
+        Arc::clone(turn)
     }
 
     /// Finishes what was asked before and closes it.
@@ -46,5 +69,65 @@ impl WorkStore {
         if let Some(store) = self.store.get() {
             store.close().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const BODY: usize = 4 << 20;
+
+    /// How many bodies each endpoint gets through while all of them want as many as they can; the last of `endpoints` on 30
+    /// connections, the others on one.
+    async fn shares(endpoints: usize) -> Vec<usize> {
+        let store = Arc::new(WorkStore::new(Path::new("/nonexistent")));
+        let counts: Arc<Vec<AtomicUsize>> = Arc::new((0..endpoints).map(|_| AtomicUsize::new(0)).collect());
+        let mut tasks = tokio::task::JoinSet::new();
+        for endpoint in 0..endpoints {
+            let connections = if endpoint + 1 == endpoints { 30 } else { 1 };
+            for _ in 0..connections {
+                let (store, counts) = (Arc::clone(&store), Arc::clone(&counts));
+                let node: NodeName = format!("pc-{endpoint}").parse().unwrap();
+                tasks.spawn(async move {
+                    for round in 0.. {
+                        let place = store.place(&node, BODY).await.unwrap();
+                        // Bodies take their time, each another one: in step, who comes to a place would be an accident.
+                        for _ in 0..=(round * 7 + endpoint * 13) % 11 {
+                            tokio::task::yield_now().await;
+                        }
+                        drop(place);
+                        counts[endpoint].fetch_add(1, Ordering::Relaxed);
+                        tokio::task::yield_now().await;
+                    }
+                });
+            }
+        }
+        while counts.iter().map(|count| count.load(Ordering::Relaxed)).sum::<usize>() < 40 * 200 {
+            tokio::task::yield_now().await;
+        }
+        tasks.abort_all();
+        counts.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+    }
+
+    #[tokio::test]
+    async fn forty_rooms_that_begin_at_nine_have_equal_shares_and_a_greedy_one_has_two() {
+        let counts = shares(40).await;
+        let (greedy, others) = counts.split_last().unwrap();
+        let (least, most) = (others.iter().min().unwrap(), others.iter().max().unwrap());
+        assert!(*least > 100 && most - least <= least / 5, "{counts:?}");
+        assert!(*greedy <= 2 * most + most / 5, "{counts:?}");
+    }
+
+    #[tokio::test]
+    async fn who_has_nothing_on_its_way_is_forgotten() {
+        let store = WorkStore::new(Path::new("/nonexistent"));
+        for number in 0..100 {
+            let node = format!("pc-{number}").parse().unwrap();
+            drop(store.place(&node, BODY).await.unwrap());
+        }
+        assert_eq!(store.turns.lock().unwrap().len(), 1);
     }
 }

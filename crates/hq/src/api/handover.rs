@@ -25,6 +25,7 @@ use super::tls::Peer;
 use super::work::{actor, endpoint, note, refuse};
 use crate::random;
 use crate::sessions::Sessions;
+use crate::work_store::Place;
 
 /// How long a body may take: 4 MiB on a line of half a megabit.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -46,8 +47,8 @@ async fn ask(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Json<Wanted>, No> {
-    let (owner, _) = owner(&api, &peer, &headers).await?;
-    let ask: Ask = document(&api, request).await?;
+    let (owner, node) = owner(&api, &peer, &headers).await?;
+    let ask: Ask = document(&api, &node, request).await?;
     if ask.chunks.len() > MAX_ASK {
         return Err(Refusal::Malformed.into());
     }
@@ -61,8 +62,8 @@ async fn chunks(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Json<Stored>, No> {
-    let (owner, _) = owner(&api, &peer, &headers).await?;
-    let (body, place) = body(&api, request, MAX_CHUNKS_BODY).await?;
+    let (owner, node) = owner(&api, &peer, &headers).await?;
+    let (body, place) = body(&api, &node, request, MAX_CHUNKS_BODY).await?;
     let chunks = frames(body).map_err(|_| Refusal::Malformed)?;
     let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
     let stored = store.put_chunks(&owner, chunks, random::now()).await.map_err(|error| unavailable(&error));
@@ -77,7 +78,7 @@ async fn commit(
     request: Request,
 ) -> Result<Json<Committed>, No> {
     let (owner, node) = owner(&api, &peer, &headers).await?;
-    let commit: Commit = document(&api, request).await?;
+    let commit: Commit = document(&api, &node, request).await?;
     if commit.versions.len() > MAX_COMMIT {
         return Err(Refusal::Malformed.into());
     }
@@ -91,8 +92,8 @@ async fn browse(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Json<Page>, No> {
-    let (owner, _) = owner(&api, &peer, &headers).await?;
-    let browse: Browse = document(&api, request).await?;
+    let (owner, node) = owner(&api, &peer, &headers).await?;
+    let browse: Browse = document(&api, &node, request).await?;
     let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
     store.browse(&owner, &browse).await.map(Json).map_err(|error| unavailable(&error))
 }
@@ -103,12 +104,12 @@ async fn fetch(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, No> {
-    let (owner, _) = owner(&api, &peer, &headers).await?;
-    let fetch: Fetch = document(&api, request).await?;
+    let (owner, node) = owner(&api, &peer, &headers).await?;
+    let fetch: Fetch = document(&api, &node, request).await?;
     if fetch.chunks.len() > MAX_ASK {
         return Err(Refusal::Malformed.into());
     }
-    let place = api.hq.work.place(MAX_CHUNKS_BODY).await;
+    let place = api.hq.work.place(&node, MAX_CHUNKS_BODY).await;
     let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
     let body = store.fetch(&owner, &fetch).await.map_err(|error| unavailable(&error))?;
     drop(place);
@@ -135,16 +136,12 @@ async fn owner(api: &Api, peer: &Peer, headers: &HeaderMap) -> Result<(Owner, No
 }
 
 /// A body, once there is a place for it.
-async fn body(
-    api: &Api,
-    request: Request,
-    most: usize,
-) -> Result<(Bytes, tokio::sync::OwnedSemaphorePermit), No> {
+async fn body(api: &Api, node: &NodeName, request: Request, most: usize) -> Result<(Bytes, Place), No> {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let Some(length) = length.filter(|length: &usize| *length <= most) else {
         return Err(Refusal::Malformed.into());
     };
-    let place = api.hq.work.place(length).await.ok_or(No::Unavailable)?;
+    let place = api.hq.work.place(node, length).await.ok_or(No::Unavailable)?;
     let body = tokio::time::timeout(PATIENCE, to_bytes(request.into_body(), length)).await;
     match body {
         Ok(Ok(body)) => Ok((body, place)),
@@ -152,8 +149,8 @@ async fn body(
     }
 }
 
-async fn document<T: DeserializeOwned>(api: &Api, request: Request) -> Result<T, No> {
-    let (body, _place) = body(api, request, MAX_DOCUMENT).await?;
+async fn document<T: DeserializeOwned>(api: &Api, node: &NodeName, request: Request) -> Result<T, No> {
+    let (body, _place) = body(api, node, request, MAX_DOCUMENT).await?;
     serde_json::from_slice(&body).map_err(|_| Refusal::Malformed.into())
 }
 

@@ -72,7 +72,7 @@ pub const ERASERS: &[Tool] =
     &[tool("shred", "coreutils"), tool("srm", "secure-delete"), tool("fstrim", "util-linux")];
 
 /// For the bench, beside [`LABORATORY`].
-pub const BENCH: &[Tool] = &[tool("iperf3", "iperf3"), tool("ethtool", "ethtool")];
+pub const BENCH: &[Tool] = &[tool("iperf3", "iperf3"), tool("ethtool", "ethtool"), tool("tc", "iproute2")];
 
 /// Whether this is root of the machine itself, not of a user namespace of its own.
 #[must_use]

@@ -1,9 +1,10 @@
-//! `cargo xtask bench`: the eraser beside others (in `wipe`), and the data plane: this one, its ceiling and others, taking turns on the same machine.
+//! `cargo xtask bench`: the eraser beside others (in `wipe`), the handover (in `handover`), and the data plane: this one, its ceiling and others, taking turns on the same machine.
 //!
 //! Machines differ by half and a busy machine by more; only ratios within one round mean anything.
 
 mod contender;
 mod field;
+mod handover;
 mod measure;
 mod sides;
 mod table;
@@ -32,6 +33,8 @@ enum Subject {
     Tunnel(Tunnel),
     /// Erasing files: time, memory, and what a scan of the raw disk finds afterwards
     Wipe(wipe::Wipe),
+    /// The handover: the end of a day, an agent at rest, a line beside a call, a morning
+    Handover(handover::Handover),
     /// Waits for the end of stdin and clears up after the `bench wipe` that held it
     #[command(hide = true)]
     WipeGuard,
@@ -73,6 +76,8 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         (Subject::Tunnel(tunnel), false) => outside(tunnel),
         (Subject::Wipe(wipe), true) => wipe::inside(wipe),
         (Subject::Wipe(wipe), false) => wipe::outside(wipe),
+        (Subject::Handover(handover), true) => handover::inside(handover),
+        (Subject::Handover(handover), false) => handover::outside(handover),
         (Subject::WipeGuard, _) => wipe::guard(),
     };
     match outcome {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hanare_handover::store::{Store, StoreError};
+use hanare_handover::store::{self, Store, StoreError};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 /// The store's folder in the state directory.
@@ -28,6 +28,11 @@ impl WorkStore {
     pub(crate) fn new(state: &Path) -> Self {
         let bodies = Arc::new(Semaphore::new(MAX_BODIES_KIB));
         Self { folder: folder(state), store: OnceCell::new(), bodies }
+    }
+
+    /// Whether there is something in it; looks without opening it.
+    pub(crate) fn is_used(&self) -> bool {
+        self.store.initialized() || store::is_used(&self.folder)
     }
 
     /// The store, opened now if it was not.

@@ -23,7 +23,7 @@ const SLOWEST: usize = 64 * 1024;
 pub struct Line {
     identity: Identity,
     addresses: Vec<SocketAddr>,
-    session: Secret,
+    session: Option<Secret>,
     connection: Mutex<Option<Connection>>,
 }
 
@@ -34,11 +34,16 @@ impl std::fmt::Debug for Line {
 }
 
 impl Line {
-    /// Nothing is sent yet.
+    /// Nothing is sent yet. Without a session the node speaks for itself alone.
     ///
     /// # Errors
     /// [`ApiError::Setup`] if the keys make no certificate.
-    pub fn new(keys: &Keys, enrolment: &Enrolment, lease: &Lease, session: Secret) -> Result<Self, ApiError> {
+    pub fn new(
+        keys: &Keys,
+        enrolment: &Enrolment,
+        lease: &Lease,
+        session: Option<Secret>,
+    ) -> Result<Self, ApiError> {
         let identity = Identity::new(&keys.signing, enrolment.pin)?;
         let addresses = lease.hq.addresses.iter().map(|ip| SocketAddr::new(*ip, lease.hq.api_port)).collect();
         Ok(Self { identity, addresses, session, connection: Mutex::new(None) })
@@ -56,7 +61,7 @@ impl Line {
         };
         let heavy = u64::try_from(body.len() / SLOWEST).unwrap_or(0);
         let patience = PATIENCE + Duration::from_secs(heavy);
-        let exchange = connection.exchange(path, self.session.expose(), body, most);
+        let exchange = connection.exchange(path, self.session.as_ref().map(Secret::expose), body, most);
         let answer = timeout(patience, exchange).await.map_err(|_| ApiError::Timeout { what: path })?;
         // A connection in the middle of something is of no use any more.
         if answer.is_ok() {

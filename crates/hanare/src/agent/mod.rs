@@ -1,22 +1,27 @@
 //! The agent of an endpoint: hands a person's work over while it is open, and brings it back when it is opened.
 
 mod line;
+mod sealing;
 mod socket;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use hanare_handover::deliver::{Day, Owner, Progress, Restored, Tree};
+use hanare_handover::deliver::{Day, Owner, Progress, Tree};
+use hanare_handover::seal::Spool;
 use hanare_model::{PersonId, Secret};
 use hanare_tunnel::Line;
 use hanare_tunnel::control::Client;
-use hanare_tunnel::state::NodeState;
+use hanare_tunnel::state::{Enrolment, Keys, NodeState, StoredLease};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use self::line::Carrier;
+pub(crate) use self::line::Carrier;
+pub(crate) use self::sealing::FOLDER as SEALED;
+use self::sealing::{Deliveries, Ended, finish};
 use self::socket::Wish;
 pub(crate) use self::socket::{Asked, Standing, ask};
 use crate::context::{Context, Outcome, block_on};
@@ -26,15 +31,13 @@ use crate::foreign;
 
 /// How often it is looked whether work was opened or closed.
 const LOOK: Duration = Duration::from_secs(1);
-/// When it is tried again to bring back what did not come.
-const AGAIN: Duration = Duration::from_secs(10);
 
 /// Runs until a signal ends it.
-pub(crate) fn run(context: &Context, work: &Path) -> Outcome {
-    block_on(serve(context, work))?
+pub(crate) fn run(context: &Context, work: &Path, reserve: Option<u64>) -> Outcome {
+    block_on(serve(context, work, reserve))?
 }
 
-async fn serve(context: &Context, work: &Path) -> Outcome {
+async fn serve(context: &Context, work: &Path, reserve: Option<u64>) -> Outcome {
     context.prepare_runtime();
     let impossible = |error: &std::io::Error| Failure::new(Exit::Impossible, "agent-socket").because(error);
     let listener = socket::listen(&context.runtime).map_err(|error| impossible(&error))?;
@@ -45,10 +48,17 @@ async fn serve(context: &Context, work: &Path) -> Outcome {
     let [Ok(terminate), Ok(interrupt)] = stop else {
         return Err(Failure::new(Exit::Impossible, "runtime").with("cause", "signals"));
     };
+    let spool = sealing::spool(&context.state).map_err(|error| {
+        let path = context.state.join(sealing::FOLDER);
+        Failure::new(Exit::Impossible, "agent-sealed").with("path", path.display()).because(&error)
+    })?;
     let mut agent = Agent {
+        deliveries: Deliveries::new(Arc::clone(&spool)),
+        spool,
         client: Client::new(&context.runtime),
         state: NodeState::new(&context.state),
         work: work.to_owned(),
+        reserve,
         wishes,
         told,
         stop: [terminate, interrupt],
@@ -59,9 +69,13 @@ async fn serve(context: &Context, work: &Path) -> Outcome {
 }
 
 struct Agent {
+    spool: Arc<Spool>,
+    deliveries: Deliveries,
     client: Client,
     state: NodeState,
     work: PathBuf,
+    /// Bytes that sealed items may take, if somebody has said so.
+    reserve: Option<u64>,
     wishes: mpsc::Receiver<Wish>,
     told: watch::Sender<Standing>,
     stop: [Signal; 2],
@@ -73,8 +87,6 @@ enum End {
     Closed,
     /// The agent is to end.
     Stop,
-    /// Not everything had come back, and it is time to try again.
-    Again,
     /// Somebody wants all of it handed over.
     Finish(Wish),
 }
@@ -87,13 +99,27 @@ impl Agent {
             {
                 return Ok(exit);
             }
+            let nobody = Standing { sealed: self.spool.count(), ..Standing::default() };
+            self.told.send_replace(nobody.clone());
+            let carrier = if self.deliveries.is_due() { self.line(None)? } else { None };
             let [terminate, interrupt] = &mut self.stop;
+            let (deliveries, client) = (&mut self.deliveries, self.client.clone());
+            let pause = async {
+                if let Some(carrier) = carrier {
+                    // Much may wait; whoever comes to work does not.
+                    tokio::select! {
+                        () = deliveries.deliver(&carrier) => {}
+                        () = opening(&client) => return,
+                    }
+                }
+                sleep(LOOK).await;
+            };
             tokio::select! {
-                () = sleep(LOOK) => {}
+                () = pause => {}
                 _ = terminate.recv() => return Ok(Exit::Good),
                 _ = interrupt.recv() => return Ok(Exit::Good),
                 Some(wish) = self.wishes.recv() => {
-                    let _ = wish.send(Standing::default());
+                    let _ = wish.send(nobody);
                 }
             }
         }
@@ -101,8 +127,22 @@ impl Agent {
 
     /// The open session, if there is one and a daemon that knows it.
     async fn session(&self) -> Option<(PersonId, Secret)> {
-        let client = self.client.clone();
-        tokio::task::spawn_blocking(move || client.work_session()).await.ok()?.ok()
+        session(&self.client).await
+    }
+
+    /// A line to headquarters, for a session or for the node alone; `None` for who has not joined.
+    fn line(&self, session: Option<Secret>) -> Result<Option<Carrier>, Failure> {
+        let Some((keys, enrolment, lease)) = self.joined()? else { return Ok(None) };
+        let line = Line::new(&keys, &enrolment, &lease.lease, session)
+            .map_err(|error| Failure::new(Exit::Impossible, "agent-hq").because(&error))?;
+        Ok(Some(Carrier(line)))
+    }
+
+    fn joined(&self) -> Result<Option<(Keys, Enrolment, StoredLease)>, Failure> {
+        let keys = self.state.keys().map_err(foreign::state_error)?;
+        let enrolment = self.state.enrolment().map_err(foreign::state_error)?;
+        let lease = self.state.lease().map_err(foreign::state_error)?;
+        Ok(keys.zip(enrolment).zip(lease).map(|((keys, enrolment), lease)| (keys, enrolment, lease)))
     }
 
     /// One person's work, from its opening to its end.
@@ -110,37 +150,24 @@ impl Agent {
         let failed = |error: &std::io::Error| {
             Failure::new(Exit::Impossible, "agent-work").with("path", self.work.display()).because(error)
         };
-        let (Some(keys), Some(enrolment), Some(lease)) = (
-            self.state.keys().map_err(foreign::state_error)?,
-            self.state.enrolment().map_err(foreign::state_error)?,
-            self.state.lease().map_err(foreign::state_error)?,
-        ) else {
-            return Ok(None);
-        };
-        let line = Line::new(&keys, &enrolment, &lease.lease, session.clone())
-            .map_err(|error| Failure::new(Exit::Impossible, "agent-hq").because(&error))?;
+        let Some((keys, _, lease)) = self.joined()? else { return Ok(None) };
+        let Some(carrier) = self.line(Some(session.clone()))? else { return Ok(None) };
         let tree = Tree::open(&self.work).map_err(|error| failed(&error))?;
         let found = std::fs::metadata(&self.work).map_err(|error| failed(&error))?;
         let owner = Owner {
             uid: rustix::fs::Uid::from_raw(found.uid()),
             gid: rustix::fs::Gid::from_raw(found.gid()),
         };
-        let mut day = Day::begin(tree, Carrier(line)).map_err(|error| {
+        sealing::measure(&self.spool, &self.work, self.reserve).map_err(|error| failed(&error))?;
+        let sealer =
+            |tree: &Tree| sealing::sealer(tree, &self.spool, (&keys, &lease.lease), person, Some(&session));
+        let mut day = Day::begin_sealing(tree, carrier, sealer).map_err(|error| {
             Failure::new(Exit::Impossible, "agent-work").with("path", self.work.display()).because(&error)
         })?;
         tracing::info!(%person, "a day's work begins");
-        let mut restored = Restored::default();
-        let mut is_back = false;
+        day.bring_back(Some(owner));
         loop {
-            if !is_back {
-                match day.restore(Some(owner)).await {
-                    Ok(came) => (restored, is_back) = (came, true),
-                    Err(error) => tracing::warn!(%error, "not everything is back yet"),
-                }
-            }
-            let again = (!is_back).then_some(AGAIN);
-            match self.until(&mut day, &session, &restored, again).await {
-                End::Again => {}
+            match self.until(&mut day, &session).await {
                 End::Closed => {
                     tracing::info!(%person, "a day's work has ended");
                     self.told.send_replace(Standing::default());
@@ -151,10 +178,10 @@ impl Agent {
                     return Ok(Some(Exit::Good));
                 }
                 End::Finish(wish) => {
-                    let (left, trouble) = finish(&mut day).await;
-                    let mut standing = standing(&day.progress().borrow(), &restored);
-                    standing.waiting = standing.waiting.max(left);
-                    standing.trouble = trouble.or(standing.trouble);
+                    let Ended { lost, trouble } = finish(&mut day).await;
+                    let standing = standing(&day.progress().borrow());
+                    // What was on its way is done now, one way or the other.
+                    let standing = Standing { waiting: lost, trouble, ..standing };
                     let _ = wish.send(standing);
                 }
             }
@@ -162,14 +189,7 @@ impl Agent {
     }
 
     /// Lets the day work until something ends it.
-    async fn until(
-        &mut self,
-        day: &mut Day<Carrier>,
-        session: &Secret,
-        restored: &Restored,
-        again: Option<Duration>,
-    ) -> End {
-        let again = again.map(|after| Instant::now() + after);
+    async fn until(&mut self, day: &mut Day<Carrier>, session: &Secret) -> End {
         let progress = day.progress();
         let Self { client, wishes, told, stop: [terminate, interrupt], .. } = self;
         let mut end = End::Closed;
@@ -177,14 +197,11 @@ impl Agent {
             loop {
                 tokio::select! {
                     () = sleep(LOOK) => {
-                        told.send_replace(standing(&progress.borrow(), restored));
+                        told.send_replace(standing(&progress.borrow()));
                         let client = client.clone();
                         let open = tokio::task::spawn_blocking(move || client.work_session()).await;
                         if !matches!(open, Ok(Ok((_, open))) if open == *session) {
                             return End::Closed;
-                        }
-                        if again.is_some_and(|at| at <= Instant::now()) {
-                            return End::Again;
                         }
                     }
                     _ = terminate.recv() => return End::Stop,
@@ -198,28 +215,31 @@ impl Agent {
     }
 }
 
-/// Hands over all that is left: how many files could not be, and why it stopped.
-async fn finish(day: &mut Day<Carrier>) -> (u64, Option<String>) {
-    match day.finish().await {
-        Ok(swept) => (swept.changed.len() as u64 + swept.unread, None),
-        Err(error) => {
-            tracing::warn!(%error, "not everything is handed over");
-            (1, Some(error.to_string()))
-        }
+async fn session(client: &Client) -> Option<(PersonId, Secret)> {
+    let client = client.clone();
+    tokio::task::spawn_blocking(move || client.work_session()).await.ok()?.ok()
+}
+
+/// Waits until somebody's work is open.
+async fn opening(client: &Client) {
+    while session(client).await.is_none() {
+        sleep(LOOK).await;
     }
 }
 
-fn standing(progress: &Progress, restored: &Restored) -> Standing {
+fn standing(progress: &Progress) -> Standing {
     Standing {
         active: true,
         files: progress.held,
         versions: progress.delivered,
         sent_bytes: progress.sent_bytes,
-        restored: restored.files,
+        restored: progress.restored,
         waiting: progress.waiting,
         deletions_held: progress.deletions_held,
         conflicts: progress.conflicts,
         full: progress.full,
+        sealed: progress.sealed,
+        reserve: progress.reserve,
         trouble: progress.trouble.clone(),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use clap::Subcommand;
+use hanare_handover::seal::Level;
 use hanare_model::work::{Notice, Noticed, WorkOpen, WorkRefusal};
 use hanare_model::{PersonId, Secret};
 use hanare_tunnel::control::{Client, ControlError, Problem, Work, WorkState};
@@ -65,26 +66,32 @@ struct Told<'a> {
 impl CloseArgs {
     fn run(self, context: &Context, client: &Client) -> Outcome {
         let Self { abandon } = self;
-        if !abandon
-            && let Some(standing) = agent::ask(&context.runtime, Asked::Finish)
+        let standing = if abandon { None } else { agent::ask(&context.runtime, Asked::Finish) };
+        let sealed = standing.as_ref().map_or(0, |standing| standing.sealed);
+        if let Some(standing) = standing
             && standing.active
-            && (standing.waiting > 0 || standing.full > 0 || standing.trouble.is_some())
+            && standing.waiting > 0
         {
-            let left =
-                Failure::new(Exit::Incomplete, "work-left").with("files", standing.waiting + standing.full);
+            let left = Failure::new(Exit::Incomplete, "work-left").with("files", standing.waiting);
             return Err(match standing.trouble {
                 Some(trouble) => left.with("cause", trouble),
                 None => left.with_phrase("cause", Phrase::new("work-left-waiting")),
             });
         }
         let told = client.work_close().map_err(foreign::control_error)?;
-        context.out.result("work.close", &json!({"headquarters_told": told}), |_| String::new())?;
+        context
+            .out
+            .result("work.close", &json!({"headquarters_told": told, "sealed": sealed}), |_| String::new())?;
         let said = match told {
             Some(true) => "work-closed",
             Some(false) => "work-closed-untold",
             None => "work-closed-before",
         };
         context.out.talk(said, &[]);
+        if sealed > 0 {
+            context.out.talk("work-sealed", &[("items", &sealed)]);
+            return Ok(Exit::Incomplete);
+        }
         Ok(Exit::Good)
     }
 }
@@ -156,6 +163,16 @@ fn at_the_terminal(context: &Context, client: &Client, person: Option<PersonId>)
     client.work_open(claim).map_err(foreign::control_error)
 }
 
+/// How far the reserve for sealed items is used, if that is worth saying.
+fn reserve(level: Level, voice: &Voice) -> Option<String> {
+    Some(voice.say(match level {
+        Level::Calm => return None,
+        Level::Warn => "reserve-warn",
+        Level::Full => "reserve-full",
+        Level::Over => "reserve-over",
+    }))
+}
+
 fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
     let state = match work.state {
         WorkState::Closed => "work-state-closed",
@@ -178,6 +195,8 @@ fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
             ("label-waiting-files", count(|standing| standing.waiting)),
             ("label-deletions-held", count(|standing| standing.deletions_held)),
             ("label-conflicts", count(|standing| standing.conflicts)),
+            ("label-sealed", text(standing.map(|standing| standing.sealed.to_string()))),
+            ("label-reserve", text(active.and_then(|standing| reserve(standing.reserve, voice)))),
             ("label-full-files", count(|standing| standing.full)),
             ("label-handover-trouble", text(standing.and_then(|standing| standing.trouble.clone()))),
         ],

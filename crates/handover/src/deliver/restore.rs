@@ -12,7 +12,7 @@ use crate::digest::{Digest, Digester};
 use crate::protocol::{Browse, Content, Entry, Fetch, MAX_ASK, frames};
 
 /// What came back.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Restored {
     /// Files and links.
     pub files: u64,
@@ -39,7 +39,7 @@ impl<T: Transport> Courier<T> {
     pub async fn restore(
         &self,
         tree: &Tree,
-        known: &mut Known,
+        known: &Known,
         owner: Option<Owner>,
         browse: &Browse,
         restored: &mut Restored,

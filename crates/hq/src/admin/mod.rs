@@ -22,11 +22,11 @@ pub use handover::{
 };
 pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
-    Call, CompanyAdd, CompanyList, CompanyRemove, HandoverChunk, HandoverGranted, HandoverList,
-    HandoverStatus, HandoverTake, InviteMake, LedgerExport, LedgerList, LedgerVerify, NodeAddExternal,
-    NodeList, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove, OfficeShow, PersonAdd,
-    PersonDisable, PersonList, PersonReset, PolicyApply, PolicyShow, Request, RoomAdd, RoomList, RoomRemove,
-    RoomShow, StatusShow,
+    Call, CompanyAdd, CompanyList, CompanyRemove, HandoverChunk, HandoverGranted, HandoverImport,
+    HandoverList, HandoverStatus, HandoverTake, InviteMake, LedgerExport, LedgerList, LedgerVerify,
+    NodeAddExternal, NodeList, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove, OfficeShow,
+    PersonAdd, PersonDisable, PersonList, PersonReset, PolicyApply, PolicyShow, Request, RoomAdd, RoomList,
+    RoomRemove, RoomShow, StatusShow,
 };
 
 /// Name of the socket inside the runtime directory.

@@ -5,6 +5,7 @@ mod handover;
 mod join;
 mod listen;
 mod routes;
+pub(crate) mod sealed;
 mod share;
 mod tls;
 mod work;

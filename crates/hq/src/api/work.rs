@@ -11,9 +11,9 @@ use hanare_model::api::Refusal;
 use hanare_model::work::{WorkClose, WorkOpen, WorkOpened, WorkRefusal};
 use hanare_model::{NodeKind, PersonId, Secret};
 
-use super::Api;
 use super::routes::{No, enrolled, is_at_home, too_many};
 use super::tls::Peer;
+use super::{Api, sealed};
 use crate::registry::{Act, NodeRow, Opened, Opening, Outcome, account, refused_before};
 use crate::sessions::fingerprint;
 use crate::{identity, random};
@@ -49,6 +49,7 @@ pub(super) async fn open(
     let outcome = api.hq.writer.act(&actor(&node), Act::WorkOpen(Box::new(opening))).await;
     match outcome.map_err(|_| No::Unavailable)? {
         Outcome::Opened(Opened::Open { name, until, notices }) => {
+            sealed::release(&api, node.company.clone(), claim.person.clone());
             Ok(Json(WorkOpened { session, person: claim.person, name, until, notices }))
         }
         Outcome::Opened(Opened::Refused(refusal)) => Err(refuse(refusal)),

@@ -8,6 +8,7 @@ mod holding;
 mod leaving;
 mod lockout;
 mod persons;
+mod sealed;
 mod sheet;
 mod taking;
 mod work;
@@ -60,6 +61,7 @@ impl Home {
             listen: "127.0.0.1:51820".parse().unwrap(),
             api: "127.0.0.1:0".parse().unwrap(),
             interface: "hnhq0".to_owned(),
+            credentials: None,
         };
         Server::start(options).await.unwrap()
     }

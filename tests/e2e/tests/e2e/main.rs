@@ -32,6 +32,7 @@ mod persons;
 mod qr;
 mod readme;
 mod revocation;
+mod sealing;
 mod source_check;
 mod taking;
 mod thin_path;

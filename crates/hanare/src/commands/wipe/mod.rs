@@ -7,6 +7,7 @@ mod receipt;
 mod report;
 mod resume;
 mod run;
+pub(crate) mod sealed;
 mod signer;
 mod tree;
 mod volume;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Agent(agent::Args),
     #[command(subcommand)]
     Receipt(receipt::Command),
+    #[command(subcommand)]
+    Sealed(sealed::Command),
 }
 
 impl Command {
@@ -38,6 +41,7 @@ impl Command {
             Self::Resume => resume::run(context),
             Self::Agent(args) => args.run(context),
             Self::Receipt(command) => command.run(context),
+            Self::Sealed(command) => command.run(context),
         }
     }
 }

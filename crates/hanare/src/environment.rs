@@ -30,9 +30,14 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(is_program)
 }
 
-/// Whom PAM lets in, or not (pam_exec(8)).
+/// Whom PAM lets in, or not (`pam_exec(8)`).
 pub(crate) fn pam_user() -> Option<String> {
     std::env::var("PAM_USER").ok().filter(|user| !user.is_empty())
+}
+
+/// Where systemd puts the credentials of a unit.
+pub(crate) fn credentials() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).filter(|path| path.is_dir())
 }
 
 /// Whether the person wants no colour (<https://no-color.org>).

@@ -9,6 +9,7 @@ pub mod deliver;
 pub mod digest;
 pub mod path;
 pub mod protocol;
+pub mod seal;
 pub mod store;
 mod text_or_bytes;
 

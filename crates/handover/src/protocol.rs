@@ -5,6 +5,8 @@
 //! had arrived is not sent twice. Nobody learns what others of the company hold: only what this very person has sent before
 //! is known.
 
+mod sealed;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::path::WorkPath;
+
+pub use sealed::{Became, SealedAnswer, SealedCount, SealedPart};
 
 /// The most chunks in one [`Ask`] or [`Fetch`].
 pub const MAX_ASK: usize = 4096;

@@ -18,6 +18,7 @@ use crate::identity::{Credentials, Overloaded};
 use crate::lost;
 use crate::random;
 use crate::registry::{Act, NodeRow, Outcome, PersonAct, Registry};
+use crate::sealed_here;
 use crate::shared::{FAREWELL, FOLLOWING, Hq};
 use crate::show;
 
@@ -81,6 +82,11 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             json(&verified(hq, &lines, head))
         }
         Request::NodeRevoke(ask) => {
+            if !ask.abandon_sealed
+                && let Some(row) = registry.node_by_name(&ask.name)
+            {
+                sealed_here::nothing_waits(hq, row).await?;
+            }
             let leaving = registry.node_by_name(&ask.name).filter(|row| hears(hq, row));
             let leaving = leaving.map(|row| row.public_key);
             change(hq, uid, Request::NodeRevoke(ask), leaving).await
@@ -102,6 +108,7 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
         Request::HandoverTake(ask) => held::take(hq, &registry, uid, ask).await,
         Request::HandoverGranted(ask) => held::granted(hq, uid, &ask).await,
         Request::HandoverChunk(ask) => held::chunks(hq, uid, &ask).await,
+        Request::HandoverImport(ask) => sealed_here::import(hq, &registry, &ask).await,
         Request::PersonAdd(ask) => given(hq, uid, |made| PersonAct::Add(ask, made)).await,
         Request::PersonReset(ask) => given(hq, uid, |made| PersonAct::Reset(ask, made)).await,
         other @ (Request::CompanyAdd(_)

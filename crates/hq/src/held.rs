@@ -103,7 +103,11 @@ pub(crate) async fn list(hq: &Hq, registry: &Registry, ask: HandoverList) -> Res
 pub(crate) async fn status(hq: &Hq) -> Result<Value, Problem> {
     let store = hq.work.open().await.map_err(|error| problem(&error))?;
     let totals = store.totals().await.map_err(|error| problem(&error))?;
+    let waiting = store.waiting().await.map_err(|error| problem(&error))?;
+    let quarantined = store.quarantined().await.map_err(|error| problem(&error))?;
     items(totals.into_iter().map(|(company, totals)| HandoverTotals {
+        sealed: waiting.iter().filter(|(of, _)| *of == company).map(|(_, node)| node.count.items).sum(),
+        quarantined: quarantined.iter().filter(|(of, _)| *of == company).map(|(_, items)| items).sum(),
         company,
         persons: totals.persons,
         files: totals.files,
@@ -224,7 +228,7 @@ impl Grant {
 }
 
 /// Why the store does not answer, for an admin.
-fn problem(error: &StoreError) -> Problem {
+pub(crate) fn problem(error: &StoreError) -> Problem {
     match error {
         StoreError::Full { .. } => Problem::DiskFull,
         StoreError::Closing => Problem::Stopping,

@@ -198,7 +198,7 @@ async fn build(
 ) -> Result<Initialised, InitError> {
     Keys::create(keys_directory)?;
     overlay::write(keys_directory, &settings.overlay)?;
-    let keys = Keys::load(keys_directory)?;
+    let keys = Keys::load(keys_directory, None)?;
     let now = settings.created_at;
     let name = options.company.to_string();
     let company = CompanyRow { id: options.company.clone(), name: name.clone(), created_at: now };
@@ -242,7 +242,9 @@ fn discard(draft: &Path, keys_directory: &Path) -> io::Result<()> {
         name.push(suffix);
         gone(std::fs::remove_file(PathBuf::from(name)))?;
     }
-    for name in ["wireguard.key", "signing.key", "tls.key", "tls.crt", overlay::FILE_NAME] {
+    for name in
+        ["wireguard.key", "signing.key", "tls.key", "tls.crt", crate::keys::SEALING, overlay::FILE_NAME]
+    {
         gone(std::fs::remove_file(keys_directory.join(name)))?;
     }
     gone(std::fs::remove_dir(keys_directory))

@@ -5,6 +5,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hanare_handover::seal::{SECRET_LEN, SealingSecret};
 use hanare_model::{PrivateKey, SigningKey};
 use rcgen::PublicKeyData as _;
 use ring::digest::{SHA256, digest};
@@ -16,6 +19,10 @@ use crate::random::{self, NoRandomness};
 
 /// Subject of the certificate; clients look at its key only.
 const CERTIFICATE_NAME: &str = "hanare-hq";
+/// What sealed work is opened with; the file's name.
+pub(crate) const SEALING: &str = "sealing.key";
+/// The same as a systemd credential, which is used instead of the file where it is given.
+const CREDENTIAL: &str = "hanare-sealing.key";
 
 /// Why keys cannot be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +57,8 @@ pub(crate) struct Keys {
     pub wireguard: PrivateKey,
     /// Leases, tombstones, ledger.
     pub signing: SigningKey,
+    /// What the companies' sealing keys are drawn from.
+    pub sealing: SealingSecret,
     /// The node API's private key.
     pub tls_key: PrivateKeyDer<'static>,
     /// The node API's certificate.
@@ -70,13 +79,14 @@ impl Keys {
             rcgen::CertificateParams::new(vec![CERTIFICATE_NAME.to_owned()])?.self_signed(&tls)?;
         write_private(&directory.join("wireguard.key"), &wireguard.expose_base64())?;
         write_private(&directory.join("signing.key"), &signing.expose_base64())?;
+        make_sealing(directory, None)?;
         write_private(&directory.join("tls.key"), &Zeroizing::new(tls.serialize_pem()))?;
         write_private(&directory.join("tls.crt"), &certificate.pem())?;
         sync_directory(directory)
     }
 
-    /// Reads them back.
-    pub(crate) fn load(directory: &Path) -> Result<Self, KeysError> {
+    /// Reads them back; `credentials` is where systemd puts what it was told to keep.
+    pub(crate) fn load(directory: &Path, credentials: Option<&Path>) -> Result<Self, KeysError> {
         let content = |name: &str, what| KeysError::Content { path: directory.join(name), what };
         let read = |name: &str| {
             let path = directory.join(name);
@@ -88,6 +98,7 @@ impl Keys {
             .map_err(|_| content("wireguard.key", "a WireGuard key"))?;
         let signing = SigningKey::from_base64(read("signing.key")?.trim())
             .map_err(|_| content("signing.key", "a signing key"))?;
+        let sealing = read_sealing(&sealing_path(directory, credentials))?;
         let pem = read("tls.key")?;
         let pair = rcgen::KeyPair::from_pem(&pem).map_err(|_| content("tls.key", "a private key in PEM"))?;
         let tls_key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
@@ -96,8 +107,33 @@ impl Keys {
             .map_err(|_| content("tls.crt", "a certificate in PEM"))?;
         let mut pin = [0; 32];
         pin.copy_from_slice(digest(&SHA256, &pair.subject_public_key_info()).as_ref());
-        Ok(Self { wireguard, signing, tls_key, certificate, pin })
+        Ok(Self { wireguard, signing, sealing, tls_key, certificate, pin })
     }
+}
+
+fn sealing_path(directory: &Path, credentials: Option<&Path>) -> PathBuf {
+    let credential = credentials.map(|folder| folder.join(CREDENTIAL)).filter(|path| path.exists());
+    credential.unwrap_or_else(|| directory.join(SEALING))
+}
+
+/// Makes what sealed work is opened with, unless it is there, or is given as a credential: a headquarters from before there
+/// was sealing has none.
+pub(crate) fn make_sealing(directory: &Path, credentials: Option<&Path>) -> Result<(), KeysError> {
+    if sealing_path(directory, credentials).exists() {
+        return Ok(());
+    }
+    let secret = Zeroizing::new(STANDARD.encode(&random::bytes::<SECRET_LEN>()?[..]));
+    write_private(&directory.join(SEALING), &secret)?;
+    sync_directory(directory)
+}
+
+fn read_sealing(path: &Path) -> Result<SealingSecret, KeysError> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new);
+    let text = text.map_err(|source| KeysError::Io { path: path.to_owned(), source })?;
+    let bytes = STANDARD.decode(text.trim()).map(Zeroizing::new).ok();
+    let bytes = bytes.and_then(|bytes| <[u8; SECRET_LEN]>::try_from(bytes.as_slice()).ok());
+    let content = || KeysError::Content { path: path.to_owned(), what: "a sealing key" };
+    bytes.map(|bytes| SealingSecret::from_bytes(Zeroizing::new(bytes))).ok_or_else(content)
 }
 
 /// Makes a 0600 file that must not exist yet.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hanare_handover::seal::SealingSecret;
 use hanare_model::api::Granted;
 use hanare_model::lease::{LEASE_DURATION, LEASE_GRACE, SignedError};
 use hanare_model::policy;
@@ -13,7 +14,7 @@ use crate::registry::{NodeRow, Registry};
 use crate::settings::Settings;
 
 /// What every lease of this headquarters says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct LeaseTerms {
     /// Headquarters' `WireGuard` key.
     pub public_key: PublicKey,
@@ -33,11 +34,18 @@ pub(crate) struct LeaseTerms {
     pub dns: Vec<IpAddr>,
     /// Inner MTU.
     pub mtu: u16,
+    /// What the companies' sealing keys are drawn from.
+    pub sealing: SealingSecret,
 }
 
 impl LeaseTerms {
     /// From the settings and from where this `serve` listens.
-    pub(crate) fn new(settings: &Settings, public_key: PublicKey, api: Vec<Endpoint>, api_port: u16) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        (public_key, sealing): (PublicKey, SealingSecret),
+        api: Vec<Endpoint>,
+        api_port: u16,
+    ) -> Self {
         let mut allowed_ips = settings.overlay.prefixes().to_vec();
         allowed_ips.extend_from_slice(&settings.networks);
         if settings.internet == Internet::ViaHq {
@@ -53,6 +61,7 @@ impl LeaseTerms {
             internet: settings.internet,
             dns: settings.dns.clone(),
             mtu: settings.mtu,
+            sealing,
         }
     }
 
@@ -70,6 +79,7 @@ impl LeaseTerms {
             addresses: node.addresses.iter().map(|address| IpNet::from(*address)).collect(),
             lan: lan.unwrap_or_default(),
             devices: policy::devices(&registry.in_force, &node.room, &node.company),
+            sealing: self.sealing.public(&node.company),
             hq: HqPeer {
                 public_key: self.public_key,
                 preshared_key: node.preshared_key.clone(),

@@ -31,7 +31,8 @@ pub(crate) async fn lost(hq: &Arc<Hq>, uid: u32, ask: NodeLost) -> Result<Value,
     // First of all: nothing below may keep the key alive.
     let (mut revoked_now, mut acknowledged) = (false, false);
     if node.state != NodeState::Revoked && node.state != NodeState::Left {
-        let revoke = NodeRevoke { name: row.name.clone(), reason: Some("lost".to_owned()) };
+        let reason = Some("lost".to_owned());
+        let revoke = NodeRevoke { name: row.name.clone(), reason, abandon_sealed: true };
         let revoked = Box::pin(answers::answer(hq, uid, Request::NodeRevoke(revoke))).await?;
         let is_true = |member: &str| revoked.get(member).and_then(Value::as_bool).unwrap_or_default();
         (revoked_now, acknowledged) = (is_true("changed"), is_true("acknowledged"));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::init::KEYS_DIRECTORY;
 use crate::inside_port;
+use crate::keys;
 use crate::lock::{self, StateLock};
 use crate::serve::ServeError;
 use crate::store::{FILE_NAME, Store, StoreError};
@@ -26,7 +27,7 @@ pub struct Files {
 ///
 /// # Errors
 /// [`ServeError`], as [`crate::Server::start`] has it.
-pub async fn prepare(state: &Path, api: u16) -> Result<Files, ServeError> {
+pub async fn prepare(state: &Path, api: u16, credentials: Option<&Path>) -> Result<Files, ServeError> {
     let database = state.join(FILE_NAME);
     if !database.exists() {
         return Err(StoreError::Absent { path: state.to_owned() }.into());
@@ -35,6 +36,7 @@ pub async fn prepare(state: &Path, api: u16) -> Result<Files, ServeError> {
     if Store::is_older(&database).await? {
         Store::open(&database).await?.close().await?;
     }
+    keys::make_sealing(&state.join(KEYS_DIRECTORY), credentials)?;
     let ports = inside_port::read(state)?.into_iter().chain([api]).collect();
     let work = hanare_handover::store::prepare(&work_store::folder(state))?;
     drop(lock);

@@ -49,6 +49,8 @@ pub struct ServeOptions {
     pub api: SocketAddr,
     /// The tunnel interface.
     pub interface: String,
+    /// Where systemd puts credentials.
+    pub credentials: Option<PathBuf>,
 }
 
 /// Why headquarters does not start.
@@ -124,7 +126,7 @@ impl Server {
             return Err(StoreError::Absent { path: options.state }.into());
         }
         let lock = StateLock::take(&options.state)?;
-        let keys = Keys::load(&options.state.join(KEYS_DIRECTORY))?;
+        let keys = Keys::load(&options.state.join(KEYS_DIRECTORY), options.credentials.as_deref())?;
         let mut store = Store::open(&database).await?;
         let settings = store.load(random::now()).await?.settings;
         let outside = api::listen(options.api)?;
@@ -132,7 +134,12 @@ impl Server {
         let api_endpoints = api_endpoints(bound, &settings);
         let kept = inside_port::read(&options.state)?;
         let inside = kept.unwrap_or_else(|| bound.port());
-        let terms = LeaseTerms::new(&settings, keys.wireguard.public(), api_endpoints.clone(), inside);
+        let terms = LeaseTerms::new(
+            &settings,
+            (keys.wireguard.public(), keys.sealing.clone()),
+            api_endpoints.clone(),
+            inside,
+        );
         let context = Context {
             now: random::now(),
             actor: "hq".to_owned(),

@@ -26,6 +26,16 @@ impl<'a> Sessions<'a> {
         Self { registry, now }
     }
 
+    /// Whether this person has proven themselves on this node: by a token that was given to them there (what was made while
+    /// it was good is theirs, also when it is over), or because their work is open there now.
+    pub(crate) fn proves(&self, token: Option<&Secret>, node: &PublicKey, person: &PersonId) -> bool {
+        let session = self.registry.sessions.get(node).filter(|session| session.person == *person);
+        session.is_some_and(|session| {
+            let is_its = token.is_some_and(|token| session.fingerprint.ct_eq(&fingerprint(token)).into());
+            is_its || session.is_open(self.now)
+        })
+    }
+
     /// The person whose work this token opens on this node, and whom they work for. A token is good on its own node only.
     pub(crate) fn person(&self, token: &Secret, node: &PublicKey) -> Option<(PersonId, CompanyId)> {
         let session = self.registry.sessions.get(node).filter(|session| session.may_finish(self.now))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hanare_handover::store::{Store, StoreError};
+use hanare_handover::store::{self, Store, StoreError};
 use hanare_model::NodeName;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
@@ -41,6 +41,11 @@ impl WorkStore {
     pub(crate) fn new(state: &Path) -> Self {
         let bodies = Arc::new(Semaphore::new(MAX_BODIES_KIB));
         Self { folder: folder(state), store: OnceCell::new(), bodies, turns: Mutex::default() }
+    }
+
+    /// Whether there is something in it; looks without opening it.
+    pub(crate) fn is_used(&self) -> bool {
+        self.store.initialized() || store::is_used(&self.folder)
     }
 
     /// The store, opened now if it was not.

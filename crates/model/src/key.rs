@@ -111,6 +111,10 @@ public_key! {
     PublicKey
 }
 public_key! {
+    /// The X25519 key that a company's sealed work is encrypted to (an age recipient); base64 in text.
+    SealingKey
+}
+public_key! {
     /// An Ed25519 public key; base64 in text.
     VerifyKey
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
 use crate::id::{CompanyId, NodeName, RoomId};
-use crate::key::{PresharedKey, PublicKey, SigningKey, VerifyKey};
+use crate::key::{PresharedKey, PublicKey, SealingKey, SigningKey, VerifyKey};
 use crate::peer::Endpoint;
 use crate::time::Timestamp;
 
@@ -91,6 +91,9 @@ pub struct Lease {
     /// What the node may ask, past the tunnel, in the network that it stands in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<Device>,
+    /// What work that waits for headquarters is sealed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing: Option<SealingKey>,
     /// Headquarters.
     pub hq: HqPeer,
     /// Whether the internet is reached, and how.

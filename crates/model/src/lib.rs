@@ -22,7 +22,7 @@ pub use device::Device;
 pub use filter::{Flow, PortRange, Segmentation, Service};
 pub use id::{CompanyId, IdError, NodeName, OfficeId, PersonId, RoomId};
 pub use invite::{Invite, InviteError, InviteId, InviteSecret, SpkiPin};
-pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey, SigningKey, VerifyKey};
+pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey, SealingKey, SigningKey, VerifyKey};
 pub use lease::{HqPeer, Internet, Lease, NodeKind, Signed, Tombstone};
 pub use peer::{Endpoint, Peer, PeerSet};
 pub use position::Position;

@@ -26,7 +26,7 @@ const AT_ONCE: usize = 2;
 pub struct Line {
     identity: Identity,
     addresses: Vec<SocketAddr>,
-    session: Secret,
+    session: Option<Secret>,
     seats: Semaphore,
     idle: Mutex<Vec<Connection>>,
 }
@@ -38,11 +38,16 @@ impl std::fmt::Debug for Line {
 }
 
 impl Line {
-    /// Nothing is sent yet.
+    /// Nothing is sent yet. Without a session the node speaks for itself alone.
     ///
     /// # Errors
     /// [`ApiError::Setup`] if the keys make no certificate.
-    pub fn new(keys: &Keys, enrolment: &Enrolment, lease: &Lease, session: Secret) -> Result<Self, ApiError> {
+    pub fn new(
+        keys: &Keys,
+        enrolment: &Enrolment,
+        lease: &Lease,
+        session: Option<Secret>,
+    ) -> Result<Self, ApiError> {
         let identity = Identity::new(&keys.signing, enrolment.pin)?;
         let addresses = lease.hq.addresses.iter().map(|ip| SocketAddr::new(*ip, lease.hq.api_port)).collect();
         Ok(Self { identity, addresses, session, seats: Semaphore::new(AT_ONCE), idle: Mutex::default() })
@@ -77,7 +82,7 @@ impl Line {
     ) -> Result<Bytes, ApiError> {
         let heavy = u64::try_from(body.len() / SLOWEST).unwrap_or(0);
         let patience = PATIENCE + Duration::from_secs(heavy);
-        let exchange = connection.exchange(path, self.session.expose(), body, most);
+        let exchange = connection.exchange(path, self.session.as_ref().map(Secret::expose), body, most);
         let answer = timeout(patience, exchange).await.unwrap_or(Err(ApiError::Timeout { what: path }));
         let mut idle = self.idle.lock().await;
         // In the middle of something it is of no use any more, and what broke it broke the others.

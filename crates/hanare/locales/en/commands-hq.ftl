@@ -168,6 +168,7 @@ cmd-hanare-node-revoke = Shut a node out for good
     .example = hanare node revoke pc-1 --reason "stolen" --yes
     .name = Its name
     .reason = Why; the ledger and the node's screen show it
+    .abandon_sealed = Also if sealed work waits there: it is lost unless it is carried here
     .yes = Do not ask
     .dry_run = Say what would go, change nothing
 
@@ -263,6 +264,11 @@ cmd-hanare-handover-get = Copy files that headquarters holds to DEST, with a rea
     .dest = Where to: it must not exist
     .reason = Why. It is on the ledger and the persons read it: name no file in it
     .at = As it was at this time [default: now]
+
+cmd-hanare-handover-import = Take in sealed items that were carried here
+    .long = As `hanare wipe sealed export` wrote them. Each is checked against the signature of the node that sealed it; one that headquarters has is known, and changes nothing. Ends with 6 if one is not taken.
+    .example = hanare handover import /media/usb/*.sealed
+    .files = The files
 
 cmd-hanare-handover-status = Show how many files, and how much, are held of each company
     .example = hanare handover status --json

@@ -58,8 +58,8 @@ cmd-hanare-work-open = Open your work: prove who you are to headquarters
     .stdin = Read three lines from the standard input: id, password, code; a fourth is a new password
 
 cmd-hanare-work-close = Close your work on this machine
-    .long = Hands over everything that is left first, and does not close while something could not be.
-    .abandon = Close even if files are not at headquarters
+    .long = Hands over everything that is left first. What headquarters does not get is sealed on the disk; then it ends with 7. It does not close while something is neither.
+    .abandon = Close even if files are neither at headquarters nor sealed
     .example = hanare work close
 
 cmd-hanare-work-overtime = Ask for more time before your day ends by itself
@@ -85,3 +85,19 @@ cmd-hanare-wipe-agent = Hand over what changes while an employee's work is open 
         hanare wipe agent --work /srv/work
     .policy = File of the wipe policy; without one the agent opens and wipes nothing
     .work = The directory with the work files [default: /srv/work]
+    .reserve = How much may wait sealed on the disk [default: two times the file system with the work files]
+
+cmd-hanare-wipe-sealed = Work that waits for headquarters on this machine, encrypted
+    .example = hanare wipe sealed list
+
+cmd-hanare-wipe-sealed-list = List what waits sealed
+    .long = Of what is inside, this machine knows nothing: only headquarters can open it.
+    .example = hanare wipe sealed list --json
+
+cmd-hanare-wipe-sealed-deliver = Deliver what waits sealed, now
+    .long = The agent does so by itself when headquarters can be reached. Nobody's work has to be open. Ends with 7 if something still waits.
+    .example = hanare wipe sealed deliver
+
+cmd-hanare-wipe-sealed-export = Carry away what waits sealed, for `hanare handover import` at headquarters
+    .example = hanare wipe sealed export /media/usb
+    .dir = A directory, on a stick for example

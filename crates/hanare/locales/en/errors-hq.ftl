@@ -196,3 +196,7 @@ policy-device-ports = A device has at most { $most } ports or ranges; this one h
 policy-rule-count = A policy has at most { $most } rules (a rule to several services counts once for each); this one has { $what }. Put rooms or networks that are treated alike into one rule, or name the company.
 policy-device-count = A policy has at most { $most } devices; this one has { $what }.
 policy-device-inside = { $what } is reached through the tunnel; a device is in the room's own network.
+
+error-node-sealed = { $node } is not revoked: { $items } sealed items wait there for headquarters.
+    .cause = After that the node may not deliver them.
+    .fix = Connect the machine and wait, carry them here with `hanare wipe sealed export` and `hanare handover import`, or give them up with --abandon-sealed.

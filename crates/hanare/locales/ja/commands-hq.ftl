@@ -168,6 +168,7 @@ cmd-hanare-node-revoke = ノードを失効させ、二度と接続できない�
     .example = hanare node revoke pc-1 --reason "盗難" --yes
     .name = ノードの名前
     .reason = 理由（台帳とノードの画面に表示される）
+    .abandon_sealed = 封印した仕事が残っていても失効させる（運んで取り込まない限り失われる）
     .yes = 確認せずに実行する
     .dry_run = 何が失効するかを表示するだけで、変更しない
 
@@ -263,6 +264,11 @@ cmd-hanare-handover-get = 本社が受け取ったファイルを、理由を付
     .dest = 取り出し先（まだ存在しない場所）
     .reason = 理由。台帳に残り、持ち主も読みます。ファイル名は書かないでください
     .at = この時刻の時点での内容 [省略時: 現在]
+
+cmd-hanare-handover-import = 手で運ばれてきた、封印した仕事を取り込む
+    .long = `hanare wipe sealed export` が書き出したファイルを指定します。1 件ずつ、封印した端末の署名を確かめます。すでに本社にあるものは「受領済み」となり、何も変わりません。取り込めないものがあれば終了コードは 6 です。
+    .example = hanare handover import /media/usb/*.sealed
+    .files = 取り込むファイル
 
 cmd-hanare-handover-status = 会社ごとに、受け取ったファイルの数と量を表示する
     .example = hanare handover status --json

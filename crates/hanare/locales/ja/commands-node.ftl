@@ -58,8 +58,8 @@ cmd-hanare-work-open = 本社サーバーで本人確認をして、自分の仕
     .stdin = 標準入力から 3 行（ID、パスワード、コード）を読む。4 行目があれば新しいパスワード
 
 cmd-hanare-work-close = このマシンで開いている仕事を閉じる
-    .long = 先に、残っている変更をすべて本社へ送ります。届いていないファイルがある場合は閉じません。
-    .abandon = 届いていないファイルがあっても閉じる
+    .long = 先に、残っている変更をすべて本社へ送ります。本社に届かなかったものはディスク上に封印し、終了コード 7 で閉じます。どちらもできないファイルがある場合は閉じません。
+    .abandon = 本社に届かず封印もできないファイルがあっても閉じる
     .example = hanare work close
 
 cmd-hanare-work-overtime = 終業時刻を延ばす
@@ -85,3 +85,19 @@ cmd-hanare-wipe-agent = 従業員の仕事が開いている間、変更した�
         hanare wipe agent --work /srv/work
     .policy = 消去ポリシーのファイル。なければ、ボリュームを開くことも消すこともしない
     .work = 仕事のファイルを置くディレクトリ [省略時: /srv/work]
+    .reserve = 封印して本体のディスクに置いておける量 [省略時: 仕事のファイルシステムの 2 倍]
+
+cmd-hanare-wipe-sealed = このマシンで本社への配送を待つ、封印（暗号化）した仕事
+    .example = hanare wipe sealed list
+
+cmd-hanare-wipe-sealed-list = 封印して待っているものを一覧表示する
+    .long = 中身はこのマシンにも分かりません。開けるのは本社だけです。
+    .example = hanare wipe sealed list --json
+
+cmd-hanare-wipe-sealed-deliver = 封印して待っているものを今すぐ本社へ届ける
+    .long = 本社に接続できれば、常駐プログラムが自動で届けます。誰の仕事も開いている必要はありません。まだ残っていれば終了コードは 7 です。
+    .example = hanare wipe sealed deliver
+
+cmd-hanare-wipe-sealed-export = 封印したものを持ち出す（本社で `hanare handover import` を使って取り込む）
+    .example = hanare wipe sealed export /media/usb
+    .dir = 保存先のディレクトリ（USB メモリなど）

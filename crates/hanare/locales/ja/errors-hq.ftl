@@ -196,3 +196,7 @@ policy-device-ports = 1 台の機器に書けるポート（または範囲）�
 policy-rule-count = 許可ルールは 1 つのポリシーに { $most } 件までです（複数のサービスを許すルールは、サービスごとに 1 件と数えます）。このポリシーは { $what } 件あります。同じ扱いの部屋やネットワークを 1 つのルールにまとめるか、会社単位で指定してください。
 policy-device-count = 機器は 1 つのポリシーに { $most } 台までです（このポリシーは { $what } 台）。
 policy-device-inside = { $what } にはトンネルを通して届きます。機器には、部屋のネットワークにあるものを書いてください。
+
+error-node-sealed = { $node } を失効させませんでした。封印した仕事が { $items } 件、この端末で本社への配送を待っています。
+    .cause = 失効すると、この端末からは届けられなくなります。
+    .fix = 端末を接続して届くのを待つか、`hanare wipe sealed export` と `hanare handover import` で運んでください。あきらめる場合は --abandon-sealed を付けます。

@@ -3,8 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
-use hanare_handover::deliver::{Day, Owner, Restored, Tree};
-use hanare_tunnel::Line;
+use hanare_handover::deliver::{Day, Owner, Tree};
 use hanare_tunnel::control::Session;
 use hanare_wipe::{Granted, NoOvertime};
 use tokio::task::spawn_blocking;
@@ -15,12 +14,12 @@ use super::keeping::Kept;
 use super::line::Carrier;
 use super::machine::Happened;
 use super::record::Record;
+use super::sealing::{self, Ended, finish};
 use super::socket::{Answer, Asked, Standing, Wish};
 use super::trigger::Trigger;
-use super::{AGAIN, Agent, LOOK, boot_clock, machine, notify_alive, terminals};
+use super::{Agent, LOOK, boot_clock, machine, notify_alive, terminals};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::foreign;
 
 /// How soon the day is written down after anything has changed, and how late if nothing has: after a power cut the sentence for
 /// people tells the last minute apart.
@@ -35,8 +34,6 @@ enum Pause {
     Closed,
     /// The agent is to stop, and the day goes on without it.
     Stop,
-    /// Not everything had come back, and it is time to try again.
-    Again,
     /// The person has opened it again, and goes on by another session.
     Renewed(Session),
     /// Somebody wishes something that needs all of the work.
@@ -55,21 +52,9 @@ impl Agent<'_> {
             None => None,
         };
         let plain = session.map(|session| session.fingerprint).unwrap_or_default();
-        let mut back = (Restored::default(), day.is_none());
         let mut coming = Coming::default();
         loop {
-            if let (Some(day), false) = (&mut day, back.1) {
-                self.tell(|standing| standing.active = true);
-                match day.restore(self.owner()).await {
-                    Ok(came) => back = (came, true),
-                    Err(error) => tracing::warn!(%error, "not everything is back yet"),
-                }
-                let restored = back.0.files;
-                self.tell(|standing| standing.restored = restored);
-            }
-            let again = (!back.1).then_some(AGAIN);
-            match self.until(&mut day, kept.as_mut(), &plain, &mut coming, again).await {
-                Pause::Again => {}
+            match self.until(&mut day, kept.as_mut(), &plain, &mut coming).await {
                 Pause::Closed => {
                     self.tell(|standing| *standing = Standing::default());
                     return Ok(None);
@@ -83,7 +68,6 @@ impl Agent<'_> {
                 Pause::Renewed(session) => {
                     drop(day.take());
                     day = self.attach(&session)?;
-                    back = (Restored::default(), day.is_none());
                     if let Some(kept) = &mut kept {
                         kept.go_on(&session, &self.context.runtime);
                     }
@@ -95,19 +79,19 @@ impl Agent<'_> {
                     return Ok(None);
                 }
                 Pause::Wish(wish) => {
-                    let left = match &mut day {
+                    let ended = match &mut day {
                         Some(day) => finish(day).await,
-                        None => (self.told.borrow().waiting, None),
+                        None => Ended { lost: self.told.borrow().waiting, trouble: None },
                     };
                     if let Some(day) = &day {
                         let progress = day.progress().borrow().clone();
                         self.tell(|standing| standing.count(&progress));
                     }
                     let mut standing = self.told.borrow().clone();
-                    standing.waiting = standing.waiting.max(left.0);
-                    standing.trouble = left.1.or(standing.trouble);
+                    // What was on its way is done now, one way or the other.
+                    (standing.waiting, standing.trouble) = (ended.lost, ended.trouble);
                     let abandon = matches!(wish.asked, Asked::Close { abandon: true });
-                    let is_left = standing.waiting > 0 || standing.full > 0 || standing.trouble.is_some();
+                    let is_left = standing.waiting > 0;
                     match (wish.asked, kept.take()) {
                         (Asked::Close { .. }, Some(open)) if abandon || !is_left => {
                             let verdict = self.end(open, day, Trigger::Closed).await;
@@ -134,17 +118,15 @@ impl Agent<'_> {
             let failure = Failure::new(Exit::Impossible, "agent-work").with("path", self.work.display());
             failure.with("cause", crate::failure::chain(error))
         };
-        let (Some(keys), Some(enrolment), Some(lease)) = (
-            self.state.keys().map_err(foreign::state_error)?,
-            self.state.enrolment().map_err(foreign::state_error)?,
-            self.state.lease().map_err(foreign::state_error)?,
-        ) else {
-            return Ok(None);
-        };
-        let line = Line::new(&keys, &enrolment, &lease.lease, session.token.clone())
-            .map_err(|error| Failure::new(Exit::Impossible, "agent-hq").because(&error))?;
+        let Some((keys, _, lease)) = self.joined()? else { return Ok(None) };
+        let Some(carrier) = self.line(Some(session.token.clone()))? else { return Ok(None) };
         let tree = Tree::open(&self.work).map_err(|error| failed(&error))?;
-        let day = Day::begin(tree, Carrier(line)).map_err(|error| failed(&error))?;
+        sealing::measure(&self.spool, &self.work, self.reserve).map_err(|error| failed(&error))?;
+        let sealer = |tree: &Tree| {
+            sealing::sealer(tree, &self.spool, (&keys, &lease.lease), &session.person, Some(&session.token))
+        };
+        let mut day = Day::begin_sealing(tree, carrier, sealer).map_err(|error| failed(&error))?;
+        day.bring_back(self.owner());
         tracing::info!(person = %session.person, "a day's work begins");
         Ok(Some(day))
     }
@@ -165,11 +147,10 @@ impl Agent<'_> {
         kept: Option<&mut Kept>,
         plain: &str,
         coming: &mut Coming,
-        again: Option<Duration>,
     ) -> Pause {
         let progress = day.as_ref().map(Day::progress);
         let mut pause = Pause::Closed;
-        let look = self.look(progress, kept, plain, coming, again);
+        let look = self.look(progress, kept, plain, coming);
         match day {
             Some(day) => day.work(async { pause = look.await }).await,
             None => pause = look.await,
@@ -183,9 +164,7 @@ impl Agent<'_> {
         mut kept: Option<&mut Kept>,
         plain: &str,
         coming: &mut Coming,
-        again: Option<Duration>,
     ) -> Pause {
-        let again = again.map(|after| Instant::now() + after);
         let mut noted: Option<(Instant, Record)> = None;
         loop {
             notify_alive();
@@ -218,7 +197,6 @@ impl Agent<'_> {
                 match happened {
                     Some(Happened::Stop) => return Pause::Stop,
                     _ if open.is_none_or(|open| open.fingerprint != plain) => return Pause::Closed,
-                    _ if again.is_some_and(|at| at <= Instant::now()) => return Pause::Again,
                     _ => continue,
                 }
             };
@@ -253,9 +231,6 @@ impl Agent<'_> {
             if is_old {
                 record.save(&self.context.state);
                 noted = Some((Instant::now(), record));
-            }
-            if again.is_some_and(|at| at <= Instant::now()) {
-                return Pause::Again;
             }
         }
     }
@@ -316,17 +291,6 @@ impl Agent<'_> {
         match granted {
             Err(NoOvertime::Again) => Answer::Again,
             Err(NoOvertime::Enough) | Ok(_) => Answer::Enough,
-        }
-    }
-}
-
-/// Hands over all that is left: how many files could not be, and why it stopped.
-async fn finish(day: &mut Day<Carrier>) -> (u64, Option<String>) {
-    match day.finish().await {
-        Ok(swept) => (swept.changed.len() as u64 + swept.unread, None),
-        Err(error) => {
-            tracing::warn!(%error, "not everything is handed over");
-            (1, Some(error.to_string()))
         }
     }
 }

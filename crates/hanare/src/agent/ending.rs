@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hanare_handover::deliver::Day;
 use hanare_model::SigningKey;
-use hanare_wipe::policy::Policy;
+use hanare_wipe::policy::{Limits, Policy};
 use hanare_wipe::receipt::Cause;
 use hanare_wipe::volume::{self, Announced, People, Places, Standstill};
 use hanare_wipe::{Verdict, run};
@@ -18,6 +18,7 @@ use super::Agent;
 use super::keeping::{Kept, Noted};
 use super::line::Carrier;
 use super::record::{Ended, Record};
+use super::sealing::finish_within;
 use super::trigger::Trigger;
 use crate::times;
 
@@ -41,8 +42,8 @@ impl Agent<'_> {
             move || stand_still(&places, account, close)
         });
         let still = still.await.ok().flatten();
-        let left = self.hand_over(day, limits.handover, trigger).await;
-        let announced = Announced { cause, lost: left, sealed: 0 };
+        let left = self.hand_over(day, limits, trigger).await;
+        let announced = Announced { cause, lost: left, sealed: self.spool.count() };
         if let Err(error) = volume::announce(places.borrow(), &announced) {
             tracing::warn!(error = &error as &dyn std::error::Error, "the end was not announced");
         }
@@ -72,28 +73,18 @@ impl Agent<'_> {
         verdict
     }
 
-    /// Hands over what headquarters does not hold, while everything stands still; how many files it does not hold then.
-    async fn hand_over(&mut self, day: Option<Day<Carrier>>, limit: Duration, trigger: Trigger) -> u64 {
+    /// Hands over what headquarters does not hold, while everything stands still, and seals what it does not get; how many files
+    /// are neither there nor sealed then.
+    async fn hand_over(&mut self, day: Option<Day<Carrier>>, limits: Limits, trigger: Trigger) -> u64 {
         let Some(mut day) = day else { return self.told.borrow().waiting };
         if trigger.cause() == Cause::Revoked {
-            // Headquarters takes nothing of this node any more.
+            // Headquarters takes nothing of this node any more, sealed or not.
             return day.left();
         }
-        let finished = timeout(limit, day.finish()).await;
-        let left = match finished {
-            Ok(Ok(swept)) => swept.changed.len() as u64 + swept.unread,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "not everything is handed over");
-                day.left()
-            }
-            Err(_) => {
-                tracing::warn!("the time for handing over is over");
-                day.left()
-            }
-        };
+        let ended = finish_within(&mut day, limits.handover, limits.seal).await;
         let progress = day.progress().borrow().clone();
         self.tell(|standing| standing.count(&progress));
-        left.saturating_add(progress.full)
+        ended.lost
     }
 
     fn owned_places(&self) -> OwnedPlaces {

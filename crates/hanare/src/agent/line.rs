@@ -1,9 +1,10 @@
 //! Carries the handover's requests to headquarters, as JSON and frames over the node's own line.
 
 use bytes::Bytes;
-use hanare_handover::deliver::{Transport, TransportError};
+use hanare_handover::deliver::{Post, Transport, TransportError};
 use hanare_handover::protocol::{
-    Ask, Browse, Commit, Committed, Fetch, MAX_CHUNKS_BODY, Page, Stored, Wanted,
+    Ask, Browse, Commit, Committed, Fetch, MAX_CHUNKS_BODY, Page, SealedAnswer, SealedCount, SealedPart,
+    Stored, Wanted,
 };
 use hanare_model::api::Refusal;
 use hanare_tunnel::{ApiError, Line};
@@ -15,7 +16,7 @@ const MAX_DOCUMENT: usize = 32 * 1024 * 1024;
 
 /// A [`Line`] that knows what travels on it.
 #[derive(Debug)]
-pub(super) struct Carrier(pub(super) Line);
+pub(crate) struct Carrier(pub(crate) Line);
 
 impl Carrier {
     async fn ask<B: Serialize + Sync, T: DeserializeOwned>(
@@ -52,6 +53,16 @@ impl Transport for Carrier {
     async fn fetch(&self, fetch: &Fetch) -> Result<Bytes, TransportError> {
         let body = json(fetch)?;
         self.0.exchange("/v1/handover/fetch", body, MAX_CHUNKS_BODY).await.map_err(|error| because(&error))
+    }
+}
+
+impl Post for Carrier {
+    async fn sealed(&self, part: &SealedPart) -> Result<SealedAnswer, TransportError> {
+        self.send("/v1/handover/sealed", Bytes::from(part.body())).await
+    }
+
+    async fn waiting(&self, count: SealedCount) -> Result<(), TransportError> {
+        Self::ask(self, "/v1/handover/waiting", &count).await
     }
 }
 

@@ -11,18 +11,22 @@ mod line;
 mod machine;
 mod receipts;
 mod record;
+mod sealing;
 mod socket;
 mod terminals;
 mod trigger;
 pub(crate) mod words;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hanare_handover::deliver::Progress;
-use hanare_model::PersonId;
+use hanare_handover::seal::Spool;
+use hanare_model::{PersonId, Secret};
+use hanare_tunnel::Line;
 use hanare_tunnel::control::{Client, HqTime, Session, Today};
-use hanare_tunnel::state::NodeState;
+use hanare_tunnel::state::{Enrolment, Keys, NodeState, StoredLease};
 use hanare_wipe::BootId;
 use hanare_wipe::policy::Policy;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -30,14 +34,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use self::keeping::{Kept, settle};
+pub(crate) use self::line::Carrier;
 use self::machine::Machine;
 use self::receipts::Reporter;
 use self::record::Record;
+use self::sealing::Deliveries;
+pub(crate) use self::sealing::FOLDER as SEALED;
 use self::socket::Wish;
 pub(crate) use self::socket::{Answer, Asked, Standing, ask};
 use crate::context::{Context, Outcome, block_on};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::foreign;
 use crate::times;
 
 /// How often it is looked whether work was opened or closed.
@@ -46,11 +54,11 @@ const LOOK: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// Runs until a signal ends it.
-pub(crate) fn run(context: &Context, work: &Path, policy: Option<Policy>) -> Outcome {
-    block_on(serve(context, work, policy))?
+pub(crate) fn run(context: &Context, work: &Path, policy: Option<Policy>, reserve: Option<u64>) -> Outcome {
+    block_on(serve(context, work, policy, reserve))?
 }
 
-async fn serve(context: &Context, work: &Path, policy: Option<Policy>) -> Outcome {
+async fn serve(context: &Context, work: &Path, policy: Option<Policy>, reserve: Option<u64>) -> Outcome {
     context.prepare_runtime();
     let impossible = |error: &std::io::Error| Failure::new(Exit::Impossible, "agent-socket").because(error);
     let listener = socket::listen(&context.runtime).map_err(|error| impossible(&error))?;
@@ -63,9 +71,16 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>) -> Outcom
     let [Ok(terminate), Ok(interrupt)] = stop else {
         return Err(Failure::new(Exit::Impossible, "runtime").with("cause", "signals"));
     };
+    let spool = sealing::spool(&context.state).map_err(|error| {
+        let path = context.state.join(sealing::FOLDER);
+        Failure::new(Exit::Impossible, "agent-sealed").with("path", path.display()).because(&error)
+    })?;
     let mount = policy.as_ref().and_then(|policy| policy.volume.as_ref());
     let mut agent = Agent {
         context,
+        deliveries: Deliveries::new(Arc::clone(&spool)),
+        spool,
+        reserve,
         client: Client::new(&context.runtime),
         state: NodeState::new(&context.state),
         work: mount.map_or_else(|| work.to_owned(), |volume| volume.mount.path.clone()),
@@ -75,7 +90,8 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>) -> Outcom
         told,
         stop: [terminate, interrupt],
     };
-    let reporting = tokio::spawn(Reporter::new(&context.state, &context.runtime).run());
+    let reporting =
+        tokio::spawn(Reporter::new(&context.state, &context.runtime, Arc::clone(&agent.spool)).run());
     let outcome = agent.run().await;
     reporting.abort();
     answering.abort();
@@ -84,9 +100,13 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>) -> Outcom
 
 struct Agent<'a> {
     context: &'a Context,
+    spool: Arc<Spool>,
+    deliveries: Deliveries,
     client: Client,
     state: NodeState,
     work: PathBuf,
+    /// Bytes that sealed items may take, if somebody has said so.
+    reserve: Option<u64>,
     policy: Option<Policy>,
     wishes: mpsc::Receiver<Wish>,
     told: watch::Sender<Standing>,
@@ -127,9 +147,23 @@ impl Agent<'_> {
                     }
                 }
             }
+            let sealed = self.spool.count();
+            self.tell(|standing| standing.sealed = sealed);
+            let carrier = if self.deliveries.is_due() { self.line(None)? } else { None };
+            let (deliveries, client) = (&mut self.deliveries, self.client.clone());
+            let idle = async {
+                if let Some(carrier) = carrier {
+                    // Much may wait; whoever comes to work does not.
+                    tokio::select! {
+                        () = deliveries.deliver(&carrier) => {}
+                        () = opening(&client) => return,
+                    }
+                }
+                sleep(pause).await;
+            };
             let [terminate, interrupt] = &mut self.stop;
             tokio::select! {
-                () = sleep(pause) => notify_alive(),
+                () = idle => notify_alive(),
                 // Nobody works: nothing keeps the machine, and nothing is to be ended.
                 _ = self.machine.next() => {}
                 _ = terminate.recv() => return Ok(Exit::Good),
@@ -141,6 +175,21 @@ impl Agent<'_> {
         }
     }
 
+    /// A line to headquarters, for a session or for the node alone; `None` for who has not joined.
+    fn line(&self, session: Option<Secret>) -> Result<Option<Carrier>, Failure> {
+        let Some((keys, enrolment, lease)) = self.joined()? else { return Ok(None) };
+        let line = Line::new(&keys, &enrolment, &lease.lease, session)
+            .map_err(|error| Failure::new(Exit::Impossible, "agent-hq").because(&error))?;
+        Ok(Some(Carrier(line)))
+    }
+
+    fn joined(&self) -> Result<Option<(Keys, Enrolment, StoredLease)>, Failure> {
+        let keys = self.state.keys().map_err(foreign::state_error)?;
+        let enrolment = self.state.enrolment().map_err(foreign::state_error)?;
+        let lease = self.state.lease().map_err(foreign::state_error)?;
+        Ok(keys.zip(enrolment).zip(lease).map(|((keys, enrolment), lease)| (keys, enrolment, lease)))
+    }
+
     /// Opens the volume for a person, where it is this agent's to open.
     fn begin(&self, session: &Session) -> Result<Option<Kept>, Failure> {
         let Some(policy) = &self.policy else { return Ok(None) };
@@ -150,8 +199,7 @@ impl Agent<'_> {
 
     /// The working day as the daemon sees it; `None` while there is no daemon.
     async fn today(&self) -> Option<Today> {
-        let client = self.client.clone();
-        tokio::task::spawn_blocking(move || client.work_today()).await.ok()?.ok()
+        today(&self.client).await
     }
 
     fn tell(&self, change: impl FnOnce(&mut Standing)) {
@@ -173,9 +221,21 @@ impl Agent<'_> {
             versions: standing.versions,
             waiting: standing.waiting,
             waiting_since: since.filter(|_| standing.waiting > 0),
-            sealed: 0,
+            sealed: standing.sealed,
             end: None,
         }
+    }
+}
+
+async fn today(client: &Client) -> Option<Today> {
+    let client = client.clone();
+    tokio::task::spawn_blocking(move || client.work_today()).await.ok()?.ok()
+}
+
+/// Waits until somebody's work is open.
+async fn opening(client: &Client) {
+    while today(client).await.and_then(|today| today.open).is_none() {
+        sleep(LOOK).await;
     }
 }
 
@@ -199,6 +259,9 @@ impl Standing {
         self.deletions_held = progress.deletions_held;
         self.conflicts = progress.conflicts;
         self.full = progress.full;
+        self.sealed = progress.sealed;
+        self.reserve = progress.reserve;
+        self.restored = progress.restored;
         self.trouble.clone_from(&progress.trouble);
     }
 }

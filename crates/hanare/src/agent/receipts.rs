@@ -2,11 +2,13 @@
 //! day's work, and also while nobody's work is open.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use hanare_handover::seal::Spool;
+use hanare_model::SigningKey;
 use hanare_model::report::{NodeReport, ReportTaken, SignedReceipt, VolumeTold};
-use hanare_model::{Secret, SigningKey};
 use hanare_tunnel::Line;
 use hanare_tunnel::control::Client;
 use hanare_tunnel::state::NodeState;
@@ -32,6 +34,7 @@ struct Marks {
     session: Option<String>,
     receipts: Vec<(PathBuf, Option<SystemTime>)>,
     is_open: Option<bool>,
+    sealed: u64,
 }
 
 /// Where this machine's records are, and its daemon.
@@ -40,11 +43,12 @@ pub(super) struct Reporter {
     state: PathBuf,
     runtime: PathBuf,
     client: Client,
+    spool: Arc<Spool>,
 }
 
 impl Reporter {
-    pub(super) fn new(state: &Path, runtime: &Path) -> Self {
-        Self { state: state.to_owned(), runtime: runtime.to_owned(), client: Client::new(runtime) }
+    pub(super) fn new(state: &Path, runtime: &Path, spool: Arc<Spool>) -> Self {
+        Self { state: state.to_owned(), runtime: runtime.to_owned(), client: Client::new(runtime), spool }
     }
 
     /// Reports whenever something is new, for ever.
@@ -77,7 +81,12 @@ impl Reporter {
             .map(|entry| (entry.path(), entry.metadata().and_then(|meta| meta.modified()).ok()))
             .collect();
         receipts.sort();
-        Marks { session, receipts, is_open: self.volume().map(|volume| volume.open) }
+        Marks {
+            session,
+            receipts,
+            is_open: self.volume().map(|volume| volume.open),
+            sealed: self.spool.count(),
+        }
     }
 
     fn volume(&self) -> Option<VolumeTold> {
@@ -99,8 +108,7 @@ impl Reporter {
         else {
             return Err("this machine is not enrolled".to_owned());
         };
-        let nobody = Secret::new(String::new());
-        let line = Line::new(&keys, &enrolment, &lease.lease, nobody).map_err(|error| chain(&error))?;
+        let line = Line::new(&keys, &enrolment, &lease.lease, None).map_err(|error| chain(&error))?;
         let listing = self.listing(&keys.signing).await?;
         let boot_id = BootId::current().map_err(|error| chain(&error))?.to_string();
         let report = |receipts| NodeReport {
@@ -108,7 +116,7 @@ impl Reporter {
             session: marks.session.clone(),
             head: listing.head().seq,
             whole: listing.is_whole(),
-            sealed: None,
+            sealed: Some(marks.sealed),
             volume: self.volume(),
             receipts,
         };

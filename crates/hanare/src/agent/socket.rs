@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hanare_handover::seal::Level;
 use hanare_host::unix::Peer;
 use hanare_wipe::Verdict;
 use hanare_wipe::receipt::Cause;
@@ -70,6 +71,12 @@ pub(crate) struct Standing {
     pub(crate) conflicts: u64,
     /// Files for which headquarters has no room.
     pub(crate) full: u64,
+    /// Items that wait sealed on this machine, of whomever.
+    #[serde(default)]
+    pub(crate) sealed: u64,
+    /// How far the reserve for them is used.
+    #[serde(default)]
+    pub(crate) reserve: Level,
     /// Why nothing goes on at the moment, in technical words.
     pub(crate) trouble: Option<String>,
     /// Seconds until the day ends by itself.

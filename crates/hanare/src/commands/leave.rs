@@ -4,9 +4,12 @@ use hanare_tunnel::control::{Client, ControlError};
 use hanare_tunnel::node;
 use serde_json::json;
 
+use crate::agent::SEALED;
 use crate::ask::Confirmation;
+use crate::commands::wipe::sealed;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::foreign;
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +25,13 @@ impl Args {
             context.out.result("leave", &json!({"dry_run": true}), |_| String::new())?;
             return Ok(Exit::Good);
         }
+        // What waits here would be nobody's: only this node may deliver it.
+        let waiting = sealed::waiting(context)?.len();
+        if waiting > 0 {
+            return Err(Failure::new(Exit::Refused, "sealed-waiting").with("items", waiting));
+        }
+        // Empty, and made again by whoever needs it.
+        let _ = std::fs::remove_dir(context.state.join(SEALED));
         let told = match Client::new(&context.runtime).leave() {
             Ok(told) => told,
             // A machine that never joined has nothing to give back.

@@ -32,6 +32,8 @@ pub(crate) enum Command {
         name: NodeName,
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
+        #[arg(long)]
+        abandon_sealed: bool,
         #[command(flatten)]
         confirmation: Confirmation,
     },
@@ -95,7 +97,9 @@ impl Command {
                 let node = context.ask(NodeShow { name })?;
                 context.out.result("node.show", &node, |voice| show::node(&node, voice))?;
             }
-            Self::Revoke { name, reason, confirmation } => revoke(context, name, reason, confirmation)?,
+            Self::Revoke { name, reason, abandon_sealed, confirmation } => {
+                revoke(context, NodeRevoke { name, reason, abandon_sealed }, confirmation)?;
+            }
             Self::EndDay { name, reason, confirmation } => {
                 return end_day(context, name, reason, confirmation);
             }
@@ -139,19 +143,14 @@ fn receipts(context: &Context, name: &NodeName, dir: &Path) -> Result<(), Failur
     Ok(())
 }
 
-fn revoke(
-    context: &Context,
-    name: NodeName,
-    reason: Option<String>,
-    confirmation: Confirmation,
-) -> Result<(), Failure> {
-    let what = context.out.voice().say_with("what-node", &[("id", &name)]);
+fn revoke(context: &Context, ask: NodeRevoke, confirmation: Confirmation) -> Result<(), Failure> {
+    let what = context.out.voice().say_with("what-node", &[("id", &ask.name)]);
     if !confirmation.go_on(context, &what)? {
-        let node = context.ask(NodeShow { name })?;
+        let node = context.ask(NodeShow { name: ask.name })?;
         context.out.result("node.revoke", &json!({"node": node, "dry_run": true}), |_| String::new())?;
         return Ok(());
     }
-    let revoked = context.ask(NodeRevoke { name, reason })?;
+    let revoked = context.ask(ask)?;
     let said = match (revoked.changed, revoked.acknowledged) {
         (false, _) => "revoked-before",
         (true, true) => "revoked-acknowledged",

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
+use hanare_handover::seal::Level;
 use hanare_model::work::{Notice, Noticed, WorkOpen, WorkRefusal};
 use hanare_model::{PersonId, Secret};
 use hanare_tunnel::control::{Client, ControlError, Problem, Work, WorkState};
@@ -85,21 +86,28 @@ impl CloseArgs {
         if standing.is_some_and(|standing| standing.keeps_volume && standing.active) {
             return end(context, abandon);
         }
-        if !abandon
-            && let Some(standing) = agent::ask(&context.runtime, Asked::Finish)
+        let standing = if abandon { None } else { agent::ask(&context.runtime, Asked::Finish) };
+        let sealed = standing.as_ref().map_or(0, |standing| standing.sealed);
+        if let Some(standing) = standing
             && standing.active
-            && (standing.waiting > 0 || standing.full > 0 || standing.trouble.is_some())
+            && standing.waiting > 0
         {
             return Err(left(&standing));
         }
         let told = client.work_close().map_err(foreign::control_error)?;
-        context.out.result("work.close", &json!({"headquarters_told": told}), |_| String::new())?;
+        context
+            .out
+            .result("work.close", &json!({"headquarters_told": told, "sealed": sealed}), |_| String::new())?;
         let said = match told {
             Some(true) => "work-closed",
             Some(false) => "work-closed-untold",
             None => "work-closed-before",
         };
         context.out.talk(said, &[]);
+        if sealed > 0 {
+            context.out.talk("work-sealed", &[("items", &sealed)]);
+            return Ok(Exit::Incomplete);
+        }
         Ok(Exit::Good)
     }
 }
@@ -262,6 +270,16 @@ fn at_the_terminal(context: &Context, client: &Client, person: Option<PersonId>)
     client.work_open(claim).map_err(foreign::control_error)
 }
 
+/// How far the reserve for sealed items is used, if that is worth saying.
+fn reserve(level: Level, voice: &Voice) -> Option<String> {
+    Some(voice.say(match level {
+        Level::Calm => return None,
+        Level::Warn => "reserve-warn",
+        Level::Full => "reserve-full",
+        Level::Over => "reserve-over",
+    }))
+}
+
 fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
     let state = match work.state {
         WorkState::Closed => "work-state-closed",
@@ -284,6 +302,8 @@ fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
             ("label-waiting-files", count(|standing| standing.waiting)),
             ("label-deletions-held", count(|standing| standing.deletions_held)),
             ("label-conflicts", count(|standing| standing.conflicts)),
+            ("label-sealed", text(standing.map(|standing| standing.sealed.to_string()))),
+            ("label-reserve", text(active.and_then(|standing| reserve(standing.reserve, voice)))),
             ("label-full-files", count(|standing| standing.full)),
             ("label-day-ends", day_ends(standing, voice)),
             ("label-handover-trouble", text(standing.and_then(|standing| standing.trouble.clone()))),

@@ -7,7 +7,7 @@ use hanare_tunnel::node::{self, WorkerOptions};
 
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
-use crate::{foreign, serve};
+use crate::{environment, foreign, serve};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -41,6 +41,7 @@ impl Command {
                     listen,
                     api,
                     interface,
+                    credentials: environment::credentials(),
                 };
                 serve::run(context, options)
             }

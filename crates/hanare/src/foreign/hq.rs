@@ -78,6 +78,9 @@ fn refused(problem: Problem) -> Failure {
         }
         Problem::NothingHeld => Failure::new(exit, "nothing-held"),
         Problem::GrantOver => Failure::new(exit, "grant-over"),
+        Problem::Sealed { node, items } => {
+            Failure::new(exit, "node-sealed").with("node", node).with("items", items)
+        }
         Problem::Overloaded => Failure::new(exit, "overloaded"),
         Problem::Forbidden { uid, group } => {
             Failure::new(exit, "forbidden").with("uid", uid).with("group", group)

@@ -29,7 +29,8 @@ pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
     hanare_host::memory::give_back_large();
     privileges::become_worker().map_err(foreign::host_error)?;
     let files =
-        block_on(hanare_hq::prepare(&options.state, options.api.port()))?.map_err(foreign::serve_error)?;
+        block_on(hanare_hq::prepare(&options.state, options.api.port(), options.credentials.as_deref()))?
+            .map_err(foreign::serve_error)?;
     confined(&options, files).map_err(foreign::host_error)?;
     let hands = Client::from_stdin().map_err(foreign::host_error)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -54,6 +55,7 @@ fn confined(options: &ServeOptions, files: hanare_hq::Files) -> Result<(), HostE
         (options.runtime.clone(), Reach::Sockets),
         (uapi::DIRECTORY.into(), Reach::Sockets),
     ];
+    paths.extend(options.credentials.iter().map(|path| (path.clone(), Reach::Read)));
     paths.extend(files.writes.into_iter().map(|path| (path, Reach::Write)));
     let read = ["/etc/group", "/etc/passwd", "/dev/urandom"];
     paths.extend(read.map(|path| (path.into(), Reach::Read)));

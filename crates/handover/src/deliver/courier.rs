@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 
 use super::due::Ready;
 use super::known::{Gist, Held, Known};
+use super::sealer::Sealer;
 use super::snapshot::{NoSnapshot, Piece, Snapshot};
 use super::transport::{Transport, TransportError};
 use super::tree::Tree;
@@ -48,12 +50,19 @@ struct Parcel {
 #[derive(Debug)]
 pub struct Courier<T> {
     transport: T,
+    sealer: Option<Arc<Sealer>>,
 }
 
 impl<T: Transport> Courier<T> {
     /// Over this transport.
     pub const fn new(transport: T) -> Self {
-        Self { transport }
+        Self { transport, sealer: None }
+    }
+
+    /// Beside this one, who is told what headquarters has.
+    #[must_use]
+    pub fn beside(self, sealer: Option<Arc<Sealer>>) -> Self {
+        Self { sealer, ..self }
     }
 
     /// How requests travel.
@@ -68,7 +77,7 @@ impl<T: Transport> Courier<T> {
     pub async fn deliver(
         &self,
         tree: &Tree,
-        known: &mut Known,
+        known: &Known,
         ready: Vec<Ready>,
     ) -> Result<Delivered, TransportError> {
         let mut delivered = Delivered::default();
@@ -77,7 +86,19 @@ impl<T: Transport> Courier<T> {
             match Snapshot::take(tree, &ready.path, ready.open) {
                 Ok(snapshot) => {
                     let held = known.held(&ready.path);
-                    if held.map(|held| held.gist) == Gist::of(&snapshot.content) && held.is_some() {
+                    if let Some(held) = held
+                        && Gist::of(&snapshot.content) == Some(held.gist)
+                    {
+                        self.acknowledged(&ready.path, held);
+                        continue;
+                    }
+                    // What was sealed before it goes before it.
+                    if self
+                        .sealer
+                        .as_ref()
+                        .is_some_and(|sealer| sealer.is_ahead(&ready.path, &snapshot.content))
+                    {
+                        delivered.again.push(ready);
                         continue;
                     }
                     parcels.push(Parcel { ready, parent: held.map(|held| held.version), snapshot });
@@ -125,20 +146,20 @@ impl<T: Transport> Courier<T> {
     pub async fn delete(
         &self,
         tree: &Tree,
-        known: &mut Known,
+        known: &Known,
         gone: &BTreeSet<WorkPath>,
         confirmed: bool,
     ) -> Result<Delivered, TransportError> {
         let mut delivered = Delivered::default();
-        let absent: BTreeMap<&WorkPath, VersionId> = gone
+        let absent: BTreeMap<WorkPath, VersionId> = gone
             .iter()
             .flat_map(|gone| known.below(gone))
             // It may be back, or never have left.
             .filter(|(path, _)| matches!(tree.look(path), Ok(None)))
             .map(|(path, held)| (path, held.version))
             .collect();
-        let deleted = |(path, parent): (&WorkPath, VersionId)| NewVersion {
-            path: path.clone(),
+        let deleted = |(path, parent): (WorkPath, VersionId)| NewVersion {
+            path,
             parent: Some(parent),
             class: Class::Work,
             content: Content::Deleted,
@@ -157,6 +178,12 @@ impl<T: Transport> Courier<T> {
             }
         }
         Ok(delivered)
+    }
+
+    fn acknowledged(&self, path: &WorkPath, held: Held) {
+        if let Some(sealer) = &self.sealer {
+            sealer.acknowledged(path, held);
+        }
     }
 
     /// Those pieces that headquarters wants, each once and with the place of its parcel. One question for many files: a round
@@ -178,7 +205,7 @@ impl<T: Transport> Courier<T> {
     async fn commit(
         &self,
         tree: &Tree,
-        known: &mut Known,
+        known: &Known,
         parcels: Vec<Parcel>,
         delivered: &mut Delivered,
     ) -> Result<(), TransportError> {
@@ -202,10 +229,12 @@ impl<T: Transport> Courier<T> {
             match placed {
                 Placed::Kept { version } | Placed::Known { version } => {
                     delivered.files += 1;
+                    self.acknowledged(&path, Held { version, gist });
                     known.put(path, Held { version, gist });
                 }
                 Placed::Conflict { version, path: beside, .. } => {
                     delivered.files += 1;
+                    self.acknowledged(&path, Held { version, gist });
                     // Here too it lies beside; what is at its path at headquarters comes with the next look there.
                     if tree.rename(&path, &beside).is_ok() {
                         known.forget(&path);

@@ -1,22 +1,33 @@
 //! The working day: what changes is handed over while people work, and a sweep finds the rest.
 
+mod end;
+mod progress;
+mod transfers;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hanare_model::Timestamp;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
-use super::courier::{BATCH, Courier, Delivered};
+pub use self::end::Rest;
+pub use self::progress::Progress;
+use self::transfers::Transfer;
+use super::courier::{Courier, Delivered};
 use super::due::{Due, Ready, SETTLED};
 use super::known::Known;
-use super::sweep::{Swept, sweep};
-use super::transport::{Transport, TransportError};
+use super::sealer::{Sealed, Sealer};
+use super::transport::{Post, Transport, TransportError};
 use super::tree::{Found, Kind, Owner, Tree};
 use super::watch::{Seen, Watch};
 use crate::deliver::Restored;
 use crate::path::WorkPath;
 use crate::protocol::Browse;
+use crate::seal::Spool;
 
 /// After headquarters did not answer: doubled from the first to the last.
 const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
@@ -24,46 +35,28 @@ const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)]
 const RETRY: Duration = Duration::from_secs(5);
 /// The whole tree is looked at again after so long: what is written through a mapping is told by nobody.
 const ROUND: Duration = Duration::from_mins(10);
-
-/// How the handover stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Files that headquarters holds as they were last read.
-    pub held: u64,
-    /// Versions handed over since the beginning.
-    pub delivered: u64,
-    /// Bytes sent for them.
-    pub sent_bytes: u64,
-    /// Files that wait to be handed over.
-    pub waiting: u64,
-    /// Deletions that somebody is to be asked about.
-    pub deletions_held: u64,
-    /// Files for which headquarters has no room.
-    pub full: u64,
-    /// Second versions that lie beside another one.
-    pub conflicts: u64,
-    /// Why nothing goes on at the moment.
-    pub trouble: Option<String>,
-    /// Whether the session has ended: nothing will go on by itself.
-    pub ended: bool,
-}
+/// Files that are sealed before it is looked again what has become of the others.
+const SEALED_AT_ONCE: usize = 64;
 
 /// One person's work on this machine, between opening and end.
 #[derive(Debug)]
 pub struct Day<T> {
-    tree: Tree,
-    known: Known,
-    courier: Courier<T>,
+    tree: Arc<Tree>,
+    known: Arc<Known>,
+    courier: Arc<Courier<T>>,
+    sealer: Option<Arc<Sealer>>,
     watch: Watch,
     due: Due,
-    /// What is being handed over; still here when that was given up in the middle.
-    flying: Vec<Ready>,
     gone: BTreeSet<WorkPath>,
     gone_since: Option<Instant>,
+    /// Whose the files become that still have to come back, and how far that is.
+    missing: Option<Missing>,
     held: BTreeSet<WorkPath>,
     full: BTreeSet<WorkPath>,
     progress: watch::Sender<Progress>,
     blocked: Option<(Instant, Duration)>,
+    /// Whether headquarters answered when it was last asked.
+    answered: bool,
     round: Instant,
 }
 
@@ -88,28 +81,54 @@ pub enum DayError {
     },
 }
 
-impl<T: Transport> Day<T> {
-    /// Begins to watch a person's folder.
+/// What the morning still has to bring.
+#[derive(Debug, Clone, Default)]
+struct Missing {
+    owner: Option<Owner>,
+    browse: Browse,
+    restored: Restored,
+}
+
+type Sealing = JoinHandle<Vec<(WorkPath, bool)>>;
+
+impl<T: Transport + Post + 'static> Day<T> {
+    /// Begins to watch a person's folder; nothing is sealed.
     ///
     /// # Errors
     /// [`DayError`]
     pub fn begin(tree: Tree, transport: T) -> Result<Self, DayError> {
+        Self::begin_sealing(tree, transport, |_| None)
+    }
+
+    /// Begins to watch a person's folder. `sealer` makes a sealer for it, unless there is nothing to seal to.
+    ///
+    /// # Errors
+    /// [`DayError`]
+    pub fn begin_sealing(
+        tree: Tree,
+        transport: T,
+        sealer: impl FnOnce(&Tree) -> Option<std::io::Result<Sealer>>,
+    ) -> Result<Self, DayError> {
         let path = tree.path().to_owned();
         let watch = Watch::start(&path).map_err(|source| DayError::Watch { path: path.clone(), source })?;
-        let known = Known::load(&tree).map_err(|source| DayError::Journal { path, source })?;
+        let journal = |source| DayError::Journal { path: path.clone(), source };
+        let known = Known::load(&tree).map_err(journal)?;
+        let sealer = sealer(&tree).transpose().map_err(journal)?.map(Arc::new);
         Ok(Self {
-            tree,
-            known,
-            courier: Courier::new(transport),
+            tree: Arc::new(tree),
+            known: Arc::new(known),
+            courier: Arc::new(Courier::new(transport).beside(sealer.clone())),
+            sealer,
             watch,
             due: Due::default(),
-            flying: Vec::new(),
             gone: BTreeSet::new(),
             gone_since: None,
+            missing: None,
             held: BTreeSet::new(),
             full: BTreeSet::new(),
             progress: watch::Sender::default(),
             blocked: None,
+            answered: false,
             round: Instant::now(),
         })
     }
@@ -120,80 +139,89 @@ impl<T: Transport> Day<T> {
         self.progress.subscribe()
     }
 
-    /// Brings back what the person has at headquarters, recent files first.
+    /// Brings back what the person has at headquarters, recent files first. What was sealed here goes there before.
     ///
     /// # Errors
     /// [`TransportError`]: what came is here.
     pub async fn restore(&mut self, owner: Option<Owner>) -> Result<Restored, TransportError> {
-        let mut restored = Restored::default();
-        let mut browse = Browse::default();
+        self.post().await?;
+        let mut missing = Missing { owner, ..Missing::default() };
         loop {
-            let page = self.courier.restore(&self.tree, &mut self.known, owner, &browse, &mut restored);
+            let Missing { owner, browse, restored } = &mut missing;
+            let page = self.courier.restore(&self.tree, &self.known, *owner, browse, restored);
             match page.await? {
                 Some(next) => browse.after = Some(next),
-                None => return Ok(restored),
+                None => return Ok(missing.restored),
             }
         }
+    }
+
+    /// From now on [`Day::work`] brings back what the person has at headquarters, beside everything else.
+    pub fn bring_back(&mut self, owner: Option<Owner>) {
+        self.missing = Some(Missing { owner, ..Missing::default() });
     }
 
     /// Works until `stop` is done.
     pub async fn work(&mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         self.look_at_all();
+        let (mut transfer, mut sealing): (Option<Transfer>, Option<Sealing>) = (None, None);
         loop {
+            let now = Instant::now();
+            if now >= self.round + ROUND {
+                self.look_at_all();
+            }
+            transfer = transfer.or_else(|| self.next_transfer(now));
+            sealing = sealing.or_else(|| self.next_sealing(now));
             self.tell();
-            let wake = tokio::time::Instant::from_std(self.wake());
+            let wake = tokio::time::Instant::from_std(self.wake(transfer.is_some(), sealing.is_some()));
             tokio::select! {
-                () = &mut stop => return,
-                seen = self.watch.next() => self.see(seen),
-                () = sleep_until(wake) => tokio::select! {
-                    // A line that hangs must not hold the end.
-                    () = &mut stop => return,
-                    () = self.go_on() => {}
+                // A line that hangs must not hold the end.
+                () = &mut stop => break,
+                seen = self.watch.next() => {
+                    self.see(seen);
+                    // Many come together, and all of them cost one look at what waits.
+                    while let Some(seen) = self.watch.at_once() {
+                        self.see(seen);
+                    }
                 }
+                arrived = present(&mut transfer) => {
+                    transfer = None;
+                    self.arrived(arrived);
+                }
+                sealed = present(&mut sealing) => {
+                    sealing = None;
+                    self.sealed(sealed.unwrap_or_default());
+                }
+                () = sleep_until(wake) => {}
             }
         }
-    }
-
-    /// Hands over everything that is not held, by content, until nothing is left or headquarters does not answer.
-    ///
-    /// # Errors
-    /// [`TransportError`]: what could be handed over was.
-    pub async fn finish(&mut self) -> Result<Swept, TransportError> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        // A sweep looks at everything that waits, too.
-        self.due = Due::default();
-        self.flying.clear();
-        let mut swept = sweep(&self.tree, &self.known, threads);
-        let mut left = std::mem::take(&mut swept.changed);
-        while !left.is_empty() {
-            let rest = left.split_off(left.len().min(BATCH));
-            let delivered = self.courier.deliver(&self.tree, &mut self.known, left).await?;
-            swept.changed.extend(delivered.again.iter().cloned());
-            self.count(delivered);
-            left = rest;
+        if let Some(sealing) = sealing {
+            self.sealed(sealing.await.unwrap_or_default());
         }
-        self.send_deletions().await?;
+        self.due.land_all();
         self.tell();
-        Ok(swept)
     }
 
-    /// How many files headquarters does not hold as they are, by content; sends nothing.
-    #[must_use]
-    pub fn left(&self) -> u64 {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let swept = sweep(&self.tree, &self.known, threads);
-        (swept.changed.len() as u64).saturating_add(swept.unread)
-    }
-
-    fn wake(&self) -> Instant {
+    fn wake(&self, transfers: bool, seals: bool) -> Instant {
         let gone = self.gone_since.map(|since| since + SETTLED);
-        let next = self.due.next().into_iter().chain(gone).min();
+        let next = self.due.next().into_iter().chain(gone).min().filter(|_| !transfers);
         let next = match (next, self.blocked) {
             (Some(next), Some((until, _))) => Some(next.max(until)),
             (next, _) => next,
         };
-        next.unwrap_or(self.round + ROUND).min(self.round + ROUND)
+        // With nothing to ask for, nobody waits for headquarters.
+        let blocked = self.blocked.map(|(until, _)| until).filter(|_| !transfers && self.has_more());
+        let can_seal = self.sealer.is_some() && !seals;
+        let seal = can_seal.then(|| self.due.next_seal(!self.answered)).flatten();
+        let times = [next, seal, blocked, Some(self.round + ROUND)];
+        times.into_iter().flatten().min().unwrap_or(self.round + ROUND)
+    }
+
+    /// Whether there is something to ask of headquarters that has no time of its own.
+    fn has_more(&self) -> bool {
+        let waits = |sealer: &Arc<Sealer>| sealer.spool().count() > sealer.spool().left();
+        self.missing.is_some() || self.sealer.as_ref().is_some_and(waits)
     }
 
     fn see(&mut self, seen: Seen) {
@@ -211,7 +239,12 @@ impl<T: Transport> Day<T> {
             }
             Seen::Folder(path) => {
                 if let Some(path) = self.tree.relative(&path) {
-                    self.look_below(&path, now);
+                    let due = &mut self.due;
+                    self.tree.walk(Some(&path), |found| {
+                        if let Found::File(path) = found {
+                            due.closed(path, now);
+                        }
+                    });
                 }
             }
             Seen::Gone(path) => {
@@ -228,15 +261,6 @@ impl<T: Transport> Day<T> {
         }
     }
 
-    fn look_below(&mut self, folder: &WorkPath, now: Instant) {
-        let due = &mut self.due;
-        self.tree.walk(Some(folder), |found| {
-            if let Found::File(path) = found {
-                due.closed(path, now);
-            }
-        });
-    }
-
     /// Everything is looked at, and what is held is left out when its turn comes.
     fn look_at_all(&mut self) {
         let now = Instant::now();
@@ -244,85 +268,72 @@ impl<T: Transport> Day<T> {
         let due = &mut self.due;
         self.tree.walk(None, |found| {
             if let Found::File(path) = found {
-                due.closed(path, now);
+                due.looked(path, now);
             }
         });
     }
 
-    async fn go_on(&mut self) {
+    /// What has waited for headquarters long enough.
+    fn next_sealing(&mut self, now: Instant) -> Option<Sealing> {
+        let sealer = self.sealer.clone()?;
+        let ready = self.due.to_seal(now, SEALED_AT_ONCE, !self.answered);
+        if ready.is_empty() {
+            return None;
+        }
+        let (tree, known) = (Arc::clone(&self.tree), Arc::clone(&self.known));
+        Some(tokio::task::spawn_blocking(move || {
+            let seal = |ready: Ready| {
+                let done = seal_one(&sealer, &tree, &known, &ready);
+                (ready.path, done)
+            };
+            ready.into_iter().map(seal).collect()
+        }))
+    }
+
+    fn sealed(&mut self, sealed: Vec<(WorkPath, bool)>) {
         let now = Instant::now();
-        if now >= self.round + ROUND {
-            self.look_at_all();
-        }
-        if self.blocked.is_some_and(|(until, _)| now < until) {
-            return;
-        }
-        let done = self.hand_over(now).await;
-        match done {
-            Ok(()) => {
-                self.blocked = None;
-                self.progress.send_if_modified(|progress| progress.trouble.take().is_some());
-            }
-            Err(error) => {
-                let [first, last] = BACKOFF;
-                let wait = self.blocked.map_or(first, |(_, wait)| (wait * 2).min(last));
-                self.blocked = Some((Instant::now() + wait, wait));
-                let ended = matches!(error, TransportError::Ended(_));
-                tracing::info!(%error, "the handover waits");
-                self.progress.send_modify(|progress| {
-                    progress.trouble = Some(error.to_string());
-                    progress.ended = ended;
-                });
-            }
+        for (path, done) in sealed {
+            self.due.sealed(&path, done, now);
         }
     }
 
-    async fn hand_over(&mut self, now: Instant) -> Result<(), TransportError> {
-        self.land(now);
-        self.flying = self.due.ready(now, BATCH);
-        if !self.flying.is_empty() {
-            match self.courier.deliver(&self.tree, &mut self.known, self.flying.clone()).await {
-                Ok(delivered) => {
-                    self.flying.clear();
-                    self.count(delivered);
-                }
-                Err(error) => {
-                    self.land(now);
-                    return Err(error);
-                }
-            }
-        }
-        if self.gone_since.is_some_and(|since| since + SETTLED <= now) {
-            self.send_deletions().await?;
-        }
-        Ok(())
-    }
-
-    /// What was on its way waits again.
-    fn land(&mut self, now: Instant) {
-        for ready in self.flying.drain(..) {
-            self.due.again(ready, now, Duration::ZERO);
-        }
-    }
-
-    async fn send_deletions(&mut self) -> Result<(), TransportError> {
+    /// What is said to be gone and is there again is no deletion.
+    fn say_gone(&mut self) {
         let now = Instant::now();
         for path in &self.gone {
             if matches!(self.tree.look(path), Ok(Some(stamp)) if stamp.kind != Kind::Folder) {
                 self.due.closed(path.clone(), now);
             }
         }
-        let delivered = self.courier.delete(&self.tree, &mut self.known, &self.gone, false).await?;
-        self.gone.clear();
-        self.count(delivered);
         self.gone_since = None;
-        Ok(())
+    }
+
+    fn deleted(
+        &mut self,
+        gone: BTreeSet<WorkPath>,
+        delivered: Result<Delivered, TransportError>,
+    ) -> Result<(), TransportError> {
+        match delivered {
+            Ok(delivered) => {
+                self.count(delivered);
+                Ok(())
+            }
+            Err(error) => {
+                self.gone.extend(gone);
+                self.gone_since.get_or_insert_with(Instant::now);
+                Err(error)
+            }
+        }
     }
 
     fn count(&mut self, delivered: Delivered) {
         let now = Instant::now();
         for ready in delivered.again {
-            self.due.again(Ready { open: true, ..ready }, now, RETRY);
+            self.due.again(&Ready { open: true, ..ready }, now, RETRY);
+        }
+        for path in &delivered.full {
+            // What headquarters has no room for is sealed like all that it does not have.
+            self.due.again(&Ready { path: path.clone(), open: false }, now, ROUND);
         }
         self.held.extend(delivered.held);
         self.full.extend(delivered.full);
@@ -334,18 +345,43 @@ impl<T: Transport> Day<T> {
     }
 
     fn tell(&self) {
-        let [held, waiting, deletions_held, full] = [
-            self.known.len(),
-            self.due.len() + self.flying.len() + self.gone.len(),
-            self.held.len(),
-            self.full.len(),
-        ]
-        .map(|count| count as u64);
+        let [held, waiting, deletions_held, full] =
+            [self.known.len(), self.due.len() + self.gone.len(), self.held.len(), self.full.len()]
+                .map(|count| count as u64);
+        let spool = self.sealer.as_ref().map(|sealer| sealer.spool());
+        let sealed = spool.map_or(0, Spool::count);
+        let reserve = spool.map(Spool::level).unwrap_or_default();
         self.progress.send_if_modified(|progress| {
             let before = progress.clone();
             (progress.held, progress.waiting) = (held, waiting);
             (progress.deletions_held, progress.full) = (deletions_held, full);
+            (progress.sealed, progress.reserve) = (sealed, reserve);
             before != *progress
         });
+    }
+}
+
+/// Whether a file is sealed as it is, or needs it not.
+fn seal_one(sealer: &Sealer, tree: &Tree, known: &Known, ready: &Ready) -> bool {
+    match sealer.seal(tree, known, ready, now()) {
+        Ok(Sealed::New | Sealed::Nothing) => true,
+        Ok(Sealed::Moving) => false,
+        Err(error) => {
+            tracing::warn!(%error, "a file could not be sealed");
+            false
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// What is there, once it is done; what is not there never is.
+async fn present<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
     }
 }

@@ -1,5 +1,5 @@
-//! When a changed file is handed over: soon after it was closed, at the latest while it stays open. Pure, under a clock that
-//! is given.
+//! When a changed file is handed over: soon after it was closed, at the latest while it stays open; and when it is sealed,
+//! because headquarters has not acknowledged it. Pure, under a clock that is given.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,23 +10,74 @@ use crate::path::WorkPath;
 pub const SETTLED: Duration = Duration::from_secs(1);
 /// A file that nobody closed is handed over as it is after so much silence,
 pub const SILENT: Duration = Duration::from_secs(10);
-/// and at the latest after this, marked torn: some stay open all day.
+/// and at the latest after this, marked torn: some stay open all day. The same for sealing.
 pub const LATEST: Duration = Duration::from_mins(1);
+/// So long after a file was closed, sealing it begins: it is to be on the disk when it has been closed for 10 s.
+pub const UNSEALED: Duration = Duration::from_secs(4);
+/// What could not be sealed is tried again after this.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Whether what a file is now lies sealed on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seal {
+    Open,
+    Going,
+    Done,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Wait {
     first: Instant,
     last: Instant,
     closed: bool,
+    /// Nobody saw it change: it was met by looking at everything.
+    looked: bool,
+    flying: bool,
+    /// It did not work: not before this.
+    live_from: Option<Instant>,
+    seal: Seal,
+    seal_from: Option<Instant>,
 }
 
 impl Wait {
-    fn due(&self) -> Instant {
-        if self.closed { self.last + SETTLED } else { (self.last + SILENT).min(self.first + LATEST) }
+    const fn new(now: Instant, closed: bool) -> Self {
+        Self {
+            first: now,
+            last: now,
+            closed,
+            looked: false,
+            flying: false,
+            live_from: None,
+            seal: Seal::Open,
+            seal_from: None,
+        }
+    }
+
+    fn touch(&mut self, now: Instant, closed: bool) {
+        // What went or was sealed is another content: a new one begins.
+        if self.flying || self.seal != Seal::Open {
+            self.first = now;
+        }
+        *self = Self { first: self.first, ..Self::new(now, closed) };
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let due =
+            if self.closed { self.last + SETTLED } else { (self.last + SILENT).min(self.first + LATEST) };
+        let due = self.live_from.map_or(due, |from| due.max(from));
+        // What is being sealed is not handed over at the same time: which of the two is newer would be open.
+        (!self.flying && self.seal != Seal::Going).then_some(due)
+    }
+
+    fn seal_due(&self) -> Option<Instant> {
+        let latest = self.first + LATEST;
+        let due = if self.closed { (self.last + UNSEALED).min(latest) } else { latest };
+        let due = self.seal_from.map_or(due, |from| due.max(from));
+        (self.seal == Seal::Open).then_some(due)
     }
 }
 
-/// Files that changed and are not handed over yet.
+/// Files that changed and that headquarters has not acknowledged.
 #[derive(Debug, Default)]
 pub struct Due(BTreeMap<WorkPath, Wait>);
 
@@ -42,23 +93,38 @@ pub struct Ready {
 impl Due {
     /// Something was written.
     pub fn changed(&mut self, path: WorkPath, now: Instant) {
-        let wait = self.0.entry(path).or_insert(Wait { first: now, last: now, closed: false });
-        wait.last = now;
-        wait.closed = false;
+        self.0.entry(path).or_insert(Wait::new(now, false)).touch(now, false);
     }
 
     /// It was closed after writing, or came into its place as a whole.
     pub fn closed(&mut self, path: WorkPath, now: Instant) {
-        let wait = self.0.entry(path).or_insert(Wait { first: now, last: now, closed: true });
-        wait.last = now;
-        wait.closed = true;
+        self.0.entry(path).or_insert(Wait::new(now, true)).touch(now, true);
     }
 
-    /// It did not work: once more, `after` this.
-    pub fn again(&mut self, ready: Ready, now: Instant, after: Duration) {
-        let last = now + after;
-        // What came meanwhile knows more.
-        self.0.entry(ready.path).or_insert(Wait { first: now, last, closed: !ready.open });
+    /// It is there; nobody saw it change.
+    pub fn looked(&mut self, path: WorkPath, now: Instant) {
+        let wait = Wait { looked: true, ..Wait::new(now, true) };
+        self.0.entry(path).or_insert(wait);
+    }
+
+    /// It was handed over as it was when it became [`Due::ready`]. If it changed since, it waits on.
+    pub fn landed(&mut self, path: &WorkPath) {
+        if self.0.get(path).is_some_and(|wait| wait.flying) {
+            self.0.remove(path);
+        }
+    }
+
+    /// Handing it over did not work: once more, `after` this. What came meanwhile knows more.
+    pub fn again(&mut self, ready: &Ready, now: Instant, after: Duration) {
+        if let Some(wait) = self.0.get_mut(&ready.path).filter(|wait| wait.flying) {
+            (wait.flying, wait.closed) = (false, !ready.open);
+            wait.live_from = (!after.is_zero()).then(|| now + after);
+        }
+    }
+
+    /// Nothing is on its way any more.
+    pub fn land_all(&mut self) {
+        self.0.values_mut().for_each(|wait| wait.flying = false);
     }
 
     /// It is not there any more.
@@ -66,21 +132,47 @@ impl Due {
         self.0.remove(path);
     }
 
-    /// Takes out those whose time has come, at most `most`.
+    /// Those whose time to be handed over has come, at most `most`; they are on their way until [`Due::landed`] or
+    /// [`Due::again`].
     pub fn ready(&mut self, now: Instant, most: usize) -> Vec<Ready> {
-        let due = self.0.iter().filter(|(_, wait)| wait.due() <= now).take(most);
-        let ready: Vec<Ready> =
-            due.map(|(path, wait)| Ready { path: path.clone(), open: !wait.closed }).collect();
-        for ready in &ready {
-            self.0.remove(&ready.path);
-        }
-        ready
+        let due = self.0.iter_mut().filter(|(_, wait)| wait.due().is_some_and(|due| due <= now)).take(most);
+        due.map(|(path, wait)| {
+            wait.flying = true;
+            Ready { path: path.clone(), open: !wait.closed }
+        })
+        .collect()
     }
 
-    /// When the next one's time comes.
+    /// Those whose time to be sealed has come, at most `most`; until [`Due::sealed`]. What nobody saw change is looked at
+    /// only while headquarters cannot be asked: handing over looks at it anyway.
+    pub fn to_seal(&mut self, now: Instant, most: usize, alone: bool) -> Vec<Ready> {
+        let is_due = |wait: &Wait| wait.seal_due().is_some_and(|due| due <= now) && (alone || !wait.looked);
+        let due = self.0.iter_mut().filter(|(_, wait)| is_due(wait)).take(most);
+        due.map(|(path, wait)| {
+            wait.seal = Seal::Going;
+            Ready { path: path.clone(), open: !wait.closed }
+        })
+        .collect()
+    }
+
+    /// What became of sealing it.
+    pub fn sealed(&mut self, path: &WorkPath, done: bool, now: Instant) {
+        if let Some(wait) = self.0.get_mut(path).filter(|wait| wait.seal == Seal::Going) {
+            wait.seal = if done { Seal::Done } else { Seal::Open };
+            wait.seal_from = (!done).then(|| now + RETRY);
+        }
+    }
+
+    /// When the next one's time to be handed over comes.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        self.0.values().map(Wait::due).min()
+        self.0.values().filter_map(Wait::due).min()
+    }
+
+    /// When the next one's time to be sealed comes.
+    #[must_use]
+    pub fn next_seal(&self, alone: bool) -> Option<Instant> {
+        self.0.values().filter(|wait| alone || !wait.looked).filter_map(Wait::seal_due).min()
     }
 
     /// How many wait.
@@ -113,11 +205,13 @@ mod tests {
         assert_eq!(due.ready(at(1), 9), []);
         assert_eq!(due.next(), Some(at(2)));
         assert_eq!(due.ready(at(2), 9), [Ready { path: path("a"), open: false }]);
+        due.landed(&path("a"));
         for second in 0..60 {
             due.changed(path("b"), at(second));
             assert_eq!(due.ready(at(second), 9), []);
         }
         assert_eq!(due.ready(at(60), 9), [Ready { path: path("b"), open: true }]);
+        due.landed(&path("b"));
         due.changed(path("c"), at(100));
         assert_eq!(due.ready(at(109), 9), []);
         assert_eq!(due.ready(at(110), 9).len(), 1, "silence");
@@ -129,8 +223,60 @@ mod tests {
         due.closed(path("a"), start);
         let ready = due.ready(start + SETTLED, 9).remove(0);
         due.changed(path("a"), start + SETTLED);
-        due.again(ready, start + SETTLED, Duration::from_secs(100));
+        due.again(&ready, start + SETTLED, Duration::from_secs(100));
         assert_eq!(due.next(), Some(start + SETTLED + SILENT));
+        due.landed(&path("a"));
         assert_eq!(due.len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_is_sealed_once_and_again_after_a_change() {
+        let (mut due, start) = (Due::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let a = || Ready { path: path("a"), open: false };
+        due.closed(path("a"), start);
+        // Also while it is on its way: a line may be slow.
+        assert_eq!(due.ready(at(1), 9), [a()]);
+        assert_eq!(due.to_seal(at(3), 9, true), []);
+        assert_eq!(due.next_seal(true), Some(at(4)));
+        assert_eq!(due.to_seal(at(4), 9, true), [a()]);
+        assert_eq!(due.to_seal(at(4), 9, true), []);
+        due.sealed(&path("a"), true, at(5));
+        due.again(&a(), at(5), Duration::ZERO);
+        assert_eq!(due.ready(at(5), 9), [a()]);
+        due.again(&a(), at(5), Duration::ZERO);
+        assert_eq!(due.to_seal(at(500), 9, true), []);
+        // Whoever closes a file every second is sealed at least once a minute.
+        for second in 500..560 {
+            due.closed(path("a"), at(second));
+            assert_eq!(due.to_seal(at(second), 9, true), []);
+        }
+        assert_eq!(due.to_seal(at(560), 9, true), [a()]);
+        // While it is being sealed it is not handed over.
+        assert_eq!(due.ready(at(561), 9), []);
+        due.sealed(&path("a"), false, at(561));
+        assert_eq!(due.next_seal(true), Some(at(561) + RETRY));
+        assert_eq!(due.ready(at(561), 9), [a()]);
+        due.landed(&path("a"));
+        assert!(due.is_empty());
+    }
+
+    #[test]
+    fn an_open_file_is_sealed_torn_every_minute_while_it_changes() {
+        let (mut due, start) = (Due::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut sealed = Vec::new();
+        for second in 0..200 {
+            due.changed(path("a"), at(second));
+            for ready in due.to_seal(at(second), 9, true) {
+                assert!(ready.open);
+                due.sealed(&ready.path, true, at(second));
+                sealed.push(second);
+            }
+        }
+        assert_eq!(sealed, [60, 121, 182]);
+        due.looked(path("b"), start);
+        assert_eq!(due.to_seal(at(100), 9, false), [], "handing over looks at it anyway");
+        assert_eq!(due.to_seal(at(100), 9, true).len(), 1);
     }
 }

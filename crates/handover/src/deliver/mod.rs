@@ -3,8 +3,10 @@
 mod courier;
 mod day;
 mod due;
+mod journal;
 mod known;
 mod restore;
+mod sealer;
 mod snapshot;
 mod sweep;
 #[cfg(test)]
@@ -14,11 +16,12 @@ mod tree;
 mod watch;
 
 pub use courier::{BATCH, Courier, Delivered};
-pub use day::{Day, DayError, Progress};
-pub use due::{Due, LATEST, Ready, SETTLED, SILENT};
+pub use day::{Day, DayError, Progress, Rest};
+pub use due::{Due, LATEST, Ready, SETTLED, SILENT, UNSEALED};
 pub use known::{Gist, Held, Known};
 pub use restore::Restored;
+pub use sealer::{Origin, Posted, Sealed, Sealer, deliver_sealed};
 pub use sweep::{Swept, sweep};
-pub use transport::{Transport, TransportError};
+pub use transport::{Post, Transport, TransportError};
 pub use tree::{Found, Kind, Meta, Owner, Stamp, Tree};
 pub use watch::{Seen, Watch};

@@ -15,7 +15,7 @@ use crate::protocol::{Browse, Content, Entry, Fetch, MAX_ASK, frames};
 const SMALL: u64 = 512 * 1024;
 
 /// What came back.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Restored {
     /// Files and links.
     pub files: u64,
@@ -42,7 +42,7 @@ impl<T: Transport> Courier<T> {
     pub async fn restore(
         &self,
         tree: &Tree,
-        known: &mut Known,
+        known: &Known,
         owner: Option<Owner>,
         browse: &Browse,
         restored: &mut Restored,

@@ -131,6 +131,6 @@ pub(super) fn digest(tree: &Tree, path: &WorkPath, buffer: &mut Vec<u8>) -> io::
     }
 }
 
-fn has_changed(before: &Stamp, after: &Stamp) -> bool {
+pub(super) fn has_changed(before: &Stamp, after: &Stamp) -> bool {
     (before.size, before.modified, before.changed) != (after.size, after.modified, after.changed)
 }

@@ -27,6 +27,15 @@ pub struct Swept {
 /// Looks at everything with `threads` threads. What is absent is only absent: a sweep sees no deletions.
 #[must_use]
 pub fn sweep(tree: &Tree, known: &Known, threads: usize) -> Swept {
+    sweep_by(tree, threads, |path, gist| known.held(path).map(|held| held.gist) == Some(gist))
+}
+
+/// The same for who decides in another way what is unchanged.
+pub(super) fn sweep_by(
+    tree: &Tree,
+    threads: usize,
+    is_kept: impl Fn(&WorkPath, Gist) -> bool + Sync,
+) -> Swept {
     let (paths, queue) = std::sync::mpsc::sync_channel::<WorkPath>(1024);
     let queue = Mutex::new(queue);
     let changed = Mutex::new(Vec::new());
@@ -39,7 +48,7 @@ pub fn sweep(tree: &Tree, known: &Known, threads: usize) -> Swept {
                     match gist(tree, &path, &mut buffer) {
                         Ok(Some((gist, size))) => {
                             bytes.fetch_add(size, Ordering::Relaxed);
-                            if known.held(&path).map(|held| held.gist) == Some(gist) {
+                            if is_kept(&path, gist) {
                                 unchanged.fetch_add(1, Ordering::Relaxed);
                             } else if let Ok(mut changed) = changed.lock() {
                                 changed.push(Ready { path, open: false });

@@ -4,7 +4,9 @@ use std::future::Future;
 
 use bytes::Bytes;
 
-use crate::protocol::{Ask, Browse, Commit, Committed, Fetch, Page, Stored, Wanted};
+use crate::protocol::{
+    Ask, Browse, Commit, Committed, Fetch, Page, SealedAnswer, SealedCount, SealedPart, Stored, Wanted,
+};
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -32,4 +34,12 @@ pub trait Transport: Send + Sync {
     fn browse(&self, browse: &Browse) -> impl Future<Output = Result<Page, TransportError>> + Send;
     /// Chunks as frames.
     fn fetch(&self, fetch: &Fetch) -> impl Future<Output = Result<Bytes, TransportError>> + Send;
+}
+
+/// Carries sealed items in the name of the node alone: no person needs to be there.
+pub trait Post: Send + Sync {
+    /// Sends a part of an item.
+    fn sealed(&self, part: &SealedPart) -> impl Future<Output = Result<SealedAnswer, TransportError>> + Send;
+    /// Says how much waits here.
+    fn waiting(&self, count: SealedCount) -> impl Future<Output = Result<(), TransportError>> + Send;
 }

@@ -60,6 +60,11 @@ impl Watch {
         Ok(Self { _watcher: watcher, seen, overflow })
     }
 
+    /// The next thing that has happened already, if there is one.
+    pub fn at_once(&mut self) -> Option<Seen> {
+        self.seen.try_recv().ok()
+    }
+
     /// Waits for the next thing that happens.
     pub async fn next(&mut self) -> Seen {
         if self.overflow.swap(false, Ordering::AcqRel) {

@@ -2,12 +2,14 @@
 
 mod error;
 mod index;
+mod items;
 mod judge;
 mod keys;
 mod manifest;
 mod objects;
 mod pack;
 mod rows;
+mod sealed;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -18,11 +20,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hanare_model::{CompanyId, NodeName, PersonId, Timestamp};
+use hanare_model::{CompanyId, NodeName, PersonId, Timestamp, VerifyKey};
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Mutex;
 
 pub use error::StoreError;
+pub use sealed::{Bearer, NodeWaiting};
 
 use self::keys::{Keys, Name};
 use self::manifest::Manifest;
@@ -78,6 +81,8 @@ pub struct Store {
     reader: Mutex<SqliteConnection>,
     keys: Mutex<BTreeMap<CompanyId, Arc<Keys>>>,
     owners: Mutex<BTreeMap<Owner, OwnerRow>>,
+    /// One item at a time of each node.
+    bearers: Mutex<BTreeMap<VerifyKey, Arc<Mutex<()>>>>,
 }
 
 /// Makes whatever is missing of a store in `folder`, which is made too. To be called before the process is confined.
@@ -88,7 +93,8 @@ pub fn prepare(folder: &Path) -> Result<Places, StoreError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let fail = |error: std::io::Error| StoreError::io(folder, &error);
     let (keys, objects) = (folder.join(KEYS), folder.join(OBJECTS));
-    for path in [folder, &keys] {
+    let sealed = folder.join(SEALED);
+    for path in [folder, &keys, &sealed] {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fail)?;
     }
     Objects::local(&objects)?;
@@ -96,8 +102,16 @@ pub fn prepare(folder: &Path) -> Result<Places, StoreError> {
     Ok(Places { folders: vec![folder.to_owned()] })
 }
 
+/// Whether anything was ever put into the store in `folder`.
+#[must_use]
+pub fn is_used(folder: &Path) -> bool {
+    std::fs::metadata(folder.join(index::FILE_NAME)).is_ok_and(|found| found.len() > 0)
+}
+
 const KEYS: &str = "keys";
 const OBJECTS: &str = "objects";
+/// Sealed items on their way, and those that wait for their person.
+const SEALED: &str = "sealed";
 
 impl Store {
     /// Opens a store that was [`prepare`]d, and brings an older index up to date. Must be called inside a tokio runtime.
@@ -119,6 +133,7 @@ impl Store {
             reader: Mutex::new(reader),
             keys: Mutex::default(),
             owners: Mutex::default(),
+            bearers: Mutex::default(),
         })
     }
 
@@ -202,6 +217,7 @@ impl Store {
             now,
             confirmed: commit.confirmed,
             new: commit.versions,
+            sealed: None,
         });
         match self.writer.write(job).await? {
             Done::Placed(placed) => Ok(Committed { placed }),

@@ -51,18 +51,18 @@ pub(super) enum Outcome {
     },
 }
 
-fn id(row: &SqliteRow, column: &str) -> Result<VersionId, Error> {
+pub(super) fn id(row: &SqliteRow, column: &str) -> Result<VersionId, Error> {
     let bytes: Vec<u8> = row.try_get(column)?;
     let bytes = bytes.try_into().map_err(|_| Error::Decode("an id of 16 bytes".into()))?;
     Ok(VersionId::from_bytes(bytes))
 }
 
-fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, Error> {
+pub(super) fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, Error> {
     let number: i64 = row.try_get(column)?;
     u64::try_from(number).map_err(|error| Error::Decode(error.into()))
 }
 
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

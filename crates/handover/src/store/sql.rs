@@ -70,9 +70,22 @@ pub(super) const TOTALS: &str = "SELECT c.name, \
         WHERE o.company = c.id) AS latest \
      FROM company c ORDER BY c.name";
 
+pub(super) const SELECT_ITEM: &str = "SELECT s.version, c.name AS company FROM sealed s \
+     JOIN person o ON o.id = s.person JOIN company c ON c.id = o.company WHERE s.item = $1";
+pub(super) const PUT_ITEM: &str = "INSERT INTO sealed (item, person, node, bytes, at, version) VALUES ($1, $2, $3, $4, $5, $6) \
+     ON CONFLICT (item) DO UPDATE SET version = excluded.version WHERE sealed.version IS NULL";
+pub(super) const SELECT_QUARANTINED: &str =
+    "SELECT item, node FROM sealed WHERE person = $1 AND version IS NULL ORDER BY id";
+pub(super) const COUNT_QUARANTINED: &str = "SELECT c.name, count(*) AS items FROM sealed s \
+     JOIN person o ON o.id = s.person JOIN company c ON c.id = o.company WHERE s.version IS NULL GROUP BY c.name";
+pub(super) const PUT_WAITING: &str = "INSERT INTO waiting (company, node, items, bytes, at) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (company, node) DO UPDATE SET items = excluded.items, bytes = excluded.bytes, at = excluded.at";
+pub(super) const SELECT_WAITING: &str =
+    "SELECT company, node, items, bytes, at FROM waiting ORDER BY company, node";
+
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 29] = [
+pub(super) const ALL: [&str; 35] = [
     QUICK_CHECK,
     PUT_COMPANY,
     SELECT_COMPANY,
@@ -100,6 +113,12 @@ pub(super) const ALL: [&str; 29] = [
     BROWSE_NODE,
     SELECT_VERSION_OF,
     TOTALS,
+    SELECT_ITEM,
+    PUT_ITEM,
+    SELECT_QUARANTINED,
+    COUNT_QUARANTINED,
+    PUT_WAITING,
+    SELECT_WAITING,
     SELECT_SCHEMA,
     SELECT_VERSION,
 ];

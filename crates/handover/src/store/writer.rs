@@ -13,8 +13,9 @@ use super::keys::{Keys, Kind, random_id};
 use super::manifest::{Manifest, content_name};
 use super::pack::Pack;
 use super::rows::{self, Draft, Outcome, OwnerRow};
-use super::{index, pack};
-use crate::protocol::{Class, Content, NewVersion, Placed};
+use super::sealed::Came;
+use super::{index, items, pack};
+use crate::protocol::{Class, Content, NewVersion, Placed, SealedCount};
 
 /// How many requests may wait; who comes later waits before the queue.
 const QUEUE: usize = 256;
@@ -23,10 +24,34 @@ const GROUP: usize = 64;
 
 /// What is to be written.
 pub(super) enum Job {
-    Owner { company: String, person: String },
-    Quota { owner: OwnerRow, bytes: Option<u64> },
-    Chunks { owner: OwnerRow, pack: Option<Pack>, known: Vec<i64>, now: Timestamp },
+    Owner {
+        company: String,
+        person: String,
+    },
+    Quota {
+        owner: OwnerRow,
+        bytes: Option<u64>,
+    },
+    Chunks {
+        owner: OwnerRow,
+        pack: Option<Pack>,
+        known: Vec<i64>,
+        now: Timestamp,
+    },
     Versions(Versions),
+    /// A sealed item waits for its person.
+    Quarantined {
+        owner: OwnerRow,
+        came: Came,
+        now: Timestamp,
+    },
+    /// So much waits on a node.
+    Waiting {
+        company: String,
+        node: NodeName,
+        count: SealedCount,
+        now: Timestamp,
+    },
 }
 
 /// Versions of one person.
@@ -38,6 +63,8 @@ pub(super) struct Versions {
     pub now: Timestamp,
     pub confirmed: bool,
     pub new: Vec<NewVersion>,
+    /// The sealed item that the only version comes from.
+    pub sealed: Option<Came>,
 }
 
 /// What was written.
@@ -164,6 +191,19 @@ impl Task {
                         .map_err(fail)?;
                     Done::Written
                 }
+                Job::Quarantined { owner, came, now } => {
+                    items::put_item(&mut transaction, *owner, came, None, *now).await.map_err(fail)?;
+                    Done::Written
+                }
+                Job::Waiting { company, node, count, now } => {
+                    items::put_waiting(&mut transaction, company, node.as_str(), *count, *now)
+                        .await
+                        .map_err(fail)?;
+                    Done::Written
+                }
+                Job::Versions(versions) if versions.sealed.is_some() => {
+                    Done::Placed(unsealed(&mut transaction, versions, &fail).await?)
+                }
                 Job::Versions(versions) => Done::Placed(place(&mut transaction, versions, &fail).await?),
             });
         }
@@ -191,6 +231,28 @@ async fn place(
         });
     }
     Ok(placed)
+}
+
+/// The version of a sealed item, placed once: what it became is written together with it.
+async fn unsealed(
+    db: &mut SqliteConnection,
+    job: &Versions,
+    fail: &impl Fn(sqlx::Error) -> StoreError,
+) -> Result<Vec<Placed>, StoreError> {
+    let (Some(came), [new]) = (&job.sealed, job.new.as_slice()) else { return Ok(Vec::new()) };
+    if let Some((_, Some(version))) = items::item(db, came.id).await.map_err(fail)? {
+        return Ok(vec![Placed::Known { version }]);
+    }
+    let after = match came.after {
+        Some(after) => items::item(db, after).await.map_err(fail)?.and_then(|(_, version)| version),
+        None => None,
+    };
+    let version = NewVersion { parent: came.parent.or(after).or(new.parent), ..new.clone() };
+    let placed = place_one(db, job, &version, fail).await?;
+    if let Placed::Kept { version } | Placed::Known { version } | Placed::Conflict { version, .. } = placed {
+        items::put_item(db, job.owner, came, Some(version), job.now).await.map_err(fail)?;
+    }
+    Ok(vec![placed])
 }
 
 async fn place_one(

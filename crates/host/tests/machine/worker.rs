@@ -53,6 +53,7 @@ pub(crate) fn lease(serial: u64) -> Signed {
         issued_at: Timestamp::from_seconds(0),
         expires_at: Timestamp::from_seconds(2_000_000_000),
         grace_seconds: 0,
+        sealing: None,
     };
     Signed::seal(&lease, &SigningKey::from_seed([1; 32])).unwrap()
 }

@@ -66,6 +66,12 @@ pub struct HandoverTotals {
     pub stored_bytes: u64,
     /// When the last version came.
     pub latest: Option<Timestamp>,
+    /// Sealed items that wait on the company's nodes, as these said last.
+    #[serde(default)]
+    pub sealed: u64,
+    /// Sealed items that came and wait for the person whom they name.
+    #[serde(default)]
+    pub quarantined: u64,
 }
 
 /// Copies of work may be taken for a while; it is on the ledger, and the persons are told.

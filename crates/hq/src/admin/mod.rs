@@ -27,11 +27,11 @@ pub use handover::{
 };
 pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
-    Call, CompanyAdd, CompanyList, CompanyRemove, HandoverChunk, HandoverGranted, HandoverList,
-    HandoverStatus, HandoverTake, InviteMake, LedgerExport, LedgerList, LedgerVerify, NodeAcknowledge,
-    NodeAddExternal, NodeEndDay, NodeList, NodeLost, NodeReceipts, NodeRevoke, NodeShow, OfficeAdd,
-    OfficeList, OfficeRemove, OfficeShow, PersonAdd, PersonDisable, PersonList, PersonReset, PolicyApply,
-    PolicyShow, Request, RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow, StatusShow,
+    Call, CompanyAdd, CompanyList, CompanyRemove, HandoverChunk, HandoverGranted, HandoverImport,
+    HandoverList, HandoverStatus, HandoverTake, InviteMake, LedgerExport, LedgerList, LedgerVerify,
+    NodeAcknowledge, NodeAddExternal, NodeEndDay, NodeList, NodeLost, NodeReceipts, NodeRevoke, NodeShow,
+    OfficeAdd, OfficeList, OfficeRemove, OfficeShow, PersonAdd, PersonDisable, PersonList, PersonReset,
+    PolicyApply, PolicyShow, Request, RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow, StatusShow,
 };
 
 pub use wipes::{

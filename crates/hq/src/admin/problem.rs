@@ -116,6 +116,14 @@ pub enum Problem {
         /// Its id.
         id: String,
     },
+    /// Work waits sealed on the node, and nobody else can deliver it.
+    #[error("{items} sealed items wait on node {node}")]
+    Sealed {
+        /// Which.
+        node: NodeName,
+        /// How many, as it said last.
+        items: u64,
+    },
     /// Something hangs on it.
     #[error("{noun} {id} is still used by {by}")]
     InUse {
@@ -269,6 +277,7 @@ impl Problem {
         match self {
             Self::Exists { .. } => "exists",
             Self::Missing { .. } => "missing",
+            Self::Sealed { .. } => "node-sealed",
             Self::InUse { .. } => "in-use",
             Self::Overlap { .. } => "overlap",
             Self::Prefix { .. } => "prefix",
@@ -318,6 +327,7 @@ impl Problem {
             | Self::Damaged { .. } => 4,
             Self::Stopping | Self::Overloaded => 5,
             Self::InUse { .. }
+            | Self::Sealed { .. }
             | Self::GatewayTaken { .. }
             | Self::PersonDisabled { .. }
             | Self::GrantOver

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hanare_handover::WorkPath;
-use hanare_handover::protocol::VersionId;
-use hanare_model::{CompanyId, NodeKind, NodeName, OfficeId, PersonId, RoomId, Timestamp};
+use hanare_handover::protocol::{SealedAnswer, VersionId};
+use hanare_model::{CompanyId, NodeKind, NodeName, OfficeId, PersonId, RoomId, Timestamp, VerifyKey};
 use ipnet::Ipv4Net;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -142,6 +142,9 @@ requests! {
         name: NodeName,
         /// Why, in the admin's words; the node shows it.
         reason: Option<String>,
+        /// Whether it is done although sealed work waits there.
+        #[serde(default)]
+        abandon_sealed: bool,
     } -> answer::Revoked;
     /// Orders the end of the day on a node where work is open.
     NodeEndDay {
@@ -251,6 +254,13 @@ requests! {
         /// The first chunk, from 0.
         from: usize,
     } -> handover::HandoverChunks;
+    /// A part of a sealed item that somebody has carried here.
+    HandoverImport {
+        /// The node that signed it, as it says.
+        signer: VerifyKey,
+        /// `SealedPart`, in base64.
+        part: String,
+    } -> SealedAnswer;
     /// The ledger's records, oldest first.
     LedgerList {
         /// Only records made at or after this time.

@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::routes::No;
+use super::sealed;
 use super::tls::Peer;
 use super::work::{actor, endpoint, note, refuse};
 use crate::random;
@@ -39,6 +40,8 @@ pub(super) fn routes() -> Router<Arc<Api>> {
         .route("/v1/handover/commit", post(commit))
         .route("/v1/handover/browse", post(browse))
         .route("/v1/handover/fetch", post(fetch))
+        .route("/v1/handover/sealed", post(sealed::part))
+        .route("/v1/handover/waiting", post(sealed::waiting))
 }
 
 async fn ask(
@@ -136,7 +139,12 @@ async fn owner(api: &Api, peer: &Peer, headers: &HeaderMap) -> Result<(Owner, No
 }
 
 /// A body, once there is a place for it.
-async fn body(api: &Api, node: &NodeName, request: Request, most: usize) -> Result<(Bytes, Place), No> {
+pub(super) async fn body(
+    api: &Api,
+    node: &NodeName,
+    request: Request,
+    most: usize,
+) -> Result<(Bytes, Place), No> {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let Some(length) = length.filter(|length: &usize| *length <= most) else {
         return Err(Refusal::Malformed.into());
@@ -149,13 +157,17 @@ async fn body(api: &Api, node: &NodeName, request: Request, most: usize) -> Resu
     }
 }
 
-async fn document<T: DeserializeOwned>(api: &Api, node: &NodeName, request: Request) -> Result<T, No> {
+pub(super) async fn document<T: DeserializeOwned>(
+    api: &Api,
+    node: &NodeName,
+    request: Request,
+) -> Result<T, No> {
     let (body, _place) = body(api, node, request, MAX_DOCUMENT).await?;
     serde_json::from_slice(&body).map_err(|_| Refusal::Malformed.into())
 }
 
 /// The store cannot write now: the endpoint keeps what it has and asks again.
-fn unavailable(error: &StoreError) -> No {
+pub(super) fn unavailable(error: &StoreError) -> No {
     tracing::error!(%error, "the store of work data");
     No::Unavailable
 }

@@ -6,6 +6,7 @@ mod join;
 mod listen;
 mod report;
 mod routes;
+pub(crate) mod sealed;
 mod share;
 mod tls;
 mod work;

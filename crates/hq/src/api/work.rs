@@ -12,9 +12,9 @@ use hanare_model::api::Refusal;
 use hanare_model::work::{WorkClose, WorkOpen, WorkOpened, WorkOvertime, WorkRefusal};
 use hanare_model::{NodeKind, PersonId, Secret};
 
-use super::Api;
 use super::routes::{No, enrolled, is_at_home, too_many};
 use super::tls::Peer;
+use super::{Api, sealed};
 use crate::registry::{Act, NodeRow, Opened, Opening, Outcome, account, refused_before};
 use crate::sessions::{Sessions, fingerprint};
 use crate::{identity, random};
@@ -50,6 +50,7 @@ pub(super) async fn open(
     let outcome = api.hq.writer.act(&actor(&node), Act::WorkOpen(Box::new(opening))).await;
     match outcome.map_err(|_| No::Unavailable)? {
         Outcome::Opened(Opened::Open { name, until, notices }) => {
+            sealed::release(&api, node.company.clone(), claim.person.clone());
             Ok(Json(WorkOpened { session, person: claim.person, name, until, notices }))
         }
         Outcome::Opened(Opened::Refused(refusal)) => Err(refuse(refusal)),

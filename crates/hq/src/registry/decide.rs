@@ -182,6 +182,7 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         | Request::HandoverTake(_)
         | Request::HandoverGranted(_)
         | Request::HandoverChunk(_)
+        | Request::HandoverImport(_)
         | Request::PersonList(_)
         | Request::PersonAdd(_)
         | Request::PersonReset(_) => {

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hanare_model::api::{EXPORTER_LABEL, Granted, PROOF_CONTEXT, Refusal};
 use hanare_model::invite::Invite;
-use hanare_model::{Lease, PrivateKey, PublicKey, VerifyKey};
+use hanare_model::{Lease, PrivateKey, PublicKey, SigningKey, VerifyKey};
 use ring::hmac;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -27,6 +27,13 @@ impl Device {
     pub(super) fn new(seed: u8) -> Self {
         let tls = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
         Self { wireguard: PrivateKey::from_bytes([seed; 32]), tls }
+    }
+
+    /// Its signing key: the seed in the key pair's PKCS #8 (RFC 8410).
+    pub(super) fn signing(&self) -> SigningKey {
+        let der = self.tls.serialize_der();
+        let start = der.windows(4).position(|window| window == [0x04, 0x22, 0x04, 0x20]).unwrap() + 4;
+        SigningKey::from_seed(der[start..start + 32].try_into().unwrap())
     }
 
     pub(super) fn signing_key(&self) -> VerifyKey {
@@ -110,13 +117,14 @@ pub(super) async fn exchange_as(
     method: &str,
     path: &str,
     headers: &str,
-    body: &str,
+    body: impl AsRef<[u8]>,
 ) -> (u16, String) {
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: hq\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+    let body = body.as_ref();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: hq\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     let answer = String::from_utf8(answer).unwrap();

@@ -57,7 +57,10 @@ async fn an_expired_invite_still_serves_the_device_that_redeemed_it_but_not_afte
     assert!(matches!(Device::new(2).join(api, &hq, &used).await, Err(Refusal::Used)));
 
     let reason = Some("紛失".to_owned());
-    let revoked = admin.call(NodeRevoke { name: "pc-1".parse().unwrap(), reason }).await.unwrap();
+    let revoked = admin
+        .call(NodeRevoke { name: "pc-1".parse().unwrap(), reason, abandon_sealed: false })
+        .await
+        .unwrap();
     assert!(revoked.changed && !revoked.acknowledged);
     for refusal in [device.join(api, &hq, &used).await, device.lease(api).await] {
         let Err(Refusal::Revoked { tombstone }) = refusal else { panic!("{refusal:?}") };

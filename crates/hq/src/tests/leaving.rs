@@ -27,7 +27,7 @@ async fn a_listening_node_hears_its_lease_and_its_end_before_its_peer_goes() {
     let heard: hanare_model::Lease = granted.lease.open(&granted.signing_key).unwrap();
     assert_eq!(heard, lease);
     let started = Instant::now();
-    let revoke = NodeRevoke { name: "pc-1".parse().unwrap(), reason: None };
+    let revoke = NodeRevoke { name: "pc-1".parse().unwrap(), reason: None, abandon_sealed: false };
     let revoking = tokio::spawn({
         let admin = admin.clone();
         async move { admin.call(revoke).await.unwrap() }
@@ -62,7 +62,10 @@ async fn a_node_that_does_not_answer_is_gone_after_a_second() {
     let key = device.wireguard.public();
     let _feed = Feed::new(std::sync::Arc::clone(&server.hq), key);
     let started = Instant::now();
-    let revoked = admin.call(NodeRevoke { name: "pc-1".parse().unwrap(), reason: None }).await.unwrap();
+    let revoked = admin
+        .call(NodeRevoke { name: "pc-1".parse().unwrap(), reason: None, abandon_sealed: false })
+        .await
+        .unwrap();
     assert!(!revoked.acknowledged);
     let mut published = server.published();
     published.wait_for(|now| !now.peers.peers.contains_key(&key)).await.unwrap();

@@ -5,6 +5,8 @@ use hanare_model::work::WorkRefusal;
 use hanare_model::{NodeKind, PersonId, PresharedKey, PrivateKey, PublicKey, Timestamp, VerifyKey};
 
 use crate::identity::{Account, PasswordHash, Proof, TotpSecret};
+use hanare_handover::seal::SealingSecret;
+
 use crate::lease::LeaseTerms;
 use crate::registry::{
     Act, Change, CompanyRow, Context, NodeRow, Opened, Opening, Outcome, PersonRow, Registry, decide,
@@ -34,7 +36,9 @@ impl World {
             mtu: 1360,
             created_at: Timestamp::from_seconds(START),
         };
-        let terms = LeaseTerms::new(&settings, PrivateKey::from_bytes([9; 32]).public(), Vec::new(), 51821);
+        let sealing = SealingSecret::from_bytes(zeroize::Zeroizing::new([4; 32]));
+        let keys = (PrivateKey::from_bytes([9; 32]).public(), sealing);
+        let terms = LeaseTerms::new(&settings, keys, Vec::new(), 51821);
         let context = Context {
             now: Timestamp::from_seconds(START),
             actor: "test".to_owned(),

@@ -10,6 +10,7 @@ mod leaving;
 mod lockout;
 mod persons;
 mod receipts;
+mod sealed;
 mod sheet;
 mod taking;
 mod work;
@@ -62,6 +63,7 @@ impl Home {
             listen: "127.0.0.1:51820".parse().unwrap(),
             api: "127.0.0.1:0".parse().unwrap(),
             interface: "hnhq0".to_owned(),
+            credentials: None,
         };
         Server::start(options).await.unwrap()
     }

@@ -26,7 +26,7 @@ pub(super) struct Office {
     pub(super) server: Server,
     pub(super) admin: Client,
     pub(super) api: Arc<Api>,
-    own: Device,
+    pub(super) own: Device,
     /// Steps of the one-time code that were used: each opening takes the next one.
     steps: i64,
 }
@@ -44,7 +44,7 @@ impl Office {
         }
         let (id, company) = ("hanako".parse().unwrap(), Some("acme".parse().unwrap()));
         let given = admin.call(PersonAdd { id, company, name: None }).await.unwrap();
-        let keys = Keys::load(&home.state().join(KEYS_DIRECTORY)).unwrap();
+        let keys = Keys::load(&home.state().join(KEYS_DIRECTORY), None).unwrap();
         let api = Api::new(Arc::clone(&server.hq), &keys).unwrap();
         (Self { home, server, admin, api, own, steps: -1 }, given.password.unwrap())
     }
@@ -239,7 +239,11 @@ async fn sessions_outlive_a_restart_and_end_with_their_node() {
     office.server = office.home.serve().await;
     assert!(office.whose(&opened.session, "pc-1").is_some());
     let node = office.node("pc-1");
-    office.admin.call(NodeRevoke { name: node.name.clone(), reason: None }).await.unwrap();
+    office
+        .admin
+        .call(NodeRevoke { name: node.name.clone(), reason: None, abandon_sealed: false })
+        .await
+        .unwrap();
     let registry = office.server.hq.writer.registry();
     let sessions = Sessions::new(&registry, random::now());
     assert!(sessions.person(&opened.session, &node.public_key).is_none());

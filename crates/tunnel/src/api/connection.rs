@@ -105,18 +105,21 @@ impl Connection {
         self.call(Method::GET, path, Bytes::new()).await
     }
 
-    /// `POST` of bytes in the name of a session, answered with at most `most` bytes; the caller bounds the time.
+    /// `POST` of bytes, in the name of a session if there is one, answered with at most `most` bytes; the caller bounds the time.
     pub(crate) async fn exchange(
         &mut self,
         path: &'static str,
-        session: &str,
+        session: Option<&str>,
         body: Bytes,
         most: usize,
     ) -> Result<Bytes, ApiError> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {session}"))
-            .map_err(|error| ApiError::Setup { why: error.to_string() })?;
-        bearer.set_sensitive(true);
-        let request = request(Method::POST, path).header(AUTHORIZATION, bearer);
+        let mut request = request(Method::POST, path);
+        if let Some(session) = session {
+            let mut bearer = HeaderValue::try_from(format!("Bearer {session}"))
+                .map_err(|error| ApiError::Setup { why: error.to_string() })?;
+            bearer.set_sensitive(true);
+            request = request.header(AUTHORIZATION, bearer);
+        }
         let answer = self.send(path, request, body).await?;
         let collected = Limited::new(answer, most).collect().await;
         Ok(collected.map_err(ApiError::connection("reading the answer"))?.to_bytes())

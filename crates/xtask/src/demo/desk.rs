@@ -55,7 +55,9 @@ impl<'a> Desk<'a> {
         self.program.run(self.pc, &["work", "close"])?;
         agent.stop(Duration::from_secs(10))?;
         let files = u64::try_from(held.len()).unwrap_or(u64::MAX);
-        Ok(Handover { files, bytes, digest_ok: held == written, sealed: 0 })
+        let waiting = self.program.attempt(self.pc, &["--json", "wipe", "sealed", "list"], "")?.json()?;
+        let sealed = waiting.get("sealed").and_then(Value::as_u64).unwrap_or(u64::MAX);
+        Ok(Handover { files, bytes, digest_ok: held == written, sealed })
     }
 
     /// The volume's key goes, and with it everything that was in it.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use hanare_e2e::{Deployment, Refusal};
+use hanare_e2e::Deployment;
 use hanare_lab::{inside, until};
 
 use crate::desk::{Desk, until_held};
@@ -12,7 +12,7 @@ use crate::person::add;
 const LIMIT: Duration = Duration::from_mins(4);
 const SOON: Duration = Duration::from_mins(1);
 
-fn noise(len: usize) -> Vec<u8> {
+pub(crate) fn noise(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes).unwrap();
     bytes
@@ -43,9 +43,7 @@ fn work_comes_to_headquarters_and_back_to_another_machine() {
         std::thread::sleep(Duration::from_secs(3));
         let standing = desk.standing(&deployment)?;
         assert!(standing["waiting"].as_u64().unwrap() > 0, "{standing}");
-        let close = ["--json", "work", "close"];
-        let refused = deployment.program.attempt(&desk.place.host, &close, "")?;
-        Refusal(7, "work-left").read(&refused);
+        // The agent dies, and the next one finds what it has to do. (Closing without a line: `sealing`.)
         desk.agent.as_mut().unwrap().kill()?;
         deployment.hq.start_again()?;
         deployment.until_it_pings(&desk.place.host, SOON)?;

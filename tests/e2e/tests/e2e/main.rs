@@ -34,6 +34,7 @@ mod qr;
 mod readme;
 mod receipts;
 mod revocation;
+mod sealing;
 mod source_check;
 mod taking;
 mod thief;

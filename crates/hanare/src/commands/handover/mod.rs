@@ -1,7 +1,10 @@
 //! `hanare handover`: work data that headquarters holds.
 
 mod get;
+mod import;
 mod place;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use hanare_hq::admin::{HandoverFile, HandoverList, HandoverStatus, HandoverTotals};
@@ -24,6 +27,10 @@ pub(crate) enum Command {
     },
     Get(get::Args),
     Status,
+    Import {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 impl Command {
@@ -32,6 +39,7 @@ impl Command {
             Self::List { place, at } => list(context, place, at)?,
             Self::Get(args) => return args.run(context),
             Self::Status => status(context)?,
+            Self::Import { files } => return import::run(context, &files),
         }
         Ok(Exit::Good)
     }
@@ -79,6 +87,8 @@ fn status(context: &Context) -> Result<(), Failure> {
             "label-size",
             "label-stored",
             "label-received",
+            "label-sealed",
+            "label-quarantined",
         ];
         table::rows(voice, &headings, totals.iter().map(total).collect())
     })?;
@@ -94,5 +104,7 @@ fn total(totals: &HandoverTotals) -> Vec<String> {
         show::size(totals.bytes),
         show::size(totals.stored_bytes),
         times::tell_some(totals.latest),
+        totals.sealed.to_string(),
+        totals.quarantined.to_string(),
     ]
 }

@@ -7,6 +7,7 @@ use crate::agent;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::sizes::Size;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -14,17 +15,19 @@ pub(crate) struct Args {
     work: PathBuf,
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    #[arg(long, value_name = "SIZE")]
+    reserve: Option<Size>,
 }
 
 impl Args {
     pub(crate) fn run(self, context: &Context) -> Outcome {
-        let Self { work, policy: file } = self;
+        let Self { work, policy: file, reserve } = self;
         let policy = file.as_deref().map(plan::read).transpose()?;
         if let (Some(policy), Some(file)) = (&policy, &file)
             && policy.volume.is_none()
         {
             return Err(Failure::new(Exit::Input, "policy-no-volume").with("path", file.display()));
         }
-        agent::run(context, &work, policy)
+        agent::run(context, &work, policy, reserve.map(|Size(bytes)| bytes))
     }
 }

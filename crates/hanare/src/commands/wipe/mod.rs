@@ -7,6 +7,7 @@ mod receipt;
 mod report;
 mod resume;
 mod run;
+pub(crate) mod sealed;
 pub(crate) mod signer;
 mod tree;
 mod volume;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Agent(agent::Args),
     #[command(subcommand)]
     Receipt(receipt::Command),
+    #[command(subcommand)]
+    Sealed(sealed::Command),
 }
 
 impl Command {
@@ -42,6 +45,7 @@ impl Command {
             Self::Resume => resume::run(context),
             Self::Agent(args) => args.run(context),
             Self::Receipt(command) => command.run(context),
+            Self::Sealed(command) => command.run(context),
         }
     }
 }

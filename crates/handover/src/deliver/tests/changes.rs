@@ -129,15 +129,15 @@ async fn a_file_that_is_written_without_end_goes_torn_and_whole_when_it_is_close
     let tree = world.tree();
     fs::write(world.work.join("log"), b"line\n").unwrap();
     let courier = Courier::new(world.line.clone());
-    let mut known = Known::default();
+    let known = Known::default();
     let open = Ready { path: path("log"), open: true };
-    let delivered = courier.deliver(&tree, &mut known, vec![open]).await.unwrap();
+    let delivered = courier.deliver(&tree, &known, vec![open]).await.unwrap();
     assert_eq!(delivered.files, 1);
     let torn = |entry: &Entry| matches!(entry.content, Content::File { torn, .. } if torn);
     assert!(world.entries().await.iter().all(torn));
     fs::write(world.work.join("log"), b"line\nend\n").unwrap();
     let closed = Ready { path: path("log"), open: false };
-    courier.deliver(&tree, &mut known, vec![closed]).await.unwrap();
+    courier.deliver(&tree, &known, vec![closed]).await.unwrap();
     assert!(!world.entries().await.iter().any(torn));
 }
 

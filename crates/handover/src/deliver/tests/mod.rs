@@ -2,6 +2,7 @@
 
 mod changes;
 mod days;
+mod sealing;
 
 use std::fs;
 use std::os::unix::fs::{FileExt as _, symlink};
@@ -81,7 +82,7 @@ impl Transport for Line {
 }
 
 struct World {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     work: PathBuf,
     line: Line,
 }
@@ -102,7 +103,7 @@ async fn world() -> World {
     };
     let work = folder.path().join("work");
     fs::create_dir(&work).unwrap();
-    World { _folder: folder, work, line }
+    World { folder, work, line }
 }
 
 impl World {

@@ -1,0 +1,34 @@
+//! How the handover of a day stands.
+
+use crate::seal::Level;
+
+/// How the handover stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Files that headquarters holds as they were last read.
+    pub held: u64,
+    /// Versions handed over since the beginning.
+    pub delivered: u64,
+    /// Bytes sent for them.
+    pub sent_bytes: u64,
+    /// Files that wait to be handed over.
+    pub waiting: u64,
+    /// Deletions that somebody is to be asked about.
+    pub deletions_held: u64,
+    /// Files for which headquarters has no room.
+    pub full: u64,
+    /// Second versions that lie beside another one.
+    pub conflicts: u64,
+    /// Why nothing goes on at the moment.
+    pub trouble: Option<String>,
+    /// Whether the session has ended: nothing will go on by itself.
+    pub ended: bool,
+    /// Items that wait sealed on this machine.
+    pub sealed: u64,
+    /// How far the reserve for them is used.
+    pub reserve: Level,
+    /// Files that came back from headquarters.
+    pub restored: u64,
+    /// Whether all did that were to.
+    pub is_back: bool,
+}

@@ -1,0 +1,335 @@
+//! Seals what headquarters has not acknowledged, and delivers it when headquarters is there again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hanare_model::{CompanyId, NodeName, PersonId, Secret, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::due::Ready;
+use super::journal::Journal;
+use super::known::{Gist, Held, Known};
+use super::snapshot::{digest, has_changed};
+use super::transport::{Post, TransportError};
+use super::tree::{Kind, Tree, stamp};
+use crate::path::WorkPath;
+use crate::protocol::{
+    Became, Class, Content, MAX_CHUNKS_BODY, SealedAnswer, SealedCount, SealedPart, VersionId,
+};
+use crate::seal::{self, ItemId, Note, Sealing, Spool, Waiting, What};
+
+/// Whose work is sealed, and where.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The company.
+    pub company: CompanyId,
+    /// This node.
+    pub node: NodeName,
+    /// Who works here, or says so.
+    pub person: PersonId,
+    /// The session in which headquarters has proven them; `None` if it could not be asked.
+    pub session: Option<Secret>,
+}
+
+/// The newest item of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Newest {
+    sequence: u64,
+    id: ItemId,
+    bytes: u64,
+    gist: Gist,
+    torn: bool,
+    /// The item that it follows.
+    after: Option<ItemId>,
+    /// A version that was acknowledged after this was sealed and is older than it.
+    parent: Option<VersionId>,
+}
+
+impl Newest {
+    const fn waiting(&self) -> Waiting {
+        Waiting { sequence: self.sequence, id: self.id, bytes: self.bytes }
+    }
+}
+
+/// What became of sealing a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sealed {
+    /// It is on the disk as it is now.
+    New,
+    /// It was sealed before, headquarters has it, or it is not there.
+    Nothing,
+    /// It changed while it was read: once more.
+    Moving,
+}
+
+/// What came of delivering.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Posted {
+    /// Items that headquarters has now.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Items that it does not take.
+    pub refused: u64,
+}
+
+/// Seals one person's work in one folder.
+#[derive(Debug)]
+pub struct Sealer {
+    spool: Arc<Spool>,
+    sealing: Sealing,
+    origin: Origin,
+    newest: Journal<Newest>,
+}
+
+/// The journal's name.
+const JOURNAL: &str = "sealed";
+
+impl Sealer {
+    /// Goes on where an earlier one in this folder was.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn new(tree: &Tree, spool: Arc<Spool>, sealing: Sealing, origin: Origin) -> io::Result<Self> {
+        let newest: Journal<Newest> = Journal::load(tree, JOURNAL)?;
+        let there: BTreeSet<ItemId> = spool.waiting()?.into_iter().map(|item| item.id).collect();
+        for (path, entry) in newest.all() {
+            if !there.contains(&entry.id) {
+                newest.forget(&path);
+            }
+        }
+        Ok(Self { spool, sealing, origin, newest })
+    }
+
+    /// Where items wait.
+    #[must_use]
+    pub fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    /// Seals a file as it is now. When this says [`Sealed::New`], it is on the disk. Reads and writes: not for a task that
+    /// must not wait.
+    ///
+    /// # Errors
+    /// What the kernel says; [`io::ErrorKind::QuotaExceeded`] over the reserve's hard limit.
+    pub fn seal(&self, tree: &Tree, known: &Known, ready: &Ready, now: Timestamp) -> io::Result<Sealed> {
+        let Some(found) = tree.look(&ready.path)? else { return Ok(Sealed::Nothing) };
+        match found.kind {
+            Kind::Folder | Kind::Other => Ok(Sealed::Nothing),
+            Kind::Link => {
+                let target = tree.target(&ready.path)?;
+                let gist = Gist { digest: crate::Digest::of(&target), mode: Gist::LINK };
+                if self.is_kept(known, &ready.path, gist) {
+                    return Ok(Sealed::Nothing);
+                }
+                let what = What::Link { target };
+                self.write(known, ready, what, now, |note, out| {
+                    seal::write(&self.sealing, note, &mut io::empty(), out).map(|_| Some(gist))
+                })
+            }
+            Kind::File => {
+                let file = match tree.read(&ready.path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Sealed::Nothing),
+                    other => other?,
+                };
+                self.seal_file(tree, &file, known, ready, now)
+            }
+        }
+    }
+
+    fn seal_file(
+        &self,
+        tree: &Tree,
+        file: &File,
+        known: &Known,
+        ready: &Ready,
+        now: Timestamp,
+    ) -> io::Result<Sealed> {
+        // Something is known of it: perhaps it is just this.
+        if known.held(&ready.path).is_some() || self.newest.entry(&ready.path).is_some() {
+            let (digest, found) = digest(tree, &ready.path, &mut Vec::new())?;
+            if self.is_kept(known, &ready.path, Gist { digest, mode: found.mode }) {
+                return Ok(Sealed::Nothing);
+            }
+        }
+        let before = stamp(file)?;
+        let modified = Timestamp::from_seconds(before.modified.0);
+        let what = What::File { mode: before.mode, modified, torn: ready.open };
+        self.write(known, ready, what, now, |note, out| {
+            let (size, digest) = seal::write(&self.sealing, note, &mut file.take(before.size), out)?;
+            let moved = has_changed(&before, &stamp(file)?) || size != before.size;
+            Ok((ready.open || !moved).then_some(Gist { digest, mode: before.mode }))
+        })
+    }
+
+    fn write(
+        &self,
+        known: &Known,
+        ready: &Ready,
+        what: What,
+        now: Timestamp,
+        write: impl FnOnce(&Note, &mut dyn io::Write) -> io::Result<Option<Gist>>,
+    ) -> io::Result<Sealed> {
+        let before = self.newest.entry(&ready.path);
+        // A torn version is of use only until there is a newer one: that takes its place.
+        let replaced = before.filter(|before| before.torn);
+        let after = before.and_then(|before| if before.torn { before.after } else { Some(before.id) });
+        let id = Spool::draw()?;
+        let note = Note {
+            id,
+            company: self.origin.company.clone(),
+            node: self.origin.node.clone(),
+            person: self.origin.person.clone(),
+            session: self.origin.session.clone(),
+            path: ready.path.clone(),
+            parent: known.held(&ready.path).map(|held| held.version),
+            after,
+            class: Class::Work,
+            what,
+            at: now,
+        };
+        let put = self.spool.put(id, |out| write(&note, out), |gist| Ok(gist.is_some()))?;
+        let Some((Waiting { sequence, id, bytes }, Some(gist))) = put else { return Ok(Sealed::Moving) };
+        let newest = Newest { sequence, id, bytes, gist, torn: ready.open, after, parent: None };
+        self.newest.put(ready.path.clone(), newest);
+        if let Some(replaced) = replaced {
+            self.spool.remove(&replaced.waiting())?;
+        }
+        Ok(Sealed::New)
+    }
+
+    /// Whether the disk has just this, sealed.
+    pub(super) fn is_sealed(&self, path: &WorkPath, gist: Gist) -> bool {
+        self.newest.entry(path).is_some_and(|newest| newest.gist == gist && !newest.torn)
+    }
+
+    /// Whether headquarters or the disk has just this.
+    fn is_kept(&self, known: &Known, path: &WorkPath, gist: Gist) -> bool {
+        self.is_sealed(path, gist) || known.held(path).is_some_and(|held| held.gist == gist)
+    }
+
+    /// Whether something else of a file waits sealed: that is older and goes first.
+    #[must_use]
+    pub fn is_ahead(&self, path: &WorkPath, content: &Content) -> bool {
+        let newest = self.newest.entry(path).filter(|newest| !self.spool.is_left(&newest.id));
+        newest.is_some_and(|newest| Some(newest.gist) != Gist::of(content))
+    }
+
+    /// Headquarters has acknowledged this of a file: what is sealed of it need not wait any longer.
+    pub fn acknowledged(&self, path: &WorkPath, held: Held) {
+        let Some(newest) = self.newest.entry(path) else { return };
+        if newest.gist == held.gist {
+            self.newest.forget(path);
+            if let Err(error) = self.spool.remove(&newest.waiting()) {
+                tracing::warn!(%error, "a sealed item that headquarters has");
+            }
+        } else {
+            // It was on its way when a newer one was sealed, which follows it.
+            self.newest.put(path.clone(), Newest { parent: Some(held.version), ..newest });
+        }
+    }
+
+    /// Delivers what waits, oldest first. An item that is not taken is left where it is.
+    ///
+    /// # Errors
+    /// [`TransportError`]: what came is gone from here, the rest waits.
+    pub async fn deliver(&self, post: &impl Post, known: &Known) -> Result<Posted, TransportError> {
+        let paths: BTreeMap<ItemId, WorkPath> =
+            self.newest.all().into_iter().map(|(path, newest)| (newest.id, path)).collect();
+        let heard = |item: &Waiting, became: &Became| {
+            let Some(path) = paths.get(&item.id) else { return };
+            // It may have been sealed anew meanwhile.
+            let Some(newest) = self.newest.entry(path).filter(|newest| newest.id == item.id) else { return };
+            if let Became::Kept { version } | Became::Known { version } = became {
+                known.put(path.clone(), Held { version: *version, gist: newest.gist });
+            }
+            self.newest.forget(path);
+        };
+        let parent = |item: &Waiting| {
+            let newest = self.newest.entry(paths.get(&item.id)?)?;
+            newest.parent.filter(|_| newest.id == item.id)
+        };
+        deliver(&self.spool, post, parent, heard).await
+    }
+}
+
+/// Delivers what waits in a spool, in the name of the node alone: nobody's work has to be open.
+///
+/// # Errors
+/// [`TransportError`]: what came is gone from here, the rest waits.
+pub async fn deliver_sealed(spool: &Spool, post: &impl Post) -> Result<Posted, TransportError> {
+    deliver(spool, post, |_| None, |_, _| {}).await
+}
+
+async fn deliver(
+    spool: &Spool,
+    post: &impl Post,
+    parent: impl Fn(&Waiting) -> Option<VersionId>,
+    heard: impl Fn(&Waiting, &Became),
+) -> Result<Posted, TransportError> {
+    let read = |error: io::Error| TransportError::Answer(format!("sealed items cannot be read: {error}"));
+    let mut posted = Posted::default();
+    for item in spool.waiting().map_err(read)? {
+        if spool.is_left(&item.id) {
+            continue;
+        }
+        let file = match File::open(spool.path(&item)) {
+            Ok(file) => file,
+            // A newer one took its place.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(read(error)),
+        };
+        let became = send(&file, &item, parent(&item), post).await?;
+        if became.is_safe() {
+            heard(&item, &became);
+            spool.remove(&item).map_err(read)?;
+            posted.items += 1;
+            posted.bytes += item.bytes;
+        } else {
+            tracing::warn!(item = %item.id, ?became, "headquarters does not take a sealed item");
+            spool.leave(item.id);
+            posted.refused += 1;
+        }
+    }
+    let count = SealedCount { items: spool.count(), bytes: spool.used() };
+    post.waiting(count).await?;
+    Ok(posted)
+}
+
+/// Sends one item in parts, from where headquarters has it.
+async fn send(
+    file: &File,
+    item: &Waiting,
+    parent: Option<VersionId>,
+    post: &impl Post,
+) -> Result<Became, TransportError> {
+    let room = (MAX_CHUNKS_BODY - SealedPart::HEAD) as u64;
+    // A large one may have come in part before.
+    let mut bytes = if item.bytes > room { Bytes::new() } else { piece(file, 0, item.bytes)? };
+    let mut offset = 0;
+    loop {
+        let part = SealedPart { id: item.id, offset, total: item.bytes, parent, bytes };
+        let was_question = part.bytes.is_empty();
+        match post.sealed(&part).await? {
+            SealedAnswer::Done { became } => return Ok(became),
+            SealedAnswer::More { have } if have >= item.bytes || (have == offset && !was_question) => {
+                return Err(TransportError::Answer("a part was not taken".to_owned()));
+            }
+            SealedAnswer::More { have } => {
+                offset = have;
+                bytes = piece(file, have, (item.bytes - have).min(room))?;
+            }
+        }
+    }
+}
+
+fn piece(file: &File, offset: u64, len: u64) -> Result<Bytes, TransportError> {
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, offset)
+        .map_err(|error| TransportError::Answer(format!("a sealed item cannot be read: {error}")))?;
+    Ok(Bytes::from(bytes))
+}

@@ -1,0 +1,402 @@
+//! Sealing at the endpoint, delivery to headquarters' real store.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use hanare_model::SigningKey;
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::protocol::{Became, Class, MAX_CHUNKS_BODY, SealedAnswer, SealedCount, SealedPart, VersionId};
+use crate::seal::{CompanyKey, ItemId, Level, Note, Reserve, Sealing, SealingSecret, Spool, What};
+use crate::store::Bearer;
+
+const SETTLE: Duration = Duration::from_secs(7);
+
+fn key(company: &str) -> CompanyKey {
+    SealingSecret::from_bytes(Zeroizing::new([5; 32])).company(&company.parse().unwrap()).unwrap()
+}
+
+fn signing(line: &Line) -> SigningKey {
+    SigningKey::from_seed([line.node.as_str().len().try_into().unwrap(); 32])
+}
+
+fn bearer(line: &Line) -> Bearer {
+    Bearer {
+        company: line.owner.company.clone(),
+        node: line.node.clone(),
+        signer: signing(line).verify_key(),
+    }
+}
+
+/// A person is proven if the item carries a session.
+async fn take(line: &Line, part: SealedPart) -> SealedAnswer {
+    let company = line.owner.company.as_str();
+    let proven = |note: &Note| note.session.is_some();
+    line.store.take_sealed(&bearer(line), &key(company), part, proven, line.now()).await.unwrap()
+}
+
+impl Post for Line {
+    async fn sealed(&self, part: &SealedPart) -> Result<SealedAnswer, TransportError> {
+        self.up()?;
+        self.sent.fetch_add(part.bytes.len() as u64, Ordering::AcqRel);
+        assert!(part.body().len() <= MAX_CHUNKS_BODY);
+        Ok(take(self, SealedPart::read(Bytes::from(part.body())).unwrap()).await)
+    }
+
+    async fn waiting(&self, count: SealedCount) -> Result<(), TransportError> {
+        self.up()?;
+        let noted = self.store.note_waiting(&self.owner.company, &self.node, count, self.now()).await;
+        noted.map_err(|error| later(&error))
+    }
+}
+
+fn origin(line: &Line, proven: bool) -> Origin {
+    Origin {
+        company: line.owner.company.clone(),
+        node: line.node.clone(),
+        person: line.owner.person.clone(),
+        session: proven.then(|| hanare_model::Secret::new("proof".to_owned())),
+    }
+}
+
+fn sealing(line: &Line) -> Sealing {
+    Sealing { to: key(line.owner.company.as_str()).public(), key: signing(line) }
+}
+
+impl World {
+    fn plain(&self) -> PathBuf {
+        self.folder.path().join("state/sealed")
+    }
+
+    fn spool(&self) -> Arc<Spool> {
+        fs::create_dir_all(self.folder.path().join("state")).unwrap();
+        Arc::new(Spool::open(&self.plain(), Reserve(1 << 30)).unwrap())
+    }
+
+    fn sealing_day(&self, spool: &Arc<Spool>) -> Day<Line> {
+        let line = self.line.clone();
+        Day::begin_sealing(self.tree(), self.line.clone(), |tree| {
+            Some(Sealer::new(tree, Arc::clone(spool), sealing(&line), origin(&line, true)))
+        })
+        .unwrap()
+    }
+
+    fn cut(&self, cut: bool) {
+        self.line.cut.store(cut, Ordering::Release);
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.work.join(name), bytes).unwrap();
+    }
+
+    /// Every version of every file at headquarters: path and size, oldest first.
+    async fn versions(&self) -> Vec<(String, u64)> {
+        let mut all = Vec::new();
+        for second in 1_000_000..self.line.now().seconds() {
+            let at = Some(Timestamp::from_seconds(second));
+            let browse = Browse { at, ..Browse::default() };
+            for entry in self.line.store.browse(&self.line.owner, &browse).await.unwrap().entries {
+                let Content::File { size, .. } = entry.content else { continue };
+                let version = (String::from_utf8(entry.path.as_bytes().to_vec()).unwrap(), size);
+                if !all.contains(&version) {
+                    all.push(version);
+                }
+            }
+        }
+        all
+    }
+}
+
+/// The machine loses its power: no memory, no work folder; what was on the plain disk is there.
+#[tokio::test]
+async fn what_was_closed_without_a_line_comes_after_a_power_cut_each_version() {
+    let world = world().await;
+    let large: Vec<u8> = (0..9_000_000u32).map(|n| (n % 251).to_le_bytes()[0]).collect();
+    world.write("plan", b"v");
+    let spool = world.spool();
+    let mut day = world.sealing_day(&spool);
+    during(&mut day, async {
+        world.comes_to_hold(&[("plan", b"v")]).await;
+        world.cut(true);
+        world.write("plan", b"v2");
+        world.write("large", &large);
+        fs::create_dir(world.work.join("見積")).unwrap();
+        world.write("見積/a", b"CANARY");
+        tokio::time::sleep(SETTLE).await;
+        world.write("plan", b"v-3");
+        tokio::time::sleep(SETTLE).await;
+    })
+    .await;
+    assert_eq!(spool.count(), 4);
+    assert_eq!(day.progress().borrow().sealed, 4);
+    // Nothing of it in the clear, not in names either.
+    for entry in fs::read_dir(world.plain()).unwrap().flatten() {
+        let bytes = fs::read(entry.path()).unwrap();
+        for clear in [b"CANARY".as_slice(), b"plan", "見積".as_bytes(), b"hanako", b"proof"] {
+            assert!(!bytes.windows(clear.len()).any(|window| window == clear));
+            assert!(!entry.file_name().as_encoded_bytes().windows(clear.len()).any(|window| window == clear));
+        }
+    }
+    std::mem::forget(day);
+    drop(spool);
+    fs::remove_dir_all(&world.work).unwrap();
+    world.cut(false);
+    let again = world.spool();
+    let posted = deliver_sealed(&again, &world.line).await.unwrap();
+    assert_eq!((posted.items, posted.refused, again.count()), (4, 0, 0));
+    world.comes_to_hold(&[("plan", b"v-3"), ("large", &large), ("見積/a", b"CANARY")]).await;
+    let plans: Vec<u64> =
+        world.versions().await.into_iter().filter(|(path, _)| path == "plan").map(|(_, size)| size).collect();
+    assert_eq!(plans, [1, 2, 3], "each version, in its order, and nothing beside");
+    assert_eq!(world.line.store.waiting().await.unwrap()[0].1.count, SealedCount { items: 0, bytes: 0 });
+}
+
+#[tokio::test]
+async fn the_line_comes_back_and_the_day_goes_on_without_a_conflict() {
+    let world = world().await;
+    let spool = world.spool();
+    world.write("plan", b"one");
+    world.write("other", b"one");
+    let mut day = world.sealing_day(&spool);
+    during(&mut day, async {
+        world.comes_to_hold(&[("plan", b"one"), ("other", b"one")]).await;
+        world.cut(true);
+        world.write("plan", b"two");
+        tokio::time::sleep(SETTLE).await;
+        assert_eq!(spool.count(), 1);
+        // Not sealed yet when the line is back.
+        world.write("plan", b"three");
+        world.cut(false);
+        world.comes_to_hold(&[("plan", b"three"), ("other", b"one")]).await;
+        world.write("plan", b"four");
+        world.comes_to_hold(&[("plan", b"four"), ("other", b"one")]).await;
+    })
+    .await;
+    assert_eq!((spool.count(), day.progress().borrow().conflicts), (0, 0));
+    // And the same over the death of the agent, while the work folder lives.
+    world.cut(true);
+    let mut day = world.sealing_day(&spool);
+    during(&mut day, async {
+        world.write("plan", b"five");
+        tokio::time::sleep(SETTLE).await;
+    })
+    .await;
+    assert_eq!(spool.count(), 1);
+    std::mem::forget(day);
+    drop(spool);
+    world.write("plan", b"six");
+    world.cut(false);
+    let spool = world.spool();
+    let mut day = world.sealing_day(&spool);
+    day.finish().await.unwrap();
+    world.comes_to_hold(&[("plan", b"six"), ("other", b"one")]).await;
+    assert_eq!((spool.count(), day.progress().borrow().conflicts), (0, 0));
+    assert_eq!(world.entries().await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_is_not_sealed_and_what_a_slow_line_acknowledges_is_sealed_no_longer() {
+    let world = world().await;
+    let spool = world.spool();
+    let mut day = world.sealing_day(&spool);
+    during(&mut day, async {
+        world.write("quick", b"here");
+        world.comes_to_hold(&[("quick", b"here")]).await;
+        tokio::time::sleep(SETTLE).await;
+    })
+    .await;
+    assert_eq!(fs::read_dir(world.plain()).unwrap().count(), 0);
+    let line = world.line.clone();
+    let tree = world.tree();
+    let sealer =
+        Arc::new(Sealer::new(&tree, Arc::clone(&spool), sealing(&line), origin(&line, true)).unwrap());
+    let known = Known::default();
+    world.write("slow", b"on its way");
+    let ready = Ready { path: path("slow"), open: false };
+    let first = sealer.seal(&tree, &known, &ready, Timestamp::from_seconds(1)).unwrap();
+    assert_eq!((first, spool.count()), (Sealed::New, 1));
+    let again = sealer.seal(&tree, &known, &ready, Timestamp::from_seconds(1)).unwrap();
+    assert_eq!((again, spool.count()), (Sealed::Nothing, 1));
+    let courier = Courier::new(line.clone()).beside(Some(Arc::clone(&sealer)));
+    courier.deliver(&tree, &known, vec![ready.clone()]).await.unwrap();
+    assert_eq!(spool.count(), 0, "headquarters has it");
+    // Another one lies sealed: it goes before.
+    world.write("slow", b"newer");
+    sealer.seal(&tree, &known, &ready, Timestamp::from_seconds(2)).unwrap();
+    world.write("slow", b"newest");
+    let delivered = courier.deliver(&tree, &known, vec![ready.clone()]).await.unwrap();
+    assert_eq!((delivered.files, delivered.again.len()), (0, 1));
+    sealer.deliver(&line, &known).await.unwrap();
+    courier.deliver(&tree, &known, vec![ready]).await.unwrap();
+    let expected: [(&str, &[u8]); 2] = [("quick", b"here"), ("slow", b"newest")];
+    world.comes_to_hold(&expected).await;
+}
+
+#[tokio::test]
+async fn a_torn_version_gives_way_to_the_next_and_a_closed_one_never_does() {
+    let world = world().await;
+    let (tree, spool, line) = (world.tree(), world.spool(), world.line.clone());
+    let sealer = Sealer::new(&tree, Arc::clone(&spool), sealing(&line), origin(&line, true)).unwrap();
+    let known = Known::default();
+    let seal = |bytes: &[u8], open| {
+        world.write("log", bytes);
+        let ready = Ready { path: path("log"), open };
+        sealer.seal(&tree, &known, &ready, Timestamp::from_seconds(1)).unwrap();
+        spool.count()
+    };
+    assert_eq!(seal(b"closed", false), 1);
+    assert_eq!(seal(b"closed, torn", true), 2);
+    assert_eq!(seal(b"closed, torn, torn", true), 2);
+    assert_eq!(seal(b"closed, torn, torn, closed", false), 2);
+    sealer.deliver(&line, &known).await.unwrap();
+    let sizes: Vec<u64> = world.versions().await.into_iter().map(|(_, size)| size).collect();
+    assert_eq!(sizes, [6, 26]);
+    assert_eq!(world.entries().await.len(), 1, "nothing beside");
+}
+
+#[tokio::test]
+async fn what_nobody_has_proven_waits_for_its_person() {
+    let world = world().await;
+    let (tree, spool, line) = (world.tree(), world.spool(), world.line.clone());
+    let sealer = Sealer::new(&tree, Arc::clone(&spool), sealing(&line), origin(&line, false)).unwrap();
+    for name in ["a", "b"] {
+        world.write(name, name.as_bytes());
+        let ready = Ready { path: path(name), open: false };
+        sealer.seal(&tree, &Known::default(), &ready, Timestamp::from_seconds(1)).unwrap();
+    }
+    let copies: Vec<Vec<u8>> =
+        fs::read_dir(world.plain()).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+    let posted = deliver_sealed(&spool, &line).await.unwrap();
+    assert_eq!((posted.items, spool.count()), (2, 0));
+    assert!(world.entries().await.is_empty());
+    assert_eq!(line.store.quarantined().await.unwrap(), [("acme".to_owned(), 2)]);
+    for copy in &copies {
+        assert_eq!(whole(&line, copy).await, Became::Quarantined, "once more");
+    }
+    let store = Arc::clone(&line.store);
+    let other = store::Owner { person: "jiro".parse().unwrap(), ..line.owner.clone() };
+    assert_eq!(store.release_sealed(&other, &key("acme"), line.now()).await.unwrap(), 0);
+    assert_eq!(store.release_sealed(&line.owner, &key("acme"), line.now()).await.unwrap(), 2);
+    world.comes_to_hold(&[("a", b"a"), ("b", b"b")]).await;
+    assert_eq!(store.release_sealed(&line.owner, &key("acme"), line.now()).await.unwrap(), 0);
+    assert!(store.quarantined().await.unwrap().is_empty());
+}
+
+/// Sends one item at once.
+async fn whole(line: &Line, item: &[u8]) -> Became {
+    let id = crate::seal::peek(&mut &*item).map_or(ItemId(VersionId::from_bytes([1; 16])), |head| head.id);
+    let total = item.len() as u64;
+    let part = SealedPart { id, offset: 0, total, parent: None, bytes: Bytes::copy_from_slice(item) };
+    match take(line, part).await {
+        SealedAnswer::Done { became } => became,
+        SealedAnswer::More { have } => panic!("{have} of {total}"),
+    }
+}
+
+fn item(line: &Line, sealing: &Sealing, id: u8, bytes: &[u8]) -> Vec<u8> {
+    let note = Note {
+        id: ItemId(VersionId::from_bytes([id; 16])),
+        company: line.owner.company.clone(),
+        node: line.node.clone(),
+        person: line.owner.person.clone(),
+        session: Some(hanare_model::Secret::new("proof".to_owned())),
+        path: path("memo"),
+        parent: None,
+        after: None,
+        class: Class::Work,
+        what: What::File { mode: 0o600, modified: Timestamp::from_seconds(1), torn: false },
+        at: Timestamp::from_seconds(1),
+    };
+    let mut out = Vec::new();
+    crate::seal::write(sealing, &note, &mut &*bytes, &mut out).unwrap();
+    out
+}
+
+#[tokio::test]
+async fn a_forged_an_altered_a_foreign_and_a_replayed_item_are_refused_or_change_nothing() {
+    let world = world().await;
+    let line = &world.line;
+    let refused = |reason: &str| Became::Refused { reason: reason.to_owned() };
+    let good = item(line, &sealing(line), 1, b"good");
+    let forged = item(line, &Sealing { key: SigningKey::from_seed([99; 32]), ..sealing(line) }, 2, b"forged");
+    assert_eq!(whole(line, &forged).await, refused("node"));
+    let mut altered = good.clone();
+    let middle = altered.len() - 100;
+    altered[middle] ^= 1;
+    assert_eq!(whole(line, &altered).await, refused("signature"));
+    assert_eq!(
+        whole(line, b"no item at all, however long it may be: nothing of it is one of ours").await,
+        refused("not-sealed")
+    );
+    // Another node of the company, and one of another company.
+    let other = Line { node: "pc-20".parse().unwrap(), ..line.clone() };
+    assert_eq!(whole(&other, &good).await, refused("node"));
+    let owner = store::Owner { company: "globex".parse().unwrap(), ..line.owner.clone() };
+    let foreign = Line { owner, ..line.clone() };
+    assert_eq!(whole(&foreign, &good).await, refused("company"));
+    let elsewhere = item(line, &Sealing { to: key("globex").public(), key: signing(line) }, 3, b"elsewhere");
+    assert_eq!(whole(line, &elsewhere).await, refused("key"));
+    assert!(world.entries().await.is_empty(), "none of them left anything");
+    // The good one, once; again it is known, whoever brings it.
+    let Became::Kept { version } = whole(line, &good).await else { panic!("not kept") };
+    assert_eq!(whole(line, &good).await, Became::Known { version });
+    assert_eq!(whole(&foreign, &good).await, refused("company"));
+    assert_eq!(world.versions().await.len(), 1);
+    let left = fs::read_dir(world.folder.path().join("hq/sealed")).unwrap().count();
+    assert_eq!(left, 0, "nothing half-way stays");
+}
+
+#[tokio::test]
+async fn a_large_item_that_is_cut_goes_on_where_it_was() {
+    let world = world().await;
+    let line = &world.line;
+    let content: Vec<u8> = (0..6_000_000u32).map(|n| (n % 253).to_le_bytes()[0]).collect();
+    let item = item(line, &sealing(line), 1, &content);
+    let id = ItemId(VersionId::from_bytes([1; 16]));
+    let (total, half) = (item.len() as u64, item.len() / 2);
+    let part = |offset: usize, bytes: &[u8]| SealedPart {
+        id,
+        offset: offset as u64,
+        total,
+        parent: None,
+        bytes: Bytes::copy_from_slice(bytes),
+    };
+    let more = |have: usize| SealedAnswer::More { have: have as u64 };
+    assert_eq!(take(line, part(0, &item[..half])).await, more(half));
+    assert_eq!(take(line, part(0, b"")).await, more(half), "asked");
+    assert_eq!(take(line, part(0, &item[..half])).await, more(half), "sent again: not taken twice");
+    assert_eq!(take(line, part(half + 1, &item[half + 1..])).await, more(half), "a gap");
+    let done = take(line, part(half, &item[half..])).await;
+    assert!(matches!(done, SealedAnswer::Done { became: Became::Kept { .. } }), "{done:?}");
+    let held: BTreeMap<_, _> = world.held().await;
+    assert_eq!(held[b"memo".as_slice()], content);
+}
+
+#[tokio::test]
+async fn the_end_of_a_day_without_a_line_seals_the_rest_and_counts_what_is_lost() {
+    let world = world().await;
+    world.cut(true);
+    let spool = world.spool();
+    let mut day = world.sealing_day(&spool);
+    for n in 0..20 {
+        world.write(&format!("f{n}"), format!("content {n}").as_bytes());
+    }
+    assert!(day.finish().await.is_err());
+    let rest = day.seal_rest(Instant::now() + Duration::from_secs(30)).await;
+    assert_eq!((rest, spool.count()), (Rest { sealed: 20, lost: 0 }, 20));
+    let again = day.seal_rest(Instant::now() + Duration::from_secs(30)).await;
+    assert_eq!((again, spool.count()), (Rest { sealed: 20, lost: 0 }, 20));
+    // No time is left, or no room.
+    world.write("late", b"late");
+    let none = day.seal_rest(Instant::now()).await;
+    assert_eq!((none, spool.count()), (Rest { sealed: 20, lost: 1 }, 20));
+    drop(day);
+    let small = Arc::new(Spool::open(&world.plain(), Reserve(spool.used() + 4096)).unwrap());
+    assert!(small.level() >= Level::Warn);
+    let mut file = fs::File::create(world.work.join("big")).unwrap();
+    file.write_all(&vec![7; 4_000_000]).unwrap();
+    let mut day = world.sealing_day(&small);
+    let rest = day.seal_rest(Instant::now() + Duration::from_secs(30)).await;
+    assert_eq!((rest.sealed, rest.lost), (21, 1), "the hard limit: what does not fit is lost, and said");
+}

@@ -1,0 +1,90 @@
+//! `POST /v1/handover/sealed` and `/v1/handover/waiting`: what a node may do without its person. It delivers what it sealed
+//! while headquarters was away, and gets nothing for it but the word that it arrived.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Request, State};
+use hanare_handover::protocol::{Became, MAX_CHUNKS_BODY, SealedAnswer, SealedCount, SealedPart};
+use hanare_handover::seal::Refused;
+use hanare_handover::store::{Bearer, Owner, StoreError};
+use hanare_model::api::Refusal;
+use hanare_model::{CompanyId, PersonId};
+
+use super::Api;
+use super::handover::{body, document, unavailable};
+use super::routes::No;
+use super::tls::Peer;
+use super::work::{actor, endpoint, note};
+use crate::random;
+use crate::registry::NodeRow;
+use crate::sessions::Sessions;
+use crate::shared::Hq;
+
+pub(super) async fn part(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Result<Json<SealedAnswer>, No> {
+    let node = endpoint(&api, &peer).await?;
+    let (bytes, place) = body(&api, &node.name, request, MAX_CHUNKS_BODY).await?;
+    let part = SealedPart::read(bytes).ok_or(Refusal::Malformed)?;
+    let (hq, row) = (Arc::clone(&api), node.clone());
+    // A node that stops waiting does not stop what is being stored.
+    let taking = tokio::spawn(async move {
+        let answer = take(&hq.hq, &row, part).await;
+        drop(place);
+        answer
+    });
+    let answer = taking.await.map_err(|_| No::Unavailable)?.map_err(|error| unavailable(&error))?;
+    if let SealedAnswer::Done { became: Became::Refused { reason } } = &answer {
+        note(&api, &node, None, (actor(&node), &format!("sealed-{reason}"))).await;
+    }
+    Ok(Json(answer))
+}
+
+pub(super) async fn waiting(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Result<Json<()>, No> {
+    let node = endpoint(&api, &peer).await?;
+    let count: SealedCount = document(&api, &node.name, request).await?;
+    let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
+    let noted = store.note_waiting(&node.company, &node.name, count, random::now()).await;
+    noted.map(Json).map_err(|error| unavailable(&error))
+}
+
+/// Takes a part that a node sealed, whoever brought it.
+pub(crate) async fn take(hq: &Hq, node: &NodeRow, part: SealedPart) -> Result<SealedAnswer, StoreError> {
+    let refused = |why: &Refused| {
+        let reason = why.code().to_owned();
+        Ok(SealedAnswer::Done { became: Became::Refused { reason } })
+    };
+    let Some(key) = hq.terms.sealing.company(&node.company) else { return refused(&Refused::Key) };
+    // An external node has none.
+    let Some(signer) = node.signing_key else { return refused(&Refused::Node) };
+    let bearer = Bearer { company: node.company.clone(), node: node.name.clone(), signer };
+    let (registry, now) = (hq.writer.registry(), random::now());
+    let proven = |told: &hanare_handover::seal::Note| {
+        Sessions::new(&registry, now).proves(told.session.as_ref(), &node.public_key, &told.person)
+    };
+    hq.work.open().await?.take_sealed(&bearer, &key, part, proven, now).await
+}
+
+/// Stores what waited for a person who has proven themselves now. In the background: it may be much.
+pub(super) fn release(api: &Arc<Api>, company: CompanyId, person: PersonId) {
+    let api = Arc::clone(api);
+    tokio::spawn(async move {
+        let Some(key) = api.hq.terms.sealing.company(&company) else { return };
+        let released = match api.hq.work.open().await {
+            Ok(store) => store.release_sealed(&Owner { company, person }, &key, random::now()).await,
+            Err(error) => Err(error),
+        };
+        match released {
+            Ok(0) => {}
+            Ok(items) => tracing::info!(items, "sealed items have found their person"),
+            Err(error) => tracing::error!(%error, "sealed items that wait for their person"),
+        }
+    });
+}

@@ -1,0 +1,191 @@
+//! Sealed items through the node API and by hand: from a node alone, for the person whom they name.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hanare_handover::WorkPath;
+use hanare_handover::protocol::{Became, Class, SealedAnswer, SealedPart, VersionId};
+use hanare_handover::seal::{self, ItemId, Note, Sealing, What};
+use hanare_model::{Secret, SigningKey, Timestamp};
+use serde_json::Value;
+
+use super::device::exchange_as;
+use super::work::{Office, PASSWORD};
+use crate::admin::{
+    HandoverImport, HandoverList, HandoverSource, HandoverStatus, HandoverTotals, NodeRevoke, Problem,
+};
+use crate::work_store;
+
+struct Item {
+    id: u8,
+    key: SigningKey,
+    session: Option<Secret>,
+}
+
+impl Office {
+    fn item(&self, item: &Item) -> SealedPart {
+        let id = ItemId(VersionId::from_bytes([item.id; 16]));
+        let note = Note {
+            id,
+            company: "acme".parse().unwrap(),
+            node: "pc-1".parse().unwrap(),
+            person: "hanako".parse().unwrap(),
+            session: item.session.clone(),
+            path: WorkPath::new(format!("memo-{}", item.id).as_bytes()).unwrap(),
+            parent: None,
+            after: None,
+            class: Class::Work,
+            what: What::File { mode: 0o600, modified: Timestamp::from_seconds(1), torn: false },
+            at: Timestamp::from_seconds(1),
+        };
+        let to = self.server.hq.terms.sealing.public(&note.company).unwrap();
+        let mut bytes = Vec::new();
+        let sealing = Sealing { to, key: item.key.clone() };
+        seal::write(&sealing, &note, &mut b"an afternoon".as_slice(), &mut bytes).unwrap();
+        SealedPart { id, offset: 0, total: bytes.len() as u64, parent: None, bytes: bytes.into() }
+    }
+
+    async fn bring(&self, node: &str, part: &SealedPart) -> (u16, String) {
+        let mut stream = self.api.from_inside(&self.node(node));
+        exchange_as(&mut stream, "POST", "/v1/handover/sealed", "", part.body()).await
+    }
+
+    async fn became(&self, node: &str, part: &SealedPart) -> Became {
+        let (status, answer) = self.bring(node, part).await;
+        assert_eq!(status, 200, "{answer}");
+        match serde_json::from_str(&answer).unwrap() {
+            SealedAnswer::Done { became } => became,
+            SealedAnswer::More { have } => panic!("{have}"),
+        }
+    }
+
+    async fn files(&self) -> usize {
+        let node = "pc-1".parse().unwrap();
+        self.admin
+            .call(HandoverList { source: HandoverSource::Node(node), at: None, after: None })
+            .await
+            .unwrap()
+            .files
+            .len()
+    }
+
+    async fn totals(&self) -> HandoverTotals {
+        self.admin.call(HandoverStatus {}).await.unwrap().items.remove(0)
+    }
+}
+
+async fn office() -> (Office, Secret) {
+    let (office, opened) = Office::opened().await;
+    hanare_handover::store::prepare(&work_store::folder(&office.home.state())).unwrap();
+    (office, opened.session)
+}
+
+#[tokio::test]
+async fn a_node_alone_delivers_what_was_sealed_in_a_proven_session_also_when_that_is_over() {
+    let (office, session) = office().await;
+    let key = office.own.signing();
+    let first = office.item(&Item { id: 1, key: key.clone(), session: Some(session.clone()) });
+    let Became::Kept { version } = office.became("pc-1", &first).await else { panic!("not kept") };
+    assert_eq!(office.became("pc-1", &first).await, Became::Known { version }, "once");
+    let id = "hanako".parse().unwrap();
+    office.admin.call(crate::admin::PersonDisable { id, successor: None }).await.unwrap();
+    let second = office.item(&Item { id: 2, key, session: Some(session) });
+    assert!(matches!(office.became("pc-1", &second).await, Became::Kept { .. }));
+    assert_eq!(office.files().await, 2);
+    // And gets nothing else for it.
+    let mut stream = office.api.from_inside(&office.node("pc-1"));
+    let (status, answer) = exchange_as(&mut stream, "POST", "/v1/handover/browse", "", "{}").await;
+    assert_eq!(status, 403, "{answer}");
+    office.server.stop().await;
+}
+
+#[tokio::test]
+async fn what_nobody_has_proven_waits_for_the_persons_next_session() {
+    let (mut office, session) = office().await;
+    let key = office.own.signing();
+    let open = office.item(&Item { id: 3, key: key.clone(), session: None });
+    assert!(matches!(office.became("pc-1", &open).await, Became::Kept { .. }), "her work is open there");
+    let close = serde_json::json!({ "session": session }).to_string();
+    let mut stream = office.api.from_inside(&office.node("pc-1"));
+    let (status, answer) = exchange_as(&mut stream, "POST", "/v1/work/close", "", close).await;
+    assert_eq!(status, 204, "{answer}");
+    let invented = Some(Secret::new("0".repeat(64)));
+    for (id, session) in [(1, None), (2, invented)] {
+        let item = office.item(&Item { id, key: key.clone(), session });
+        assert_eq!(office.became("pc-1", &item).await, Became::Quarantined);
+    }
+    assert_eq!((office.files().await, office.totals().await.quarantined), (1, 2));
+    let code = office.code();
+    office.ask("pc-1", ("hanako", PASSWORD, &code), None).await.unwrap();
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while office.files().await < 3 {
+        assert!(std::time::Instant::now() < until, "never released");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(office.totals().await.quarantined, 0);
+    office.server.stop().await;
+}
+
+#[tokio::test]
+async fn what_another_node_signed_is_refused_and_on_the_ledger() {
+    let (office, session) = office().await;
+    let forged = Item { id: 1, key: SigningKey::from_seed([9; 32]), session: Some(session.clone()) };
+    let good = Item { id: 2, key: office.own.signing(), session: Some(session) };
+    let refused = |reason: &str| Became::Refused { reason: reason.to_owned() };
+    assert_eq!(office.became("pc-1", &office.item(&forged)).await, refused("node"));
+    assert_eq!(office.became("pc-2", &office.item(&good)).await, refused("node"), "of another company");
+    let mut altered = office.item(&good);
+    let mut bytes = altered.bytes.to_vec();
+    let middle = bytes.len() - 100;
+    bytes[middle] ^= 1;
+    altered.bytes = bytes.into();
+    assert_eq!(office.became("pc-1", &altered).await, refused("signature"));
+    let told = office.reasons("work.refused", "why").await;
+    assert_eq!(told, ["sealed-node", "sealed-node", "sealed-signature"]);
+    let (status, answer) = office.bring("pc-1", &SealedPart { total: u64::MAX, ..office.item(&good) }).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains("refused"), "{answer}");
+    let mut stream = office.api.from_inside(&office.node("pc-1"));
+    let (status, answer) = exchange_as(&mut stream, "POST", "/v1/handover/sealed", "", "short").await;
+    assert_eq!(status, 403, "{answer}");
+    assert!(matches!(office.became("pc-1", &office.item(&good)).await, Became::Kept { .. }));
+    office.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_where_sealed_work_waits_is_not_revoked_unless_that_is_meant_and_items_come_by_hand() {
+    let (office, session) = office().await;
+    let item = office.item(&Item { id: 1, key: office.own.signing(), session: Some(session) });
+    let mut stream = office.api.from_inside(&office.node("pc-1"));
+    let count = "{\"items\": 1, \"bytes\": 500}";
+    let (status, answer) = exchange_as(&mut stream, "POST", "/v1/handover/waiting", "", count).await;
+    assert_eq!(status, 200, "{answer}");
+    let revoke = |abandon_sealed| NodeRevoke { name: "pc-1".parse().unwrap(), reason: None, abandon_sealed };
+    let refused = office.admin.call(revoke(false)).await.unwrap_err();
+    let crate::admin::ClientError::Refused(problem) = refused else { panic!("{refused:?}") };
+    assert_eq!(problem, Problem::Sealed { node: "pc-1".parse().unwrap(), items: 1 });
+    assert_eq!(problem.exit_status(), 6);
+    office.admin.call(revoke(true)).await.unwrap();
+    // Its own word is not heard any more; what it sealed is carried here.
+    assert_eq!(office.bring_revoked(&item).await, 403);
+    let import = |signer| HandoverImport { signer, part: STANDARD.encode(item.body()) };
+    let stranger = office.admin.call(import(SigningKey::from_seed([9; 32]).verify_key())).await.unwrap();
+    let reason = "node".to_owned();
+    assert_eq!(stranger, SealedAnswer::Done { became: Became::Refused { reason } });
+    let told = office.admin.call(import(office.own.signing_key())).await.unwrap();
+    assert!(matches!(told, SealedAnswer::Done { became: Became::Kept { .. } }), "{told:?}");
+    assert_eq!(office.files().await, 1);
+    office.server.stop().await;
+}
+
+impl Office {
+    async fn bring_revoked(&self, part: &SealedPart) -> u16 {
+        let registry = self.server.hq.writer.registry();
+        let row = registry.node_or_last(&"pc-1".parse().unwrap()).unwrap().clone();
+        let mut stream = self.api.from_inside(&row);
+        let (status, answer) = exchange_as(&mut stream, "POST", "/v1/handover/sealed", "", part.body()).await;
+        assert!(serde_json::from_str::<Value>(&answer).unwrap().to_string().contains("revoked"));
+        status
+    }
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::environment;
 use crate::exit::Exit;
-use crate::failure::{Failure, Phrase};
+use crate::failure::Failure;
 use crate::voice::{Argument, Voice};
 
 /// Prints.
@@ -94,10 +94,10 @@ impl Printer {
         }
     }
 
-    /// A whole sentence of talk.
-    pub(crate) fn sentence(&self, phrase: &Phrase) {
+    /// The same of a sentence that was said already.
+    pub(crate) fn talk_text(&self, text: &str) {
         if !self.quiet && !self.json {
-            tell(&phrase.say(&self.voice));
+            tell(text);
         }
     }
 

@@ -301,6 +301,7 @@ day-ended = The last day of { $person } here ended in good order: all { $held } 
 day-ended-sealed = The last day of { $person } here ended: { $held } files are safe at headquarters, { $sealed } wait sealed on this machine and go with the next connection.
 day-ended-lost = The last day of { $person } here ended: { $held } files are safe at headquarters, but changes in { $lost } had not arrived there and are lost.
 day-cut-off = The power went away while the work of { $person } was open. { $held } files are safe at headquarters; what was changed in the minute after { $at } may be lost, and so is what had not been saved.
+day-cut-off-sealed = The power went away while the work of { $person } was open. { $held } files are safe at headquarters, { $sealed } wait sealed on this machine and go with the next connection; what was changed in the minute after { $at } may be lost, and so is what had not been saved.
 day-cut-off-waiting = The power went away while the work of { $person } was open. { $held } files are safe at headquarters; changes in { $waiting } made since { $since } had not arrived there and are lost, and so may be what was changed in the minute after { $at }, and what had not been saved.
 what-day = the open day on { $id }
 day-ordered = The work of { $person } on { $node } ends after the countdown; what is left comes to headquarters first.

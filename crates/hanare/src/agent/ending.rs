@@ -12,15 +12,18 @@ use hanare_wipe::receipt::Cause;
 use hanare_wipe::volume::{self, Announced, People, Places, Standstill};
 use hanare_wipe::{Verdict, run};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::Agent;
 use super::keeping::{Kept, Noted};
 use super::line::Carrier;
 use super::record::{Ended, Record};
 use super::sealing::finish_within;
 use super::trigger::Trigger;
+use super::{Agent, notify_alive};
 use crate::times;
+
+/// How often the watchdog hears of an end that goes on.
+const ALIVE: Duration = Duration::from_secs(10);
 
 impl Agent<'_> {
     /// Ends a person's day.
@@ -33,6 +36,13 @@ impl Agent<'_> {
         let cause = trigger.cause();
         tracing::info!(person = %kept.noted.person, ?cause, "the day ends");
         self.tell(|standing| standing.ending = Some(cause));
+        // Each step has its own limit: the watchdog is not to cut an end off.
+        let alive = tokio::spawn(async {
+            loop {
+                notify_alive();
+                sleep(ALIVE).await;
+            }
+        });
         let limits = kept.policy.limits;
         let places = self.owned_places();
         let account = kept.account.filter(|_| trigger.ends_account());
@@ -57,9 +67,7 @@ impl Agent<'_> {
         if let Some(still) = still {
             let _ = spawn_blocking(move || still.end()).await;
         }
-        let client = self.client.clone();
-        // The session is over here, whether headquarters hears it now or when its time is over.
-        let _ = spawn_blocking(move || client.work_close()).await;
+        self.close_session(&noted).await;
         Noted::forget(&self.context.runtime);
         let record = Record {
             waiting: left,
@@ -70,7 +78,17 @@ impl Agent<'_> {
         self.told.send_modify(|standing| {
             *standing = super::Standing { keeps_volume: true, last: Some(record), ..Default::default() };
         });
+        alive.abort();
         verdict
+    }
+
+    /// The session is over here, whether headquarters hears it now or when its time is over; another person's is not.
+    async fn close_session(&self, noted: &Noted) {
+        let open = self.today().await.and_then(|today| today.open);
+        if open.is_some_and(|open| open.fingerprint == noted.fingerprint) {
+            let client = self.client.clone();
+            let _ = spawn_blocking(move || client.work_close()).await;
+        }
     }
 
     /// Hands over what headquarters does not hold, while everything stands still, and seals what it does not get; how many files

@@ -6,7 +6,7 @@ use hanare_host::account;
 use hanare_model::{PersonId, SigningKey};
 use hanare_tunnel::control::{HqTime, Session};
 use hanare_wipe::policy::Policy;
-use hanare_wipe::receipt::WipeId;
+use hanare_wipe::receipt::{Cause, WipeId};
 use hanare_wipe::volume::{self, Confinement};
 use hanare_wipe::{BootId, WorkingDay};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,12 @@ impl Kept {
             .volume
             .as_ref()
             .ok_or(Failure::new(Exit::Input, "policy-no-volume").with("path", &policy.name))?;
+        let owner = match &policy.person.user {
+            None => None,
+            Some(name) => Some(ids(name)?),
+        };
         let key = signer::own_or_new(context)?;
+        leave_to(context, policy, session)?;
         let confinement = Confinement::of(policy);
         let mount = &wanted.mount.path;
         let opened = volume::open(places(context), mount, Some(&confinement), times::now());
@@ -59,10 +64,10 @@ impl Kept {
             }
             foreign::volume_error(error)
         })?;
-        let account = match &policy.person.user {
-            None => None,
-            Some(name) => Some(own(name, mount)?),
-        };
+        if let Some(owner) = owner {
+            own(owner, mount)?;
+        }
+        let account = owner.map(|(uid, _)| uid);
         let boot_id = opened.boot_id;
         let before = Noted::load(&context.runtime)
             .filter(|noted| noted.boot_id == boot_id && noted.opening == opened.id);
@@ -143,15 +148,31 @@ pub(super) fn settle(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is open, and is not this person's, as far as is known, ends: nobody finds another one's work in it.
+fn leave_to(context: &Context, policy: &Policy, session: &Session) -> Result<(), Failure> {
+    let status = volume::status(places(context)).map_err(foreign::volume_error)?;
+    let is_theirs = Noted::load(&context.runtime).is_some_and(|noted| noted.person == session.person);
+    if status.state != volume::State::Open || is_theirs {
+        return Ok(());
+    }
+    tracing::warn!("a work volume was open, and nobody knows whose it is");
+    let ended = volume::end_by(places(context), Some(policy), Cause::Command, times::now());
+    if let Some(ended) = ended.map_err(foreign::volume_error)? {
+        ending::record(context, ended)?;
+    }
+    Ok(())
+}
+
+fn ids(name: &str) -> Result<(u32, u32), Failure> {
+    account::ids(name).ok_or_else(|| Failure::new(Exit::Impossible, "agent-no-user").with("user", name))
+}
+
 /// The volume belongs to the account, and to nobody else.
-fn own(name: &str, mount: &Path) -> Result<u32, Failure> {
-    let unknown = || Failure::new(Exit::Impossible, "agent-no-user").with("user", name);
-    let (uid, gid) = account::ids(name).ok_or_else(unknown)?;
+fn own((uid, gid): (u32, u32), mount: &Path) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::new(Exit::Impossible, "agent-work").with("path", mount.display()).because(&error)
     };
     std::os::unix::fs::chown(mount, Some(uid), Some(gid)).map_err(failed)?;
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(mount, private).map_err(failed)?;
-    Ok(uid)
+    std::fs::set_permissions(mount, private).map_err(failed)
 }

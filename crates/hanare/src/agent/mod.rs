@@ -219,8 +219,8 @@ impl Agent<'_> {
             at: now,
             held: standing.files,
             versions: standing.versions,
-            waiting: standing.waiting,
-            waiting_since: since.filter(|_| standing.waiting > 0),
+            waiting: standing.exposed,
+            waiting_since: since.filter(|_| standing.exposed > 0),
             sealed: standing.sealed,
             end: None,
         }
@@ -256,6 +256,7 @@ impl Standing {
         self.versions = progress.delivered;
         self.sent_bytes = progress.sent_bytes;
         self.waiting = progress.waiting;
+        self.exposed = progress.exposed;
         self.deletions_held = progress.deletions_held;
         self.conflicts = progress.conflicts;
         self.full = progress.full;

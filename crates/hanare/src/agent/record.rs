@@ -23,7 +23,7 @@ pub(crate) struct Record {
     pub(crate) held: u64,
     /// Versions handed over since the opening.
     pub(crate) versions: u64,
-    /// Files that it did not hold, as far as was seen by then.
+    /// Files that it did not hold and that were not sealed, as far as was seen by then.
     pub(crate) waiting: u64,
     /// Since when there were some.
     pub(crate) waiting_since: Option<Timestamp>,

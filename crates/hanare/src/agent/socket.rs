@@ -65,6 +65,9 @@ pub(crate) struct Standing {
     pub(crate) restored: u64,
     /// Files that wait to be handed over, or could not be read.
     pub(crate) waiting: u64,
+    /// Those of them that are not sealed as they are, either.
+    #[serde(default)]
+    pub(crate) exposed: u64,
     /// Deletions of very many files at once that are not passed on before somebody is asked.
     pub(crate) deletions_held: u64,
     /// Second versions that lie beside another one.

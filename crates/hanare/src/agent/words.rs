@@ -23,6 +23,7 @@ pub(crate) fn last(record: &Record) -> Option<Phrase> {
                 .with("held", record.held)
         };
         return Some(match record.waiting_since.filter(|_| record.waiting > 0) {
+            None if record.sealed > 0 => about("day-cut-off-sealed").with("sealed", record.sealed),
             None => about("day-cut-off"),
             Some(since) => {
                 about("day-cut-off-waiting").with("waiting", record.waiting).with("since", times::tell(since))

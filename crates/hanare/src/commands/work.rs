@@ -145,7 +145,7 @@ const fn forbidden() -> Failure {
 /// One sentence of what is safe, what waits and what was lost.
 fn say(context: &Context, standing: Option<&Standing>) {
     if let Some(phrase) = standing.and_then(words::now) {
-        context.out.sentence(&phrase);
+        context.out.talk_text(&phrase.say(context.out.voice()));
     }
 }
 
@@ -192,7 +192,7 @@ impl OpenArgs {
         let name = work.name.clone().unwrap_or_default();
         context.out.talk("work-opened", &[("name", &name), ("until", &times::tell_some(work.until))]);
         for notice in &work.notices {
-            context.out.sentence(&noticed(notice));
+            context.out.talk_text(&noticed(notice, context.out.voice()));
         }
         welcome(context)?;
         Ok(Exit::Good)
@@ -218,7 +218,7 @@ pub(super) fn welcome(context: &Context) -> Result<(), Failure> {
             .ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
     }
     if let Some(phrase) = standing.last.as_ref().and_then(words::last) {
-        context.out.sentence(&phrase);
+        context.out.talk_text(&phrase.say(context.out.voice()));
     }
     Ok(())
 }
@@ -309,10 +309,10 @@ fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
             ("label-handover-trouble", text(standing.and_then(|standing| standing.trouble.clone()))),
         ],
     );
-    let notices: Vec<String> = work.notices.iter().map(|notice| noticed(notice).say(voice)).collect();
-    let notices = Some(notices.join("\n")).filter(|notices| !notices.is_empty());
     let sentence = standing.and_then(words::now).map(|phrase| phrase.say(voice));
     let fields = Some(fields).filter(|fields| !fields.is_empty());
+    let notices: Vec<String> = work.notices.iter().map(|notice| noticed(notice, voice)).collect();
+    let notices = Some(notices.join("\n")).filter(|notices| !notices.is_empty());
     [Some(voice.say(state)), sentence, fields, notices].into_iter().flatten().collect::<Vec<_>>().join("\n\n")
 }
 
@@ -323,12 +323,15 @@ fn day_ends(standing: Option<&Standing>, voice: &Voice) -> String {
 }
 
 /// What others did with the person's work, in a sentence. A reason may hold what a terminal would obey.
-fn noticed(notice: &Notice) -> Phrase {
+fn noticed(notice: &Notice, voice: &Voice) -> String {
+    let at = times::tell(notice.at);
     match &notice.what {
-        Noticed::Taken { reason, files, bytes } => Phrase::new("notice-taken")
-            .with("at", times::tell(notice.at))
-            .with("files", files)
-            .with("size", show::size(*bytes))
-            .with("reason", reason.escape_debug()),
+        Noticed::Taken { reason, files, bytes } => {
+            let (reason, size) = (reason.escape_debug(), show::size(*bytes));
+            voice.say_with(
+                "notice-taken",
+                &[("at", &at), ("files", files), ("size", &size), ("reason", &reason)],
+            )
+        }
     }
 }

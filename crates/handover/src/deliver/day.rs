@@ -345,15 +345,20 @@ impl<T: Transport + Post + 'static> Day<T> {
     }
 
     fn tell(&self) {
-        let [held, waiting, deletions_held, full] =
-            [self.known.len(), self.due.len() + self.gone.len(), self.held.len(), self.full.len()]
-                .map(|count| count as u64);
+        let [held, waiting, exposed, deletions_held, full] = [
+            self.known.len(),
+            self.due.len() + self.gone.len(),
+            self.due.exposed(),
+            self.held.len(),
+            self.full.len(),
+        ]
+        .map(|count| count as u64);
         let spool = self.sealer.as_ref().map(|sealer| sealer.spool());
         let sealed = spool.map_or(0, Spool::count);
         let reserve = spool.map(Spool::level).unwrap_or_default();
         self.progress.send_if_modified(|progress| {
             let before = progress.clone();
-            (progress.held, progress.waiting) = (held, waiting);
+            (progress.held, progress.waiting, progress.exposed) = (held, waiting, exposed);
             (progress.deletions_held, progress.full) = (deletions_held, full);
             (progress.sealed, progress.reserve) = (sealed, reserve);
             before != *progress

@@ -175,6 +175,12 @@ impl Due {
         self.0.values().filter(|wait| alone || !wait.looked).filter_map(Wait::seal_due).min()
     }
 
+    /// How many are neither handed over nor sealed as they are.
+    #[must_use]
+    pub fn exposed(&self) -> usize {
+        self.0.values().filter(|wait| wait.seal != Seal::Done).count()
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -241,7 +247,9 @@ mod tests {
         assert_eq!(due.next_seal(true), Some(at(4)));
         assert_eq!(due.to_seal(at(4), 9, true), [a()]);
         assert_eq!(due.to_seal(at(4), 9, true), []);
+        assert_eq!((due.len(), due.exposed()), (1, 1));
         due.sealed(&path("a"), true, at(5));
+        assert_eq!((due.len(), due.exposed()), (1, 0));
         due.again(&a(), at(5), Duration::ZERO);
         assert_eq!(due.ready(at(5), 9), [a()]);
         due.again(&a(), at(5), Duration::ZERO);

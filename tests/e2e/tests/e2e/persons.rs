@@ -63,11 +63,11 @@ fn a_person_opens_their_work_and_every_wrong_proof_is_refused() {
         assert_eq!(persons["persons"][0]["open"][0], "pc", "{persons}");
 
         // The session is in the daemon's memory, for root, and nowhere else.
-        let token = control(&pc.host, "0", "{\"verb\":\"work-session\"}")?;
+        let token = control(&pc.host, "0", "{\"verb\":\"work-today\"}")?;
         let token: Value = serde_json::from_str(&token).unwrap();
-        let token = token["session"].as_str().unwrap().to_owned();
+        let token = token["today"]["open"]["token"].as_str().unwrap().to_owned();
         assert_eq!(token.len(), 64);
-        let refused = control(&pc.host, "65534", "{\"verb\":\"work-session\"}")?;
+        let refused = control(&pc.host, "65534", "{\"verb\":\"work-today\"}")?;
         assert!(refused.contains("forbidden"), "{refused}");
         let places =
             [pc.host.directory(), deployment.hq.host.directory()].map(|path| path.display().to_string());
@@ -224,8 +224,9 @@ fn a_stolen_machine_opens_nothing_and_the_ledger_says_so() {
         let copy = ["-aT", &from.display().to_string(), &to.display().to_string()];
         thief.host.run("cp", copy, "", Duration::from_secs(20))?.must()?;
         thief.node.up(&[])?;
-        let session = control(&thief.host, "0", "{\"verb\":\"work-session\"}")?;
-        assert!(session.contains("work-not-open"), "{session}");
+        let session = control(&thief.host, "0", "{\"verb\":\"work-today\"}")?;
+        let session: Value = serde_json::from_str(&session).unwrap();
+        assert_eq!((&session["reply"], &session["today"]["open"]), (&"work-today".into(), &Value::Null));
         assert_eq!(work(&deployment, &thief)?.0, Some(1));
         for guess in ["password1234", "hanako hanako"] {
             let lines = ["hanako", guess, "000000"];

@@ -13,6 +13,8 @@ pub struct Progress {
     pub sent_bytes: u64,
     /// Files that wait to be handed over.
     pub waiting: u64,
+    /// Those of them that are not sealed as they are, either: a power cut takes these changes along.
+    pub exposed: u64,
     /// Deletions that somebody is to be asked about.
     pub deletions_held: u64,
     /// Files for which headquarters has no room.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hanare_handover::store::{Store, StoreError};
+use hanare_handover::store::{INDEX_NAME, Removed, Store, StoreError};
+use hanare_model::Timestamp;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 /// The store's folder in the state directory.
@@ -35,6 +36,15 @@ impl WorkStore {
         self.store.get_or_try_init(|| Store::open(&self.folder)).await
     }
 
+    /// Removes what is kept no longer; `None` if there was nothing. A store that nobody ever handed work to stays closed.
+    pub(crate) async fn retain(&self, now: Timestamp) -> Result<Option<Removed>, StoreError> {
+        if self.store.get().is_none() && !holds_anything(&self.folder) {
+            return Ok(None);
+        }
+        let removed = self.open().await?.retain(now).await?;
+        Ok((removed != Removed::default()).then_some(removed))
+    }
+
     /// A place for a body of so many bytes; waits until there is one.
     pub(crate) async fn place(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
@@ -47,4 +57,9 @@ impl WorkStore {
             store.close().await;
         }
     }
+}
+
+/// Whether the index was ever written to.
+fn holds_anything(folder: &Path) -> bool {
+    std::fs::metadata(folder.join(INDEX_NAME)).is_ok_and(|index| index.len() > 0)
 }

@@ -11,7 +11,7 @@ use super::error::StoreError;
 use super::sql;
 
 /// The index's name in the store's folder.
-pub(super) const FILE_NAME: &str = "index.sqlite3";
+pub const FILE_NAME: &str = "index.sqlite3";
 /// How long somebody else may hold the index before a write fails: an online backup takes less.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// SQLite's page cache in KiB: the upper levels of its trees for some million chunks.

@@ -9,12 +9,13 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::StoreError;
-use super::keys::{Keys, Kind, random_id};
+use super::keys::{Keys, Kind, Name, random_id};
 use super::manifest::{Manifest, content_name};
 use super::pack::Pack;
 use super::rows::{self, Draft, Outcome, OwnerRow};
-use super::{index, pack};
-use crate::protocol::{Class, Content, NewVersion, Placed};
+use super::rows_sweep::{self, Swept};
+use super::{index, pack, space};
+use crate::protocol::{Class, Content, NewVersion, Placed, VersionId};
 
 /// How many requests may wait; who comes later waits before the queue.
 const QUEUE: usize = 256;
@@ -25,7 +26,10 @@ const GROUP: usize = 64;
 pub(super) enum Job {
     Owner { company: String, person: String },
     Quota { owner: OwnerRow, bytes: Option<u64> },
-    Chunks { owner: OwnerRow, pack: Option<Pack>, known: Vec<i64>, now: Timestamp },
+    Chunks { owner: OwnerRow, pack: Option<Pack>, known: Vec<(i64, Name)>, now: Timestamp },
+    Retain { files: Vec<i64>, now: Timestamp },
+    Forget { chunks: Vec<i64>, before: Timestamp },
+    Removed { objects: Vec<VersionId> },
     Versions(Versions),
 }
 
@@ -45,6 +49,7 @@ pub(super) enum Done {
     Owner(OwnerRow),
     Written,
     Placed(Vec<Placed>),
+    Swept(Swept),
 }
 
 type Reply = oneshot::Sender<Result<Done, StoreError>>;
@@ -155,13 +160,23 @@ impl Task {
                     Done::Owner(rows::make_owner(&mut transaction, company, person).await.map_err(fail)?)
                 }
                 Job::Quota { owner, bytes } => {
-                    rows::put_quota(&mut transaction, *owner, *bytes).await.map_err(fail)?;
+                    space::limit(&mut transaction, *owner, *bytes).await.map_err(fail)?;
                     Done::Written
                 }
                 Job::Chunks { owner, pack, known, now } => {
                     rows::put_chunks(&mut transaction, *owner, pack.as_ref(), known, *now)
                         .await
                         .map_err(fail)?;
+                    Done::Written
+                }
+                Job::Retain { files, now } => {
+                    Done::Swept(rows_sweep::retain(&mut transaction, files, *now).await.map_err(fail)?)
+                }
+                Job::Forget { chunks, before } => {
+                    Done::Swept(rows_sweep::forget(&mut transaction, chunks, *before).await.map_err(fail)?)
+                }
+                Job::Removed { objects } => {
+                    rows_sweep::removed(&mut transaction, objects).await.map_err(fail)?;
                     Done::Written
                 }
                 Job::Versions(versions) => Done::Placed(place(&mut transaction, versions, &fail).await?),

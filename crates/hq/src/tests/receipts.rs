@@ -208,7 +208,9 @@ fn forged_changed_foreign_and_contradicting_receipts_are_refused_on_the_record()
     let about = signed(other.document(&boot(1), "pass").to_string(), PC);
     let none = SignedReceipt { document: good.to_string(), signature: "none".to_owned() };
     let long = signed(format!("{}{}", good, " ".repeat(300_000)), PC);
+    let longer = signed(format!("{}{}", good, " ".repeat(40_000)), PC);
     for (receipt, why) in [
+        (longer, "form"),
         (foreign, "signer"),
         (changed, "changed"),
         (not_ours, "content"),

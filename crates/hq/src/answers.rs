@@ -100,11 +100,16 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             }
             Ok(answer)
         }
+        Request::PersonDisable(ask) => {
+            let answer = change(hq, uid, Request::PersonDisable(ask), None).await?;
+            held::pass(hq, uid, answer).await
+        }
         Request::PersonList(_) => {
             list(registry.persons.values().map(|row| show::person(&registry, row, now)))
         }
         Request::HandoverList(ask) => held::list(hq, &registry, ask).await,
         Request::HandoverStatus(_) => held::status(hq).await,
+        Request::PersonQuota(ask) => held::quota(hq, &registry, uid, &ask).await,
         Request::HandoverTake(ask) => held::take(hq, &registry, uid, ask).await,
         Request::HandoverGranted(ask) => held::granted(hq, uid, &ask).await,
         Request::HandoverChunk(ask) => held::chunks(hq, uid, &ask).await,
@@ -118,7 +123,6 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
         | Request::RoomAdd(_)
         | Request::RoomRemove(_)
         | Request::InviteMake(_)
-        | Request::PersonDisable(_)
         | Request::NodeEndDay(_)
         | Request::NodeAcknowledge(_)
         | Request::NodeAddExternal(_)) => change(hq, uid, other, None).await,

@@ -7,21 +7,24 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hanare_handover::WorkPath;
 use hanare_handover::protocol::{Browse, Content, Entry, Fetch, frames};
-use hanare_handover::store::{Owner, Store, StoreError};
+use hanare_handover::store::{Inherited, Owner, Store, StoreError};
+use hanare_ledger::Entry as LedgerEntry;
 use hanare_model::{CompanyId, NodeName, PersonId, Timestamp};
 use serde_json::Value;
 
 use crate::admin::{
     Blob, HandoverChunk, HandoverChunks, HandoverContent, HandoverFile, HandoverGranted, HandoverList,
     HandoverPage, HandoverPlace, HandoverSource, HandoverTake, HandoverTaken, HandoverTakenFile,
-    HandoverTakenPage, HandoverTotals, Noun, Problem,
+    HandoverTakenPage, HandoverTotals, Noun, Passed, Person, PersonEnded, PersonQuota, Problem, Quota, Space,
 };
 use crate::answers::{json, list as items};
 use crate::grants::{Grant, Many};
 use crate::random;
-use crate::registry::{Act, Registry, Taken, Taking};
+use crate::registry::{Act, Passing, Registry, Taken, Taking};
 use crate::shared::Hq;
 
+/// From which node a version came that headquarters itself put there.
+const HEADQUARTERS: &str = "headquarters";
 /// Chunks in one answer: four of the largest size are 4 MiB.
 const CHUNKS: usize = 4;
 
@@ -208,6 +211,58 @@ pub(crate) async fn chunks(hq: &Hq, uid: u32, ask: &HandoverChunk) -> Result<Val
     let damaged = || Problem::Damaged { text: "chunks of a version are not there".to_owned() };
     let parts = frames(Bytes::from(body.ok_or_else(damaged)?)).map_err(|_| damaged())?;
     json(&HandoverChunks { chunks: parts.iter().map(|part| Blob(part.to_vec())).collect() })
+}
+
+/// How much a person may hold, and does. What is there already stays, also above a new limit.
+pub(crate) async fn quota(
+    hq: &Hq,
+    registry: &Registry,
+    uid: u32,
+    ask: &PersonQuota,
+) -> Result<Value, Problem> {
+    let missing = || Problem::Missing { noun: Noun::Person, id: ask.id.to_string() };
+    let row = registry.persons.get(&ask.id).ok_or_else(missing)?;
+    let owner = Owner { company: row.company.clone(), person: row.id.clone() };
+    let store = hq.work.open().await.map_err(|error| problem(&error))?;
+    if let Some(change) = ask.change {
+        let bytes = match change {
+            Quota::None => None,
+            Quota::Bytes(bytes) => Some(bytes),
+        };
+        let entry = LedgerEntry {
+            at: random::now(),
+            actor: format!("uid {uid}"),
+            kind: "person.quota".to_owned(),
+            subject: row.id.to_string(),
+            data: serde_json::json!({ "bytes": bytes }),
+        };
+        hq.writer.act("hq", Act::Note(entry)).await?;
+        store.limit(&owner, bytes).await.map_err(|error| problem(&error))?;
+    }
+    let (quota, used) = store.space(&owner).await.map_err(|error| problem(&error))?;
+    json(&Space { person: owner.person, quota, used })
+}
+
+/// What a disabled person has becomes their successor's, in a folder that says whose it was. Their sessions have ended by now.
+/// Asked again, it goes on where it was cut off.
+pub(crate) async fn pass(hq: &Arc<Hq>, uid: u32, answer: Value) -> Result<Value, Problem> {
+    let bug = |error: serde_json::Error| Problem::Bug { text: error.to_string() };
+    let mut ended: PersonEnded = serde_json::from_value(answer).map_err(bug)?;
+    let Person { id, company, successor: Some(heir), .. } = ended.person.clone() else { return json(&ended) };
+    let store = hq.work.open().await.map_err(|error| problem(&error))?;
+    let folder = format!("from {id}");
+    let path = WorkPath::new(folder.as_bytes()).map_err(|error| Problem::Bug { text: error.to_string() })?;
+    let owner = |person: &PersonId| Owner { company: company.clone(), person: person.clone() };
+    let node = HEADQUARTERS.parse().map_err(|_| Problem::Bug { text: HEADQUARTERS.to_owned() })?;
+    let passed = store.inherit(&owner(&id), &owner(&heir), &path, &node, random::now()).await;
+    let Inherited { files, bytes, left } = passed.map_err(|error| problem(&error))?;
+    let passed = Passed { folder, files, bytes, left };
+    if files > 0 || left > 0 {
+        let passing = Passing { from: id, heir, passed: passed.clone() };
+        hq.writer.act(&format!("uid {uid}"), Act::Pass(Box::new(passing))).await?;
+    }
+    ended.passed = Some(passed);
+    json(&ended)
 }
 
 impl Grant {

@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use hanare_handover::store::StoreError as WorkError;
+use hanare_handover::store::{Removed, StoreError as WorkError};
+use hanare_ledger::Entry;
 use hanare_model::{Endpoint, PrivateKey, PublicKey};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -35,6 +36,11 @@ use crate::work_store::WorkStore;
 const ENDPOINT_DELAY: Duration = Duration::from_secs(2);
 /// How often leases and sessions that ran out are looked for.
 const LAPSE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// The daily round among versions begins this long after a start, when nodes have settled,
+const FIRST_ROUND: Duration = Duration::from_hours(1);
+/// and comes again this long after the last one.
+const ROUND: Duration = Duration::from_hours(24);
 
 /// What `hq serve` is told.
 #[derive(Debug, Clone)]
@@ -198,6 +204,7 @@ impl Server {
         tasks.spawn(publisher(Arc::clone(&hq), frame, publish));
         tasks.spawn(endpoints(Arc::clone(&hq), roaming));
         tasks.spawn(lapse(Arc::clone(&hq)));
+        tasks.spawn(retain(Arc::clone(&hq)));
         tasks.spawn(socket.serve(Arc::clone(&hq), stop.clone()));
         let api = api::Api::new(Arc::clone(&hq), &keys)?;
         for listener in listeners {
@@ -311,6 +318,34 @@ async fn lapse(hq: Arc<Hq>) {
         drop(registry);
         tokio::time::sleep(LAPSE_INTERVAL).await;
     }
+}
+
+/// Removes versions that are kept no longer, once a day; what was removed is on the ledger.
+async fn retain(hq: Arc<Hq>) {
+    tokio::time::sleep(FIRST_ROUND).await;
+    loop {
+        match hq.work.retain(random::now()).await {
+            Ok(Some(removed)) => {
+                tracing::info!(?removed, "versions that are kept no longer were removed");
+                let entry = removed_entry(&removed);
+                if let Err(error) = hq.writer.act("hq", Act::Note(entry)).await {
+                    tracing::warn!(%error, "what was removed was not recorded");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "versions that are kept no longer were not removed"),
+        }
+        tokio::time::sleep(ROUND).await;
+    }
+}
+
+fn removed_entry(removed: &Removed) -> Entry {
+    let Removed { versions, files, chunks, objects, bytes } = *removed;
+    let data = serde_json::json!({
+        "versions": versions, "files": files, "chunks": chunks, "objects": objects, "bytes": bytes,
+    });
+    let (kind, subject) = ("handover.retained".to_owned(), String::new());
+    Entry { at: random::now(), actor: "hq".to_owned(), kind, subject, data }
 }
 
 /// Gathers news of endpoints for a while and writes them down together.

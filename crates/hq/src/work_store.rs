@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hanare_handover::store::{self, Store, StoreError};
-use hanare_model::NodeName;
+use hanare_handover::store::{self, Removed, Store, StoreError};
+use hanare_model::{NodeName, Timestamp};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 /// The store's folder in the state directory.
@@ -51,6 +51,15 @@ impl WorkStore {
     /// The store, opened now if it was not.
     pub(crate) async fn open(&self) -> Result<&Store, StoreError> {
         self.store.get_or_try_init(|| Store::open(&self.folder)).await
+    }
+
+    /// Removes what is kept no longer; `None` if there was nothing. A store that nobody ever handed work to stays closed.
+    pub(crate) async fn retain(&self, now: Timestamp) -> Result<Option<Removed>, StoreError> {
+        if self.store.get().is_none() && !store::is_used(&self.folder) {
+            return Ok(None);
+        }
+        let removed = self.open().await?.retain(now).await?;
+        Ok((removed != Removed::default()).then_some(removed))
     }
 
     /// A place for a body of so many bytes from an endpoint; waits until there is one.

@@ -59,6 +59,17 @@ pub struct Notice {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "notice", rename_all = "kebab-case")]
 pub enum Noticed {
+    /// The work of somebody who left has become theirs.
+    Inherited {
+        /// Whose it was.
+        from: PersonId,
+        /// In which folder it is.
+        folder: String,
+        /// How many files.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
     /// An admin took copies of files.
     Taken {
         /// Why, in the admin's words.

@@ -71,6 +71,15 @@ cmd-hanare-person-add = Add an employee; prints their first password and the aut
 cmd-hanare-person-list = List the employees, where their work is open, and who is locked
     .example = hanare person list --json
 
+cmd-hanare-person-quota = Show or set how much all versions of an employee's work may hold at headquarters
+    .long = What is there stays, also above a new limit. New work for which there is no room stays on the PC; `work status` says so to the employee.
+    .example =
+        hanare person quota hanako 20G
+        hanare person quota hanako none
+        hanare person quota hanako
+    .id = Who
+    .size = Such as 20G, or none [default: only show]
+
 cmd-hanare-person-disable = End an employee's access for good, everywhere and at once
     .example = hanare person disable hanako --successor taro --yes
     .id = Their id

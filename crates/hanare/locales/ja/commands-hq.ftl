@@ -71,6 +71,15 @@ cmd-hanare-person-add = 従業員を登録し、最初のパスワードと認�
 cmd-hanare-person-list = 従業員の一覧を、仕事を開いている端末やロックの状態とともに表示する
     .example = hanare person list --json
 
+cmd-hanare-person-quota = 従業員の仕事（全部の版）が本社で使える容量を表示・設定する
+    .long = すでにあるものは、新しい上限を超えていても残ります。入りきらない新しい仕事は PC に残り、従業員には `work status` で知らされます。
+    .example =
+        hanare person quota hanako 20G
+        hanare person quota hanako none
+        hanare person quota hanako
+    .id = 従業員の ID
+    .size = 20G など、または none [省略時: 表示のみ]
+
 cmd-hanare-person-disable = 従業員を無効にする（すべての端末で直ちに終了し、元には戻せない）
     .example = hanare person disable hanako --successor taro --yes
     .id = 従業員の ID

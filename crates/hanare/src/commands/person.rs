@@ -1,7 +1,9 @@
 //! `hanare person`: employees, as headquarters knows them.
 
 use clap::Subcommand;
-use hanare_hq::admin::{Person, PersonAdd, PersonDisable, PersonGiven, PersonList, PersonReset, PersonState};
+use hanare_hq::admin::{
+    Person, PersonAdd, PersonDisable, PersonGiven, PersonList, PersonQuota, PersonReset, PersonState, Quota,
+};
 use hanare_model::{CompanyId, PersonId, Secret};
 use serde_json::json;
 
@@ -10,8 +12,9 @@ use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::sizes::{NotASize, Size};
 use crate::voice::Voice;
-use crate::{qr, table, times};
+use crate::{qr, show, table, times};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -25,6 +28,12 @@ pub(crate) enum Command {
         qr: bool,
     },
     List,
+    Quota {
+        #[arg(value_name = "ID")]
+        id: PersonId,
+        #[arg(value_name = "SIZE|none")]
+        size: Option<Limit>,
+    },
     Disable {
         id: PersonId,
         #[arg(long, value_name = "ID")]
@@ -53,6 +62,7 @@ impl Command {
                 }
             }
             Self::List => list(context)?,
+            Self::Quota { id, size } => quota(context, id, size)?,
             Self::Disable { id, successor, confirmation } => disable(context, id, successor, confirmation)?,
             Self::Reset { id, totp, qr } => {
                 let reset = context.ask(PersonReset { id, totp })?;
@@ -88,6 +98,36 @@ fn give(context: &Context, name: &str, given: &PersonGiven, qr: bool) -> Result<
             ],
         );
         [Some(fields), code].into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+    })?;
+    Ok(())
+}
+
+/// A size, or none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit(Quota);
+
+impl std::str::FromStr for Limit {
+    type Err = NotASize;
+    fn from_str(text: &str) -> Result<Self, NotASize> {
+        if text == "none" {
+            return Ok(Self(Quota::None));
+        }
+        text.parse().map(|Size(bytes)| Self(Quota::Bytes(bytes)))
+    }
+}
+
+fn quota(context: &Context, id: PersonId, size: Option<Limit>) -> Result<(), Failure> {
+    let space = context.ask(PersonQuota { id, change: size.map(|Limit(quota)| quota) })?;
+    context.out.result("person.quota", &space, |voice| {
+        let quota = space.quota.map_or_else(|| voice.say("quota-none"), show::size);
+        table::fields(
+            voice,
+            vec![
+                ("label-person", space.person.to_string()),
+                ("label-quota", quota),
+                ("label-size", show::size(space.used)),
+            ],
+        )
     })?;
     Ok(())
 }
@@ -141,7 +181,24 @@ fn disable(
     }
     let ended = context.ask(PersonDisable { id, successor })?;
     let said = if ended.changed { "person-ended" } else { "person-ended-before" };
-    context.out.talk(said, &[("person", &ended.person.id)]);
+    let person = &ended.person.id;
+    context.out.talk(said, &[("person", person)]);
+    if let (Some(passed), Some(successor)) = (&ended.passed, &ended.person.successor) {
+        let (files, size, folder) = (&passed.files, show::size(passed.bytes), &passed.folder);
+        context.out.talk(
+            "person-passed",
+            &[
+                ("person", person),
+                ("successor", successor),
+                ("files", files),
+                ("size", &size),
+                ("folder", folder),
+            ],
+        );
+        if passed.left > 0 {
+            context.out.warn("person-passed-part", &[("files", &passed.left)]);
+        }
+    }
     context.out.result("person.disable", &ended, |_| String::new())?;
     Ok(())
 }

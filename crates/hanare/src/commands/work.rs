@@ -326,6 +326,13 @@ fn day_ends(standing: Option<&Standing>, voice: &Voice) -> String {
 fn noticed(notice: &Notice, voice: &Voice) -> String {
     let at = times::tell(notice.at);
     match &notice.what {
+        Noticed::Inherited { from, folder, files, bytes } => {
+            let size = show::size(*bytes);
+            voice.say_with(
+                "notice-inherited",
+                &[("at", &at), ("from", from), ("folder", folder), ("files", files), ("size", &size)],
+            )
+        }
         Noticed::Taken { reason, files, bytes } => {
             let (reason, size) = (reason.escape_debug(), show::size(*bytes));
             voice.say_with(

@@ -2,15 +2,22 @@
 
 mod error;
 mod index;
+mod inherit;
 mod items;
 mod judge;
 mod keys;
 mod manifest;
 mod objects;
 mod pack;
+mod retain;
 mod rows;
+mod rows_sweep;
 mod sealed;
+mod space;
 mod sql;
+mod sweep;
+#[cfg(test)]
+mod sweep_tests;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -25,7 +32,10 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Mutex;
 
 pub use error::StoreError;
+pub use inherit::Inherited;
 pub use sealed::{Bearer, NodeWaiting};
+pub use space::Totals;
+pub use sweep::Removed;
 
 use self::keys::{Keys, Name};
 use self::manifest::Manifest;
@@ -46,23 +56,6 @@ pub struct Owner {
     pub company: CompanyId,
     /// The person.
     pub person: PersonId,
-}
-
-/// How much is held of a company.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Persons of whom there is something.
-    pub persons: u64,
-    /// Files that are there.
-    pub files: u64,
-    /// Versions that are kept, of files that are there and of others.
-    pub versions: u64,
-    /// Bytes of all versions together, as their writers see them.
-    pub bytes: u64,
-    /// Bytes of objects: what is the same is stored once.
-    pub stored_bytes: u64,
-    /// When the last version came.
-    pub latest: Option<Timestamp>,
 }
 
 /// What a store touches, for who confines the process.
@@ -180,7 +173,7 @@ impl Store {
             let mut reader = self.reader.lock().await;
             for (name, bytes) in named {
                 match rows::chunk(&mut reader, row, &name).await.map_err(|error| self.failed(&error))? {
-                    Some(chunk) => known.push(chunk),
+                    Some(chunk) => known.push((chunk, name)),
                     None => new.push((name, bytes)),
                 }
             }
@@ -221,17 +214,8 @@ impl Store {
         });
         match self.writer.write(job).await? {
             Done::Placed(placed) => Ok(Committed { placed }),
-            Done::Owner(_) | Done::Written => Ok(Committed { placed: Vec::new() }),
+            Done::Owner(_) | Done::Written | Done::Swept(_) => Ok(Committed { placed: Vec::new() }),
         }
-    }
-
-    /// How many bytes all versions of a person may hold; `None`: no limit.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn limit(&self, owner: &Owner, quota: Option<u64>) -> Result<(), StoreError> {
-        let (row, _) = self.owner(owner).await?;
-        self.writer.write(Job::Quota { owner: row, bytes: quota }).await.map(drop)
     }
 
     /// What a person has, newest first.
@@ -298,16 +282,6 @@ impl Store {
             rows::version(&mut reader, row, version).await.map_err(|error| self.failed(&error))?
         };
         found.map(|listed| self.entry(&keys, listed)).transpose()
-    }
-
-    /// How much is held of each company.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn totals(&self) -> Result<BTreeMap<String, Totals>, StoreError> {
-        let mut reader = self.reader.lock().await;
-        let totals = rows::totals(&mut reader).await.map_err(|error| self.failed(&error))?;
-        Ok(totals.into_iter().collect())
     }
 
     fn entry(&self, keys: &Keys, listed: Listed) -> Result<Entry, StoreError> {
@@ -382,7 +356,7 @@ impl Store {
                 self.owners.lock().await.insert(owner.clone(), row);
                 Ok((row, keys))
             }
-            Done::Written | Done::Placed(_) => Err(StoreError::Closing),
+            Done::Written | Done::Swept(_) | Done::Placed(_) => Err(StoreError::Closing),
         }
     }
 

@@ -38,6 +38,14 @@ impl Objects {
         put.map(drop).map_err(|error| StoreError::object(&self.path, &error))
     }
 
+    /// Removes an object; one that is gone already is good.
+    pub(crate) async fn remove(&self, id: &VersionId) -> Result<(), StoreError> {
+        match self.store.delete(&location(id)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(StoreError::object(&self.path, &error)),
+        }
+    }
+
     /// A part of an object.
     pub(crate) async fn read(&self, id: &VersionId, range: Range<u64>) -> Result<Bytes, StoreError> {
         let read = self.store.get_range(&location(id), range).await;

@@ -4,10 +4,10 @@ use hanare_model::{NodeName, Timestamp};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Error, Row as _};
 
-use super::Totals;
 use super::judge::{Change, Head, Judgement, judge, vanish};
 use super::keys::Name;
 use super::pack::{Pack, Packed};
+use super::space::{self, Totals};
 use super::sql;
 use crate::protocol::{VANISHING_WINDOW_SECONDS, VersionId};
 
@@ -137,10 +137,22 @@ pub(super) async fn put_chunks(
     db: &mut SqliteConnection,
     owner: OwnerRow,
     pack: Option<&Pack>,
-    known: &[i64],
+    known: &[(i64, Name)],
     now: Timestamp,
 ) -> Result<(), Error> {
-    let mut chunks = known.to_vec();
+    let mut chunks = Vec::with_capacity(known.len());
+    for (chunk, name) in known {
+        // It may have been forgotten since it was looked up, and its number be another one's: then all of it is sent again.
+        let there: i64 = sqlx::query_scalar(sql::SELECT_CHUNK)
+            .bind(owner.company)
+            .bind(&name[..])
+            .fetch_one(&mut *db)
+            .await?;
+        if there != *chunk {
+            return Err(Error::RowNotFound);
+        }
+        chunks.push(there);
+    }
     if let Some(pack) = pack {
         let row: i64 = sqlx::query_scalar(sql::PUT_PACK)
             .bind(owner.company)
@@ -236,13 +248,11 @@ pub(super) async fn put_version(
     if size != draft.size {
         return Ok(Outcome::Malformed);
     }
-    let space = sqlx::query(sql::SELECT_SPACE).bind(owner.person).fetch_one(&mut *db).await?;
-    let (quota, used): (Option<i64>, i64) = (space.try_get("quota")?, space.try_get("used")?);
-    if let Some(quota) = quota
+    if let (Some(quota), used) = space::of(db, owner).await?
         && size > 0
-        && used.saturating_add(signed(size)) > quota
+        && used.saturating_add(size) > quota
     {
-        return Ok(Outcome::Full { quota: quota.unsigned_abs(), used: used.unsigned_abs() });
+        return Ok(Outcome::Full { quota, used });
     }
     let file = if let Some(file) = file {
         file
@@ -380,13 +390,4 @@ pub(super) async fn totals(db: &mut SqliteConnection) -> Result<Vec<(String, Tot
         Ok((row.try_get("name")?, totals))
     };
     rows.iter().map(read).collect()
-}
-
-/// How many bytes all kept versions of a person may hold.
-pub(super) async fn put_quota(
-    db: &mut SqliteConnection,
-    owner: OwnerRow,
-    bytes: Option<u64>,
-) -> Result<(), Error> {
-    sqlx::query(sql::UPDATE_QUOTA).bind(owner.person).bind(bytes.map(signed)).execute(db).await.map(drop)
 }

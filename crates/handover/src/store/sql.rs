@@ -83,9 +83,51 @@ pub(super) const PUT_WAITING: &str = "INSERT INTO waiting (company, node, items,
 pub(super) const SELECT_WAITING: &str =
     "SELECT company, node, items, bytes, at FROM waiting ORDER BY company, node";
 
+/// Files with a version that is not what is at their path, or deleted ones.
+pub(super) const SELECT_OUTGROWN: &str = "SELECT f.id FROM file f WHERE f.id > $1 AND \
+     (EXISTS (SELECT 1 FROM version v WHERE v.file = f.id AND v.id <> f.head) \
+      OR EXISTS (SELECT 1 FROM version v WHERE v.id = f.head AND v.deleted)) ORDER BY f.id LIMIT $2";
+pub(super) const SELECT_VERSIONS: &str = "SELECT id, at, deleted FROM version WHERE file = $1 ORDER BY id";
+pub(super) const UPDATE_NO_HEAD: &str = "UPDATE file SET head = NULL WHERE id = $1";
+pub(super) const DELETE_USED: &str = "DELETE FROM used WHERE version = $1";
+/// Before its version goes.
+pub(super) const UPDATE_LESS_USED: &str = "UPDATE person SET used = used - (SELECT size FROM version WHERE id = $1) \
+     WHERE id = (SELECT f.person FROM file f JOIN version v ON v.file = f.id WHERE v.id = $1)";
+pub(super) const DELETE_VERSION: &str = "DELETE FROM version WHERE id = $1";
+pub(super) const DELETE_FILE: &str = "DELETE FROM file WHERE id = $1";
+pub(super) const SELECT_UNNAMED: &str = "SELECT c.id FROM chunk c WHERE c.id > $1 \
+     AND NOT EXISTS (SELECT 1 FROM used u WHERE u.chunk = c.id) \
+     AND NOT EXISTS (SELECT 1 FROM held h WHERE h.chunk = c.id AND h.at > $2) ORDER BY c.id LIMIT $3";
+pub(super) const SELECT_STILL_UNNAMED: &str = "SELECT c.pack FROM chunk c WHERE c.id = $1 \
+     AND NOT EXISTS (SELECT 1 FROM used u WHERE u.chunk = c.id) \
+     AND NOT EXISTS (SELECT 1 FROM held h WHERE h.chunk = c.id AND h.at > $2)";
+pub(super) const DELETE_HELD: &str = "DELETE FROM held WHERE chunk = $1";
+pub(super) const DELETE_CHUNK: &str = "DELETE FROM chunk WHERE id = $1";
+/// An object that holds no chunk any more is noted before its row goes.
+pub(super) const PUT_FORGOTTEN: &str = "INSERT INTO forgotten (object, bytes) SELECT p.object, p.bytes FROM pack p WHERE p.id = $1 \
+     AND NOT EXISTS (SELECT 1 FROM chunk c WHERE c.pack = p.id) RETURNING bytes";
+pub(super) const DELETE_PACK: &str = "DELETE FROM pack WHERE id = $1";
+pub(super) const SELECT_FORGOTTEN: &str = "SELECT object FROM forgotten ORDER BY object LIMIT $1";
+pub(super) const DELETE_FORGOTTEN: &str = "DELETE FROM forgotten WHERE object = $1";
+
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 35] = [
+pub(super) const ALL: [&str; 50] = [
+    SELECT_OUTGROWN,
+    SELECT_VERSIONS,
+    UPDATE_NO_HEAD,
+    DELETE_USED,
+    UPDATE_LESS_USED,
+    DELETE_VERSION,
+    DELETE_FILE,
+    SELECT_UNNAMED,
+    SELECT_STILL_UNNAMED,
+    DELETE_HELD,
+    DELETE_CHUNK,
+    PUT_FORGOTTEN,
+    DELETE_PACK,
+    SELECT_FORGOTTEN,
+    DELETE_FORGOTTEN,
     QUICK_CHECK,
     PUT_COMPANY,
     SELECT_COMPANY,

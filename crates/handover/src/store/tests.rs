@@ -5,17 +5,17 @@ use crate::chunk::cut;
 use crate::path::WorkPath;
 use crate::protocol::{Content, NewVersion, Placed, VersionId, frames};
 
-struct World {
-    folder: tempfile::TempDir,
-    store: Store,
-    clock: i64,
+pub(super) struct World {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) store: Store,
+    pub(super) clock: i64,
 }
 
-fn owner(company: &str, person: &str) -> Owner {
+pub(super) fn owner(company: &str, person: &str) -> Owner {
     Owner { company: company.parse().unwrap(), person: person.parse().unwrap() }
 }
 
-fn hanako() -> Owner {
+pub(super) fn hanako() -> Owner {
     owner("acme", "hanako")
 }
 
@@ -23,7 +23,7 @@ fn at(path: &str) -> WorkPath {
     WorkPath::new(path.as_bytes()).unwrap()
 }
 
-fn file(bytes: &[u8]) -> (Content, Vec<Chunk>) {
+pub(super) fn file(bytes: &[u8]) -> (Content, Vec<Chunk>) {
     let mut chunks = Vec::new();
     let whole = cut::<std::io::Error>(bytes, |chunk| {
         chunks.push(chunk);
@@ -41,12 +41,12 @@ fn file(bytes: &[u8]) -> (Content, Vec<Chunk>) {
     (content, chunks)
 }
 
-fn version(path: &str, parent: Option<VersionId>, content: Content) -> NewVersion {
+pub(super) fn version(path: &str, parent: Option<VersionId>, content: Content) -> NewVersion {
     NewVersion { path: at(path), parent, class: Class::Work, content }
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("work");
         prepare(&root).unwrap();
@@ -55,32 +55,32 @@ impl World {
     }
 
     /// As after `kill -9`: nothing is closed.
-    async fn killed(&mut self) {
+    pub(super) async fn killed(&mut self) {
         let reopened = Store::open(&self.root()).await.unwrap();
         std::mem::forget(std::mem::replace(&mut self.store, reopened));
     }
 
-    fn root(&self) -> PathBuf {
+    pub(super) fn root(&self) -> PathBuf {
         self.folder.path().join("work")
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_seconds(self.clock)
     }
 
-    async fn place(&mut self, owner: &Owner, versions: Vec<NewVersion>) -> Vec<Placed> {
+    pub(super) async fn place(&mut self, owner: &Owner, versions: Vec<NewVersion>) -> Vec<Placed> {
         self.clock += 1;
         let commit = Commit { versions, confirmed: false };
         self.store.commit(owner, &"pc-1".parse().unwrap(), commit, self.now()).await.unwrap().placed
     }
 
-    async fn send(&self, owner: &Owner, chunks: Vec<Chunk>) -> Stored {
+    pub(super) async fn send(&self, owner: &Owner, chunks: Vec<Chunk>) -> Stored {
         let chunks = chunks.into_iter().map(Bytes::from).collect();
         self.store.put_chunks(owner, chunks, self.now()).await.unwrap()
     }
 
     /// Sends and places a file at a path.
-    async fn hand_over(
+    pub(super) async fn hand_over(
         &mut self,
         owner: &Owner,
         path: &str,
@@ -94,7 +94,7 @@ impl World {
         self.place(owner, vec![version(path, parent, content)]).await.remove(0)
     }
 
-    async fn kept(
+    pub(super) async fn kept(
         &mut self,
         owner: &Owner,
         path: &str,
@@ -110,7 +110,7 @@ impl World {
         self.store.browse(owner, &Browse::default()).await.unwrap().entries
     }
 
-    async fn content(&self, owner: &Owner, path: &str) -> Option<Vec<u8>> {
+    pub(super) async fn content(&self, owner: &Owner, path: &str) -> Option<Vec<u8>> {
         let entry = self.list(owner).await.into_iter().find(|entry| entry.path == at(path))?;
         let Content::File { chunks, digest, .. } = entry.content else { return None };
         let mut bytes = Vec::new();

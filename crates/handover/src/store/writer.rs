@@ -9,13 +9,14 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::StoreError;
-use super::keys::{Keys, Kind, random_id};
+use super::keys::{Keys, Kind, Name, random_id};
 use super::manifest::{Manifest, content_name};
 use super::pack::Pack;
 use super::rows::{self, Draft, Outcome, OwnerRow};
+use super::rows_sweep::{self, Swept};
 use super::sealed::Came;
-use super::{index, items, pack};
-use crate::protocol::{Class, Content, NewVersion, Placed, SealedCount};
+use super::{index, items, pack, space};
+use crate::protocol::{Class, Content, NewVersion, Placed, SealedCount, VersionId};
 
 /// How many requests may wait; who comes later waits before the queue.
 const QUEUE: usize = 256;
@@ -35,8 +36,19 @@ pub(super) enum Job {
     Chunks {
         owner: OwnerRow,
         pack: Option<Pack>,
-        known: Vec<i64>,
+        known: Vec<(i64, Name)>,
         now: Timestamp,
+    },
+    Retain {
+        files: Vec<i64>,
+        now: Timestamp,
+    },
+    Forget {
+        chunks: Vec<i64>,
+        before: Timestamp,
+    },
+    Removed {
+        objects: Vec<VersionId>,
     },
     Versions(Versions),
     /// A sealed item waits for its person.
@@ -72,6 +84,7 @@ pub(super) enum Done {
     Owner(OwnerRow),
     Written,
     Placed(Vec<Placed>),
+    Swept(Swept),
 }
 
 type Reply = oneshot::Sender<Result<Done, StoreError>>;
@@ -182,7 +195,7 @@ impl Task {
                     Done::Owner(rows::make_owner(&mut transaction, company, person).await.map_err(fail)?)
                 }
                 Job::Quota { owner, bytes } => {
-                    rows::put_quota(&mut transaction, *owner, *bytes).await.map_err(fail)?;
+                    space::limit(&mut transaction, *owner, *bytes).await.map_err(fail)?;
                     Done::Written
                 }
                 Job::Chunks { owner, pack, known, now } => {
@@ -203,6 +216,16 @@ impl Task {
                 }
                 Job::Versions(versions) if versions.sealed.is_some() => {
                     Done::Placed(unsealed(&mut transaction, versions, &fail).await?)
+                }
+                Job::Retain { files, now } => {
+                    Done::Swept(rows_sweep::retain(&mut transaction, files, *now).await.map_err(fail)?)
+                }
+                Job::Forget { chunks, before } => {
+                    Done::Swept(rows_sweep::forget(&mut transaction, chunks, *before).await.map_err(fail)?)
+                }
+                Job::Removed { objects } => {
+                    rows_sweep::removed(&mut transaction, objects).await.map_err(fail)?;
+                    Done::Written
                 }
                 Job::Versions(versions) => Done::Placed(place(&mut transaction, versions, &fail).await?),
             });

@@ -307,6 +307,42 @@ pub struct PersonEnded {
     pub changed: bool,
     /// Where it closed their work.
     pub closed: Vec<NodeName>,
+    /// What passed on to the successor by this request; null without one.
+    pub passed: Option<Passed>,
+}
+
+/// How many bytes somebody may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quota {
+    /// As many as there is room for.
+    None,
+    /// So many.
+    Bytes(u64),
+}
+
+/// A person's space at headquarters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Space {
+    /// Whose.
+    pub person: PersonId,
+    /// Bytes that all kept versions may hold; null for no limit.
+    pub quota: Option<u64>,
+    /// Bytes that they hold.
+    pub used: u64,
+}
+
+/// Work that passed on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// The folder in the successor's work.
+    pub folder: String,
+    /// Files that are there now.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files for which the successor has no room, or whose path would be too long.
+    pub left: u64,
 }
 
 /// A policy and what it means for the firewall.

@@ -13,8 +13,8 @@ mod wipes;
 
 pub use answer::{
     Added, Company, DayOrdered, ExternalNode, Invited, LedgerEntry, LedgerExported, LedgerVerified, Lists,
-    Node, NodeCounts, NodeState, Office, Person, PersonEnded, PersonGiven, PersonState, PolicyShown, Removed,
-    Revoked, Room, Status,
+    Node, NodeCounts, NodeState, Office, Passed, Person, PersonEnded, PersonGiven, PersonState, PolicyShown,
+    Quota, Removed, Revoked, Room, Space, Status,
 };
 pub use client::{Client, ClientError};
 pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};
@@ -30,8 +30,9 @@ pub use request::{
     Call, CompanyAdd, CompanyList, CompanyRemove, HandoverChunk, HandoverGranted, HandoverImport,
     HandoverList, HandoverStatus, HandoverTake, InviteMake, LedgerExport, LedgerList, LedgerVerify,
     NodeAcknowledge, NodeAddExternal, NodeEndDay, NodeList, NodeLost, NodeReceipts, NodeRevoke, NodeShow,
-    OfficeAdd, OfficeList, OfficeRemove, OfficeShow, PersonAdd, PersonDisable, PersonList, PersonReset,
-    PolicyApply, PolicyShow, Request, RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow, StatusShow,
+    OfficeAdd, OfficeList, OfficeRemove, OfficeShow, PersonAdd, PersonDisable, PersonList, PersonQuota,
+    PersonReset, PolicyApply, PolicyShow, Request, RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow,
+    StatusShow,
 };
 
 pub use wipes::{

@@ -214,6 +214,13 @@ requests! {
         /// Whether the authenticator's secret is new too.
         totp: bool,
     } -> answer::PersonGiven;
+    /// How many bytes all versions of a person may hold; changes it, if asked to.
+    PersonQuota {
+        /// Who.
+        id: PersonId,
+        /// From now on; absent: only shown.
+        change: Option<answer::Quota>,
+    } -> answer::Space;
     /// A page of the work that headquarters holds, newest first; of a room, node by node.
     HandoverList {
         /// Whose, or from where.

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::enrol::{self, Joined, Joining};
 use super::work::{self, Opened, Opening};
 use super::{
-    Change, Closing, PersonAct, Registry, Taking, closing, external, invite, node, person, policy, receipts,
-    taking, tenants,
+    Change, Closing, Passing, PersonAct, Registry, Taking, closing, external, invite, node, person, policy,
+    receipts, taking, tenants,
 };
 use crate::admin::{Problem, Request};
 use crate::lease::LeaseTerms;
@@ -54,6 +54,8 @@ pub(crate) enum Act {
     WorkClose(PublicKey, [u8; 32]),
     /// Openings whose time is over.
     WorkLapse,
+    /// A person's work has passed on.
+    Pass(Box<Passing>),
     /// By an admin, who gives a room up.
     CloseRoom(Closing),
     /// The keys that headquarters shares with the nodes of a room that is gone.
@@ -136,6 +138,7 @@ pub(crate) fn decide(registry: &Registry, context: &Context, act: Act) -> Result
         Act::WorkOpen(opening) => Ok(work::open(registry, context, *opening)),
         Act::WorkClose(key, session) => Ok(work::close(registry, context, &key, &session)),
         Act::WorkLapse => Ok(work::lapse(registry, context)),
+        Act::Pass(passing) => Ok(taking::pass(registry, context, *passing)),
         Act::CloseRoom(ask) => closing::close(registry, context, &ask),
         Act::ForgetKeys(room) => closing::forget_keys(registry, context, &room),
         Act::Report(key, report) => receipts::report(registry, context, &key, &report),
@@ -179,6 +182,7 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         | Request::LedgerVerify(_)
         | Request::HandoverList(_)
         | Request::HandoverStatus(_)
+        | Request::PersonQuota(_)
         | Request::HandoverTake(_)
         | Request::HandoverGranted(_)
         | Request::HandoverChunk(_)

@@ -40,7 +40,7 @@ pub(crate) use rows::{
     CompanyRow, InviteRow, NodeRow, NoticeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryKey,
     TryRow,
 };
-pub(crate) use taking::{Taken, Taking};
+pub(crate) use taking::{Passing, Taken, Taking};
 pub(crate) use work::{Opened, Opening, account, refused_before};
 
 use crate::settings::Settings;

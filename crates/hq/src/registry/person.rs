@@ -134,7 +134,7 @@ pub(super) fn disable(
     let row = PersonRow { disabled_at, successor, ..row.clone() };
     let mut person = show::person(registry, &row, context.now);
     person.open = Vec::new();
-    let decision = Decision::answer(&PersonEnded { person, changed, closed })?;
+    let decision = Decision::answer(&PersonEnded { person, changed, closed, passed: None })?;
     if !changed {
         return Ok(decision);
     }

@@ -21,6 +21,8 @@ use crate::admin::{
 
 /// How many are kept of one machine: a receipt a day for decades. A machine that sends more is no honest one.
 const MOST: usize = 10_000;
+/// And how long each may be: an honest one has a few KiB, and a machine must not fill this disk.
+const LONGEST: usize = 32 * 1024;
 /// A report that says nothing new is written down this often.
 const NEWS_SECONDS: i64 = 600;
 /// Openings that one machine owes receipts for, at most; older ones count as missing.
@@ -104,6 +106,7 @@ pub(super) fn report(
     for signed in &report.receipts {
         let hash = Hash::of(signed.document.as_bytes());
         match extract(signed.document.as_bytes(), &signed.signature, key) {
+            Ok(_) if signed.document.len() > LONGEST => taking.refused(hash, Refused::No(NotAReceipt::Form)),
             Err(why) => taking.refused(hash, Refused::No(why)),
             Ok(_) if held.contains(&hash) => taking.row.counts.replayed += 1,
             Ok(_) if held.len() >= MOST => taking.refused(hash, Refused::TooMany),

@@ -1,4 +1,4 @@
-//! An admin takes copies of work: on the ledger, without a file's name, and told to whose work it is.
+//! An admin takes copies of work, or passes it on: on the ledger, without a file's name, and told to whose work it is.
 
 use hanare_model::work::Noticed;
 use hanare_model::{NodeName, PersonId, Timestamp};
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::tenants::text;
 use super::{Context, Decision, Outcome, Registry, notice};
-use crate::admin::{Field, Problem};
+use crate::admin::{Field, Passed, Problem};
 
 /// What is to be taken: it is there, and was counted.
 #[derive(Debug)]
@@ -49,4 +49,22 @@ pub(super) fn take(registry: &Registry, context: &Context, taking: Taking) -> Re
         ));
     }
     Ok(decision)
+}
+
+/// A person's work has become another one's.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    pub from: PersonId,
+    pub heir: PersonId,
+    pub passed: Passed,
+}
+
+pub(super) fn pass(registry: &Registry, context: &Context, passing: Passing) -> Decision {
+    let Passing { from, heir, passed } = passing;
+    let data = json!({ "to": heir, "files": passed.files, "bytes": passed.bytes, "left": passed.left });
+    let Passed { folder, files, bytes, .. } = passed;
+    let what = Noticed::Inherited { from: from.clone(), folder, files, bytes };
+    Decision::nothing(Outcome::Done)
+        .recorded(context, "person.work-passed", from.as_str(), data)
+        .with(notice::put(registry, 0, &heir, context.now, what))
 }

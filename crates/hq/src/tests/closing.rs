@@ -9,10 +9,11 @@ use crate::store::FILE_NAME;
 
 async fn close(office: &Office, room: &str, abandon_sealed: bool) -> Result<ClosedRoom, Problem> {
     let ask = RoomClose { id: room.parse().unwrap(), abandon_sealed };
-    office.admin.call(ask).await.map_err(|error| match error {
-        ClientError::Refused(problem) => problem,
-        other => panic!("{other:?}"),
-    })
+    match office.admin.call(ask).await {
+        Ok(closed) => Ok(closed),
+        Err(ClientError::Refused(problem)) => Err(problem),
+        Err(other) => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

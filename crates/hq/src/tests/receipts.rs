@@ -208,7 +208,9 @@ fn forged_changed_foreign_and_contradicting_receipts_are_refused_on_the_record()
     let about = signed(other.document(&boot(1), "pass").to_string(), PC);
     let none = SignedReceipt { document: good.to_string(), signature: "none".to_owned() };
     let long = signed(format!("{}{}", good, " ".repeat(300_000)), PC);
+    let longer = signed(format!("{}{}", good, " ".repeat(40_000)), PC);
     for (receipt, why) in [
+        (longer, "form"),
         (foreign, "signer"),
         (changed, "changed"),
         (not_ours, "content"),
@@ -272,7 +274,7 @@ async fn a_machine_reports_with_its_own_key_also_when_it_is_revoked_and_nobody_e
     assert_eq!(ask(&own, report("no boot", Vec::new())).await.0, 403);
     assert_eq!(ask(&own, report(&boot(1), vec![forged.clone(); 17])).await.0, 403);
     let name: hanare_model::NodeName = "pc-1".parse().unwrap();
-    admin.call(NodeRevoke { name: name.clone(), reason: None }).await.unwrap();
+    admin.call(NodeRevoke { name: name.clone(), reason: None, abandon_sealed: false }).await.unwrap();
     assert_eq!(ask(&own, report(&boot(1), vec![forged])).await.0, 200);
     let shown = admin.call(NodeShow { name }).await.unwrap().wipes.unwrap();
     assert_eq!((shown.standing, shown.counts.refused), (WipeStanding::Contradicted, 1));

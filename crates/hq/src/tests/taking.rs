@@ -9,9 +9,11 @@ use super::handover::{CONTENT, ask, with_work};
 use super::work::{Office, PASSWORD};
 use crate::admin::{
     ClientError, HandoverChunk, HandoverContent, HandoverGranted, HandoverSource, HandoverTake,
-    HandoverTaken, LedgerList, Problem,
+    HandoverTaken, LedgerList, PersonAdd, PersonDisable, PersonQuota, Problem, Quota,
 };
 use crate::api::Feed;
+use crate::random;
+use crate::registry::notices;
 
 const REASON: &str = "handing over to taro";
 
@@ -130,6 +132,65 @@ async fn a_grant_gives_what_it_says_and_to_nobody_else() {
     // Another user who may administer asks with the same words.
     let hq = &office.server.hq;
     assert!(hq.grants.find(&taken.grant, 4711).is_none() && hq.grants.find(&taken.grant, own()).is_some());
+    office.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_disabled_person_s_work_is_their_successor_s_who_is_told() {
+    let (office, session) = with_work().await;
+    let (id, company) = ("taro".parse().unwrap(), Some("acme".parse().unwrap()));
+    office.admin.call(PersonAdd { id, company, name: None }).await.unwrap();
+    let disable =
+        || PersonDisable { id: "hanako".parse().unwrap(), successor: Some("taro".parse().unwrap()) };
+    let ended = office.admin.call(disable()).await.unwrap();
+    let passed = ended.passed.unwrap();
+    assert_eq!((passed.folder.as_str(), passed.files, passed.left), ("from hanako", 1, 0));
+    assert_eq!(ask(&office, "pc-1", Some(&session), "browse", "{}").await.0, 403, "her session has ended");
+    let taken = office.admin.call(take(person("taro"), None)).await.unwrap();
+    let expected = [("from hanako/memo.txt".to_owned(), CONTENT.as_bytes().to_vec())];
+    assert_eq!(all(&office, &taken).await, expected);
+    // Asked again, as after a crash in the middle, nothing comes twice.
+    let again = office.admin.call(disable()).await.unwrap();
+    assert_eq!((again.changed, again.passed.unwrap().files), (false, 0));
+    assert_eq!(all(&office, &taken).await, expected);
+    let registry = office.server.hq.writer.registry();
+    let (_, told) = notices(&registry, &"taro".parse().unwrap(), random::now());
+    let inherited = |notice: &&Notice| matches!(&notice.what, Noticed::Inherited { from, files: 1, .. } if from.as_str() == "hanako");
+    assert_eq!(told.iter().filter(inherited).count(), 1, "{told:?}");
+    let entries = office.admin.call(LedgerList { since: None }).await.unwrap().items;
+    let entries: Vec<_> = entries.iter().filter(|entry| entry.kind == "person.work-passed").collect();
+    assert_eq!((entries.len(), &entries[0].data["to"]), (1, &json!("taro")));
+    office.server.stop().await;
+}
+
+#[tokio::test]
+async fn over_a_limit_new_work_is_told_to_have_no_room_and_what_is_there_stays() {
+    let (office, session) = with_work().await;
+    let ask_quota = |change| PersonQuota { id: "hanako".parse().unwrap(), change };
+    let used = CONTENT.len() as u64;
+    let space = office.admin.call(ask_quota(None)).await.unwrap();
+    assert_eq!((space.quota, space.used), (None, used));
+    let space = office.admin.call(ask_quota(Some(Quota::Bytes(used)))).await.unwrap();
+    assert_eq!((space.quota, space.used), (Some(used), used));
+    let digest = Digest::of(CONTENT.as_bytes());
+    let second = json!({"versions": [{
+        "path": "second.txt", "parent": null,
+        "content": {
+            "is": "file", "digest": digest, "size": CONTENT.len(), "chunks": [digest], "mode": 416,
+            "modified": "2026-11-26T00:00:00Z", "torn": false
+        }
+    }]})
+    .to_string();
+    let (_, answer) = ask(&office, "pc-1", Some(&session), "commit", &second).await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["placed"][0], json!({"placed": "full", "quota": used, "used": used}));
+    let taken = office.admin.call(take(person("hanako"), None)).await.unwrap();
+    assert_eq!(all(&office, &taken).await.len(), 1);
+    office.admin.call(ask_quota(Some(Quota::None))).await.unwrap();
+    let (_, answer) = ask(&office, "pc-1", Some(&session), "commit", &second).await;
+    assert!(answer.contains("kept"), "{answer}");
+    let entries = office.admin.call(LedgerList { since: None }).await.unwrap().items;
+    assert_eq!(entries.iter().filter(|entry| entry.kind == "person.quota").count(), 2);
     office.server.stop().await;
 }
 

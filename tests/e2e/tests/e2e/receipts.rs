@@ -65,10 +65,10 @@ fn receipts_come_to_headquarters_and_an_opening_without_one_is_never_good() {
             // The machine is lost: revoked, and what is known of it is written down in both languages, signed.
             let folder = deployment.hq.host.directory().join("lost");
             let out = folder.display().to_string();
-            let lost = deployment.hq.ask(&["node", "lost", "pc", "--yes", "--out", &out])?;
-            assert_eq!((&lost["revoked_now"], &lost["was_open"]), (&true.into(), &false.into()), "{lost}");
-            assert_eq!(lost["openings"][0]["person"], "hanako", "{lost}");
-            assert_eq!(lost["held"][0]["files"], 1, "{lost}");
+            let gone = deployment.hq.ask(&["node", "lost", "pc", "--yes", "--out", &out])?;
+            assert_eq!((&gone["revoked_now"], &gone["was_open"]), (&true.into(), &false.into()), "{gone}");
+            assert_eq!(gone["openings"][0]["person"], "hanako", "{gone}");
+            assert_eq!(gone["held"][0]["files"], 1, "{gone}");
             let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
             let (japanese, english) = (read("sheet.ja.txt"), read("sheet.en.txt"));
             for (sheet, words) in [

@@ -5,6 +5,7 @@
 mod by_policy;
 mod canaries;
 mod disk_errors;
+mod long;
 mod power;
 mod power_cuts;
 mod scan;

@@ -1,4 +1,4 @@
-//! Five ways to power off: the key goes with each, the next boot says so before anyone can log in, and there is one receipt.
+//! Six ways to power off, one of them a panic: the key goes with each, and the next boot writes one receipt before log-in.
 
 use std::path::Path;
 
@@ -16,11 +16,13 @@ enum Way {
     Forced,
     TwiceForced,
     Sysrq,
+    Panic,
     Cut,
 }
 
 impl Way {
-    const ALL: [Self; 5] = [Self::Cut, Self::Orderly, Self::Forced, Self::TwiceForced, Self::Sysrq];
+    const ALL: [Self; 6] =
+        [Self::Cut, Self::Orderly, Self::Forced, Self::TwiceForced, Self::Sysrq, Self::Panic];
 
     const fn script(self) -> &'static str {
         match self {
@@ -28,6 +30,8 @@ impl Way {
             Self::Forced => "systemctl poweroff -f",
             Self::TwiceForced => "systemctl poweroff -ff",
             Self::Sysrq => "echo o > /proc/sysrq-trigger",
+            // QEMU ends where the kernel restarts the machine.
+            Self::Panic => "echo 1 > /proc/sys/kernel/panic; echo c > /proc/sysrq-trigger",
             Self::Cut => "true",
         }
     }

@@ -30,7 +30,7 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(is_program)
 }
 
-/// Whom PAM lets in, or not (pam_exec(8)).
+/// Whom PAM lets in, or not (`pam_exec(8)`).
 pub(crate) fn pam_user() -> Option<String> {
     std::env::var("PAM_USER").ok().filter(|user| !user.is_empty())
 }

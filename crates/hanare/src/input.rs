@@ -8,12 +8,43 @@ use std::path::{Path, PathBuf};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// No policy, invite or key is longer (1 MiB).
-const MAX_TEXT: u64 = 1024 * 1024;
+/// No policy, checklist, invite or key is longer (1 MiB).
+const MAX_TEXT: usize = 1024 * 1024;
 
 /// Reads a text file; `-` is standard input.
 pub(crate) fn text(path: &Path) -> Result<String, Failure> {
-    if path == Path::new("-") { read(io::stdin().lock(), path) } else { read(open(path)?, path) }
+    text_up_to(path, MAX_TEXT)
+}
+
+/// The same with another limit in bytes.
+pub(crate) fn text_up_to(path: &Path, most: usize) -> Result<String, Failure> {
+    if path == Path::new("-") { read(io::stdin().lock(), path, most) } else { read(open(path)?, path, most) }
+}
+
+/// A file's text; `None` if there is no such file.
+pub(crate) fn text_up_to_if_any(path: &Path, most: usize) -> Result<Option<String>, Failure> {
+    if_any(path)?.map(|file| read(file, path, most)).transpose()
+}
+
+/// A file's bytes, one more than `most` of a longer one.
+pub(crate) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
+    bytes_if_any(path, most)?.ok_or_else(|| unreadable(path, &rustix::io::Errno::NOENT.into()))
+}
+
+/// The same; `None` if there is no such file.
+pub(crate) fn bytes_if_any(path: &Path, most: u64) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(file) = if_any(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    let read = file.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    read.map(|_| Some(bytes)).map_err(|error| unreadable(path, &error))
+}
+
+fn if_any(path: &Path) -> Result<Option<File>, Failure> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(path, &error)),
+    }
 }
 
 /// Opens a file for reading.
@@ -26,15 +57,16 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Input, "unreadable").with("path", path.display()).because(error)
 }
 
-fn read(source: impl io::Read, path: &Path) -> Result<String, Failure> {
+fn read(source: impl io::Read, path: &Path, most: usize) -> Result<String, Failure> {
     let mut text = String::new();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
     let length = source
-        .take(MAX_TEXT.saturating_add(1))
+        .take(limit.saturating_add(1))
         .read_to_string(&mut text)
         .map_err(|error| unreadable(path, &error))?;
-    if u64::try_from(length).unwrap_or(u64::MAX) > MAX_TEXT {
+    if length > most {
         let failure = Failure::new(Exit::Input, "too-long");
-        return Err(failure.with("path", path.display()).with("limit", MAX_TEXT));
+        return Err(failure.with("path", path.display()).with("limit", most));
     }
     Ok(text)
 }
@@ -91,6 +123,7 @@ pub(crate) fn new_folder(path: &Path) -> Result<(), Failure> {
     }
 }
 
+/// A file that cannot be written.
 pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(error)
 }

@@ -103,6 +103,7 @@ fn no_message_is_unused() {
     let used = sources(&["src", "../xtask/src"]);
     let warnings = sources(&["../tunnel/src"]);
     let skipped = sources(&["../wipe/src"]);
+    let reasons = sources(&["../audit/src"]);
     for id in catalogue(Language::English).keys().filter(|id| !id.starts_with("cmd-")) {
         let found = if let Some(code) = id.strip_prefix("error-") {
             used.contains(code)
@@ -110,6 +111,8 @@ fn no_message_is_unused() {
             warnings.contains(code)
         } else if let Some(reason) = id.strip_prefix("skip-") {
             skipped.contains(reason)
+        } else if id.starts_with("why-") {
+            reasons.contains(id)
         } else {
             used.contains(id)
         };

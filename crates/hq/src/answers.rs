@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::admin::{
-    LedgerEntry, LedgerExported, LedgerVerified, Lists, Node, NodeCounts, Noun, PolicyShown, Problem,
-    ReceiptPage, Request, Status, WipeCounts, WipeStanding,
+    LedgerEntry, LedgerExported, LedgerVerified, Lists, Node, NodeCounts, NodeRevoke, Noun, PolicyShown,
+    Problem, ReceiptPage, Request, Status, WipeCounts, WipeStanding,
 };
 use crate::closing;
 use crate::held;
@@ -81,16 +81,7 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             let (lines, head) = hq.writer.ledger(None).await?;
             json(&verified(hq, &lines, head))
         }
-        Request::NodeRevoke(ask) => {
-            if !ask.abandon_sealed
-                && let Some(row) = registry.node_by_name(&ask.name)
-            {
-                sealed_here::nothing_waits(hq, row).await?;
-            }
-            let leaving = registry.node_by_name(&ask.name).filter(|row| hears(hq, row));
-            let leaving = leaving.map(|row| row.public_key);
-            change(hq, uid, Request::NodeRevoke(ask), leaving).await
-        }
+        Request::NodeRevoke(ask) => revoke(hq, &registry, uid, ask).await,
         Request::RoomClose(ask) => closing::close(hq, uid, ask).await,
         Request::NodeLost(ask) => lost::lost(hq, uid, ask).await,
         Request::PolicyApply(ask) => {
@@ -127,6 +118,16 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
         | Request::NodeAcknowledge(_)
         | Request::NodeAddExternal(_)) => change(hq, uid, other, None).await,
     }
+}
+
+/// Ends a node, unless sealed work waits there that somebody is to care for first.
+async fn revoke(hq: &Arc<Hq>, registry: &Registry, uid: u32, ask: NodeRevoke) -> Result<Value, Problem> {
+    let row = registry.node_by_name(&ask.name);
+    if let Some(row) = row.filter(|_| !ask.abandon_sealed) {
+        sealed_here::nothing_waits(hq, row).await?;
+    }
+    let leaving = row.filter(|row| hears(hq, row)).map(|row| row.public_key);
+    change(hq, uid, Request::NodeRevoke(ask), leaving).await
 }
 
 /// Makes the secrets that a person gets, then asks the writer: hashing must not hold it up.

@@ -8,8 +8,10 @@
 
 pub mod chain;
 pub mod export;
+pub mod private_key;
 pub mod receipt;
 pub mod record;
+pub mod signed;
 pub mod sshsig;
 pub mod verify;
 

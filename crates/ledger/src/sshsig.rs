@@ -8,7 +8,7 @@ use ring::digest;
 
 const MAGIC: &[u8] = b"SSHSIG";
 const VERSION: u32 = 1;
-const ALGORITHM: &[u8] = b"ssh-ed25519";
+pub(crate) const ALGORITHM: &[u8] = b"ssh-ed25519";
 const HASH: &[u8] = b"sha512";
 const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----\n";
 const END: &str = "-----END SSH SIGNATURE-----\n";
@@ -185,7 +185,7 @@ fn put(out: &mut Vec<u8>, part: &[u8]) {
     out.extend_from_slice(part);
 }
 
-fn take(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn take(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
 }

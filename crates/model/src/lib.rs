@@ -5,6 +5,7 @@
 pub mod api;
 pub mod device;
 pub mod filter;
+pub mod form;
 pub mod id;
 pub mod invite;
 pub mod key;

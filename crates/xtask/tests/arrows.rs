@@ -17,6 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hanare-handover", &["hanare-model"]),
     ("hanare-hq", &["hanare-handover", "hanare-ledger", "hanare-model"]),
     ("hanare-wipe", &["hanare-host", "hanare-handover", "hanare-ledger", "hanare-model"]),
+    ("hanare-facts", &["hanare-model"]),
+    ("hanare-audit", &["hanare-facts", "hanare-ledger", "hanare-model"]),
     (
         "hanare",
         &[
@@ -28,6 +30,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hanare-handover",
             "hanare-hq",
             "hanare-wipe",
+            "hanare-facts",
+            "hanare-audit",
         ],
     ),
     ("xtask", &["hanare", "hanare-lab", "hanare-wipe-tests"]),

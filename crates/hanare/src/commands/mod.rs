@@ -1,5 +1,6 @@
 //! The subcommands: one file each, with its arguments and what it does.
 
+mod audit;
 mod company;
 mod device;
 mod down;
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Work(work::Command),
     #[command(subcommand)]
     Wipe(wipe::Command),
+    #[command(subcommand)]
+    Audit(audit::Command),
     Device(device::Args),
     #[command(subcommand, hide = true)]
     Worker(worker::Command),
@@ -101,6 +104,7 @@ impl Command {
             Self::Unlock(args) => args.run(context),
             Self::Work(command) => command.run(context),
             Self::Wipe(command) => command.run(context),
+            Self::Audit(command) => command.run(context),
             Self::Device(args) => args.run(context),
             Self::Worker(command) => command.run(context),
             Self::Guard(args) => args.run(context),

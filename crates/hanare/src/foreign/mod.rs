@@ -1,5 +1,6 @@
 //! Errors of the library crates as failures of this program: every variant gets its code and its facts here.
 
+mod checklist;
 mod device;
 mod erase;
 mod host;
@@ -15,6 +16,7 @@ mod wipe;
 mod wipe_policy;
 mod work;
 
+pub(crate) use checklist::checklist_error;
 pub(crate) use device::{device_error, tun_error, uapi_error, udp_error};
 pub(crate) use erase::{refused, run_error, tree_error};
 pub(crate) use host::host_error;

@@ -42,6 +42,9 @@ pub(crate) fn value_reason(error: &(dyn Error + 'static), voice: &Voice) -> Stri
     if error.is::<UnknownVolumeKind>() {
         return voice.say("value-volume-kind");
     }
+    if error.is::<hanare_facts::NotAView>() {
+        return voice.say("value-view");
+    }
     if error.is::<jiff::Error>() {
         return voice.say("value-time");
     }

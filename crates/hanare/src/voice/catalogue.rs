@@ -3,7 +3,10 @@
 use super::Language;
 
 /// Names of the catalogue's files, the same in every language.
-pub const FILES: [&str; 10] = [
+pub const FILES: [&str; 13] = [
+    "audit-reasons.ftl",
+    "audit-words.ftl",
+    "commands-audit.ftl",
     "commands-hq.ftl",
     "commands-node.ftl",
     "demo.ftl",
@@ -26,10 +29,12 @@ macro_rules! embedded {
 pub(crate) const fn files(language: Language) -> &'static [(&'static str, &'static str)] {
     match language {
         Language::Japanese => {
-            embedded!("ja": "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
+            embedded!("ja": "audit-reasons.ftl" "audit-words.ftl" "commands-audit.ftl"
+            "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
             "errors-node.ftl" "errors.ftl" "output.ftl" "wipe-erase.ftl" "wipe-record.ftl" "wipe-volume.ftl")
         }
-        Language::English => embedded!("en": "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
+        Language::English => embedded!("en": "audit-reasons.ftl" "audit-words.ftl" "commands-audit.ftl"
+            "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
             "errors-node.ftl" "errors.ftl" "output.ftl" "wipe-erase.ftl" "wipe-record.ftl" "wipe-volume.ftl"),
     }
 }

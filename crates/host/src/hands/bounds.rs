@@ -305,6 +305,7 @@ mod tests {
             issued_at: Timestamp::from_seconds(0),
             expires_at: Timestamp::from_seconds(0),
             grace_seconds: 0,
+            sealing: None,
         };
         let role = NodeRole {
             public_key,

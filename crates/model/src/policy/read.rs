@@ -14,6 +14,7 @@ use super::{
 };
 use crate::device::{Device, is_place};
 use crate::filter::{PortRange, Service};
+use crate::form;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,8 +94,8 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     if text.len() > MAX_LEN {
         return Err(at(0..0, Fault::TooLong(text.len())));
     }
-    let file: File = toml::from_str(text)
-        .map_err(|error| at(error.span().unwrap_or(0..0), Fault::Form(error.message().to_owned())))?;
+    let file: File = form::read(text)
+        .map_err(|error| PolicyError { position: error.position, fault: Fault::Form(error.message) })?;
     if *file.version.get_ref() != VERSION {
         return Err(at(file.version.span(), Fault::Version(*file.version.get_ref())));
     }

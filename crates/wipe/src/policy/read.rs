@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hanare_ledger::Hash;
 use hanare_model::NodeName;
+use hanare_model::form::{self, Misformed};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -107,16 +108,15 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     if text.len() > MAX_LEN {
         return Err(paths.at(0..0, Fault::TooLong(text.len())));
     }
-    let form = |error: toml::de::Error| {
-        paths.at(error.span().unwrap_or(0..0), Fault::Form(error.message().to_owned()))
-    };
+    let misformed =
+        |error: Misformed| PolicyError { position: error.position, fault: Fault::Form(error.message) };
     // The version first: a newer policy's other words are not wrong, only not known here.
-    let VersionOnly { version } = toml::from_str(text).map_err(form)?;
+    let VersionOnly { version } = form::read(text).map_err(misformed)?;
     if *version.get_ref() != VERSION {
         return Err(paths.at(version.span(), Fault::Version(*version.get_ref())));
     }
     let File { _version, name, volume, work, confine, limits, day, person, demand } =
-        toml::from_str(text).map_err(form)?;
+        form::read(text).map_err(misformed)?;
     if name.get_ref().parse::<NodeName>().is_err() {
         return Err(paths.at(name.span(), Fault::Name(name.get_ref().clone())));
     }

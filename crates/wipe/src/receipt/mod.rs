@@ -29,8 +29,8 @@ pub use chain::{ChainFault, Entry, Listing, list, others};
 pub use document::{Certificate, ChainState, Machine, Receipt, Verification};
 pub use ending::{Cause, Ending, Medium, MediumKind, PolicyRef};
 pub use error::ReceiptError;
+pub use hanare_ledger::signed::signature_path;
 pub use id::{NotAWipeId, WipeId};
-pub use place::signature_path;
 pub use signer::{make_standalone_key, standalone_key};
 pub use verify::{MAX_LEN, NAMESPACE, Refused, open, verify};
 

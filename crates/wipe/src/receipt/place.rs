@@ -167,14 +167,6 @@ fn is_temporary(name: &str) -> bool {
     })
 }
 
-/// The signature's file beside a receipt, as `ssh-keygen -Y sign` would name it.
-#[must_use]
-pub fn signature_path(receipt: &Path) -> PathBuf {
-    let mut name = receipt.as_os_str().to_owned();
-    name.push(".sig");
-    PathBuf::from(name)
-}
-
 /// Reads a file up to one byte more than the longest receipt, so that a longer one is never taken for a whole one; `None`
 /// if there is none.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ReceiptError> {

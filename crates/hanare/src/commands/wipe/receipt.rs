@@ -2,14 +2,12 @@
 
 mod words;
 
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use hanare_ledger::sshsig;
 use hanare_model::VerifyKey;
 use hanare_wipe::receipt::{self as receipts, Entry, Listing, MAX_LEN, Receipt, Refused, signature_path};
-use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use super::signer;
@@ -155,8 +153,10 @@ fn judge(context: &Context, file: &Path, key: Option<&Path>) -> Result<Judged, F
         Some(path) => Some(read_key(path)?),
         None => signer::own(context)?.map(|key| key.verify_key()),
     };
-    let bytes = read(file)?.ok_or_else(|| input::unreadable(file, &Errno::NOENT.into()))?;
-    let Some(signature) = read(&signature_path(file))? else { return Ok(Judged::Bad(Refused::Unsigned)) };
+    let bytes = input::bytes(file, MAX_LEN)?;
+    let Some(signature) = input::bytes_if_any(&signature_path(file), MAX_LEN)? else {
+        return Ok(Judged::Bad(Refused::Unsigned));
+    };
     let checked = match key {
         Some(key) => receipts::verify(&bytes, &signature, &key).map(|receipt| (receipt, Some(key))),
         None => receipts::open(&bytes, &signature).map(|(receipt, signer)| (receipt, Some(signer))),
@@ -166,18 +166,6 @@ fn judge(context: &Context, file: &Path, key: Option<&Path>) -> Result<Judged, F
         (Ok((receipt, _)), Some(key)) => Judged::Good(Box::new(receipt), key),
         (Ok((_, signer)), None) => signer.map_or(Judged::Bad(Refused::Form), Judged::NoKey),
     })
-}
-
-/// A file's bytes, one more than a receipt can have at most; `None` if there is none.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(input::unreadable(path, &error)),
-    };
-    let mut bytes = Vec::new();
-    let read = file.take(MAX_LEN.saturating_add(1)).read_to_end(&mut bytes);
-    read.map(|_| Some(bytes)).map_err(|error| input::unreadable(path, &error))
 }
 
 fn read_key(path: &Path) -> Result<VerifyKey, Failure> {

@@ -1,0 +1,345 @@
+//! Each check at {good, mutations, evidence gone}: the rows that `tests/README.md` lists.
+
+use std::collections::BTreeMap;
+
+use hanare_facts::{
+    Accounts, Archive, Device, Facts, Journal, JournalStorage, Listener, Modules, Mount, Origin, Passwords,
+    Reading, Resolvers, SCHEMA, Storage, SudoRule, SudoWay, Swap, System, Updates, View, Wifi, WifiSecurity,
+};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+const DAY: i64 = 86_400;
+
+fn ago(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(NOW.seconds() - seconds)
+}
+
+fn fact<T>(value: T) -> Fact<T> {
+    Fact { source: "/source".to_owned(), at: NOW, trust: Trust::Measured, reading: Reading::Known(value) }
+}
+
+fn device(name: &str, mapped: Option<&str>, below: &[&str]) -> Device {
+    Device {
+        name: name.to_owned(),
+        mapped: mapped.map(str::to_owned),
+        below: below.iter().map(|number| (*number).to_owned()).collect(),
+    }
+}
+
+fn mount(device: &str, kind: &str, point: &str) -> Mount {
+    Mount { device: device.to_owned(), kind: kind.to_owned(), point: point.to_owned(), read_only: false }
+}
+
+/// A PC as it should be: LVM on LUKS, zram, nothing open.
+fn good() -> Facts {
+    let devices = [
+        ("253:2", device("dm-2", Some("LVM-abc"), &["253:0"])),
+        ("253:0", device("dm-0", Some("CRYPT-LUKS2-abc-root"), &["8:2"])),
+        ("8:2", device("sda2", None, &[])),
+        ("8:1", device("sda1", None, &[])),
+        ("252:0", device("zram0", None, &[])),
+    ];
+    let mounts =
+        vec![mount("253:2", "ext4", "/"), mount("8:1", "vfat", "/boot/efi"), mount("0:21", "proc", "/proc")];
+    let swap = Swap { path: "/dev/zram0".to_owned(), device: Some("252:0".to_owned()) };
+    Facts {
+        schema: SCHEMA.to_owned(),
+        view: View::Endpoint,
+        at: NOW,
+        origin: Origin::Live,
+        root: true,
+        system: fact(System { release: "debian-12".to_owned(), support_end: None }),
+        storage: fact(Storage {
+            mounts,
+            swaps: vec![swap],
+            devices: devices.into_iter().map(|(number, device)| (number.to_owned(), device)).collect(),
+        }),
+        updates: fact(Updates {
+            lists: Some(ago(DAY)),
+            reboot: false,
+            running: "6.1.0-40-amd64".to_owned(),
+            kernels: vec!["6.1.0-39-amd64".to_owned(), "6.1.0-40-amd64".to_owned()],
+            archives: vec![Archive("bookworm-security".to_owned())],
+        }),
+        listeners: fact(vec![Listener("udp/51820".to_owned())]),
+        modules: fact(Modules {
+            usb_storage: Some(false),
+            blocked_by: vec!["/etc/modprobe.d/usb.conf".to_owned()],
+            installed_by: Vec::new(),
+            usbguard: false,
+        }),
+        synchronised: fact(Some(ago(600))),
+        accounts: fact(Accounts { administrators: vec!["root".to_owned()], ..Accounts::default() }),
+        passwords: fact(Passwords::default()),
+        sudo: fact(Vec::new()),
+        journal: fact(Journal {
+            storage: JournalStorage::Persistent,
+            retention: None,
+            retention_seconds: None,
+            oldest: Some(ago(90 * DAY)),
+            syslog: false,
+        }),
+        resolvers: fact(Resolvers {
+            file: "/etc/resolv.conf".to_owned(),
+            servers: vec!["10.90.0.1".to_owned()],
+        }),
+        wifi: fact(vec![Wifi { number: 1, security: WifiSecurity::Sae }]),
+    }
+}
+
+/// What a check says of the good PC after a change.
+fn after(check: &Check, change: impl FnOnce(&mut Facts)) -> (Status, Why) {
+    let mut facts = good();
+    change(&mut facts);
+    let verdict = run(check, &facts, NOW);
+    assert!(!verdict.evidence.is_empty(), "a verdict without evidence");
+    (verdict.status, verdict.reason.why)
+}
+
+fn known<T>(fact: &mut Fact<T>) -> &mut T {
+    match &mut fact.reading {
+        Reading::Known(value) => value,
+        Reading::Gap(gap) => panic!("{gap:?}"),
+    }
+}
+
+fn gone<T>(fact: &mut Fact<T>, kind: GapKind) {
+    fact.reading = Reading::Gap(Gap::new(kind, "/source"));
+}
+
+const PASS: (Status, Why) = (Status::Pass, Why::Good);
+
+#[test]
+fn dev_01_disk_encryption() {
+    let check = Check::DiskEncryption;
+    let gap = after(&check, |facts| gone(&mut facts.storage, GapKind::NotLive));
+    assert_eq!(gap, (Status::Unknown, Why::GapNotLive));
+    let after = |change: &dyn Fn(&mut Storage)| after(&check, |facts| change(known(&mut facts.storage)));
+    assert_eq!(after(&|_| {}), PASS);
+    let plain = (Status::Fail, Why::DiskPlain);
+    assert_eq!(after(&|storage| storage.mounts.push(mount("8:2", "ext4", "/srv"))), plain);
+    assert_eq!(
+        after(&|storage| storage.mounts.push(mount("8:1", "vfat", "/boot"))),
+        plain,
+        "only EFI is exempt"
+    );
+    assert_eq!(
+        after(&|storage| storage.mounts.push(mount("8:1", "ext4", "/efi"))),
+        plain,
+        "and only as vfat"
+    );
+    let swap =
+        |path: &str, device: Option<&str>| Swap { path: path.to_owned(), device: device.map(str::to_owned) };
+    assert_eq!(after(&|storage| storage.swaps.push(swap("/dev/sda2", Some("8:2")))), plain);
+    assert_eq!(
+        after(&|storage| storage.swaps.push(swap("/swap.img", None))),
+        PASS,
+        "a file on what is encrypted"
+    );
+    let stripe = |storage: &mut Storage| {
+        let both = device("dm-2", Some("LVM-abc"), &["253:0", "8:1"]);
+        storage.devices.insert("253:2".to_owned(), both);
+    };
+    assert_eq!(after(&stripe), plain, "half of it is not");
+    let unknown = (Status::Unknown, Why::DiskUnknown);
+    assert_eq!(after(&|storage| storage.mounts.push(mount("0:99", "nfs4", "/srv"))), unknown);
+    assert_eq!(after(&|storage| storage.mounts.push(mount("0:99", "newfs", "/srv"))), unknown);
+    assert_eq!(
+        after(&|storage| drop(storage.devices.remove("8:2"))),
+        PASS,
+        "what LUKS lies on does not matter"
+    );
+    assert_eq!(after(&|storage| drop(storage.devices.remove("253:0"))), unknown);
+    let looped = |storage: &mut Storage| {
+        storage.devices.insert("7:0".to_owned(), device("loop0", None, &[]));
+        storage.mounts.push(mount("7:0", "squashfs", "/snap"));
+    };
+    assert_eq!(after(&looped), unknown);
+    assert_eq!(
+        after(&|storage| storage.mounts.retain(|mount| mount.kind == "proc")),
+        (Status::Unknown, Why::DiskNone)
+    );
+}
+
+#[test]
+fn dev_04_updates() {
+    let support = BTreeMap::from([("debian-12".to_owned(), "2028-06-30".to_owned())]);
+    let check = Check::Updates { lists_max_days: 7, support };
+    // There is no pass yet: which updates wait is not computed.
+    assert_eq!(after(&check, |_| {}), (Status::Unknown, Why::UpdatesNotCounted));
+    let change = |change: &dyn Fn(&mut Updates)| after(&check, |facts| change(known(&mut facts.updates)));
+    assert_eq!(change(&|updates| updates.reboot = true), (Status::Fail, Why::RebootPending));
+    let newer = |updates: &mut Updates| updates.kernels.push("6.1.0-100-amd64".to_owned());
+    assert_eq!(change(&newer), (Status::Fail, Why::KernelPending));
+    let other = |updates: &mut Updates| updates.kernels.push("6.12.0-1-cloud".to_owned());
+    assert_eq!(change(&other).1, Why::UpdatesNotCounted, "another flavour is no update");
+    assert_eq!(change(&|updates| updates.lists = Some(ago(7 * DAY))).1, Why::UpdatesNotCounted);
+    assert_eq!(change(&|updates| updates.lists = Some(ago(7 * DAY + 1))), (Status::Unknown, Why::ListsOld));
+    assert_eq!(change(&|updates| updates.lists = Some(ago(-60))), (Status::Unknown, Why::ListsOld));
+    assert_eq!(change(&|updates| updates.lists = None), (Status::Unknown, Why::ListsOld));
+    assert_eq!(change(&|updates| updates.archives.clear()), (Status::Unknown, Why::NoSecurityArchive));
+    let system = |release: &str, end: Option<&str>| {
+        let system = System { release: release.to_owned(), support_end: end.map(str::to_owned) };
+        after(&check, |facts| *known(&mut facts.system) = system)
+    };
+    assert_eq!(system("fedora-40", Some("2025-05-13")), (Status::Fail, Why::EndOfLife));
+    assert_eq!(system("fedora-40", Some("2027-01-14")), (Status::Fail, Why::EndOfLife));
+    assert_eq!(system("fedora-40", Some("2027-01-15")).1, Why::UpdatesNotCounted, "the last day counts");
+    assert_eq!(system("plan9", None), (Status::Unknown, Why::SupportUnknown));
+    assert_eq!(after(&check, |facts| gone(&mut facts.updates, GapKind::Absent)).0, Status::Unknown);
+    assert_eq!(after(&check, |facts| gone(&mut facts.system, GapKind::Absent)).0, Status::Unknown);
+}
+
+#[test]
+fn dev_06_listeners() {
+    let check = Check::Listeners { allowed: vec!["udp/51820".to_owned()] };
+    // There is no pass yet: the firewall's rules are not read.
+    assert_eq!(after(&check, |_| {}), (Status::Unknown, Why::FirewallNotRead));
+    let stray = |facts: &mut Facts| known(&mut facts.listeners).push(Listener("tcp/22".to_owned()));
+    assert_eq!(after(&check, stray), (Status::Fail, Why::Listening));
+    let same_port = |facts: &mut Facts| *known(&mut facts.listeners) = vec![Listener("tcp/51820".to_owned())];
+    assert_eq!(after(&check, same_port), (Status::Fail, Why::Listening));
+    let gone = after(&check, |facts| gone(&mut facts.listeners, GapKind::Permission));
+    assert_eq!(gone, (Status::Unknown, Why::GapPermission));
+}
+
+#[test]
+fn dev_07_usb_storage() {
+    let check = Check::UsbStorage;
+    let change = |change: &dyn Fn(&mut Modules)| after(&check, |facts| change(known(&mut facts.modules)));
+    assert_eq!(change(&|_| {}), PASS);
+    assert_eq!(change(&|modules| modules.usb_storage = Some(true)), (Status::Fail, Why::UsbLoaded));
+    assert_eq!(change(&|modules| modules.blocked_by.clear()), (Status::Fail, Why::UsbOpen));
+    let overridden = |modules: &mut Modules| modules.installed_by.push("/etc/modprobe.d/z.conf".to_owned());
+    assert_eq!(change(&overridden), (Status::Fail, Why::UsbOverridden));
+    assert_eq!(change(&|modules| modules.usbguard = true), (Status::Unknown, Why::UsbGuard));
+    assert_eq!(change(&|modules| modules.usb_storage = None), (Status::Unknown, Why::UsbNotLive));
+    assert_eq!(after(&check, |facts| gone(&mut facts.modules, GapKind::NotText)).0, Status::Unknown);
+}
+
+#[test]
+fn dev_08_clock() {
+    let check = Check::Clock { max_seconds: 7200 };
+    let set = |set: Option<Timestamp>| after(&check, |facts| *known(&mut facts.synchronised) = set);
+    assert_eq!(set(Some(ago(0))), PASS);
+    assert_eq!(set(Some(ago(7200))), PASS);
+    assert_eq!(set(Some(ago(7201))), (Status::Fail, Why::ClockOld));
+    assert_eq!(set(Some(ago(-1))), (Status::Fail, Why::ClockOld));
+    assert_eq!(set(None), (Status::Unknown, Why::ClockUnsaid));
+    assert_eq!(after(&check, |facts| gone(&mut facts.synchronised, GapKind::NotLive)).0, Status::Unknown);
+}
+
+#[test]
+fn dev_09_accounts() {
+    let check = Check::Accounts;
+    assert_eq!(after(&check, |_| {}), PASS);
+    let shared = (Status::Fail, Why::SharedAccounts);
+    let toor = |facts: &mut Facts| known(&mut facts.accounts).administrators.push("toor".to_owned());
+    assert_eq!(after(&check, toor), shared);
+    assert_eq!(after(&check, |facts| known(&mut facts.accounts).shared.push(1000)), shared);
+    let empty = (Status::Fail, Why::EmptyPasswords);
+    assert_eq!(after(&check, |facts| known(&mut facts.accounts).open.push("uid 1000".to_owned())), empty);
+    assert_eq!(after(&check, |facts| known(&mut facts.passwords).empty.push("uid 1000".to_owned())), empty);
+    let rule = SudoRule { file: "/etc/sudoers".to_owned(), line: 3, way: SudoWay::Nopasswd };
+    assert_eq!(
+        after(&check, |facts| known(&mut facts.sudo).push(rule.clone())),
+        (Status::Fail, Why::SudoOpen)
+    );
+    assert_eq!(after(&check, |facts| gone(&mut facts.accounts, GapKind::Absent)).0, Status::Unknown);
+    assert_eq!(after(&check, |facts| gone(&mut facts.passwords, GapKind::Permission)).0, Status::Unknown);
+    assert_eq!(after(&check, |facts| gone(&mut facts.sudo, GapKind::Permission)).0, Status::Unknown);
+    // What is wrong is wrong also for somebody who cannot read the rest.
+    let both = |facts: &mut Facts| {
+        gone(&mut facts.passwords, GapKind::Permission);
+        known(&mut facts.sudo).push(rule.clone());
+    };
+    assert_eq!(after(&check, both), (Status::Fail, Why::SudoOpen));
+}
+
+#[test]
+fn log_01_journal() {
+    let check = Check::Journal { min_days: 90 };
+    let change = |change: &dyn Fn(&mut Journal)| after(&check, |facts| change(known(&mut facts.journal)));
+    assert_eq!(change(&|_| {}), PASS);
+    assert_eq!(
+        change(&|journal| journal.storage = JournalStorage::Volatile),
+        (Status::Fail, Why::JournalVolatile)
+    );
+    assert_eq!(
+        change(&|journal| journal.storage = JournalStorage::None),
+        (Status::Fail, Why::JournalVolatile)
+    );
+    let short = |days: u64| move |journal: &mut Journal| journal.retention_seconds = Some(days * 86_400);
+    assert_eq!(change(&short(89)), (Status::Fail, Why::JournalShort));
+    assert_eq!(change(&short(90)), PASS);
+    let young = (Status::Unknown, Why::JournalYoung);
+    assert_eq!(change(&|journal| journal.oldest = Some(ago(90 * DAY - 1))), young);
+    assert_eq!(change(&|journal| journal.oldest = Some(ago(-1))), young);
+    assert_eq!(change(&|journal| journal.oldest = None), young);
+    let syslog = |journal: &mut Journal| {
+        journal.storage = JournalStorage::Volatile;
+        journal.syslog = true;
+    };
+    assert_eq!(change(&syslog), (Status::Unknown, Why::JournalSyslog));
+    assert_eq!(after(&check, |facts| gone(&mut facts.journal, GapKind::Permission)).0, Status::Unknown);
+}
+
+#[test]
+fn net_08_resolvers() {
+    let check = |approved: &[&str]| Check::Resolvers {
+        approved: approved.iter().map(|server| (*server).to_owned()).collect(),
+    };
+    // There is no pass yet: the way is not checked.
+    assert_eq!(after(&check(&["10.90.0.1"]), |_| {}), (Status::Unknown, Why::ResolversWay));
+    assert_eq!(after(&check(&["10.90.0.2"]), |_| {}), (Status::Fail, Why::ResolversOther));
+    let second = |facts: &mut Facts| known(&mut facts.resolvers).servers.push("8.8.8.8".to_owned());
+    assert_eq!(after(&check(&["10.90.0.1"]), second), (Status::Fail, Why::ResolversOther));
+    assert_eq!(after(&check(&[]), |_| {}), (Status::Unknown, Why::ResolversUnnamed));
+    let gone = after(&check(&["10.90.0.1"]), |facts| gone(&mut facts.resolvers, GapKind::Absent));
+    assert_eq!(gone, (Status::Unknown, Why::GapAbsent));
+}
+
+fn wifi(check: &Check, security: &[WifiSecurity]) -> (Status, Why) {
+    let list =
+        security.iter().enumerate().map(|(index, security)| Wifi { number: index + 1, security: *security });
+    after(check, |facts| *known(&mut facts.wifi) = list.collect())
+}
+
+#[test]
+fn wif_01_encryption() {
+    let check = Check::WifiEncryption;
+    // There is no pass yet: the air is not scanned.
+    assert_eq!(wifi(&check, &[WifiSecurity::Sae]), (Status::Unknown, Why::WifiNotScanned));
+    assert_eq!(wifi(&check, &[WifiSecurity::Sae, WifiSecurity::Open]), (Status::Fail, Why::WifiOpen));
+    assert_eq!(wifi(&check, &[WifiSecurity::Wep]), (Status::Fail, Why::WifiOpen));
+    assert_eq!(after(&check, |facts| gone(&mut facts.wifi, GapKind::Permission)).0, Status::Unknown);
+}
+
+#[test]
+fn wif_05_log_in() {
+    let check = Check::WifiLogIn;
+    assert_eq!(wifi(&check, &[WifiSecurity::Sae, WifiSecurity::Enterprise { pinned: true }]), PASS);
+    for weak in [
+        WifiSecurity::Psk,
+        WifiSecurity::Open,
+        WifiSecurity::Wep,
+        WifiSecurity::Owe,
+        WifiSecurity::Enterprise { pinned: false },
+    ] {
+        assert_eq!(wifi(&check, &[WifiSecurity::Sae, weak]), (Status::Fail, Why::WifiShared), "{weak:?}");
+    }
+    assert_eq!(wifi(&check, &[WifiSecurity::NotUnderstood]), (Status::Unknown, Why::WifiUnknown));
+    assert_eq!(wifi(&check, &[]), (Status::Unknown, Why::WifiNone));
+    assert_eq!(after(&check, |facts| gone(&mut facts.wifi, GapKind::Permission)).0, Status::Unknown);
+}
+
+#[test]
+fn what_is_only_supplied_or_said_never_passes() {
+    for trust in [Trust::Supplied, Trust::Word] {
+        let status = after(&Check::UsbStorage, |facts| facts.modules.trust = trust);
+        assert_eq!(status, (Status::Unknown, Why::NotMeasured));
+    }
+    assert_eq!(after(&Check::UsbStorage, |facts| facts.modules.trust = Trust::Device), PASS);
+}

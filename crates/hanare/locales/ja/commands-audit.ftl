@@ -1,0 +1,52 @@
+# 監査のヘルプ。
+
+cmd-hanare-audit = オフィスの対策を点検し、第三者が検証できる報告書にする
+    .long = 公開資料に基づく自己点検で、認証ではありません。調べていない項目は「不明」になり、不明があれば 0 では終わりません。
+    .example = hanare audit run
+cmd-hanare-audit-run = 点検して、良いもの、悪いもの、分からないものを示す
+    .long =
+        --view を付けなければ、すべての視点の項目を示します。ここから調べるのは endpoint だけです。root でなければ読めない事実もあります。
+        対象の項目がすべて良好なら 0、不合格があれば 1、それ以外は 7 で終わります。
+    .example =
+        hanare audit run --view endpoint
+        hanare audit run --only DEV-01,DEV-09
+        hanare audit run --out report --sign auditor_key
+    .checklist = チェックリストのファイル［省略時: 内蔵のサテライトオフィス用］
+    .view = 視点: endpoint、gateway、hq［省略時: すべて示し、endpoint から調べる］
+    .root = このマシンではなく、マウントしたイメージなど、指定したディレクトリ以下のファイルを調べる
+    .facts = `hanare audit facts` で書き出した事実を判定する（視点ごとに1ファイル）
+    .only = 指定した項目だけ
+    .passive = 何も送信しない（このバージョンは、もともと何も送信しません）
+    .at = この日時の時点で判定する［省略時: 事実の日時］
+    .out = report.json を書き込むディレクトリ
+    .format = 書き込む形式: json
+    .sign = OpenSSH の Ed25519 秘密鍵。report.json.sig を書き込む（ssh-keygen でも検証可能、名前空間は hanare-report）
+cmd-hanare-audit-facts = 調べるだけで判定せず、事実を JSON で出力する
+    .long = /proc、/sys、ファイルを読むだけで、プロセスの起動、送信、変更はしません。パスワード、そのハッシュ値、個人の名前は含みません。
+    .example = hanare audit facts > facts.json
+    .view = 視点: endpoint、gateway、hq［省略時: endpoint］
+    .root = このマシンではなく、指定したディレクトリ以下のファイルを調べる
+cmd-hanare-audit-list = チェックリストの項目を一覧にする
+    .example = hanare audit list
+    .checklist = チェックリストのファイル［省略時: 内蔵のサテライトオフィス用］
+cmd-hanare-audit-explain = 項目の内容、根拠、確認方法を説明する
+    .example = hanare audit explain DEV-01
+    .id = 項目の ID（DEV-01 など）
+    .checklist = チェックリストのファイル［省略時: 内蔵のサテライトオフィス用］
+cmd-hanare-audit-verify = 報告書が署名されたときのままか、オフラインで確かめる
+    .long =
+        1 バイトでも変わっていれば 1、--not-before より古ければ 7 で終わります。
+        ssh-keygen でも検証できます（名前空間は hanare-report）。
+    .example =
+        hanare audit verify report/report.json --key auditor_key.pub
+        ssh-keygen -Y verify -n hanare-report -f allowed_signers -I auditor -s report.json.sig < report.json
+    .report = 報告書のファイル（署名は、隣の REPORT.sig）
+    .key = 署名者の公開鍵のファイル
+    .head = 以前の報告書のハッシュ値。同じ報告書か、それを以前のものとして含む報告書でなければならない
+    .not_before = これより古い報告書は認めない
+cmd-hanare-audit-checklist = チェックリストのファイルを扱う
+    .example = hanare audit checklist check acme.toml
+cmd-hanare-audit-checklist-check = チェックリストが使えるか確かめ、誤りがあれば行と列を示す
+    .long = 項目のないチェックリストは、何も点検できないので 7 で終わります。
+    .example = hanare audit checklist check policies/checklists/satellite-office.toml
+    .file = チェックリストのファイル

@@ -1,0 +1,52 @@
+//! `hanare audit facts`: look and judge nothing; the document can be judged elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use hanare_facts::{Facts, MAX_LEN, Root, View};
+use hanare_model::Timestamp;
+
+use crate::context::{Context, Outcome};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{input, times};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[arg(long, value_name = "endpoint|gateway|hq", default_value = "endpoint")]
+    view: View,
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        let facts = collect(self.root.as_deref(), self.view, times::now())?;
+        // They are data for a program in either form.
+        let text = if context.out.json() {
+            serde_json::to_string(&facts)
+        } else {
+            serde_json::to_string_pretty(&facts)
+        };
+        let text = text.map_err(|error| Failure::new(Exit::Bug, "bug").because(&error))?;
+        context.out.data(&text)?;
+        Ok(Exit::Good)
+    }
+}
+
+/// Looks at this machine, or at the files below a root.
+pub(super) fn collect(root: Option<&Path>, view: View, at: Timestamp) -> Result<Facts, Failure> {
+    let root = root.map_or_else(Root::live, Root::of).map_err(|error| {
+        Failure::new(Exit::Input, "audit-root").with("path", error.path.display()).because(&error.source)
+    })?;
+    Ok(hanare_facts::collect(&root, view, at))
+}
+
+/// Facts that were collected elsewhere or earlier.
+pub(super) fn replay(path: &Path) -> Result<Facts, Failure> {
+    let wrong = |cause: &dyn std::fmt::Display| {
+        Failure::new(Exit::Input, "audit-facts").with("path", path.display()).with("cause", cause)
+    };
+    let text = input::text_up_to(path, MAX_LEN)?;
+    let facts: Facts = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+    facts.checked().map_err(|error| wrong(&error))
+}

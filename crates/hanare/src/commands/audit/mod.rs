@@ -1,0 +1,40 @@
+//! `hanare audit`: is this office fit, and who says so.
+
+mod chain;
+mod checklist;
+mod document;
+mod explain;
+mod facts;
+mod list;
+mod run;
+mod show;
+mod verify;
+mod words;
+
+use clap::Subcommand;
+
+use crate::context::{Context, Outcome};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(run::Args),
+    Facts(facts::Args),
+    List(list::Args),
+    Explain(explain::Args),
+    Verify(verify::Args),
+    #[command(subcommand)]
+    Checklist(checklist::Command),
+}
+
+impl Command {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        match self {
+            Self::Run(args) => args.run(context),
+            Self::Facts(args) => args.run(context),
+            Self::List(args) => args.run(context),
+            Self::Explain(args) => args.run(context),
+            Self::Verify(args) => args.run(context),
+            Self::Checklist(command) => command.run(context),
+        }
+    }
+}

@@ -58,7 +58,8 @@ fn with_key_disk_and_state_but_without_the_person_no_byte_of_work_comes() {
         // With the person's session, which is in the daemon's memory only, both bring the work: this is what is guarded.
         let socket =
             std::path::Path::new("/proc").join(desk.place.host.pid().to_string()).join("root/run/hanare");
-        let (_, session) = Client::new(&socket).work_session().expect("the open session");
+        let today = Client::new(&socket).work_today().expect("the day");
+        let session = today.open.expect("the open session").token;
         for (path, body) in &attempts {
             let answer = attempt(&desk.place.host, session.clone(), path, body)?.expect("an answer");
             let wanted: &[u8] = if path.ends_with("fetch") { WORK } else { b"secret" };

@@ -134,8 +134,8 @@ fn a_day(image: &Image, folder: &Path) -> Result<()> {
     up(&mut guest)?;
     log_in(&mut guest, &mut phone)?;
     until(&mut guest, "what headquarters held", "grep -q evening /srv/work/saved")?;
-    let lost = guest.run("test -e /srv/work/unsent")?;
-    assert_ne!(lost.status, 0, "what was said to be lost is there");
+    let unsent = guest.run("test -e /srv/work/unsent")?;
+    assert_ne!(unsent.status, 0, "what was said to be lost is there");
     guest.switch_off_with("systemctl poweroff")
 }
 

@@ -54,6 +54,9 @@ impl Agent<'_> {
         let plain = session.map(|session| session.fingerprint).unwrap_or_default();
         let mut coming = Coming::default();
         loop {
+            if day.is_some() {
+                self.tell(|standing| standing.active = true);
+            }
             match self.until(&mut day, kept.as_mut(), &plain, &mut coming).await {
                 Pause::Closed => {
                     self.tell(|standing| *standing = Standing::default());

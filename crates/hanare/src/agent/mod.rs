@@ -221,7 +221,7 @@ impl Agent<'_> {
             versions: standing.versions,
             waiting: standing.exposed,
             waiting_since: since.filter(|_| standing.exposed > 0),
-            sealed: standing.sealed,
+            sealed: self.spool.count(),
             end: None,
         }
     }
@@ -232,10 +232,11 @@ async fn today(client: &Client) -> Option<Today> {
     tokio::task::spawn_blocking(move || client.work_today()).await.ok()?.ok()
 }
 
-/// Waits until somebody's work is open.
+/// Waits until somebody's work is open; tells the watchdog meanwhile.
 async fn opening(client: &Client) {
     while today(client).await.and_then(|today| today.open).is_none() {
         sleep(LOOK).await;
+        notify_alive();
     }
 }
 

@@ -39,7 +39,6 @@ confidence-in-use = in use at a named satellite office
 confidence-inferred = inferred: common practice
 responsible-operator = the building's operator
 responsible-tenant = the company that rents
-label-id = Id
 label-item = Item
 label-view = View
 label-views = Views

@@ -39,7 +39,6 @@ confidence-in-use = 実在のサテライトオフィスで実施
 confidence-inferred = 一般的な慣行からの推定
 responsible-operator = 施設の運営者
 responsible-tenant = 利用する会社
-label-id = ID
 label-item = 項目
 label-view = 視点
 label-views = 視点

@@ -22,7 +22,7 @@ const SLOWEST: usize = 64 * 1024;
 /// Exchanges at a time: while one waits for headquarters' disk the other's bytes are on their way. More would push a call aside.
 const AT_ONCE: usize = 2;
 
-/// Exchanges with headquarters, [`AT_ONCE`] at a time, on connections that are made anew when they break.
+/// Exchanges with headquarters, two at a time, on connections that are made anew when they break.
 pub struct Line {
     identity: Identity,
     addresses: Vec<SocketAddr>,

@@ -1,7 +1,7 @@
 //! Sealing: work that headquarters has not acknowledged, encrypted to its key and signed by the node, so that it may wait on
 //! the plain part of a disk and travel with nobody but the node.
 //!
-//! [`write`] makes an item on the node, [`Spool`] keeps items until headquarters has acknowledged them, [`open`] reads one at
+//! [`write()`] makes an item on the node, [`Spool`] keeps items until headquarters has acknowledged them, [`open`] reads one at
 //! headquarters: the signature first, then the content.
 
 mod head;

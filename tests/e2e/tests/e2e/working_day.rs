@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hanare_e2e::{Deployment, Place, Refusal, Shifted};
@@ -15,6 +16,14 @@ const LIMIT: Duration = Duration::from_mins(4);
 const SOON: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "correct horse battery";
 const WORK: &str = "/srv/work";
+
+/// One confined volume at a time: what the kernel does with core dumps is one setting of the whole machine, and two that are
+/// open at once would each take the other's for what was there before.
+static CONFINED: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    CONFINED.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A machine with a work volume in memory and an agent that keeps it.
 struct Desk {
@@ -125,6 +134,7 @@ fn held(deployment: &Deployment<'_>) -> Result<Vec<String>> {
 
 #[test]
 fn a_day_is_opened_by_a_person_and_closed_by_them_with_all_that_programs_save_at_its_end() {
+    let _alone = alone();
     let name =
         "working_day::a_day_is_opened_by_a_person_and_closed_by_them_with_all_that_programs_save_at_its_end";
     inside(name, LIMIT, |lab: &Lab| {
@@ -162,12 +172,14 @@ fn a_day_is_opened_by_a_person_and_closed_by_them_with_all_that_programs_save_at
         desk.open(&["hanako", PASSWORD, &code])?;
         let back = || desk.shell("cat saved");
         until("the files of yesterday", SOON, || back().is_ok_and(|said| said.contains("last moment")))?;
-        Ok(())
+        // Not left open: what the kernel does with core dumps is the whole machine's.
+        desk.ask(&["work", "close"]).map(drop)
     });
 }
 
 #[test]
 fn whoever_kills_the_agent_opens_no_gap_and_headquarters_word_ends_the_day() {
+    let _alone = alone();
     let name = "working_day::whoever_kills_the_agent_opens_no_gap_and_headquarters_word_ends_the_day";
     inside(name, LIMIT, |lab: &Lab| {
         let mut deployment = Deployment::open(lab)?;
@@ -186,6 +198,7 @@ fn whoever_kills_the_agent_opens_no_gap_and_headquarters_word_ends_the_day() {
 
 #[test]
 fn an_order_of_headquarters_ends_the_day_after_a_countdown_and_takes_what_is_left() {
+    let _alone = alone();
     let name = "working_day::an_order_of_headquarters_ends_the_day_after_a_countdown_and_takes_what_is_left";
     inside(name, LIMIT, |lab: &Lab| {
         let mut deployment = Deployment::open(lab)?;
@@ -210,6 +223,7 @@ fn an_order_of_headquarters_ends_the_day_after_a_countdown_and_takes_what_is_lef
 
 #[test]
 fn a_revoked_machine_keeps_no_work() {
+    let _alone = alone();
     inside("working_day::a_revoked_machine_keeps_no_work", LIMIT, |lab: &Lab| {
         let mut deployment = Deployment::open(lab)?;
         let mut hanako = add(&deployment, "hanako", "aoba")?;
@@ -223,6 +237,7 @@ fn a_revoked_machine_keeps_no_work() {
 
 #[test]
 fn a_clock_that_jumps_ends_no_day_and_the_boot_clock_does() {
+    let _alone = alone();
     inside("working_day::a_clock_that_jumps_ends_no_day_and_the_boot_clock_does", LIMIT, |lab: &Lab| {
         let mut deployment = Deployment::open(lab)?;
         let mut hanako = add(&deployment, "hanako", "aoba")?;

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use hanare_handover::deliver::{Day, Owner, Tree};
+use hanare_model::{PersonId, Secret};
 use hanare_tunnel::control::Session;
 use hanare_wipe::{Granted, NoOvertime};
 use tokio::task::spawn_blocking;
@@ -48,7 +49,7 @@ impl Agent<'_> {
         mut kept: Option<Kept>,
     ) -> Result<Option<Exit>, Failure> {
         let mut day = match &session {
-            Some(session) => self.attach(session)?,
+            Some(session) => self.attach(&session.person, Some(&session.token))?,
             None => None,
         };
         let plain = session.map(|session| session.fingerprint).unwrap_or_default();
@@ -70,7 +71,7 @@ impl Agent<'_> {
                 }
                 Pause::Renewed(session) => {
                     drop(day.take());
-                    day = self.attach(&session)?;
+                    day = self.attach(&session.person, Some(&session.token))?;
                     if let Some(kept) = &mut kept {
                         kept.go_on(&session, &self.context.runtime);
                     }
@@ -115,22 +116,27 @@ impl Agent<'_> {
         }
     }
 
-    /// Begins to hand over by a session; `None` on a machine that is not enrolled any more.
-    fn attach(&self, session: &Session) -> Result<Option<Day<Carrier>>, Failure> {
+    /// Begins to hand over a person's work by their session; without one it can be sealed only. `None` on a machine that is not
+    /// enrolled any more.
+    pub(super) fn attach(
+        &self,
+        person: &PersonId,
+        session: Option<&Secret>,
+    ) -> Result<Option<Day<Carrier>>, Failure> {
         let failed = |error: &dyn std::error::Error| {
             let failure = Failure::new(Exit::Impossible, "agent-work").with("path", self.work.display());
             failure.with("cause", crate::failure::chain(error))
         };
         let Some((keys, _, lease)) = self.joined()? else { return Ok(None) };
-        let Some(carrier) = self.line(Some(session.token.clone()))? else { return Ok(None) };
+        let Some(carrier) = self.line(session.cloned())? else { return Ok(None) };
         let tree = Tree::open(&self.work).map_err(|error| failed(&error))?;
         sealing::measure(&self.spool, &self.work, self.reserve).map_err(|error| failed(&error))?;
-        let sealer = |tree: &Tree| {
-            sealing::sealer(tree, &self.spool, (&keys, &lease.lease), &session.person, Some(&session.token))
-        };
+        let sealer = |tree: &Tree| sealing::sealer(tree, &self.spool, (&keys, &lease.lease), person, session);
         let mut day = Day::begin_sealing(tree, carrier, sealer).map_err(|error| failed(&error))?;
-        day.bring_back(self.owner());
-        tracing::info!(person = %session.person, "a day's work begins");
+        if session.is_some() {
+            day.bring_back(self.owner());
+            tracing::info!(%person, "a day's work begins");
+        }
         Ok(Some(day))
     }
 

@@ -3,10 +3,10 @@
 //! it and no more.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hanare_handover::deliver::Day;
-use hanare_model::SigningKey;
+use hanare_model::{PersonId, SigningKey};
 use hanare_wipe::policy::{Limits, Policy};
 use hanare_wipe::receipt::Cause;
 use hanare_wipe::volume::{self, Announced, People, Places, Standstill};
@@ -52,7 +52,7 @@ impl Agent<'_> {
             move || stand_still(&places, account, close)
         });
         let still = still.await.ok().flatten();
-        let left = self.hand_over(day, limits, trigger).await;
+        let left = self.hand_over(day, &kept.noted.person, limits, trigger).await;
         let announced = Announced { cause, lost: left, sealed: self.spool.count() };
         if let Err(error) = volume::announce(places.borrow(), &announced) {
             tracing::warn!(error = &error as &dyn std::error::Error, "the end was not announced");
@@ -93,16 +93,33 @@ impl Agent<'_> {
 
     /// Hands over what headquarters does not hold, while everything stands still, and seals what it does not get; how many files
     /// are neither there nor sealed then.
-    async fn hand_over(&mut self, day: Option<Day<Carrier>>, limits: Limits, trigger: Trigger) -> u64 {
-        let Some(mut day) = day else { return self.told.borrow().waiting };
-        if trigger.cause() == Cause::Revoked {
+    async fn hand_over(
+        &mut self,
+        day: Option<Day<Carrier>>,
+        person: &PersonId,
+        limits: Limits,
+        trigger: Trigger,
+    ) -> u64 {
+        let has_session = day.is_some();
+        let day = day.map_or_else(|| self.attach(person, None), |day| Ok(Some(day)));
+        let Ok(Some(mut day)) = day.inspect_err(|failure| {
+            tracing::warn!(code = failure.code, "nothing can be sealed");
+        }) else {
+            // Nobody can say how much there is: not nothing.
+            return self.told.borrow().waiting.max(1);
+        };
+        let lost = if trigger.cause() == Cause::Revoked {
             // Headquarters takes nothing of this node any more, sealed or not.
             return day.left();
-        }
-        let ended = finish_within(&mut day, limits.handover, limits.seal).await;
+        } else if has_session {
+            finish_within(&mut day, limits.handover, limits.seal).await.lost
+        } else {
+            // The agent that began this day is gone, and the session with it: its person confirms what is sealed now later.
+            day.seal_rest(Instant::now() + limits.seal).await.lost
+        };
         let progress = day.progress().borrow().clone();
         self.tell(|standing| standing.count(&progress));
-        ended.lost
+        lost
     }
 
     fn owned_places(&self) -> OwnedPlaces {

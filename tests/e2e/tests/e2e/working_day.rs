@@ -192,6 +192,13 @@ fn whoever_kills_the_agent_opens_no_gap_and_headquarters_word_ends_the_day() {
         deployment.hq.ask(&["person", "disable", "hanako", "--yes"])?;
         desk.start(|_| {})?;
         desk.until_locked("headquarters")?;
+        // Nobody's session was left to hand the second file over by: it is sealed, and waits at headquarters for its person.
+        let last = desk.ask(&["work", "status"])?["handover"]["last"].clone();
+        assert_eq!(last["end"]["lost"], 0, "{last}");
+        until("what was sealed at headquarters", SOON, || {
+            let status = deployment.hq.ask(&["handover", "status"]);
+            status.is_ok_and(|status| status["companies"][0]["quarantined"].as_u64() > Some(0))
+        })?;
         Ok(())
     });
 }

@@ -68,6 +68,17 @@ impl Root {
 
     /// A file's bytes.
     pub(crate) fn bytes(&self, path: &str) -> Result<Vec<u8>, Gap> {
+        let bytes = self.at_most(path, MAX_FILE.saturating_add(1))?;
+        let is_whole = u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_FILE);
+        is_whole.then_some(bytes).ok_or_else(|| Gap::new(GapKind::TooLarge, path))
+    }
+
+    /// The first bytes of a file, however long it is.
+    pub(crate) fn beginning(&self, path: &str, length: usize) -> Result<Vec<u8>, Gap> {
+        self.at_most(path, u64::try_from(length).unwrap_or(u64::MAX))
+    }
+
+    fn at_most(&self, path: &str, length: u64) -> Result<Vec<u8>, Gap> {
         let gap = |kind| Gap::new(kind, path);
         let (handle, status) = self.handle(path)?;
         if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
@@ -76,25 +87,8 @@ impl Root {
         // Only now that it is known to be a plain file: opening a device may change it, opening a FIFO may wait.
         let file = reopened(&handle, OFlags::RDONLY).map_err(|errno| gap(kind_of(errno)))?;
         let mut bytes = Vec::new();
-        let length = File::from(file).take(MAX_FILE.saturating_add(1)).read_to_end(&mut bytes);
-        match length {
-            Ok(length) if u64::try_from(length).unwrap_or(u64::MAX) > MAX_FILE => Err(gap(GapKind::TooLarge)),
-            Ok(_) => Ok(bytes),
-            Err(error) => Err(gap(Errno::from_io_error(&error).map_or(GapKind::Failed, kind_of))),
-        }
-    }
-
-    /// The first bytes of a file, however long it is.
-    pub(crate) fn beginning(&self, path: &str, length: usize) -> Result<Vec<u8>, Gap> {
-        let gap = |kind| Gap::new(kind, path);
-        let (handle, status) = self.handle(path)?;
-        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
-            return Err(gap(GapKind::NotRegular));
-        }
-        let file = reopened(&handle, OFlags::RDONLY).map_err(|errno| gap(kind_of(errno)))?;
-        let mut bytes = Vec::new();
-        let most = u64::try_from(length).unwrap_or(u64::MAX);
-        File::from(file).take(most).read_to_end(&mut bytes).map_err(|_| gap(GapKind::Failed))?;
+        let read = File::from(file).take(length).read_to_end(&mut bytes);
+        read.map_err(|error| gap(Errno::from_io_error(&error).map_or(GapKind::Failed, kind_of)))?;
         Ok(bytes)
     }
 

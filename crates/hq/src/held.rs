@@ -112,12 +112,7 @@ pub(crate) async fn status(hq: &Hq) -> Result<Value, Problem> {
         sealed: waiting.iter().filter(|(of, _)| *of == company).map(|(_, node)| node.count.items).sum(),
         quarantined: quarantined.iter().filter(|(of, _)| *of == company).map(|(_, items)| items).sum(),
         company,
-        persons: totals.persons,
-        files: totals.files,
-        versions: totals.versions,
-        bytes: totals.bytes,
-        stored_bytes: totals.stored_bytes,
-        latest: totals.latest,
+        held: totals,
     }))
 }
 

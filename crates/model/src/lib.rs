@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod device;
+pub mod filesystem;
 pub mod filter;
 pub mod form;
 pub mod id;

@@ -191,7 +191,7 @@ fn open(path: &OsStr) -> Result<(Root, Vec<Identity>), Refusal> {
         return Err(Refusal::System);
     }
     let mount = Mount::by_id(seen.stx_mnt_id).ok().flatten().ok_or(Refusal::MountPoint)?;
-    if system::is_system_kind(&mount.kind) {
+    if hanare_model::filesystem::is_kernels_own(&mount.kind) {
         return Err(Refusal::System);
     }
     let top = openat2(&holder, &name, READ, Mode::empty(), BENEATH).map_err(Refusal::from)?;

@@ -3,37 +3,17 @@
 use std::collections::BTreeSet;
 
 use hanare_facts::{Device, Mount, Storage};
+use hanare_model::filesystem;
 
 use super::{Judged, Look, fail, listed, pass, unknown};
 use crate::why::Why;
 
-/// File systems that keep nothing without power, or show what is elsewhere.
-const IN_MEMORY: [&str; 24] = [
-    "autofs",
-    "binfmt_misc",
-    "bpf",
-    "cgroup",
-    "cgroup2",
-    "configfs",
-    "debugfs",
-    "devpts",
-    "devtmpfs",
-    "efivarfs",
-    "fusectl",
-    "fuse.gvfsd-fuse",
-    "fuse.portal",
-    "hugetlbfs",
-    "mqueue",
-    "nsfs",
-    "proc",
-    "pstore",
-    "ramfs",
-    "rpc_pipefs",
-    "securityfs",
-    "sysfs",
-    "tmpfs",
-    "tracefs",
-];
+/// File systems beside the kernel's own that keep nothing without power, or show what is elsewhere.
+const IN_MEMORY: [&str; 4] = ["fuse.gvfsd-fuse", "fuse.portal", "ramfs", "tmpfs"];
+fn keeps_nothing(kind: &str) -> bool {
+    filesystem::is_kernels_own(kind) || IN_MEMORY.contains(&kind)
+}
+
 /// Where the EFI system partition is mounted: firmware reads it, so it cannot be encrypted.
 const EFI: [&str; 3] = ["/boot/efi", "/efi", "/boot/firmware"];
 
@@ -48,7 +28,7 @@ pub(super) fn encrypted(look: &mut Look<'_>) -> Judged {
     let storage = look.see(&look.facts.storage, said)?;
     let (mut plain, mut strange) = (BTreeSet::new(), BTreeSet::new());
     let mut count = 0_usize;
-    for mount in storage.mounts.iter().filter(|mount| !IN_MEMORY.contains(&mount.kind.as_str())) {
+    for mount in storage.mounts.iter().filter(|mount| !keeps_nothing(&mount.kind)) {
         count = count.saturating_add(1);
         match mounted(mount, storage) {
             Kept::Safe => {}

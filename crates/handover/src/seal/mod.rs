@@ -7,6 +7,7 @@
 mod head;
 mod key;
 mod open;
+mod reserve;
 mod spool;
 #[cfg(test)]
 mod tests;
@@ -15,5 +16,6 @@ mod write;
 pub use head::{Head, ItemId, Note, Refused, What};
 pub use key::{CompanyKey, SECRET_LEN, SealingSecret};
 pub use open::{Contents, open, peek, verify};
-pub use spool::{Level, Reserve, Spool, Waiting};
+pub use reserve::{Level, Reserve};
+pub use spool::{Spool, Waiting};
 pub use write::{Sealing, write};

@@ -12,62 +12,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
-use serde::{Deserialize, Serialize};
 
 use super::head::ItemId;
+use super::reserve::{Level, Reserve};
 use crate::protocol::VersionId;
 
 const ENDING: &str = ".sealed";
 /// What an item is called while it is written.
 const NEW: &str = "new-";
-/// People are warned from this share of the reserve on,
-const WARN_PERCENT: u64 = 70;
-/// their work is frozen from this,
-const FULL_PERCENT: u64 = 100;
-/// and nothing more is sealed from this: what is changed after the freeze, and what is left at the end of the day, still fits.
-const HARD_PERCENT: u64 = 110;
 /// Written through a buffer of this size.
 const BUFFER: usize = 256 * 1024;
-
-/// How many bytes sealed items may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reserve(pub u64);
-
-/// How far the reserve is used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// There is room.
-    #[default]
-    Calm,
-    /// More than 70 %: people are to be told.
-    Warn,
-    /// All of it: work is to stop until headquarters is reached.
-    Full,
-    /// Nothing more is sealed.
-    Over,
-}
-
-impl Reserve {
-    /// How far so many bytes use it.
-    #[must_use]
-    pub fn level(self, used: u64) -> Level {
-        let percent = |percent: u64| self.0.saturating_mul(percent) / 100;
-        if used >= percent(HARD_PERCENT) {
-            Level::Over
-        } else if used >= percent(FULL_PERCENT) {
-            Level::Full
-        } else if used >= percent(WARN_PERCENT) {
-            Level::Warn
-        } else {
-            Level::Calm
-        }
-    }
-
-    const fn hard(self) -> u64 {
-        self.0.saturating_mul(HARD_PERCENT) / 100
-    }
-}
 
 /// An item that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -386,11 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reserve_warns_freezes_and_ends() {
-        let levels = [0, 69, 70, 99, 100, 109, 110].map(|used| Reserve(100).level(used));
-        let expected =
-            [Level::Calm, Level::Calm, Level::Warn, Level::Warn, Level::Full, Level::Full, Level::Over];
-        assert_eq!(levels, expected);
+    fn nothing_is_put_beyond_the_reserve() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path(), Reserve(100)).unwrap();
         put(&spool, &[0; 100]).unwrap().unwrap();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hanare_model::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Error, Row as _};
 
@@ -13,7 +14,7 @@ use super::writer::Job;
 use super::{Owner, Store};
 
 /// How much is held of a company.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Persons of whom there is something.
     pub persons: u64,

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hanare_handover::protocol::VersionId;
+use hanare_handover::store::Totals;
 use hanare_handover::{Digest, WorkPath};
 use hanare_model::{NodeName, PersonId, RoomId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -54,18 +55,9 @@ pub struct HandoverFile {
 pub struct HandoverTotals {
     /// The company.
     pub company: String,
-    /// Persons of whom there is something.
-    pub persons: u64,
-    /// Files that are there.
-    pub files: u64,
-    /// Versions that are kept.
-    pub versions: u64,
-    /// Bytes of all versions together.
-    pub bytes: u64,
-    /// Bytes that they take on the disk: what is the same is stored once.
-    pub stored_bytes: u64,
-    /// When the last version came.
-    pub latest: Option<Timestamp>,
+    /// What is held.
+    #[serde(flatten)]
+    pub held: Totals,
     /// Sealed items that wait on the company's nodes, as these said last.
     #[serde(default)]
     pub sealed: u64,

@@ -7,14 +7,14 @@ mod answer;
 mod client;
 mod evidence;
 mod handover;
+mod person;
 mod problem;
 mod request;
 mod wipes;
 
 pub use answer::{
     Added, Company, DayOrdered, ExternalNode, Invited, LedgerEntry, LedgerExported, LedgerVerified, Lists,
-    Node, NodeCounts, NodeState, Office, Passed, Person, PersonEnded, PersonGiven, PersonState, PolicyShown,
-    Quota, Removed, Revoked, Room, Space, Status,
+    Node, NodeCounts, NodeState, Office, PolicyShown, Removed, Revoked, Room, Status,
 };
 pub use client::{Client, ClientError};
 pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};
@@ -25,6 +25,7 @@ pub use handover::{
     Blob, HandoverChunks, HandoverContent, HandoverFile, HandoverPage, HandoverPlace, HandoverSource,
     HandoverTaken, HandoverTakenFile, HandoverTakenPage, HandoverTotals,
 };
+pub use person::{Passed, Person, PersonEnded, PersonGiven, PersonState, Quota, Space};
 pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
     Call, CompanyAdd, CompanyList, CompanyRemove, HandoverChunk, HandoverGranted, HandoverImport,

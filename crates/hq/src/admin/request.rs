@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::handover::{self, HandoverPlace, HandoverSource};
-use super::{answer, evidence, wipes};
+use super::{answer, evidence, person, wipes};
 
 /// A request that knows its answer.
 pub trait Call: Into<Request> {
@@ -197,30 +197,30 @@ requests! {
         company: Option<CompanyId>,
         /// Their name; the id if absent.
         name: Option<String>,
-    } -> answer::PersonGiven;
+    } -> person::PersonGiven;
     /// All employees, also disabled ones.
-    PersonList {} -> answer::Lists<answer::Person>;
+    PersonList {} -> answer::Lists<person::Person>;
     /// Ends an employee's access for good, everywhere and at once.
     PersonDisable {
         /// Who.
         id: PersonId,
         /// Whose their work becomes.
         successor: Option<PersonId>,
-    } -> answer::PersonEnded;
+    } -> person::PersonEnded;
     /// A new temporary password; ends locks and what is open.
     PersonReset {
         /// Who.
         id: PersonId,
         /// Whether the authenticator's secret is new too.
         totp: bool,
-    } -> answer::PersonGiven;
+    } -> person::PersonGiven;
     /// How many bytes all versions of a person may hold; changes it, if asked to.
     PersonQuota {
         /// Who.
         id: PersonId,
         /// From now on; absent: only shown.
-        change: Option<answer::Quota>,
-    } -> answer::Space;
+        change: Option<person::Quota>,
+    } -> person::Space;
     /// A page of the work that headquarters holds, newest first; of a room, node by node.
     HandoverList {
         /// Whose, or from where.

@@ -73,7 +73,7 @@ async fn a_person_hands_over_and_reads_and_an_admin_sees_it() {
     let listed = office.admin.call(HandoverList { source, at: None, after: None }).await.unwrap();
     assert_eq!((listed.files.len(), listed.files[0].digest), (1, Some(digest)));
     let totals = office.admin.call(HandoverStatus {}).await.unwrap().items;
-    assert_eq!((totals[0].company.as_str(), totals[0].files), ("acme", 1));
+    assert_eq!((totals[0].company.as_str(), totals[0].held.files), ("acme", 1));
     office.server.stop().await;
 }
 
@@ -123,6 +123,6 @@ async fn nonsense_is_refused_and_changes_nothing() {
     let missing = json!({"chunks": [Digest::of(b"never sent")]}).to_string();
     assert_eq!(ask(&office, "pc-1", Some(&session), "fetch", &missing).await.0, 404);
     let totals = office.admin.call(HandoverStatus {}).await.unwrap().items;
-    assert_eq!((totals[0].files, totals[0].versions), (1, 1));
+    assert_eq!((totals[0].held.files, totals[0].held.versions), (1, 1));
     office.server.stop().await;
 }

@@ -96,14 +96,15 @@ fn status(context: &Context) -> Result<(), Failure> {
 }
 
 fn total(totals: &HandoverTotals) -> Vec<String> {
+    let held = &totals.held;
     vec![
         totals.company.clone(),
-        totals.persons.to_string(),
-        totals.files.to_string(),
-        totals.versions.to_string(),
-        show::size(totals.bytes),
-        show::size(totals.stored_bytes),
-        times::tell_some(totals.latest),
+        held.persons.to_string(),
+        held.files.to_string(),
+        held.versions.to_string(),
+        show::size(held.bytes),
+        show::size(held.stored_bytes),
+        times::tell_some(held.latest),
         totals.sealed.to_string(),
         totals.quarantined.to_string(),
     ]

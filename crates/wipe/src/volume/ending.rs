@@ -72,7 +72,9 @@ fn end_if(
     cause: Cause,
     now: Timestamp,
 ) -> Result<Option<Ended>, VolumeError> {
-    if !place(places.state).exists() {
+    let folder = place(places.state);
+    // Who may not look is not told that nothing is open.
+    if !folder.try_exists().map_err(VolumeError::io("looking at", &folder))? {
         return Ok(None);
     }
     let held = hold(places.state)?;

@@ -144,6 +144,15 @@ fn a_day_is_opened_by_a_person_and_closed_by_them_with_all_that_programs_save_at
         assert_eq!(desk.volume()?, "locked", "nobody has proven themselves");
         desk.first(&mut hanako)?;
         assert_eq!(desk.volume()?, "open");
+        // Who may not look into it is not told that nothing is open, or left over.
+        let state = desk.place.host.directory().join("state");
+        for words in ["volume lock --yes", "volume status", "resume"] {
+            let user = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+            let hanare =
+                format!("{} --state {} wipe {words}", desk.program.path().display(), state.display());
+            let told = desk.place.host.run("sh", ["-c", &format!("{user} {hanare}")], "", SOON)?;
+            assert_eq!(told.code(), Some(4), "{words}: {} {}", told.stdout, told.stderr);
+        }
         let mut saver = desk.saver();
         let started = until("the program's first file at headquarters", SOON, || {
             held(&deployment).is_ok_and(|held| held == ["started"])

@@ -32,7 +32,7 @@ fn prepare(guest: &mut Guest) -> Result<()> {
             "useradd --create-home --shell /bin/bash work && useradd --create-home stranger && mkdir -p /etc/hanare && \
              printf '%s' '{POLICY}' > /etc/hanare/wipe.toml && \
              hanare wipe volume create --policy /etc/hanare/wipe.toml /var/lib/work.img && \
-             printf 'auth requisite pam_exec.so expose_authtok stdout /usr/bin/hanare work pam --shared\\naccount required pam_permit.so\\nsession required pam_permit.so\\n' > /etc/pam.d/su"
+             printf 'auth requisite pam_exec.so expose_authtok stdout /usr/bin/hanare work pam --shared\\nauth required pam_permit.so\\naccount required pam_permit.so\\nsession required pam_permit.so\\n' > /etc/pam.d/su"
         ))?
         .must()
         .map(drop)

@@ -28,8 +28,9 @@ pub(crate) fn again(guest: &mut Guest) -> Result<()> {
 
 fn serve(guest: &mut Guest) -> Result<()> {
     guest.run(&format!("{THERE} --unit=headquarters {HQ} -v hq serve"))?.must()?;
-    let status =
-        format!("{HQ} hq status > /dev/null || {{ journalctl -q -u headquarters | tail -5; false; }}");
+    // Not its exit status: that is not good while the receipt of a day before is not there yet.
+    let forwards = format!("{HQ} --json hq status | grep -q '\"forwarding\":true'");
+    let status = format!("{forwards} || {{ journalctl -q -u headquarters | tail -5; false; }}");
     until(guest, "headquarters forwards", &status)
 }
 

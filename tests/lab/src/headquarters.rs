@@ -80,16 +80,16 @@ impl Headquarters {
 
     fn wait_until_it_forwards(&mut self) -> Result<()> {
         let mut last = String::new();
-        let waited = until("headquarters' `hq status` with 0", START, || {
+        let waited = until("headquarters that forwards", START, || {
             let Ok(output) = self.program.attempt(&self.host, &["--json", "hq", "status"], "") else {
                 return false;
             };
             last = format!("{} {}", output.stdout, output.stderr);
-            output.good()
-                && output.json().is_ok_and(|status| {
-                    self.addresses = addresses(&status);
-                    !self.addresses.is_empty()
-                })
+            // Not the exit status: it tells of wipes as well.
+            output.json().is_ok_and(|status| {
+                self.addresses = addresses(&status);
+                status["forwarding"] == true && status["firewall"] == "in-force" && !self.addresses.is_empty()
+            })
         });
         waited.map(drop).map_err(|error| Error::Content {
             what: error.to_string(),

@@ -88,7 +88,9 @@ impl Headquarters {
             // Not the exit status: it tells of wipes as well.
             output.json().is_ok_and(|status| {
                 self.addresses = addresses(&status);
-                status["forwarding"] == true && status["firewall"] == "in-force" && !self.addresses.is_empty()
+                let forwards = status.get("forwarding").is_some_and(|forwards| forwards == true);
+                let in_force = status.get("firewall").is_some_and(|firewall| firewall == "in-force");
+                forwards && in_force && !self.addresses.is_empty()
             })
         });
         waited.map(drop).map_err(|error| Error::Content {

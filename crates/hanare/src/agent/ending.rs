@@ -109,8 +109,8 @@ impl Agent<'_> {
             return self.told.borrow().waiting.max(1);
         };
         let lost = if trigger.cause() == Cause::Revoked {
-            // Headquarters takes nothing of this node any more, sealed or not.
-            return day.left();
+            // Headquarters takes nothing of this node any more, sealed or not, and nothing may hold the key up.
+            return day.waiting();
         } else if has_session {
             finish_within(&mut day, limits.handover, limits.seal).await.lost
         } else {

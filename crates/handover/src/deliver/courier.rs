@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
+use tokio::task::spawn_blocking;
 
 use super::due::Ready;
 use super::known::{Gist, Held, Known};
 use super::sealer::Sealer;
-use super::snapshot::{NoSnapshot, Piece, Snapshot};
+use super::snapshot::{GivenUp, NoSnapshot, Piece, Snapshot};
 use super::transport::{Transport, TransportError};
 use super::tree::Tree;
 use crate::path::WorkPath;
@@ -76,14 +77,20 @@ impl<T: Transport> Courier<T> {
     /// [`TransportError`]: nothing is lost, all of it may be tried again.
     pub async fn deliver(
         &self,
-        tree: &Tree,
+        tree: &Arc<Tree>,
         known: &Known,
         ready: Vec<Ready>,
     ) -> Result<Delivered, TransportError> {
         let mut delivered = Delivered::default();
         let mut parcels = Vec::new();
+        let given_up = GivenUp::default();
         for ready in ready {
-            match Snapshot::take(tree, &ready.path, ready.open) {
+            let snapshot = {
+                let (tree, ready, is_over) = (Arc::clone(tree), ready.clone(), given_up.is_over());
+                // A large file takes longer to read than whoever else is on this thread may wait.
+                spawn_blocking(move || Snapshot::take(&tree, &ready.path, ready.open, &is_over))
+            };
+            match snapshot.await.unwrap_or_else(|error| Err(NoSnapshot::Io(error.into()))) {
                 Ok(snapshot) => {
                     let held = known.held(&ready.path);
                     if let Some(held) = held

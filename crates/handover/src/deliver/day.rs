@@ -2,6 +2,7 @@
 
 mod end;
 mod progress;
+mod seeing;
 mod transfers;
 
 use std::collections::BTreeSet;
@@ -16,14 +17,16 @@ use tokio::time::sleep_until;
 
 pub use self::end::Rest;
 pub use self::progress::Progress;
+use self::seeing::{ROUND, next};
 use self::transfers::Transfer;
 use super::courier::{Courier, Delivered};
 use super::due::{Due, Ready, SETTLED};
 use super::known::Known;
 use super::sealer::{Sealed, Sealer};
+use super::snapshot::{GivenUp, IsOver};
 use super::transport::{Post, Transport, TransportError};
-use super::tree::{Found, Kind, Owner, Tree};
-use super::watch::{Seen, Watch};
+use super::tree::{Kind, Owner, Tree};
+use super::watch::Watch;
 use crate::deliver::Restored;
 use crate::path::WorkPath;
 use crate::protocol::Browse;
@@ -33,8 +36,8 @@ use crate::seal::Spool;
 const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 /// A file that could not be handed over is tried again after this.
 const RETRY: Duration = Duration::from_secs(5);
-/// The whole tree is looked at again after so long: what is written through a mapping is told by nobody.
-const ROUND: Duration = Duration::from_mins(10);
+/// At the end of a day, what is just being sealed is waited for so long.
+const SEALED_LATE: Duration = Duration::from_secs(5);
 /// Files that are sealed before it is looked again what has become of the others.
 const SEALED_AT_ONCE: usize = 64;
 
@@ -45,7 +48,7 @@ pub struct Day<T> {
     known: Arc<Known>,
     courier: Arc<Courier<T>>,
     sealer: Option<Arc<Sealer>>,
-    watch: Watch,
+    watch: Option<Watch>,
     due: Due,
     gone: BTreeSet<WorkPath>,
     gone_since: Option<Instant>,
@@ -63,17 +66,9 @@ pub struct Day<T> {
 /// What ends a day, or its beginning.
 #[derive(Debug, thiserror::Error)]
 pub enum DayError {
-    /// The folder cannot be watched.
-    #[error("{path} cannot be watched: {source}")]
-    Watch {
-        /// Which.
-        path: PathBuf,
-        /// What the kernel said.
-        source: notify::Error,
-    },
-    /// The journal in it cannot be used.
-    #[error("the journal in {path} cannot be used: {source}")]
-    Journal {
+    /// What is sealed for it cannot be read.
+    #[error("what is sealed of {path} cannot be read: {source}")]
+    Sealed {
         /// Which folder.
         path: PathBuf,
         /// What the kernel said.
@@ -110,16 +105,17 @@ impl<T: Transport + Post + 'static> Day<T> {
         sealer: impl FnOnce(&Tree) -> Option<std::io::Result<Sealer>>,
     ) -> Result<Self, DayError> {
         let path = tree.path().to_owned();
-        let watch = Watch::start(&path).map_err(|source| DayError::Watch { path: path.clone(), source })?;
-        let journal = |source| DayError::Journal { path: path.clone(), source };
-        let known = Known::load(&tree).map_err(journal)?;
-        let sealer = sealer(&tree).transpose().map_err(journal)?.map(Arc::new);
+        let watch = Watch::start(&path)
+            .inspect_err(|error| tracing::error!(%error, "changes are looked for every minute"));
+        let failed = |source| DayError::Sealed { path, source };
+        let known = Known::load(&tree);
+        let sealer = sealer(&tree).transpose().map_err(failed)?.map(Arc::new);
         Ok(Self {
             tree: Arc::new(tree),
             known: Arc::new(known),
             courier: Arc::new(Courier::new(transport).beside(sealer.clone())),
             sealer,
-            watch,
+            watch: watch.ok(),
             due: Due::default(),
             gone: BTreeSet::new(),
             gone_since: None,
@@ -166,22 +162,23 @@ impl<T: Transport + Post + 'static> Day<T> {
         tokio::pin!(stop);
         self.look_at_all();
         let (mut transfer, mut sealing): (Option<Transfer>, Option<Sealing>) = (None, None);
+        let given_up = GivenUp::default();
         loop {
             let now = Instant::now();
-            if now >= self.round + ROUND {
+            if now >= self.next_round() {
                 self.look_at_all();
             }
             transfer = transfer.or_else(|| self.next_transfer(now));
-            sealing = sealing.or_else(|| self.next_sealing(now));
+            sealing = sealing.or_else(|| self.next_sealing(now, &given_up));
             self.tell();
             let wake = tokio::time::Instant::from_std(self.wake(transfer.is_some(), sealing.is_some()));
             tokio::select! {
                 // A line that hangs must not hold the end.
                 () = &mut stop => break,
-                seen = self.watch.next() => {
+                seen = next(&mut self.watch) => {
                     self.see(seen);
                     // Many come together, and all of them cost one look at what waits.
-                    while let Some(seen) = self.watch.at_once() {
+                    while let Some(seen) = self.watch.as_mut().and_then(Watch::at_once) {
                         self.see(seen);
                     }
                 }
@@ -197,7 +194,9 @@ impl<T: Transport + Post + 'static> Day<T> {
             }
         }
         if let Some(sealing) = sealing {
-            self.sealed(sealing.await.unwrap_or_default());
+            // Whoever waits for the end waits for no large file: it is given up, and its turn comes again.
+            let sealed = tokio::time::timeout(SEALED_LATE, sealing).await;
+            self.sealed(sealed.ok().and_then(Result::ok).unwrap_or_default());
         }
         self.due.land_all();
         self.tell();
@@ -214,8 +213,8 @@ impl<T: Transport + Post + 'static> Day<T> {
         let blocked = self.blocked.map(|(until, _)| until).filter(|_| !transfers && self.has_more());
         let can_seal = self.sealer.is_some() && !seals;
         let seal = can_seal.then(|| self.due.next_seal(!self.answered)).flatten();
-        let times = [next, seal, blocked, Some(self.round + ROUND)];
-        times.into_iter().flatten().min().unwrap_or(self.round + ROUND)
+        let times = [next, seal, blocked];
+        times.into_iter().flatten().chain([self.next_round()]).min().unwrap_or(self.round)
     }
 
     /// Whether there is something to ask of headquarters that has no time of its own.
@@ -224,66 +223,17 @@ impl<T: Transport + Post + 'static> Day<T> {
         self.missing.is_some() || self.sealer.as_ref().is_some_and(waits)
     }
 
-    fn see(&mut self, seen: Seen) {
-        let now = Instant::now();
-        match seen {
-            Seen::Changed(path) => {
-                if let Some(path) = self.tree.relative(&path) {
-                    self.due.changed(path, now);
-                }
-            }
-            Seen::Closed(path) => {
-                if let Some(path) = self.tree.relative(&path) {
-                    self.due.closed(path, now);
-                }
-            }
-            Seen::Folder(path) => {
-                if let Some(path) = self.tree.relative(&path) {
-                    let due = &mut self.due;
-                    self.tree.walk(Some(&path), |found| {
-                        if let Found::File(path) = found {
-                            due.closed(path, now);
-                        }
-                    });
-                }
-            }
-            Seen::Gone(path) => {
-                if let Some(path) = self.tree.relative(&path) {
-                    self.due.forget(&path);
-                    self.gone.insert(path);
-                    self.gone_since.get_or_insert(now);
-                }
-            }
-            Seen::Overflow => {
-                tracing::info!("more changes than the kernel tells: looking at everything");
-                self.look_at_all();
-            }
-        }
-    }
-
-    /// Everything is looked at, and what is held is left out when its turn comes.
-    fn look_at_all(&mut self) {
-        let now = Instant::now();
-        self.round = now;
-        let due = &mut self.due;
-        self.tree.walk(None, |found| {
-            if let Found::File(path) = found {
-                due.looked(path, now);
-            }
-        });
-    }
-
     /// What has waited for headquarters long enough.
-    fn next_sealing(&mut self, now: Instant) -> Option<Sealing> {
+    fn next_sealing(&mut self, now: Instant, given_up: &GivenUp) -> Option<Sealing> {
         let sealer = self.sealer.clone()?;
         let ready = self.due.to_seal(now, SEALED_AT_ONCE, !self.answered);
         if ready.is_empty() {
             return None;
         }
-        let (tree, known) = (Arc::clone(&self.tree), Arc::clone(&self.known));
+        let (tree, known, is_over) = (Arc::clone(&self.tree), Arc::clone(&self.known), given_up.is_over());
         Some(tokio::task::spawn_blocking(move || {
             let seal = |ready: Ready| {
-                let done = seal_one(&sealer, &tree, &known, &ready);
+                let done = seal_one(&sealer, &tree, &known, &ready, &is_over);
                 (ready.path, done)
             };
             ready.into_iter().map(seal).collect()
@@ -367,8 +317,8 @@ impl<T: Transport + Post + 'static> Day<T> {
 }
 
 /// Whether a file is sealed as it is, or needs it not.
-fn seal_one(sealer: &Sealer, tree: &Tree, known: &Known, ready: &Ready) -> bool {
-    match sealer.seal(tree, known, ready, now()) {
+fn seal_one(sealer: &Sealer, tree: &Tree, known: &Known, ready: &Ready, is_over: IsOver<'_>) -> bool {
+    match sealer.seal_in_time(tree, known, ready, now(), is_over) {
         Ok(Sealed::New | Sealed::Nothing) => true,
         Ok(Sealed::Moving) => false,
         Err(error) => {

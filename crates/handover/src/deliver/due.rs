@@ -178,7 +178,12 @@ impl Due {
     /// How many are neither handed over nor sealed as they are.
     #[must_use]
     pub fn exposed(&self) -> usize {
-        self.0.values().filter(|wait| wait.seal != Seal::Done).count()
+        self.exposed_paths().count()
+    }
+
+    /// Those that are neither handed over nor sealed as they are.
+    pub fn exposed_paths(&self) -> impl Iterator<Item = &WorkPath> {
+        self.0.iter().filter(|(_, wait)| wait.seal != Seal::Done).map(|(path, _)| path)
     }
 
     /// How many wait.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::tree::Tree;
 use crate::path::WorkPath;
+
+/// No line is longer: a path of 4,095 bytes, each of them escaped, and what is known of it.
+const MAX_LINE: u64 = 32 * 1024;
 
 /// All of it: about 200 bytes a file. Whoever shares it sees every change at once.
 #[derive(Debug)]
@@ -37,13 +40,23 @@ impl<T> Default for Journal<T> {
 }
 
 impl<T: Copy + Serialize + DeserializeOwned> Journal<T> {
-    /// Reads the journal of this name in a tree, and goes on with it. What cannot be read is not known.
-    pub(super) fn load(tree: &Tree, name: &str) -> io::Result<Self> {
-        let file = tree.own(name)?;
+    /// Reads the journal of this name in a tree, and goes on with it. What cannot be read is not known; where nothing can be
+    /// written, it lives in memory alone: whoever owns the folder can spoil it, and that keeps nobody's day from ending.
+    pub(super) fn load(tree: &Tree, name: &str) -> Self {
+        let file = tree.own(name).or_else(|error| {
+            tracing::warn!(%error, name, "a journal in the work folder is not ours");
+            tree.disown(name).and_then(|()| tree.own(name))
+        });
+        let read = file.and_then(Self::read);
+        read.inspect_err(|error| tracing::warn!(%error, name, "a journal in the work folder is not used"))
+            .unwrap_or_default()
+    }
+
+    fn read(file: File) -> io::Result<Self> {
         let (mut entries, mut lines) = (BTreeMap::new(), 0usize);
         let mut reader = BufReader::new(&file);
         let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line)? > 0 {
+        while (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line)? > 0 {
             lines += 1;
             if let Ok(Line { path, held }) = serde_json::from_slice(&line) {
                 match held {

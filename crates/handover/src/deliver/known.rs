@@ -1,8 +1,6 @@
 //! What headquarters holds of each file here, as far as this end knows: in memory, and beside the files in a journal that
 //! lives as long as they do. Without it an agent that was killed would take a person's next edit for somebody else's.
 
-use std::io;
-
 use serde::{Deserialize, Serialize};
 
 use super::journal::Journal;
@@ -54,11 +52,9 @@ const JOURNAL: &str = "known";
 impl Known {
     /// Reads the journal in a tree, and goes on with it. What cannot be read is not known: then a version may come to lie
     /// beside another one, and nothing is lost.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn load(tree: &Tree) -> io::Result<Self> {
-        Journal::load(tree, JOURNAL).map(Self)
+    #[must_use]
+    pub fn load(tree: &Tree) -> Self {
+        Self(Journal::load(tree, JOURNAL))
     }
 
     /// What is held of a file.

@@ -21,7 +21,7 @@ pub use due::{Due, LATEST, Ready, SETTLED, SILENT, UNSEALED};
 pub use known::{Gist, Held, Known};
 pub use restore::Restored;
 pub use sealer::{Origin, Posted, Sealed, Sealer, deliver_sealed};
-pub use sweep::{Swept, sweep};
+pub use sweep::Swept;
 pub use transport::{Post, Transport, TransportError};
 pub use tree::{Found, Kind, Meta, Owner, Stamp, Tree};
 pub use watch::{Seen, Watch};

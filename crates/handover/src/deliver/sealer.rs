@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::due::Ready;
 use super::journal::Journal;
 use super::known::{Gist, Held, Known};
-use super::snapshot::{digest, has_changed};
+use super::snapshot::{IsOver, Timed, digest, has_changed};
 use super::transport::{Post, TransportError};
 use super::tree::{Kind, Tree, stamp};
 use crate::path::WorkPath;
@@ -95,7 +95,7 @@ impl Sealer {
     /// # Errors
     /// What the kernel says.
     pub fn new(tree: &Tree, spool: Arc<Spool>, sealing: Sealing, origin: Origin) -> io::Result<Self> {
-        let newest: Journal<Newest> = Journal::load(tree, JOURNAL)?;
+        let newest: Journal<Newest> = Journal::load(tree, JOURNAL);
         let there: BTreeSet<ItemId> = spool.waiting()?.into_iter().map(|item| item.id).collect();
         for (path, entry) in newest.all() {
             if !there.contains(&entry.id) {
@@ -117,6 +117,18 @@ impl Sealer {
     /// # Errors
     /// What the kernel says; [`io::ErrorKind::QuotaExceeded`] over the reserve's hard limit.
     pub fn seal(&self, tree: &Tree, known: &Known, ready: &Ready, now: Timestamp) -> io::Result<Sealed> {
+        self.seal_in_time(tree, known, ready, now, &|| false)
+    }
+
+    /// The same, given up with [`io::ErrorKind::TimedOut`] when there is no more time.
+    pub(super) fn seal_in_time(
+        &self,
+        tree: &Tree,
+        known: &Known,
+        ready: &Ready,
+        now: Timestamp,
+        is_over: IsOver<'_>,
+    ) -> io::Result<Sealed> {
         let Some(found) = tree.look(&ready.path)? else { return Ok(Sealed::Nothing) };
         match found.kind {
             Kind::Folder | Kind::Other => Ok(Sealed::Nothing),
@@ -136,7 +148,7 @@ impl Sealer {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Sealed::Nothing),
                     other => other?,
                 };
-                self.seal_file(tree, &file, known, ready, now)
+                self.seal_file(tree, &file, known, (ready, now), is_over)
             }
         }
     }
@@ -146,12 +158,16 @@ impl Sealer {
         tree: &Tree,
         file: &File,
         known: &Known,
-        ready: &Ready,
-        now: Timestamp,
+        (ready, now): (&Ready, Timestamp),
+        is_over: IsOver<'_>,
     ) -> io::Result<Sealed> {
+        // What cannot fit is not begun: it would fill the disk, be taken back, and keep the others waiting.
+        if stamp(file)?.size > self.spool.room() {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
         // Something is known of it: perhaps it is just this.
         if known.held(&ready.path).is_some() || self.newest.entry(&ready.path).is_some() {
-            let (digest, found) = digest(tree, &ready.path, &mut Vec::new())?;
+            let (digest, found) = digest(tree, &ready.path, &mut Vec::new(), is_over)?;
             if self.is_kept(known, &ready.path, Gist { digest, mode: found.mode }) {
                 return Ok(Sealed::Nothing);
             }
@@ -160,7 +176,8 @@ impl Sealer {
         let modified = Timestamp::from_seconds(before.modified.0);
         let what = What::File { mode: before.mode, modified, torn: ready.open };
         self.write(known, ready, what, now, |note, out| {
-            let (size, digest) = seal::write(&self.sealing, note, &mut file.take(before.size), out)?;
+            let (size, digest) =
+                seal::write(&self.sealing, note, &mut Timed(file, is_over).take(before.size), out)?;
             let moved = has_changed(&before, &stamp(file)?) || size != before.size;
             Ok((ready.open || !moved).then_some(Gist { digest, mode: before.mode }))
         })
@@ -202,14 +219,14 @@ impl Sealer {
         Ok(Sealed::New)
     }
 
-    /// Whether the disk has just this, sealed.
-    pub(super) fn is_sealed(&self, path: &WorkPath, gist: Gist) -> bool {
-        self.newest.entry(path).is_some_and(|newest| newest.gist == gist && !newest.torn)
+    /// What the disk has of a file, sealed and whole.
+    pub(super) fn newest_gist(&self, path: &WorkPath) -> Option<Gist> {
+        self.newest.entry(path).filter(|newest| !newest.torn).map(|newest| newest.gist)
     }
 
     /// Whether headquarters or the disk has just this.
     fn is_kept(&self, known: &Known, path: &WorkPath, gist: Gist) -> bool {
-        self.is_sealed(path, gist) || known.held(path).is_some_and(|held| held.gist == gist)
+        self.newest_gist(path) == Some(gist) || known.held(path).is_some_and(|held| held.gist == gist)
     }
 
     /// Whether something else of a file waits sealed: that is older and goes first.

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hanare_model::Timestamp;
 
@@ -56,19 +58,24 @@ impl From<io::Error> for NoSnapshot {
 
 impl Snapshot {
     /// Reads a file or a link. With `open` a file that changes while it is read is taken as it comes, and marked torn.
-    pub(super) fn take(tree: &Tree, path: &WorkPath, open: bool) -> Result<Self, NoSnapshot> {
+    pub(super) fn take(
+        tree: &Tree,
+        path: &WorkPath,
+        open: bool,
+        is_over: IsOver<'_>,
+    ) -> Result<Self, NoSnapshot> {
         let Some(found) = tree.look(path)? else { return Err(NoSnapshot::Gone) };
         match found.kind {
             Kind::Link => {
                 let target = tree.target(path)?;
                 Ok(Self { content: Content::Link { target }, pieces: Vec::new(), file: None })
             }
-            Kind::File => Self::file(tree, path, open),
+            Kind::File => Self::file(tree, path, open, is_over),
             Kind::Folder | Kind::Other => Err(NoSnapshot::Gone),
         }
     }
 
-    fn file(tree: &Tree, path: &WorkPath, open: bool) -> Result<Self, NoSnapshot> {
+    fn file(tree: &Tree, path: &WorkPath, open: bool, is_over: IsOver<'_>) -> Result<Self, NoSnapshot> {
         let file = match tree.read(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(NoSnapshot::Gone),
@@ -78,7 +85,7 @@ impl Snapshot {
         let small = before.size <= SMALL;
         let (mut pieces, mut start) = (Vec::new(), 0);
         // Somebody may append faster than this reads: what came after the beginning is another version.
-        let whole = cut::<io::Error>((&file).take(before.size), |Chunk { digest, bytes }| {
+        let whole = cut::<io::Error>(Timed(&file, is_over).take(before.size), |Chunk { digest, bytes }| {
             let len = bytes.len();
             pieces.push(Piece { digest, start, len, bytes: small.then_some(bytes) });
             start += len as u64;
@@ -115,10 +122,46 @@ impl Snapshot {
     }
 }
 
+/// Whether there is no more time.
+pub(super) type IsOver<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Says that there is no more time as soon as it is dropped: whoever reads in another thread stops then.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp(Arc<AtomicBool>);
+
+impl GivenUp {
+    pub(super) fn is_over(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let given_up = Arc::clone(&self.0);
+        move || given_up.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A file that is read until there is no more time: then [`io::ErrorKind::TimedOut`]. One without an end, or that is mostly
+/// hole, must not hold the end of a day.
+pub(super) struct Timed<'a, R>(pub R, pub IsOver<'a>);
+
+impl<R: io::Read> io::Read for Timed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if (self.1)() { Err(io::ErrorKind::TimedOut.into()) } else { self.0.read(buffer) }
+    }
+}
+
 /// Only the digest of what is there, for a sweep: by content, since time stamps can be put back.
-pub(super) fn digest(tree: &Tree, path: &WorkPath, buffer: &mut Vec<u8>) -> io::Result<(Digest, Stamp)> {
-    let mut file = tree.read(path)?;
+pub(super) fn digest(
+    tree: &Tree,
+    path: &WorkPath,
+    buffer: &mut Vec<u8>,
+    is_over: IsOver<'_>,
+) -> io::Result<(Digest, Stamp)> {
+    let file = tree.read(path)?;
     let found = stamp(&file)?;
+    let mut file = Timed(file, is_over);
     buffer.resize(PIECE, 0);
     let mut digester = Digester::default();
     loop {

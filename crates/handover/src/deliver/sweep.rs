@@ -1,12 +1,13 @@
 //! A sweep: every file by its content, since a time stamp can be put back and a watch can miss what is written through a
 //! mapping.
 
+use std::io::ErrorKind::TimedOut;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::due::Ready;
 use super::known::{Gist, Known};
-use super::snapshot::digest;
+use super::snapshot::{IsOver, digest};
 use super::tree::{Found, Kind, Tree};
 use crate::digest::Digest;
 use crate::path::WorkPath;
@@ -26,15 +27,18 @@ pub struct Swept {
 
 /// Looks at everything with `threads` threads. What is absent is only absent: a sweep sees no deletions.
 #[must_use]
-pub fn sweep(tree: &Tree, known: &Known, threads: usize) -> Swept {
-    sweep_by(tree, threads, |path, gist| known.held(path).map(|held| held.gist) == Some(gist))
+pub(super) fn sweep(tree: &Tree, known: &Known, threads: usize, is_over: IsOver<'_>) -> Swept {
+    sweep_by(tree, threads, is_over, |path, gist| {
+        gist.is_some() && known.held(path).map(|held| held.gist) == gist
+    })
 }
 
-/// The same for who decides in another way what is unchanged.
+/// The same for who decides in another way what is unchanged, and has not all the time: `None` is what there was none for.
 pub(super) fn sweep_by(
     tree: &Tree,
     threads: usize,
-    is_kept: impl Fn(&WorkPath, Gist) -> bool + Sync,
+    is_over: IsOver<'_>,
+    is_kept: impl Fn(&WorkPath, Option<Gist>) -> bool + Sync,
 ) -> Swept {
     let (paths, queue) = std::sync::mpsc::sync_channel::<WorkPath>(1024);
     let queue = Mutex::new(queue);
@@ -45,16 +49,19 @@ pub(super) fn sweep_by(
             scope.spawn(|| {
                 let mut buffer = Vec::new();
                 while let Some(path) = queue.lock().ok().and_then(|queue| queue.recv().ok()) {
-                    match gist(tree, &path, &mut buffer) {
+                    match gist(tree, &path, &mut buffer, is_over) {
                         Ok(Some((gist, size))) => {
                             bytes.fetch_add(size, Ordering::Relaxed);
-                            if is_kept(&path, gist) {
+                            if is_kept(&path, Some(gist)) {
                                 unchanged.fetch_add(1, Ordering::Relaxed);
                             } else if let Ok(mut changed) = changed.lock() {
                                 changed.push(Ready { path, open: false });
                             }
                         }
                         Ok(None) => {}
+                        Err(error) if error.kind() == TimedOut && is_kept(&path, None) => {
+                            unchanged.fetch_add(1, Ordering::Relaxed);
+                        }
                         Err(_) => {
                             unread.fetch_add(1, Ordering::Relaxed);
                         }
@@ -83,11 +90,19 @@ pub(super) fn sweep_by(
     }
 }
 
-fn gist(tree: &Tree, path: &WorkPath, buffer: &mut Vec<u8>) -> std::io::Result<Option<(Gist, u64)>> {
+fn gist(
+    tree: &Tree,
+    path: &WorkPath,
+    buffer: &mut Vec<u8>,
+    is_over: IsOver<'_>,
+) -> std::io::Result<Option<(Gist, u64)>> {
+    if is_over() {
+        return Err(TimedOut.into());
+    }
     let Some(found) = tree.look(path)? else { return Ok(None) };
     Ok(match found.kind {
         Kind::File => {
-            let (digest, stamp) = match digest(tree, path, buffer) {
+            let (digest, stamp) = match digest(tree, path, buffer, is_over) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
                 other => other?,
             };

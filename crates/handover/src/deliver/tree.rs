@@ -43,6 +43,8 @@ pub struct Stamp {
     pub size: u64,
     /// Permission bits.
     pub mode: u32,
+    /// User id of whose it is.
+    pub owner: u32,
     /// Last change of the content: seconds and nanoseconds.
     pub modified: (i64, u32),
     /// Last change of anything; nobody but the kernel sets it.
@@ -54,6 +56,8 @@ pub struct Stamp {
 pub struct Tree {
     root: OwnedFd,
     path: PathBuf,
+    /// Whose files are work, if the folder is a person's and not root's.
+    owner: Option<u32>,
 }
 
 const BENEATH: ResolveFlags =
@@ -67,7 +71,8 @@ impl Tree {
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let root = rustix::fs::open(path, flags, Mode::empty())?;
-        Ok(Self { root, path: path.to_owned() })
+        let owner = rustix::fs::fstat(&root)?.st_uid;
+        Ok(Self { root, path: path.to_owned(), owner: (owner != 0).then_some(owner) })
     }
 
     /// The folder's path, for watching it.
@@ -110,11 +115,23 @@ impl Tree {
     /// Opens a regular file for reading. A pipe that was put in its place does not hold us.
     ///
     /// # Errors
-    /// What the kernel says; [`io::ErrorKind::InvalidInput`] if it is no regular file.
+    /// What the kernel says; [`io::ErrorKind::InvalidInput`] if it is no regular file, [`io::ErrorKind::PermissionDenied`] if
+    /// it is somebody else's and not the work of whom the folder belongs to: tomorrow it would be theirs; [`io::ErrorKind::FileTooLarge`] if it says
+    /// to be larger than the file system that it lies on: that is nothing but hole, and takes days to read.
     pub fn read(&self, path: &WorkPath) -> io::Result<File> {
         let file = self.at(path.as_path(), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
-        if stamp(&file)?.kind != Kind::File {
+        let found = stamp(&file)?;
+        if found.kind != Kind::File {
             return Err(io::ErrorKind::InvalidInput.into());
+        }
+        if self.owner.is_some_and(|owner| owner != found.owner) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let here = rustix::fs::fstatvfs(&file)?;
+        let most = here.f_blocks.saturating_mul(here.f_frsize);
+        // A file system in memory may have no size.
+        if most > 0 && found.size > most {
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
         Ok(File::from(file))
     }
@@ -226,7 +243,8 @@ impl Tree {
         written
     }
 
-    /// This program's own file of this name in the folder, made if it is not there.
+    /// This program's own file of this name in the folder, made if it is not there. What somebody else has put in its place
+    /// is not believed.
     pub(super) fn own(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let name = [OWN, name.as_bytes()].concat();
@@ -238,10 +256,23 @@ impl Tree {
             mode,
             BENEATH,
         )?;
-        if stamp(&opened)?.kind != Kind::File {
+        let found = rustix::fs::fstat(&opened)?;
+        let is_ours = found.st_uid == rustix::process::geteuid().as_raw() && found.st_nlink == 1;
+        if stamp(&opened)?.kind != Kind::File || !is_ours {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         Ok(File::from(opened))
+    }
+
+    /// Takes away what stands in the place of [`Tree::own`].
+    pub(super) fn disown(&self, name: &str) -> io::Result<()> {
+        let name = [OWN, name.as_bytes()].concat();
+        let name = OsStr::from_bytes(&name);
+        match rustix::fs::unlinkat(&self.root, name, AtFlags::empty()) {
+            Err(Errno::ISDIR) => rustix::fs::unlinkat(&self.root, name, AtFlags::REMOVEDIR),
+            other => other,
+        }
+        .map_err(Into::into)
     }
 
     /// A file without a name, on this folder's own file system.
@@ -330,6 +361,7 @@ pub(super) fn stamp(file: impl std::os::fd::AsFd) -> io::Result<Stamp> {
         inode: found.stx_ino,
         size: found.stx_size,
         mode: mode & 0o7777,
+        owner: found.stx_uid,
         modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
         changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
     })

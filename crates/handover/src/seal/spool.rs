@@ -142,6 +142,12 @@ impl Spool {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// How many bytes more are taken.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        self.reserve().hard().saturating_sub(self.used())
+    }
+
     /// How far the reserve is used.
     #[must_use]
     pub fn level(&self) -> Level {
@@ -195,7 +201,7 @@ impl Spool {
     }
 
     fn fill<T>(&self, file: &File, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
-        let left = self.reserve().hard().saturating_sub(self.used());
+        let left = self.room();
         let mut out = BufWriter::with_capacity(BUFFER, Limited { file, left });
         let told = write(&mut out)?;
         out.flush()?;

@@ -1,8 +1,10 @@
 //! Confinement: what people and programs write beside their work goes onto the volume too, and memory reaches no disk in the
 //! clear. Every change is written down in the opening before it is made, and undone when it ends.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
@@ -19,8 +21,11 @@ use crate::policy::{Policy, Swap};
 
 /// The directories for everybody's temporary files.
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
-/// Where the confined directories are in the volume.
+/// Where the confined directories are in the volume: work homes,
 const FOLDER: &str = ".confined";
+/// and those for temporary files, everybody's, also root's. What begins with `.hanare` is nobody's work: it ends with the day and
+/// is not handed over.
+const DAY_ONLY: &str = ".hanare-day-only";
 /// Mounts on one another that are taken away.
 const LAYERS: u32 = 8;
 /// A program that dies leaves its memory nowhere.
@@ -59,11 +64,14 @@ pub(super) fn confine(
     places: Places<'_>,
 ) -> Result<(), VolumeError> {
     let state = places.state;
-    let folder = opening.mountpoint.join(FOLDER);
-    files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
-    let homes = wanted.homes.iter().map(PathBuf::as_path);
-    for (number, path) in TEMPORARY.map(Path::new).into_iter().chain(homes).enumerate() {
-        let inside = folder.join(number.to_string());
+    let [homes, day_only] = [FOLDER, DAY_ONLY].map(|name| opening.mountpoint.join(name));
+    for folder in [&homes, &day_only] {
+        files::create_private_directory(folder).map_err(VolumeError::io("making the directory", folder))?;
+    }
+    let temporary = TEMPORARY.map(|path| (Path::new(path), &day_only));
+    let wanted = wanted.homes.iter().map(|path| (path.as_path(), &homes));
+    for (path, folder) in temporary.into_iter().chain(wanted) {
+        let inside = folder.join(name_of(path));
         // Whoever owns the directory above could have put a link there, or could put one there now.
         let place = Place::open(path).map_err(|error| unfit(path, error))?;
         alike(&place, path, &inside)?;
@@ -76,6 +84,20 @@ pub(super) fn confine(
         None => Ok(()),
         Some(path) => Err(VolumeError::Escapes { path }),
     }
+}
+
+/// The name of a confined directory in the volume: its path, so that what headquarters holds of a home comes back into the same
+/// home, whatever else the policy names by then.
+fn name_of(path: &Path) -> OsString {
+    let mut name = Vec::new();
+    for byte in path.as_os_str().as_bytes().iter().skip(1) {
+        match byte {
+            b'/' => name.extend(b"%2f"),
+            b'%' => name.extend(b"%25"),
+            byte => name.push(*byte),
+        }
+    }
+    OsString::from_vec(name)
 }
 
 /// The first of what is wanted that a volume which is open does not confine.

@@ -1,5 +1,6 @@
 //! The end of a day: hand over what is left, seal what headquarters does not get.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -7,8 +8,10 @@ use std::time::Instant;
 use super::{Day, seal_one};
 use crate::deliver::courier::BATCH;
 use crate::deliver::due::{Due, Ready};
+use crate::deliver::snapshot::GivenUp;
 use crate::deliver::sweep::{Swept, sweep, sweep_by};
 use crate::deliver::transport::{Post, Transport, TransportError};
+use crate::path::WorkPath;
 
 /// What was left at the end of a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,12 +26,10 @@ impl<T: Transport + Post + 'static> Day<T> {
     /// Hands over everything that is not held, by content, until nothing is left or headquarters does not answer.
     ///
     /// # Errors
-    /// [`TransportError`]: what could be handed over was.
+    /// [`TransportError`]: what could be handed over was, and what waited waits.
     pub async fn finish(&mut self) -> Result<Swept, TransportError> {
         self.post().await?;
-        // A sweep looks at everything that waits, too.
-        self.due = Due::default();
-        let mut swept = self.sweep();
+        let mut swept = self.sweep().await;
         let mut left = std::mem::take(&mut swept.changed);
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(BATCH));
@@ -39,6 +40,8 @@ impl<T: Transport + Post + 'static> Day<T> {
             self.count(delivered);
             left = rest;
         }
+        // A sweep looks at everything that waits, too.
+        self.due = Due::default();
         self.say_gone();
         let gone = std::mem::take(&mut self.gone);
         let delivered = self.courier.delete(&self.tree, &self.known, &gone, false).await;
@@ -48,29 +51,48 @@ impl<T: Transport + Post + 'static> Day<T> {
     }
 
     /// Seals all that headquarters has not acknowledged, by content, until `until`: the end of a day whose line is gone.
-    /// Afterwards the folder may vanish. What could not be sealed is counted as lost.
+    /// Afterwards the folder may vanish. What could not be sealed is counted as lost; so is what there was no time to look at,
+    /// unless nothing was seen to have changed it since it was safe.
     pub async fn seal_rest(&mut self, until: Instant) -> Rest {
         let Some(sealer) = self.sealer.clone() else {
-            let swept = self.sweep();
+            let swept = self.sweep().await;
             return Rest { sealed: 0, lost: swept.changed.len() as u64 + swept.unread };
         };
         let (tree, known, threads) = (Arc::clone(&self.tree), Arc::clone(&self.known), threads());
+        // What is known to wait comes first: to look at everything may take all the time that there is.
+        let waiting: Vec<WorkPath> = self.due.exposed_paths().cloned().collect();
         let work = move || {
+            // Small ones before large ones: most of them in the time that there is.
+            let size = |path: &WorkPath| tree.look(path).ok().flatten().map(|found| found.size);
+            let ordered = |mut paths: Vec<WorkPath>| {
+                paths.sort_by_cached_key(size);
+                paths
+            };
+            let is_over = || Instant::now() >= until;
+            let exposed: BTreeSet<WorkPath> = waiting.iter().cloned().collect();
+            let seal = |path: &WorkPath| {
+                // At the end nobody waits for a writer.
+                let both = [false, true].map(|open| Ready { path: path.clone(), open });
+                both.iter().any(|ready| !is_over() && seal_one(&sealer, &tree, &known, ready, &is_over))
+            };
+            for path in ordered(waiting) {
+                seal(&path);
+            }
             let before = AtomicU64::new(0);
-            let swept = sweep_by(&tree, threads, |path, gist| {
-                let is_held = known.held(path).is_some_and(|held| held.gist == gist);
-                let waits = !is_held && sealer.is_sealed(path, gist);
+            let swept = sweep_by(&tree, threads, &is_over, |path, gist| {
+                let held = known.held(path).map(|held| held.gist);
+                let newest = sealer.newest_gist(path);
+                let (is_held, waits) = match gist {
+                    Some(_) => (held == gist, held != gist && newest == gist),
+                    None if exposed.contains(path) => (false, false),
+                    None => (held.is_some() && newest.is_none(), newest.is_some()),
+                };
                 before.fetch_add(u64::from(waits), Ordering::Relaxed);
                 is_held || waits
             });
             let mut rest = Rest { sealed: before.into_inner(), lost: swept.unread };
-            for ready in swept.changed {
-                // At the end nobody waits for a writer.
-                let both = [ready.clone(), Ready { open: true, ..ready }];
-                let mut tries = both
-                    .iter()
-                    .map(|ready| Instant::now() < until && seal_one(&sealer, &tree, &known, ready));
-                if tries.any(|sealed| sealed) { rest.sealed += 1 } else { rest.lost += 1 }
+            for path in ordered(swept.changed.into_iter().map(|ready| ready.path).collect()) {
+                if seal(&path) { rest.sealed += 1 } else { rest.lost += 1 }
             }
             rest
         };
@@ -80,15 +102,20 @@ impl<T: Transport + Post + 'static> Day<T> {
         rest.unwrap_or(Rest { sealed: 0, lost: self.due.len().max(1) as u64 })
     }
 
-    /// How many files headquarters does not hold as they are, by content; sends nothing.
+    /// How many files are known to wait; looks at none of them.
     #[must_use]
-    pub fn left(&self) -> u64 {
-        let swept = self.sweep();
-        (swept.changed.len() as u64).saturating_add(swept.unread)
+    pub fn waiting(&self) -> u64 {
+        self.due.len() as u64
     }
 
-    fn sweep(&self) -> Swept {
-        sweep(&self.tree, &self.known, threads())
+    /// Looks at everything, away from what must not wait; given up when nobody waits for it any more.
+    async fn sweep(&self) -> Swept {
+        let given_up = GivenUp::default();
+        let (tree, known, is_over) = (Arc::clone(&self.tree), Arc::clone(&self.known), given_up.is_over());
+        let work = move || sweep(&tree, &known, threads(), &is_over);
+        let swept = tokio::task::spawn_blocking(work).await;
+        // A panic in it would be ours; then nothing is claimed.
+        swept.unwrap_or(Swept { unread: 1, ..Swept::default() })
     }
 
     /// Delivers what is sealed.

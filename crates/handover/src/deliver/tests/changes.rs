@@ -126,7 +126,7 @@ async fn nothing_outside_is_read_through_a_link_or_a_pipe() {
 #[tokio::test]
 async fn a_file_that_is_written_without_end_goes_torn_and_whole_when_it_is_closed() {
     let world = world().await;
-    let tree = world.tree();
+    let tree = Arc::new(world.tree());
     fs::write(world.work.join("log"), b"line\n").unwrap();
     let courier = Courier::new(world.line.clone());
     let known = Known::default();

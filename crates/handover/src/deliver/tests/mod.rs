@@ -2,6 +2,7 @@
 
 mod changes;
 mod days;
+mod hostile;
 mod sealing;
 
 use std::fs;

@@ -69,12 +69,12 @@ impl World {
         self.folder.path().join("state/sealed")
     }
 
-    fn spool(&self) -> Arc<Spool> {
+    pub(super) fn spool(&self) -> Arc<Spool> {
         fs::create_dir_all(self.folder.path().join("state")).unwrap();
         Arc::new(Spool::open(&self.plain(), Reserve(1 << 30)).unwrap())
     }
 
-    fn sealing_day(&self, spool: &Arc<Spool>) -> Day<Line> {
+    pub(super) fn sealing_day(&self, spool: &Arc<Spool>) -> Day<Line> {
         let line = self.line.clone();
         Day::begin_sealing(self.tree(), self.line.clone(), |tree| {
             Some(Sealer::new(tree, Arc::clone(spool), sealing(&line), origin(&line, true)))
@@ -82,11 +82,11 @@ impl World {
         .unwrap()
     }
 
-    fn cut(&self, cut: bool) {
+    pub(super) fn cut(&self, cut: bool) {
         self.line.cut.store(cut, Ordering::Release);
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) {
         fs::write(self.work.join(name), bytes).unwrap();
     }
 
@@ -208,7 +208,7 @@ async fn what_is_acknowledged_is_not_sealed_and_what_a_slow_line_acknowledges_is
     .await;
     assert_eq!(fs::read_dir(world.plain()).unwrap().count(), 0);
     let line = world.line.clone();
-    let tree = world.tree();
+    let tree = Arc::new(world.tree());
     let sealer =
         Arc::new(Sealer::new(&tree, Arc::clone(&spool), sealing(&line), origin(&line, true)).unwrap());
     let known = Known::default();

@@ -1,0 +1,62 @@
+//! Whoever owns the folder puts things into it that are to hold the agent up.
+
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use super::*;
+
+const SOON: Duration = Duration::from_mins(1);
+
+#[tokio::test]
+async fn nothing_in_place_of_a_journal_keeps_a_day_from_beginning() {
+    let pranks: [fn(&std::path::Path); 4] = [
+        |at| fs::create_dir(at).unwrap(),
+        |at| fs::create_dir_all(at.join("full")).unwrap(),
+        |at| assert!(Command::new("mkfifo").arg(at).status().unwrap().success()),
+        |at| symlink("/etc/passwd", at).unwrap(),
+    ];
+    for play in pranks {
+        let world = world().await;
+        let spool = world.spool();
+        for name in ["known", "sealed"] {
+            play(&world.work.join(format!(".hanare-{name}")));
+        }
+        world.write("work", b"of today");
+        let mut day = world.sealing_day(&spool);
+        during(&mut day, world.comes_to_hold(&[("work", b"of today")])).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_nothing_but_hole_holds_nothing_up_and_is_counted() {
+    let world = world().await;
+    let spool = world.spool();
+    // Larger than any disk that this is tested on.
+    fs::File::create(world.work.join("hole")).unwrap().set_len(15 << 40).unwrap();
+    world.write("work", b"of today");
+    let mut day = world.sealing_day(&spool);
+    let swept = day.finish().await.unwrap();
+    assert_eq!((swept.changed.len(), swept.unread), (0, 1));
+    assert_eq!(world.held().await.keys().map(Vec::as_slice).collect::<Vec<_>>(), [b"work"]);
+    world.cut(true);
+    world.write("more", b"of today");
+    let rest = day.seal_rest(Instant::now() + SOON).await;
+    assert_eq!((rest.sealed, rest.lost, spool.count()), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn what_is_known_to_wait_is_sealed_before_all_the_time_goes_into_looking() {
+    let world = world().await;
+    let spool = world.spool();
+    world.cut(true);
+    // It takes longer to read than there is time.
+    fs::File::create(world.work.join("a hole")).unwrap().set_len(64 << 30).unwrap();
+    let mut day = world.sealing_day(&spool);
+    world.write("work", b"of today");
+    let begun = Instant::now();
+    during(&mut day, tokio::time::sleep(Duration::from_secs(1))).await;
+    let rest = day.seal_rest(Instant::now() + Duration::from_secs(2)).await;
+    assert_eq!(spool.count(), 1, "what could be sealed was");
+    assert!(rest.lost >= 1, "what was not looked at is not claimed");
+    assert!(begun.elapsed() < SOON, "the end has an end");
+}

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hanare_hq::admin;
+use tokio::runtime::Builder;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -68,7 +69,16 @@ impl Context {
 
 /// Runs async code on this thread.
 pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
-    tokio::runtime::Builder::new_current_thread()
+    run_on(&mut Builder::new_current_thread(), future)
+}
+
+/// The same for a daemon.
+pub(crate) fn keep_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+    run_on(hanare_host::memory::keep_small(&mut Builder::new_current_thread()), future)
+}
+
+fn run_on<F: Future>(builder: &mut Builder, future: F) -> Result<F::Output, Failure> {
+    builder
         .enable_all()
         .build()
         .map(|runtime| runtime.block_on(future))

@@ -60,7 +60,11 @@ pub fn main_with(arguments: impl Iterator<Item = OsString>, guards: Guards) -> E
     let (language, json) = glance(&arguments);
     let language = language.unwrap_or_else(environment::language);
     on_panic(language);
-    let matches = match help::command(language).try_get_matches_from(&arguments) {
+    // The words of the help only for those who read them.
+    let matches = help::grammar()
+        .try_get_matches_from(&arguments)
+        .or_else(|_| help::command(language).try_get_matches_from(&arguments));
+    let matches = match matches {
         Ok(matches) => matches,
         Err(error) => return not_run(&error, &arguments, language, json),
     };
@@ -73,7 +77,11 @@ pub fn main_with(arguments: impl Iterator<Item = OsString>, guards: Guards) -> E
 fn run(cli: Cli, language: Language, guards: Guards) -> ExitCode {
     let Cli { globals, command } = cli;
     let Globals { lang: _, json, state, runtime, verbose, quiet } = globals;
-    log(verbose, quiet, command.is_service());
+    let is_service = command.is_service();
+    log(verbose, quiet, is_service);
+    if is_service {
+        hanare_host::memory::forget_start();
+    }
     let context = Context {
         inherited: inherited(language, &state, &runtime, json, verbose, quiet),
         out: Printer::new(Voice::new(language), json, quiet),

@@ -159,6 +159,7 @@ fn render(segmentation: &Segmentation, surroundings: Surroundings) -> Transactio
     if segmentation.masquerade {
         masquerade(&mut rules, segmentation, surroundings.untracked);
     }
+    rules.share_lists(INET, TABLE);
     rules
 }
 

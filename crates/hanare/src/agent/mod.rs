@@ -42,7 +42,7 @@ use self::sealing::Deliveries;
 pub(crate) use self::sealing::FOLDER as SEALED;
 use self::socket::Wish;
 pub(crate) use self::socket::{Answer, Asked, Standing, ask};
-use crate::context::{Context, Outcome, block_on};
+use crate::context::{Context, Outcome, keep_on};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::foreign;
@@ -55,7 +55,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 
 /// Runs until a signal ends it.
 pub(crate) fn run(context: &Context, work: &Path, policy: Option<Policy>, reserve: Option<u64>) -> Outcome {
-    block_on(serve(context, work, policy, reserve))?
+    keep_on(serve(context, work, policy, reserve))?
 }
 
 async fn serve(context: &Context, work: &Path, policy: Option<Policy>, reserve: Option<u64>) -> Outcome {

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use hanare_host::confine::{self, Access as Reach, Grants};
 use hanare_host::hands::{AsyncNotices, Client, Notice};
+use hanare_host::memory::forget_start;
 use hanare_host::{HostError, privileges};
 use hanare_hq::{Order, Published, ServeOptions, Server};
 use hanare_tunnel::plane::End;
@@ -15,10 +16,11 @@ use tokio::sync::{mpsc, watch};
 
 use self::data::DataPlane;
 use self::keep::Keeper;
-use crate::context::{Context, Outcome, block_on};
+use crate::context::{Context, Outcome, keep_on};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::foreign;
+use crate::voice::Voice;
 
 /// Threads for calls that block: the hands answer one call at a time, a resolver needs another.
 const BLOCKING_THREADS: usize = 4;
@@ -29,11 +31,13 @@ pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
     hanare_host::memory::give_back_large();
     privileges::become_worker().map_err(foreign::host_error)?;
     let files =
-        block_on(hanare_hq::prepare(&options.state, options.api.port(), options.credentials.as_deref()))?
+        keep_on(hanare_hq::prepare(&options.state, options.api.port(), options.credentials.as_deref()))?
             .map_err(foreign::serve_error)?;
+    forget_start();
     confined(&options, files).map_err(foreign::host_error)?;
     let hands = Client::from_stdin().map_err(foreign::host_error)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = hanare_host::memory::keep_small(&mut builder)
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
         .build()
@@ -70,6 +74,7 @@ async fn serve(context: &Context, options: ServeOptions, hands: Client) -> Outco
     let socket = Listener::bind(&interface).map_err(foreign::uapi_error)?;
     let outcome = match Server::start(options).await {
         Ok(mut server) => {
+            forget_start();
             // The API's tasks have not run yet: nothing was read that came from a network.
             let closed = confine::close_doors().map(drop).map_err(foreign::host_error);
             let outcome = match closed {
@@ -99,15 +104,17 @@ async fn with_plane(
     let mut published = server.published();
     let first = published.borrow_and_update().clone();
     let plane = DataPlane::start(hands, server, &first, listen, context.guards).await?;
+    forget_start();
     server.plane().applied(&first);
     let service =
         Service::new(plane.handle().clone(), Access::ReadOnly, Some(server.private_key()), hanare_host::MARK);
     uapi::spawn(socket, service)
         .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))?;
-    let status =
-        context.out.voice().say_with("hq-ready", &[("interface", &interface), ("port", &listen.port())]);
+    // A voice of its own: the catalogue goes with it.
+    let status = Voice::new(context.out.voice().language())
+        .say_with("hq-ready", &[("interface", &interface), ("port", &listen.port())]);
     hands.run(move |hands| hands.ready(&status)).await.map_err(foreign::host_error)?;
-    hanare_host::memory::forget_start();
+    forget_start();
     let orders = server.take_orders();
     let ended = follow(server, (&plane, first), hands, notices, published, orders).await;
     plane.stop().await;

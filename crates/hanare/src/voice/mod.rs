@@ -10,6 +10,7 @@
 mod catalogue;
 mod language;
 
+use std::cell::OnceCell;
 use std::fmt::Display;
 
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
@@ -17,19 +18,26 @@ use fluent_bundle::{FluentArgs, FluentBundle, FluentResource, FluentValue};
 pub use catalogue::FILES;
 pub use language::{Language, UnknownLanguage};
 
-/// Speaks one language.
+/// Speaks one language. The catalogue is read at the first word: a daemon has little to say, and it takes a megabyte.
 pub struct Voice {
     language: Language,
-    bundle: FluentBundle<FluentResource>,
+    catalogue: OnceCell<Catalogue>,
 }
+
+type Catalogue = FluentBundle<FluentResource>;
 
 /// What stands for a placeholder: its name in the catalogue, and the value.
 pub type Argument<'a> = (&'a str, &'a dyn Display);
 
 impl Voice {
-    /// Loads the catalogue of `language`.
+    /// Will speak `language`.
     #[must_use]
-    pub fn new(language: Language) -> Self {
+    pub const fn new(language: Language) -> Self {
+        Self { language, catalogue: OnceCell::new() }
+    }
+
+    fn load(&self) -> Catalogue {
+        let language = self.language;
         let mut bundle = FluentBundle::new(vec![language.tag().parse().unwrap_or_default()]);
         // The marks around placeholders are for mixed writing directions; they break copying of paths and commands.
         bundle.set_use_isolating(false);
@@ -39,7 +47,7 @@ impl Voice {
                 FluentResource::try_new((*text).to_owned()).unwrap_or_else(|(resource, _)| resource);
             bundle.add_resource_overriding(resource);
         }
-        Self { language, bundle }
+        bundle
     }
 
     /// The language spoken.
@@ -67,7 +75,8 @@ impl Voice {
     }
 
     fn find(&self, id: &str, part: Option<&str>, arguments: &[Argument<'_>]) -> Option<String> {
-        let message = self.bundle.get_message(id)?;
+        let bundle = self.catalogue.get_or_init(|| self.load());
+        let message = bundle.get_message(id)?;
         let pattern = match part {
             None => message.value()?,
             Some(part) => message.get_attribute(part)?.value(),
@@ -77,7 +86,7 @@ impl Voice {
             values.set(*name, argument(value.to_string()));
         }
         let mut faults = Vec::new();
-        let text = self.bundle.format_pattern(pattern, Some(&values), &mut faults).into_owned();
+        let text = bundle.format_pattern(pattern, Some(&values), &mut faults).into_owned();
         if !faults.is_empty() {
             tracing::error!(id, ?faults, "a message lacks a placeholder");
         }

@@ -21,7 +21,7 @@ use crate::netlink::Netlink;
 use crate::readiness::{readable, readable_watch};
 use crate::underlay::{Underlay, Watch};
 use crate::undo::UndoLog;
-use crate::{files, kill_switch, privileges, resolver};
+use crate::{files, kill_switch, memory, privileges, resolver};
 
 /// The lock's name in the state directory.
 const LOCK: &str = "host.lock";
@@ -143,7 +143,8 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
 
 fn work(hands: &mut Hands, setup: &mut Setup) -> Result<Ended, HostError> {
     let failed = |error: std::io::Error| HostError::io("the host process", &error);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = memory::keep_small(builder.enable_all()).build().map_err(failed)?;
     let (ours, theirs) = channel::pair()?;
     rustix::io::ioctl_fionbio(&ours, true).map_err(|error| failed(error.into()))?;
     let mut worker = Worker::start(setup, theirs)?;

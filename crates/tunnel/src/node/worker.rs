@@ -69,7 +69,8 @@ pub fn run_worker(options: &WorkerOptions) -> Result<(), WorkerError> {
     let confinement = confined(options)?;
     let hands = Client::from_stdin()?;
     let state = NodeState::new(&options.state);
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = hanare_host::memory::keep_small(&mut builder)
         .enable_all()
         // Calls of the host process come one at a time; a second thread lets a look-up go on beside them.
         .max_blocking_threads(2)

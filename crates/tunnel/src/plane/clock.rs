@@ -26,6 +26,11 @@ impl Clock {
         self.start + read(ClockId::Boottime).saturating_sub(self.boot)
     }
 
+    /// The same moment as the boot clock counts it.
+    pub(super) fn boot_time(&self, moment: Instant) -> Duration {
+        self.boot + moment.saturating_duration_since(self.start)
+    }
+
     /// How the wall clock was set since this was last asked.
     pub(super) fn step(&mut self) -> Option<ClockStep> {
         let offset = offset();

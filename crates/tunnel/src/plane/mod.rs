@@ -8,6 +8,7 @@ mod inbound;
 mod mss;
 mod outbound;
 mod pace;
+mod rest;
 mod shard;
 mod unreachable;
 
@@ -35,7 +36,7 @@ pub struct PlaneConfig {
 /// Starts the thread.
 ///
 /// # Errors
-/// As the kernel says, if it gives no thread or no event descriptor.
+/// As the kernel says, if it gives no thread, no timer or no descriptor for events.
 pub fn spawn(config: PlaneConfig) -> std::io::Result<PlaneHandle> {
     spawn_with(config, own_addresses_only)
 }
@@ -46,7 +47,7 @@ pub fn spawn(config: PlaneConfig) -> std::io::Result<PlaneHandle> {
 /// As [`spawn`].
 pub fn spawn_with(config: PlaneConfig, source_check: SourceCheck) -> std::io::Result<PlaneHandle> {
     let (handle, orders) = handle::channel()?;
-    let shard = shard::Shard::new(config, source_check, orders);
+    let shard = shard::Shard::new(config, source_check, orders)?;
     std::thread::Builder::new().name("hanare-plane".to_owned()).spawn(move || shard.run())?;
     Ok(handle)
 }

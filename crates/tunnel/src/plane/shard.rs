@@ -16,6 +16,7 @@ use super::handle::{End, Event, Order, Orders, PeerState, Snapshot};
 use super::inbound::Inbound;
 use super::outbound::{Outbound, Sources};
 use super::pace::Pace;
+use super::rest::{Rest, Source};
 
 /// How often the wall clock and the MTU are looked at.
 const CHECK: Duration = Duration::from_secs(1);
@@ -25,6 +26,8 @@ const READS: usize = 64;
 const SENDS: usize = 4;
 /// Receive calls before the TUN device gets its turn.
 const RECEIVES: usize = 4;
+/// After a packet that was sent alone, others that come this soon are a burst.
+const ALONE: Duration = Duration::from_micros(200);
 /// Where the MTU cannot be read.
 const DEFAULT_MTU: u16 = 1360;
 
@@ -39,8 +42,11 @@ pub(super) struct Shard {
     inbound: Inbound,
     sources: Sources,
     pace: Pace,
+    rest: Rest,
     mtu: u16,
     next_check: Instant,
+    /// When a packet was last sent before it was known whether others follow.
+    alone: Option<Instant>,
     /// The socket that is full.
     blocked: Option<Family>,
     ready: Ready,
@@ -55,7 +61,11 @@ struct Ready {
 }
 
 impl Shard {
-    pub(super) fn new(config: PlaneConfig, source_check: SourceCheck, orders: Orders) -> Self {
+    pub(super) fn new(
+        config: PlaneConfig,
+        source_check: SourceCheck,
+        orders: Orders,
+    ) -> std::io::Result<Self> {
         let clock = Clock::new();
         let now = clock.now();
         let mut core = Core::new(&config.private_key, config.seed, now);
@@ -63,7 +73,8 @@ impl Shard {
         core.set_peers(&config.peers, now);
         let mtu = config.tun.mtu().unwrap_or(DEFAULT_MTU);
         prepare(&config.udp);
-        Self {
+        let rest = Rest::new(&orders.bell, &config.tun, &config.udp)?;
+        Ok(Self {
             core,
             tun: config.tun,
             udp: config.udp,
@@ -73,11 +84,13 @@ impl Shard {
             inbound: Inbound::new(),
             sources: Sources::default(),
             pace: Pace::new(now),
+            rest,
             mtu,
             next_check: now + CHECK,
+            alone: None,
             blocked: None,
             ready: Ready::default(),
-        }
+        })
     }
 
     /// Runs until told to end or until there is nothing to run on.
@@ -117,13 +130,35 @@ impl Shard {
     /// Waits for something to do; whether there are orders.
     fn wait(&mut self) -> Result<bool, End> {
         let is_busy = (self.ready.tun && self.blocked.is_none()) || self.ready.v4 || self.ready.v6;
-        let timeout = if is_busy {
-            Duration::ZERO
-        } else {
-            let due = self.core.next_wakeup().min(self.next_check);
+        let due = self.core.next_wakeup().min(self.next_check);
+        if is_busy {
+            self.look(Duration::ZERO)
+        } else if self.blocked.is_some() {
             // Rounded up, or the last fraction of a millisecond would be spent turning.
-            due.saturating_duration_since(self.clock.now()) + Duration::from_micros(50)
-        };
+            let left = due.saturating_duration_since(self.clock.now());
+            self.look(left + Duration::from_micros(50))
+        } else {
+            self.rest(due)
+        }
+    }
+
+    fn rest(&mut self, due: Instant) -> Result<bool, End> {
+        let (mut has_orders, ready) = (false, &mut self.ready);
+        let outcome = self.rest.until(due, &self.clock, |source| match source {
+            Source::Bell => has_orders = true,
+            Source::Tun => ready.tun = true,
+            Source::Socket(Family::V4) => ready.v4 = true,
+            Source::Socket(Family::V6) => ready.v6 = true,
+            Source::Timer => {}
+        });
+        match outcome {
+            Ok(()) | Err(Errno::INTR) => Ok(has_orders),
+            Err(error) => Err(End::Failed(error.to_string())),
+        }
+    }
+
+    /// Looks who has something to read and whether the full socket has room again, and waits for it that long.
+    fn look(&mut self, timeout: Duration) -> Result<bool, End> {
         let timeout = Timespec {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(timeout.subsec_nanos()),
@@ -188,7 +223,9 @@ impl Shard {
         if !self.ready.tun || self.blocked.is_some() {
             return Ok(());
         }
-        let (mut sends, mut calm) = (0, !self.pace.is_much());
+        let follows = |alone| now.saturating_duration_since(alone) < ALONE;
+        let calm = !self.pace.is_much() && !self.alone.is_some_and(follows);
+        let mut sends = 0;
         for _ in 0..READS {
             let read =
                 self.outbound.read(|buffer| self.tun.read(buffer), &mut self.core, &self.udp, self.mtu, now);
@@ -204,13 +241,13 @@ impl Shard {
                 }
             }
             if calm {
-                // The first packet after a rest is on its way before it is known whether it is the only one.
-                calm = false;
-                self.flush();
-                if self.blocked.is_some() {
-                    break;
-                }
-            } else if self.outbound.is_full() {
+                // The first packet after a rest is on its way before it is known whether it is the only one, and that is
+                // not asked of the device: it ends the next rest at once if there are others.
+                self.alone = Some(now);
+                self.ready.tun = false;
+                break;
+            }
+            if self.outbound.is_full() {
                 self.blocked = self.outbound.flush_full(&self.udp, &mut self.sources);
                 sends += 1;
                 if sends == SENDS || self.blocked.is_some() {
@@ -273,6 +310,8 @@ impl Shard {
                 Ok(Order::ReplaceUdp(udp)) => {
                     prepare(&udp);
                     self.udp = *udp;
+                    self.rest = Rest::new(&self.orders.bell, &self.tun, &self.udp)
+                        .map_err(|error| End::Failed(error.to_string()))?;
                     self.underlay_changed(now);
                 }
                 Ok(Order::UnderlayChanged) => self.underlay_changed(now),

@@ -22,6 +22,7 @@ pub(super) struct Test {
 enum Kind {
     Tcp(&'static [&'static str]),
     Udp,
+    /// Of all contenders in turns: see [`in_turns`].
     Ping,
     LoadedPing,
 }
@@ -44,6 +45,37 @@ pub(super) const TESTS: &[Test] = &[
     test("udp64:off", false, Kind::Udp),
     test("ping-loaded:off", false, Kind::LoadedPing),
 ];
+
+/// Turns that each contender has in a test that goes by turns, and echoes in each.
+const TURNS: usize = 5;
+const ECHOES: usize = 60;
+/// Echoes under load.
+const LOADED_ECHOES: usize = 200;
+
+impl Test {
+    /// Whether it is measured of all contenders in turns, while none of them carries anything else: how a round trip through an
+    /// idle tunnel goes depends on where the scheduler has put the threads just then, and on who else has the machine. Both
+    /// change within seconds, so that one go for each says more about its moment than about the contender.
+    pub(super) const fn goes_by_turns(&self) -> bool {
+        matches!(self.kind, Kind::Ping)
+    }
+}
+
+/// The figure of a test that goes by turns, for each of the fields: the median of all its echoes.
+pub(super) fn in_turns(test: &Test, fields: &[&Field]) -> Vec<Result<Figure>> {
+    let mut echoes: Vec<Result<Vec<f64>>> = fields.iter().map(|_| Ok(Vec::new())).collect();
+    for _ in 0..TURNS {
+        for (field, echoes) in fields.iter().zip(&mut echoes) {
+            let Ok(so_far) = echoes else { continue };
+            match echo(field, ECHOES) {
+                Ok(times) => so_far.extend(times),
+                Err(error) => *echoes = Err(error),
+            }
+        }
+    }
+    let figure = |times| Ok(Figure { test: test.name.to_owned(), unit: "µs", value: median(times)? });
+    echoes.into_iter().map(|times| times.and_then(figure)).collect()
+}
 
 /// One measured value.
 #[derive(Debug, Clone)]
@@ -72,14 +104,14 @@ pub(super) fn run(field: &Field, test: &Test, seconds: u32) -> Result<Vec<Figure
             let arrived = number(stream, "packets")? - number(stream, "lost_packets")?;
             Ok(vec![figure("kpps", arrived / number(stream, "seconds")? / 1e3)])
         }
-        Kind::Ping => Ok(vec![figure("µs", ping(field)?)]),
+        Kind::Ping => Ok(vec![figure("µs", median(echo(field, ECHOES)?)?)]),
         Kind::LoadedPing => {
             let mut command = field.client.command("iperf3");
             let target = field.target.to_string();
             command.args(["-c", &target, "-t", "5"]).stdout(Stdio::null()).stderr(Stdio::null());
             let mut load = field.client.spawn("load", &mut command)?;
             sleep(Duration::from_millis(1200));
-            let outcome = ping(field);
+            let outcome = echo(field, LOADED_ECHOES).and_then(median);
             load.wait(Duration::from_secs(30))?;
             Ok(vec![figure("µs", outcome?)])
         }
@@ -103,19 +135,21 @@ fn iperf(field: &Field, arguments: &[&str], seconds: u32) -> Result<Value> {
     }
 }
 
-/// The median round trip of 200.
-fn ping(field: &Field) -> Result<f64> {
+/// Round trips in microseconds.
+fn echo(field: &Field, count: usize) -> Result<Vec<f64>> {
     let mut command = field.client.command("ping");
-    command.args(["-i", "0.01", "-c", "200", "-s", "56", &field.target.to_string()]);
+    command.args(["-i", "0.01", "-c", &count.to_string(), "-s", "56", &field.target.to_string()]);
     let output = finish(&mut command, "", Duration::from_secs(30))?;
-    let mut times: Vec<f64> = output
+    let milliseconds = output
         .stdout
         .lines()
-        .filter_map(|line| line.split_once("time=")?.1.split_whitespace().next()?.parse().ok())
-        .collect();
-    times.sort_by(f64::total_cmp);
-    let median = times.get(times.len() / 2).copied();
-    median.map(|milliseconds| milliseconds * 1e3).ok_or_else(|| unreadable("no answers".to_owned()))
+        .filter_map(|line| line.split_once("time=")?.1.split_whitespace().next()?.parse::<f64>().ok());
+    Ok(milliseconds.map(|milliseconds| milliseconds * 1e3).collect())
+}
+
+fn median(mut values: Vec<f64>) -> Result<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().ok_or_else(|| unreadable("no answers".to_owned()))
 }
 
 fn number(object: &Value, field: &str) -> Result<f64> {

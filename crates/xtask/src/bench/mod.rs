@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use contender::Contender;
+use field::Field;
 use hanare_lab::{BENCH, Lab};
 use measure::Figure;
 use table::{Sample, Table};
@@ -134,28 +135,46 @@ fn inside(tunnel: &Tunnel) -> Result<ExitCode, Failure> {
         contenders.push(text.parse::<Contender>()?);
     }
     contenders.retain(|contender| wanted(tunnel, &contender.name));
-    let tests: Vec<_> = measure::TESTS
+    let (by_turns, alone): (Vec<_>, Vec<_>) = measure::TESTS
         .iter()
         .filter(|test| tunnel.tests.is_empty() || tunnel.tests.iter().any(|only| only == test.name))
-        .collect();
+        .partition(|test| test.goes_by_turns());
     let mut table = Table::new(TUNNEL);
     let mut failed = false;
     for round in 0..tunnel.rounds {
         // Everybody has every place in the order.
         let count = contenders.len().max(1);
         let order = contenders.iter().cycle().skip(round as usize % count).take(contenders.len());
+        let mut take = |name: &str, figure: Figure| {
+            let Figure { test, value, unit } = &figure;
+            say(&format!("{round} {name:<16} {test:<16} {value:>10.3} {unit}"));
+            table.add(Sample { contender: name.to_owned(), round, figure });
+        };
+        let mut miss = |name: &str, error: hanare_lab::Error| {
+            failed = true;
+            say(&format!("{round} {name}: {error}"));
+        };
+        let mut fields = Vec::new();
         for contender in order {
-            let place = format!("{}-{round}", contender.name);
-            let take = |figure: Figure| {
-                let Figure { test, value, unit } = &figure;
-                say(&format!("{round} {:<16} {test:<16} {value:>10.3} {unit}", contender.name));
-                table.add(Sample { contender: contender.name.clone(), round, figure });
-            };
-            let outcome = field::Field::prepare(&lab, &place, contender)
-                .and_then(|field| field.tests(&tests, tunnel.seconds, take));
-            if let Err(error) = outcome {
-                failed = true;
-                say(&format!("{round} {}: {error}", contender.name));
+            match Field::prepare(&lab, &format!("{}-{round}", contender.name), contender) {
+                Ok(field) => fields.push((contender.name.as_str(), field)),
+                Err(error) => miss(&contender.name, error),
+            }
+        }
+        for test in &by_turns {
+            let all: Vec<&Field> = fields.iter().map(|(_, field)| field).collect();
+            let figures = measure::in_turns(test, &all);
+            for ((name, _), figure) in fields.iter().zip(figures) {
+                match figure {
+                    Ok(figure) => take(name, figure),
+                    Err(error) => miss(name, error),
+                }
+            }
+        }
+        // Whoever is done makes room.
+        for (name, field) in fields {
+            if let Err(error) = field.tests(&alone, tunnel.seconds, |figure| take(name, figure)) {
+                miss(name, error);
             }
         }
     }

@@ -14,12 +14,11 @@ const CLEAR: u32 = 0x4C01;
 const CONFIGURE: u32 = 0x4C0A;
 const ADD: u32 = 0x4C80;
 const REMOVE: u32 = 0x4C81;
-const GET_FREE: u32 = 0x4C82;
 
 /// `LO_FLAGS_DIRECT_IO`: past the page cache of the file's own file system.
 const DIRECT: u32 = 16;
 
-/// Where [`attach_apart`] begins to look for numbers: whoever asks the kernel for a free device gets a low one.
+/// Where [`attach`] begins to look for numbers: whoever asks the kernel for a free device gets a low one.
 const APART: u32 = 7000;
 /// How many numbers it looks at.
 const TRIED: u32 = 1000;
@@ -55,39 +54,16 @@ struct Config {
 
 const _: () = assert!(size_of::<Config>() == 304);
 
-/// Makes `file` a block device and says which.
-///
-/// # Errors
-/// [`HostError::Io`] without loop devices or the right to make them.
-pub fn attach(file: &Path) -> Result<PathBuf, HostError> {
-    let failed = |what: &str, error: &io::Error| HostError::io(format!("{what} {}", file.display()), error);
-    let backing = OpenOptions::new().read(true).write(true).open(file).map_err(|e| failed("opening", &e))?;
-    let control = control()?;
-    let patient_until = Instant::now() + Duration::from_secs(5);
-    loop {
-        // SAFETY: LOOP_CTL_GET_FREE takes no argument and touches no memory of ours.
-        let number = unsafe { ioctl::call(control.as_fd(), GET_FREE, std::ptr::null_mut::<u8>()) }
-            .map_err(|error| failed("finding a loop device for", &error))?;
-        let path = PathBuf::from(format!("/dev/loop{number}"));
-        match configure(&path, &backing, 0) {
-            Ok(()) => return Ok(path),
-            // Somebody else took the number in between.
-            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < patient_until => {}
-            Err(error) => return Err(failed(&format!("attaching {} to", path.display()), &error)),
-        }
-    }
-}
-
 /// Makes `file` a block device that did not exist before, and says which: its settings can be changed without anybody else
-/// getting it afterwards. It goes away with [`forget`]. With `direct` its writes pass the page cache that `file` has, if its file
+/// getting it afterwards. It goes away with [`detach`]. With `direct` its writes pass the page cache that `file` has, if its file
 /// system can: `loop/dio` in `/sys` tells.
 ///
 /// # Errors
 /// [`HostError::Io`] without loop devices or the right to make them.
-pub fn attach_apart(file: &Path, direct: bool) -> Result<PathBuf, HostError> {
+pub fn attach(file: &Path, direct: bool) -> Result<PathBuf, HostError> {
     let failed = |what: &str, error: &io::Error| HostError::io(format!("{what} {}", file.display()), error);
     let backing = OpenOptions::new().read(true).write(true).open(file).map_err(|e| failed("opening", &e))?;
-    let control = control()?;
+    let control = control().map_err(|error| failed("opening /dev/loop-control for", &error))?;
     for number in APART..APART + TRIED {
         match controlled(&control, ADD, number) {
             Ok(()) => {}
@@ -108,39 +84,60 @@ pub fn attach_apart(file: &Path, direct: bool) -> Result<PathBuf, HostError> {
     Err(failed("making a loop device for", &io::ErrorKind::ResourceBusy.into()))
 }
 
+/// Lets a device have no more than this under way at once: whoever waits for what is under way waits for little, however slow
+/// the disk below is. The setting goes away with the device.
+///
+/// # Errors
+/// [`HostError::Io`] if the kernel takes no such setting.
+pub fn bound(device: &Path, requests: u32, kibibytes: u32) -> Result<(), HostError> {
+    let queue = told_in(device, "queue");
+    for (name, value) in [("max_sectors_kb", kibibytes), ("nr_requests", requests)] {
+        let path = queue.join(name);
+        std::fs::write(&path, value.to_string())
+            .map_err(|error| HostError::io(format!("writing {}", path.display()), &error))?;
+    }
+    Ok(())
+}
+
 /// Takes a device away altogether, and with it every setting that would otherwise outlive its file. One that is not there is
 /// good; one that is still in use is waited for.
 ///
 /// # Errors
 /// [`HostError::Io`] if it is no loop device, or in use for longer than ten seconds.
 pub fn forget(device: &Path) -> Result<(), HostError> {
-    let failed = |error: &io::Error| HostError::io(format!("removing {}", device.display()), error);
-    let number = device.to_str().and_then(|path| path.strip_prefix("/dev/loop")?.parse().ok());
-    let number = number.ok_or_else(|| failed(&io::ErrorKind::InvalidInput.into()))?;
-    let control = control()?;
     let patient_until = Instant::now() + Duration::from_secs(10);
     loop {
-        if device.exists() {
-            detach(device)?;
-        }
-        match controlled(&control, REMOVE, number) {
+        match clear(device).and_then(|()| remove(device)) {
             Ok(()) => return Ok(()),
-            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Ok(()),
             // An unmount in another namespace may still be on its way.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < patient_until => {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(HostError::io(format!("removing {}", device.display()), &error)),
         }
     }
 }
 
-fn control() -> Result<File, HostError> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/loop-control")
-        .map_err(|error| HostError::io("opening /dev/loop-control", &error))
+/// Gives a device back, and takes it away altogether unless it is still in use: then its file is let go when it is not.
+///
+/// # Errors
+/// [`HostError::Io`].
+pub fn detach(device: &Path) -> Result<(), HostError> {
+    clear(device).map_err(|error| HostError::io(format!("detaching {}", device.display()), &error))?;
+    if !told_in(device, "loop/backing_file").exists() {
+        // Its file is let go: a number that somebody else still looks at harms nobody.
+        let _ = forget(device);
+    }
+    Ok(())
+}
+
+/// Where the kernel describes a device.
+fn told_in(device: &Path, place: &str) -> PathBuf {
+    Path::new("/sys/block").join(device.file_name().unwrap_or_default()).join(place)
+}
+
+fn control() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/loop-control")
 }
 
 /// Adds or removes the device with this number.
@@ -173,18 +170,25 @@ fn configure(device: &Path, backing: &File, flags: u32) -> io::Result<()> {
     unsafe { ioctl::call(device.as_fd(), CONFIGURE, &raw mut config) }.map(drop)
 }
 
-/// Gives the device back; one that has no file any more is good. A device that is still in use is given back when it is not.
-///
-/// # Errors
-/// [`HostError::Io`].
-pub fn detach(device: &Path) -> Result<(), HostError> {
-    let failed = |error: &io::Error| HostError::io(format!("detaching {}", device.display()), error);
-    let file = OpenOptions::new().read(true).open(device).map_err(|error| failed(&error))?;
+/// Lets the device's file go, at once or when nobody uses the device any more. One without a file is good, and so is none.
+fn clear(device: &Path) -> io::Result<()> {
+    let file = match OpenOptions::new().read(true).open(device) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
     // SAFETY: LOOP_CLR_FD takes no argument and touches no memory of ours.
     match unsafe { ioctl::call(file.as_fd(), CLEAR, std::ptr::null_mut::<u8>()) } {
-        Ok(_) => Ok(()),
-        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => Ok(()),
-        Err(error) => Err(failed(&error)),
+        Err(error) if error.raw_os_error() != Some(libc::ENXIO) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Takes the device away; none is good.
+fn remove(device: &Path) -> io::Result<()> {
+    let number = device.to_str().and_then(|path| path.strip_prefix("/dev/loop")?.parse().ok());
+    match controlled(&control()?, REMOVE, number.ok_or(io::ErrorKind::InvalidInput)?) {
+        Err(error) if error.raw_os_error() != Some(libc::ENODEV) => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -211,41 +215,68 @@ pub fn of(file: &Path) -> Result<Vec<PathBuf>, HostError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_file_becomes_a_device_and_is_given_back() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("image");
+    fn image(directory: &Path) -> PathBuf {
+        let path = directory.join("image");
         File::create(&path).unwrap().set_len(1 << 20).unwrap();
-        let device = attach(&path).unwrap();
-        let path = path.canonicalize().unwrap();
-        assert_eq!(of(&path).unwrap(), std::slice::from_ref(&device));
-        std::fs::write(&device, b"through the device").unwrap();
-        File::open(&device).unwrap().sync_all().unwrap();
-        assert!(std::fs::read(&path).unwrap().starts_with(b"through the device"));
-        detach(&device).unwrap();
-        assert!(of(&path).unwrap().is_empty());
-        detach(&device).unwrap();
+        path.canonicalize().unwrap()
     }
 
     #[test]
-    fn a_device_of_its_own_takes_its_settings_with_it() {
+    fn a_file_becomes_a_device_and_is_given_back() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("image");
-        File::create(&path).unwrap().set_len(1 << 20).unwrap();
-        let device = attach_apart(&path, false).unwrap();
-        let queue = |device: &Path| Path::new("/sys/block").join(device.file_name().unwrap()).join("queue");
-        let limit = queue(&device).join("discard_max_bytes");
-        assert_ne!(std::fs::read_to_string(&limit).unwrap().trim(), "0", "no discard here to switch off");
-        std::fs::write(&limit, "0").unwrap();
-        // This is why: the setting outlives the file.
+        let path = image(directory.path());
+        for direct in [false, true] {
+            let device = attach(&path, direct).unwrap();
+            assert_eq!(of(&path).unwrap(), std::slice::from_ref(&device));
+            std::fs::write(&device, b"through the device").unwrap();
+            File::open(&device).unwrap().sync_all().unwrap();
+            assert!(std::fs::read(&path).unwrap().starts_with(b"through the device"));
+            detach(&device).unwrap();
+            assert!(of(&path).unwrap().is_empty() && !device.exists());
+            detach(&device).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_in_use_is_given_back_afterwards() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = image(directory.path());
+        let device = attach(&path, false).unwrap();
+        let user = File::open(&device).unwrap();
         detach(&device).unwrap();
-        assert_eq!(std::fs::read_to_string(&limit).unwrap().trim(), "0");
+        assert_eq!(of(&path).unwrap(), std::slice::from_ref(&device));
+        drop(user);
+        assert!(of(&path).unwrap().is_empty());
         forget(&device).unwrap();
-        assert!(!device.exists() && !queue(&device).exists());
+    }
+
+    #[test]
+    fn a_device_takes_its_settings_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = image(directory.path());
+        let told = |device: &Path, name: &str| {
+            let text = std::fs::read_to_string(told_in(device, "queue").join(name)).unwrap();
+            text.trim().parse::<u64>().unwrap()
+        };
+        let device = attach(&path, false).unwrap();
+        let before = ["discard_max_bytes", "nr_requests", "max_sectors_kb"].map(|name| told(&device, name));
+        assert_ne!(before[0], 0, "no discard here to switch off");
+        std::fs::write(told_in(&device, "queue/discard_max_bytes"), "0").unwrap();
+        bound(&device, 8, 64).unwrap();
+        let set = ["discard_max_bytes", "nr_requests", "max_sectors_kb"].map(|name| told(&device, name));
+        assert_eq!(set, [0, 8, 64]);
+        // This is why: the settings outlive the file.
+        clear(&device).unwrap();
+        assert_eq!(told(&device, "nr_requests"), 8);
         forget(&device).unwrap();
-        let again = attach_apart(&path, false).unwrap();
-        assert_ne!(std::fs::read_to_string(queue(&again).join("discard_max_bytes")).unwrap().trim(), "0");
-        forget(&again).unwrap();
+        assert!(!device.exists() && !told_in(&device, "queue").exists());
+        forget(&device).unwrap();
+        let again = attach(&path, false).unwrap();
+        let after = ["discard_max_bytes", "nr_requests", "max_sectors_kb"].map(|name| told(&again, name));
+        assert_eq!(after, before);
+        detach(&again).unwrap();
+        assert!(!again.exists());
         assert!(forget(Path::new("/dev/null")).is_err());
+        assert!(bound(Path::new("/dev/null"), 8, 64).is_err());
     }
 }

@@ -139,12 +139,16 @@ fn hold(state: &Path) -> Result<(PathBuf, std::fs::File), PendingError> {
 
 impl Pending {
     /// Whether a wipe was interrupted below this state directory, without holding anything.
-    #[must_use]
-    pub fn is_there(state: &Path) -> bool {
-        state.join("wipe/pending.json").exists()
+    ///
+    /// # Errors
+    /// [`PendingError::Io`] if nobody can tell: then nobody is told that none was.
+    pub fn is_there(state: &Path) -> Result<bool, PendingError> {
+        let path = state.join("wipe/pending.json");
+        path.try_exists().map_err(failed("looking at", &path))
     }
 
-    /// Which wipe was interrupted below this state directory.
+    /// Which wipe was interrupted below this state directory. A marker that cannot be read says nothing here: it is asked for
+    /// before a key goes, which must not wait for that.
     pub(crate) fn id_of(state: &Path) -> Option<WipeId> {
         let text = std::fs::read(state.join("wipe/pending.json")).ok()?;
         serde_json::from_slice::<Marker>(&text).ok().map(|marker| marker.id)
@@ -162,7 +166,7 @@ impl Pending {
         now: Timestamp,
     ) -> Result<Option<Self>, PendingError> {
         let (path, lock) = hold(state)?;
-        if path.exists() {
+        if path.try_exists().map_err(failed("looking at", &path))? {
             return Ok(None);
         }
         let random =
@@ -207,7 +211,7 @@ impl Pending {
     /// # Errors
     /// See [`PendingError`].
     pub fn take_up(state: &Path) -> Result<Option<Self>, PendingError> {
-        if !Self::is_there(state) {
+        if !Self::is_there(state)? {
             return Ok(None);
         }
         let (path, lock) = hold(state)?;
@@ -334,5 +338,26 @@ impl Diary for Pending {
     fn setting(&mut self, setting: Option<&Setting>) -> io::Result<()> {
         self.marker.setting = setting.cloned();
         self.write()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_cannot_be_looked_at_are_not_taken_for_none() {
+        let state = tempfile::tempdir().unwrap();
+        assert!(!Pending::is_there(state.path()).unwrap());
+        assert!(Pending::take_up(state.path()).unwrap().is_none());
+        std::os::unix::fs::symlink("wipe", state.path().join("wipe")).unwrap();
+        assert!(matches!(Pending::is_there(state.path()), Err(PendingError::Io { .. })));
+        assert!(matches!(Pending::take_up(state.path()), Err(PendingError::Io { .. })));
+        std::fs::remove_file(state.path().join("wipe")).unwrap();
+        // The marker alone.
+        std::fs::create_dir(state.path().join("wipe")).unwrap();
+        std::os::unix::fs::symlink("pending.json", state.path().join("wipe/pending.json")).unwrap();
+        let begun = Pending::begin(state.path(), &[], Cause::Command, None, Timestamp::from_seconds(0));
+        assert!(matches!(begun, Err(PendingError::Io { .. })));
     }
 }

@@ -4,6 +4,7 @@ mod refusal;
 mod system;
 
 use std::ffi::{CString, OsStr, OsString};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
@@ -67,7 +68,8 @@ impl Root {
     /// # Errors
     /// The first path that may not be erased, and why.
     pub fn judge(paths: &[OsString], state: &Path) -> Result<Vec<Self>, Refused> {
-        let line = state_line(state);
+        let line = state_line(state)
+            .map_err(|source| Refused { path: state.to_owned(), refusal: Refusal::Unreadable(source) })?;
         let mut roots: Vec<Self> = Vec::new();
         for path in paths {
             let refused = |refusal| Refused { path: PathBuf::from(path), refusal };
@@ -230,20 +232,25 @@ fn spelled(path: &OsStr) -> Result<(PathBuf, OsString), Refusal> {
     name.map(|name| (folder, name)).ok_or(Refusal::MountPoint)
 }
 
-/// The state directory and everything above it, innermost first; what is not made yet is left out.
-fn state_line(state: &Path) -> Vec<Identity> {
-    let state = std::path::absolute(state).unwrap_or_else(|_| state.to_path_buf());
-    let is_there = state.exists();
-    let Some(existing) = state.ancestors().find_map(|ancestor| std::fs::canonicalize(ancestor).ok()) else {
-        return Vec::new();
-    };
-    let Ok((_, mut line)) = descend(&existing) else { return Vec::new() };
+/// The state directory and everything above it, innermost first; what is not made yet is left out. One that cannot be looked
+/// at is not taken for one that is not there: a tree that holds it would be erased.
+fn state_line(state: &Path) -> io::Result<Vec<Identity>> {
+    let state = std::path::absolute(state)?;
+    let is_there = state.try_exists()?;
+    let mut existing = Err(io::ErrorKind::NotFound.into());
+    for ancestor in state.ancestors() {
+        existing = std::fs::canonicalize(ancestor);
+        if !existing.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            break;
+        }
+    }
+    let (_, mut line) = descend(&existing?).map_err(io::Error::other)?;
     line.reverse();
     if !is_there {
         // Nothing can be inside a directory that is not there.
         line.insert(0, Identity { device: 0, inode: 0 });
     }
-    line
+    Ok(line)
 }
 
 #[cfg(test)]
@@ -296,6 +303,20 @@ mod tests {
         assert!(matches!(Root::judge(&both, &state).unwrap_err().refusal, Refusal::Overlap));
         let roots = Root::judge(&[tree.join("").into_os_string()], &state).unwrap();
         assert_eq!(roots.first().map(|root| root.path.clone()), Some(tree));
+    }
+
+    #[test]
+    fn a_state_directory_that_cannot_be_looked_at_is_not_taken_for_none() {
+        let place = tempfile::tempdir().unwrap();
+        let place = std::fs::canonicalize(place.path()).unwrap();
+        let (tree, state) = (place.join("tree"), place.join("state"));
+        std::fs::create_dir(&tree).unwrap();
+        std::os::unix::fs::symlink(&state, &state).unwrap();
+        for state in [state.clone(), state.join("below")] {
+            let refused = Root::judge(&[tree.clone().into_os_string()], &state).unwrap_err();
+            assert!(matches!(refused.refusal, Refusal::Unreadable(_)), "{refused:?}");
+            assert_eq!(refused.path, state);
+        }
     }
 
     #[test]

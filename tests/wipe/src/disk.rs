@@ -30,8 +30,7 @@ impl Disk {
     /// # Errors
     /// If it cannot be made, or the kernel says of it something else than what was asked for.
     pub fn attach(image: Image, nature: Nature) -> Result<Self> {
-        let disk =
-            Self { device: loops::attach_apart(image.path(), nature.is_direct)?, image, is_gone: false };
+        let disk = Self { device: loops::attach(image.path(), nature.is_direct)?, image, is_gone: false };
         let switch = disk.told_in("queue/discard_max_bytes");
         if !nature.is_discarding {
             // It could not be put back: the kernel then takes no other value. The device goes away as a whole instead.

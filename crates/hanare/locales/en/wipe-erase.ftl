@@ -31,7 +31,7 @@ error-wipe-unfinished = Another wipe was interrupted and is not finished.
 error-wipe-running = Another wipe is running.
     .cause = { $path } is held by another process.
     .fix = Wait until it has ended.
-error-wipe-marker = The progress of the wipe cannot be noted.
+error-wipe-marker = The progress of the wipe cannot be read or noted.
     .cause = { $cause }
     .fix = Check the state directory, its permissions and the free space, then run `hanare wipe resume`.
 

@@ -31,7 +31,7 @@ error-wipe-unfinished = 中断された消去が残っています。
 error-wipe-running = 別の消去が実行中です。
     .cause = { $path } を別のプロセスが使っています。
     .fix = 終わるまでお待ちください。
-error-wipe-marker = 消去の進み具合を記録できません。
+error-wipe-marker = 消去の進み具合を読み書きできません。
     .cause = { $cause }
     .fix = 状態ディレクトリの有無、権限、空き容量を確認し、`hanare wipe resume` を実行してください。
 

@@ -50,17 +50,24 @@ pub(crate) fn run_error(error: RunError, file: Option<&Path>) -> Failure {
     }
 }
 
+/// A marker of an interrupted wipe that nobody can use now.
+pub(crate) fn pending_error(error: PendingError) -> Failure {
+    match error {
+        PendingError::Held { path } => {
+            Failure::new(Exit::Refused, "wipe-running").with("path", path.display())
+        }
+        PendingError::Io { .. } | PendingError::Damaged { .. } => {
+            Failure::new(Exit::Impossible, "wipe-marker").because(&error)
+        }
+    }
+}
+
 /// Trees that were not erased, or have no receipt.
 pub(crate) fn tree_error(error: TreeError) -> Failure {
     match error {
         TreeError::Refused(error) => refused(error),
         TreeError::Unfinished => Failure::new(Exit::Refused, "wipe-unfinished"),
-        TreeError::Pending(PendingError::Held { path }) => {
-            Failure::new(Exit::Refused, "wipe-running").with("path", path.display())
-        }
-        TreeError::Pending(error @ (PendingError::Io { .. } | PendingError::Damaged { .. })) => {
-            Failure::new(Exit::Impossible, "wipe-marker").because(&error)
-        }
+        TreeError::Pending(error) => pending_error(error),
         TreeError::Diary(error) => Failure::new(Exit::Impossible, "wipe-marker").because(&error),
         TreeError::Receipt(error) => receipt_error(error),
     }

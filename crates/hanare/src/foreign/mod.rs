@@ -18,7 +18,7 @@ mod work;
 
 pub(crate) use checklist::checklist_error;
 pub(crate) use device::{device_error, tun_error, uapi_error, udp_error};
-pub(crate) use erase::{refused, run_error, tree_error};
+pub(crate) use erase::{pending_error, refused, run_error, tree_error};
 pub(crate) use host::host_error;
 pub(crate) use hq::{client_error, policy_error};
 pub(crate) use node::{

@@ -18,6 +18,9 @@ pub(crate) fn volume_error(error: VolumeError) -> Failure {
             .with("mountpoint", mountpoint.display())
             .with("path", path.display()),
         VolumeError::Held { path } => impossible("volume-held").with("path", path.display()),
+        VolumeError::SwapComesBack { path, process } => {
+            impossible("volume-swap-comes-back").with("path", path.display()).with("process", process)
+        }
         VolumeError::TooSmall { size } => input("volume-too-small").with("size", size),
         VolumeError::Backing { kind, wanted: true } => input("volume-wants-backing").with("kind", kind),
         VolumeError::Backing { kind, wanted: false } => input("volume-in-memory").with("kind", kind),

@@ -4,6 +4,7 @@ mod aligned;
 mod block;
 mod extents;
 mod journal;
+pub mod lease;
 mod mounts;
 
 pub use aligned::AlignedBuffer;

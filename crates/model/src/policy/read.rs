@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
+use std::str::FromStr;
 
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -256,51 +258,42 @@ fn service_of(
 
 impl<'de> Deserialize<'de> for Parties {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Parties;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a party such as room:kofu/306, or a list of them")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Parties, E> {
-                text.parse().map(|party| Parties(vec![party])).map_err(E::custom)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Parties, A::Error> {
-                let mut parties = Vec::new();
-                while let Some(text) = list.next_element::<String>()? {
-                    parties.push(text.parse().map_err(A::Error::custom)?);
-                }
-                if parties.is_empty() {
-                    return Err(A::Error::custom("the list names nobody"));
-                }
-                Ok(Parties(parties))
-            }
-        }
-        deserializer.deserialize_any(Read)
+        let parties = one_or_more(deserializer, "a party such as room:kofu/306, or a list of them")?;
+        if parties.is_empty() { Err(D::Error::custom("the list names nobody")) } else { Ok(Self(parties)) }
     }
 }
 
 impl<'de> Deserialize<'de> for Places {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Places;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an address or prefix such as \"192.168.1.20\", or a list of them")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Places, E> {
-                Ok(Places(vec![text.to_owned()]))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Places, A::Error> {
-                let mut places = Vec::new();
-                while let Some(place) = list.next_element()? {
-                    places.push(place);
-                }
-                Ok(Places(places))
-            }
-        }
-        deserializer.deserialize_any(Read)
+        one_or_more(deserializer, "an address or prefix such as \"192.168.1.20\", or a list of them")
+            .map(Self)
     }
+}
+
+/// Reads what is written as one text or as a list of them.
+fn one_or_more<'de, T, D>(deserializer: D, expected: &'static str) -> Result<Vec<T>, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    struct Read<T>(&'static str, PhantomData<T>);
+    impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for Read<T> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+            text.parse().map(|one| vec![one]).map_err(E::custom)
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut all = Vec::new();
+            while let Some(text) = list.next_element::<String>()? {
+                all.push(text.parse().map_err(A::Error::custom)?);
+            }
+            Ok(all)
+        }
+    }
+    deserializer.deserialize_any(Read(expected, PhantomData))
 }
 
 impl<'de> Deserialize<'de> for Port {

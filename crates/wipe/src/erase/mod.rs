@@ -5,6 +5,7 @@ mod attributes;
 mod crew;
 mod filesystem;
 mod free_space;
+mod held;
 mod holders;
 mod links;
 mod media;
@@ -36,6 +37,7 @@ use crate::verify::{Canaries, Recorder, Sample, reread};
 use ahead::Ahead;
 use filesystem::Filesystem;
 use free_space::FreeSpace;
+use held::Held;
 use links::Links;
 use remove::Removed;
 use scrub::Scrub;
@@ -124,6 +126,7 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
         erased.skipped.add(SkipKind::Busy, "in-use", in_use.files);
     }
     checks.canaries.iter_mut().for_each(Canaries::let_go);
+    checks.held.settle();
     tracing::debug!(after = ?begun.elapsed(), "files in use are looked for");
     clean_file_systems(roots, gone, &mut checks, &zeros, diary, &mut erased);
     Ok(erased)
@@ -137,6 +140,8 @@ struct Checks {
     recorder: Recorder,
     samples: BTreeMap<u64, Vec<Sample>>,
     canaries: Vec<Canaries>,
+    /// What free space is not to be looked for in.
+    held: Held,
 }
 
 impl Checks {
@@ -144,7 +149,7 @@ impl Checks {
         // XFS frees a file without a name some time after it is closed; there is no pass there anyhow.
         let beside = |root: &Root| Filesystem::of(&root.mount.kind).has_checkpoint;
         let canaries = roots.iter().map(|root| Canaries::plant(root, beside(root))).collect();
-        Self { recorder: Recorder::new(), samples: BTreeMap::new(), canaries }
+        Self { recorder: Recorder::new(), samples: BTreeMap::new(), canaries, held: Held::default() }
     }
 }
 
@@ -157,13 +162,15 @@ fn scrub_tree(
     erased: &mut Erased,
 ) -> Tally {
     let Filesystem { in_place, shares, .. } = Filesystem::of(&root.mount.kind);
-    let recorder = &checks.recorder;
+    let Checks { recorder, held, .. } = &*checks;
+    let device = root.identity.device;
     let scrubbed = Ahead::of(&root.top, &mut erased.skipped, |ahead| {
-        Scrub { links, recorder, zeros, in_place, shares, ahead, turn: Mutex::default() }.tree(root)
+        let turn = Mutex::default();
+        Scrub { links, recorder, held, device, zeros, in_place, shares, ahead, turn }.tree(root)
     });
     erased.bytes += scrubbed.bytes;
     erased.skipped.merge(scrubbed.skipped);
-    let samples = checks.samples.entry(root.identity.device).or_default();
+    let samples = checks.samples.entry(device).or_default();
     if samples.is_empty() {
         *samples = scrubbed.samples;
     } else {
@@ -232,6 +239,7 @@ fn clean_file_systems(
             space.fill(&mut |setting| diary.setting(setting), &mut erased.skipped);
             filled = true;
         }
+        checks.held.let_go(number);
         tracing::debug!(filled, "free blocks are dealt with");
         finish(&space, &mut erased.skipped);
         kind.tell(&mut erased.skipped);

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::ahead::Ahead;
 use super::attributes;
 use super::crew::{Batch, spread};
+use super::held::Held;
 use super::links::Links;
 use super::overwrite::{Overwritten, is_large, overwrite};
 use super::walk::{Entry, FILE, patient};
@@ -25,6 +26,9 @@ use crate::verify::{Recorder, Sample};
 pub(super) struct Scrub<'s> {
     pub(super) links: &'s Links,
     pub(super) recorder: &'s Recorder,
+    pub(super) held: &'s Held,
+    /// The number of the tree's device.
+    pub(super) device: u64,
     pub(super) zeros: &'s AlignedBuffer,
     /// Whether new bytes go where the old ones are; otherwise writing would only make more copies.
     pub(super) in_place: bool,
@@ -49,6 +53,8 @@ struct Whole {
 struct Recorded {
     whole: Whole,
     samples: Vec<Sample>,
+    /// All its extents, if it is watched, to be held.
+    watched: Option<Vec<Extent>>,
 }
 
 /// What came of it.
@@ -189,12 +195,14 @@ impl Scrub<'_> {
             return None;
         }
         let samples = self.recorder.sample(file, &layout.places, layout.complete);
-        Some(Recorded { whole, samples })
+        let watched =
+            (self.in_place && layout.complete && Held::watch(file, &layout.places)).then_some(layout.places);
+        Some(Recorded { whole, samples, watched })
     }
 
     /// Overwrites a file.
     fn blank(&self, kept: &mut Scrubbed, recorded: &mut Recorded) {
-        let Recorded { whole: Whole { file, stat }, samples } = recorded;
+        let Recorded { whole: Whole { file, stat }, samples, watched } = recorded;
         if self.in_place {
             let Overwritten { bytes, failed } = overwrite(file, stat, self.zeros);
             kept.bytes += bytes;
@@ -203,6 +211,9 @@ impl Scrub<'_> {
             }
             if failed {
                 return kept.skipped.add(SkipKind::IoError, "file-not-overwritten", 1);
+            }
+            if let Some(extents) = watched {
+                self.held.keep(self.device, file, extents);
             }
         }
         kept.samples.append(samples);

@@ -39,6 +39,14 @@ pub enum VolumeError {
         /// The lock.
         path: PathBuf,
     },
+    /// Another process is opening it, and reads swap back first.
+    #[error("process {process} holds the work volume ({path}) while it reads swap back")]
+    SwapComesBack {
+        /// The lock.
+        path: PathBuf,
+        /// Which.
+        process: u32,
+    },
     /// The size is too small for a file system, or larger than what there is.
     #[error("{size} bytes are too few for a work volume")]
     TooSmall {

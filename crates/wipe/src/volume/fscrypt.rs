@@ -101,7 +101,8 @@ impl Medium for Fscrypt {
 impl Fscrypt {
     fn identifier(below: &Path) -> Result<Option<keys::Identifier>, VolumeError> {
         let work = below.join(WORK);
-        if mounts::at(below)?.is_none() || !work.exists() {
+        let is_there = || work.try_exists().map_err(VolumeError::io("looking at", &work));
+        if mounts::at(below)?.is_none() || !is_there()? {
             return Ok(None);
         }
         Ok(keys::key_of(&work)?)

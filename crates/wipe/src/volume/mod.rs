@@ -21,6 +21,7 @@ mod tear_down;
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use hanare_host::swap::{self, SwapKind};
@@ -127,7 +128,7 @@ pub fn open(
     confinement: Option<&Confinement>,
     now: Timestamp,
 ) -> Result<Opening, VolumeError> {
-    let _held = hold(places.state)?;
+    let held = hold(places.state)?;
     let definition = known(places.state)?.ok_or(VolumeError::Absent)?;
     if let Some(opening) = Opening::load(places.state)? {
         if opening.mountpoint != mountpoint || !opening.ready || !is_open(&opening) {
@@ -150,7 +151,10 @@ pub fn open(
     // Before the key exists: from here on a receipt is owed.
     opening.save(places.state)?;
     if let Some(confinement) = confinement {
-        confine::replace_swap(&mut opening, confinement, places.state)?;
+        say_swap_comes_back(&held, true);
+        let replaced = confine::replace_swap(&mut opening, confinement, places.state);
+        say_swap_comes_back(&held, false);
+        replaced?;
     }
     let medium = medium::of(&opening.definition, places.runtime);
     medium.make(&opening)?;
@@ -236,12 +240,28 @@ fn hold(state: &Path) -> Result<File, VolumeError> {
     let folder = place(state);
     files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
     files::lock(&folder, LOCK).map_err(|error| {
-        if error.kind() == io::ErrorKind::WouldBlock {
-            VolumeError::Held { path: folder.join(LOCK) }
-        } else {
-            VolumeError::io("locking", &folder)(error)
+        if error.kind() != io::ErrorKind::WouldBlock {
+            return VolumeError::io("locking", &folder)(error);
+        }
+        let path = folder.join(LOCK);
+        match reads_swap_back(&path) {
+            Some(process) => VolumeError::SwapComesBack { path, process },
+            None => VolumeError::Held { path },
         }
     })
+}
+
+/// Writes into the lock that this process reads swap back, which can take minutes, for whoever meets it meanwhile; or no more.
+fn say_swap_comes_back(held: &File, does: bool) {
+    let said = if does { std::process::id().to_string() } else { String::new() };
+    // Only words are missing then.
+    let _ = held.set_len(0).and_then(|()| held.write_all_at(said.as_bytes(), 0));
+}
+
+/// The process that says so in the lock, if it lives.
+fn reads_swap_back(lock: &Path) -> Option<u32> {
+    let process = fs::read_to_string(lock).ok()?.parse().ok()?;
+    Path::new(&format!("/proc/{process}")).exists().then_some(process)
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, VolumeError> {

@@ -1,8 +1,10 @@
 //! What an examiner of the raw disk finds afterwards: nothing, of every kind of canary.
 
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use hanare_wipe_tests::{Found, Kind, Seed, scan};
+use hanare_wipe_tests::{Found, Kind, Planter, Seed, scan};
+use rustix::fs::FallocateFlags;
 
 use crate::world::{PASS, World, inside, run, text, verdict};
 
@@ -109,6 +111,38 @@ fn a_journal_that_holds_data_too() {
     });
 }
 
+/// Large files keep their blocks until free space is dealt with. One that has blocks which it never wrote must not: they hold what
+/// others have left, and neither an overwriting nor a discard would reach them.
+#[test]
+fn large_files_and_blocks_that_they_never_wrote() {
+    inside("remnants::large_files_and_blocks_that_they_never_wrote", || {
+        let world = World::of("ext4", 256, &["-m", "0"], "nodiscard")?;
+        let old = world.mounted.join("old");
+        std::fs::create_dir(&old)?;
+        let planter = Planter::new(world.seed);
+        planter.files(&old, 10_000)?;
+        let settle = || rustix::fs::syncfs(std::fs::File::open(&world.tree)?).map_err(std::io::Error::from);
+        settle()?;
+        run("rm", &["-rf", text(&old)])?;
+        settle()?;
+        let piece = planter.body(Kind::Data, 1, 20 << 20);
+        std::fs::write(world.tree.join("whole"), &piece)?;
+        let reserved = std::fs::File::create(world.tree.join("reserved"))?;
+        reserved.write_all_at(&piece, 0)?;
+        settle()?;
+        // All that is free, but for what the wipe itself wants.
+        let free = rustix::fs::statvfs(&world.tree)?;
+        let length = (free.f_bavail * free.f_frsize).saturating_sub(8 << 20);
+        rustix::fs::fallocate(&reserved, FallocateFlags::empty(), piece.len() as u64, length)?;
+        drop(reserved);
+        settle()?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
 #[test]
 fn several_trees_are_one_wipe() {
     inside("remnants::several_trees_are_one_wipe", || {
@@ -116,7 +150,7 @@ fn several_trees_are_one_wipe() {
         let trees: Vec<_> = ["a", "b", "c"].iter().map(|name| world.mounted.join(name)).collect();
         for tree in &trees {
             std::fs::create_dir(tree)?;
-            hanare_wipe_tests::Planter::new(world.seed).plant(tree, 100, 5)?;
+            Planter::new(world.seed).plant(tree, 100, 5)?;
         }
         let paths: Vec<&Path> = trees.iter().map(std::path::PathBuf::as_path).collect();
         let told = world.machine.wipe(&paths)?;

@@ -80,7 +80,8 @@ fn no_key_lives_while_swap_is_read_back() {
         };
         hanare_lab::until("swap to be taken out of use", Duration::from_secs(20), is_taken_out)?;
         let ended = desk.machine.run(&["wipe", "volume", "lock", "--yes"])?;
-        assert_eq!((ended.status, ended.word("code")), (Some(4), "volume-held"), "{}", ended.text);
+        let code = ended.word("code");
+        assert_eq!((ended.status, code), (Some(4), "volume-swap-comes-back"), "{}", ended.text);
         assert!(run("findmnt", &[text(&desk.volume)]).is_err(), "nobody can end it, and there it is");
         let opened = told(opening)?;
         assert_eq!(opened.status, Some(0), "{}", opened.text);

@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context) -> Outcome {
 }
 
 fn trees(context: &Context) -> Result<Option<Ended>, Failure> {
-    if !Pending::is_there(&context.state) {
+    if !Pending::is_there(&context.state).map_err(foreign::pending_error)? {
         return Ok(None);
     }
     // Whatever became of the enrolment meanwhile: an interrupted wipe is finished.

@@ -151,7 +151,7 @@ impl Lock {
             volume::end(places(context), Cause::Command, times::now()).map_err(foreign::volume_error)?;
         let Some(ended) = ended else {
             // A crash can have left trees that are owed after the volume has ended.
-            let is_pending = Pending::is_there(&context.state);
+            let is_pending = Pending::is_there(&context.state).map_err(foreign::pending_error)?;
             let document = json!({"volume": null, "pending": is_pending});
             context.out.result("wipe.volume.lock", &document, |voice| voice.say("volume-not-open"))?;
             if is_pending {

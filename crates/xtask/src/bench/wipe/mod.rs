@@ -57,7 +57,7 @@ const SUBJECT: Subject = Subject {
     schema: "hanare.bench.wipe/1",
     bases: &["hanare"],
     // What is left on a disk, or how much memory it took, is not divided.
-    is_compared: |test| test.ends_with("/time") || test.ends_with("/per-file"),
+    is_compared: |test| ["/time", "/per-file", "/per-gib"].iter().any(|end| test.ends_with(end)),
 };
 
 /// Where the images are while it runs.
@@ -159,6 +159,8 @@ impl Turn {
         let load = self.workload.load(self.contender.is_slow(), self.is_tiny);
         self.workload.plant(&tree, seed, load).map_err(text)?;
         let state = place().join("state");
+        // Nor does anybody wait for what the one before has left to the disk below.
+        hanare_wipe_tests::write_back(&place()).map_err(text)?;
         let run = self.contender.run(mounted.at(), &tree, &state);
         let _ = std::fs::remove_dir_all(&state);
         let Run { seconds, verifying, peak_kib } = run?;
@@ -166,6 +168,8 @@ impl Turn {
         if load.files() > 1 {
             figures.push(self.figure("per-file", seconds * 1e6 / count(load.files()), "µs"));
             figures.push(self.figure("rate", count(load.files()) / seconds, "files/s"));
+        } else {
+            figures.push(self.figure("per-gib", seconds * f64::from(1 << 30) / count(load.bytes()), "s"));
         }
         figures.push(self.figure("throughput", count(load.bytes()) / seconds / 1e6, "MB/s"));
         if let Some(verifying) = verifying {

@@ -7,8 +7,11 @@ use hanare_wipe_tests::{Planter, Seed};
 
 use super::contender::Contender;
 
-/// Files for implementations that take more than 5 ms for each: the ratio is per file.
+/// Files for the slow implementations: the ratio is per file.
 const FOR_THE_SLOW: u64 = 5_000;
+/// The size of a large file in MiB, and of one for the slow: the ratio is per GiB.
+const LARGE: u64 = 4096;
+const LARGE_FOR_THE_SLOW: u64 = 1024;
 
 /// A tree to erase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +90,11 @@ impl Workload {
         let piece = |mebibytes: u64| if is_tiny { mebibytes / 32 } else { mebibytes };
         match self {
             Self::Small => Load { small: few(100_000), large: 0, mebibytes: 0 },
-            Self::Large => Load { small: 0, large: 1, mebibytes: piece(4096) },
+            Self::Large => Load {
+                small: 0,
+                large: 1,
+                mebibytes: piece(if is_slow { LARGE_FOR_THE_SLOW } else { LARGE }),
+            },
             // As many large ones for each small one, however many there are.
             Self::Day => {
                 let small = few(20_000);

@@ -20,6 +20,9 @@ pub struct WorkingDay {
     overtime: u64,
     /// Whether a person has granted themselves overtime.
     alone: bool,
+    /// Overtime that openings before this one have had of the same day.
+    #[serde(default)]
+    used: u64,
 }
 
 /// Who grants overtime.
@@ -47,7 +50,18 @@ impl WorkingDay {
     #[must_use]
     pub const fn begin(now: u64, calendar: &Calendar) -> Self {
         let end = now.saturating_add(calendar.longest.as_secs());
-        Self { opened: now, end, dated: false, overtime: 0, alone: false }
+        Self { opened: now, end, dated: false, overtime: 0, alone: false, used: 0 }
+    }
+
+    /// The same where this person has closed the day before, and opens it again: what they have had of overtime is had.
+    #[must_use]
+    pub const fn begin_again(&self, now: u64, calendar: &Calendar) -> Self {
+        let begun = Self::begin(now, calendar);
+        // As long as a day may last, it is the same one.
+        if now.saturating_sub(self.opened) > calendar.longest.as_secs() {
+            return begun;
+        }
+        Self { alone: self.alone, used: self.used.saturating_add(self.overtime), ..begun }
     }
 
     /// When it was opened.
@@ -90,7 +104,7 @@ impl WorkingDay {
         if by == Granted::Alone && self.alone {
             return Err(NoOvertime::Again);
         }
-        let mut left = calendar.overtime.as_secs().saturating_sub(self.overtime);
+        let mut left = calendar.overtime.as_secs().saturating_sub(self.overtime).saturating_sub(self.used);
         if by == Granted::Alone {
             left = left.min(calendar.alone.as_secs());
         }
@@ -138,6 +152,13 @@ mod tests {
         let hours = Duration::from_hours;
         assert_eq!(day.grant(hours(2), Granted::Alone, &calendar), Ok(hours(1)));
         assert_eq!(day.grant(hours(1), Granted::Alone, &calendar), Err(NoOvertime::Again));
+        // Who closes the day and opens it again has no more of it; tomorrow they do.
+        let mut reopened = day.begin_again(9 * HOUR, &calendar);
+        assert_eq!(reopened.end(), 23 * HOUR);
+        assert_eq!(reopened.grant(hours(1), Granted::Alone, &calendar), Err(NoOvertime::Again));
+        assert_eq!(reopened.grant(hours(9), Granted::Headquarters, &calendar), Ok(hours(2)));
+        let mut tomorrow = reopened.begin_again(33 * HOUR, &calendar);
+        assert_eq!(tomorrow.grant(hours(1), Granted::Alone, &calendar), Ok(hours(1)));
         assert_eq!(day.grant(hours(1), Granted::Headquarters, &calendar), Ok(hours(1)));
         assert_eq!(day.grant(hours(9), Granted::Headquarters, &calendar), Ok(hours(1)));
         assert_eq!(day.grant(hours(9), Granted::Headquarters, &calendar), Err(NoOvertime::Enough));

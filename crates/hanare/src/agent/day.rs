@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use hanare_handover::deliver::{Day, Owner, Tree};
 use hanare_model::{PersonId, Secret};
-use hanare_tunnel::control::Session;
+use hanare_tunnel::control::{ControlError, Problem, Session};
 use hanare_wipe::{Granted, NoOvertime};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::coming::{Coming, Said, said};
+use super::ending::Alive;
 use super::keeping::Kept;
 use super::line::Carrier;
 use super::machine::Happened;
@@ -64,6 +65,7 @@ impl Agent<'_> {
                     return Ok(None);
                 }
                 Pause::Stop => {
+                    let _alive = Alive::begin();
                     if let Some(day) = &mut day {
                         finish(day).await;
                     }
@@ -83,6 +85,7 @@ impl Agent<'_> {
                     return Ok(None);
                 }
                 Pause::Wish(wish) => {
+                    let alive = Alive::begin();
                     let ended = match &mut day {
                         Some(day) => finish(day).await,
                         None => Ended { lost: self.told.borrow().waiting, trouble: None },
@@ -94,6 +97,7 @@ impl Agent<'_> {
                     let mut standing = self.told.borrow().clone();
                     // What was on its way is done now, one way or the other.
                     (standing.waiting, standing.trouble) = (ended.lost, ended.trouble);
+                    drop(alive);
                     let abandon = matches!(wish.asked, Asked::Close { abandon: true });
                     let is_left = standing.waiting > 0;
                     match (wish.asked, kept.take()) {
@@ -289,6 +293,11 @@ impl Agent<'_> {
             let Ok(given) = granted else { continue };
             let client = self.client.clone();
             let told = spawn_blocking(move || client.work_overtime(given, by == Granted::Alone)).await;
+            // Headquarters is there and says no: nobody grants it to themselves then.
+            let no = |problem: &Problem| matches!(problem, Problem::Work { .. } | Problem::NotEnrolled);
+            if matches!(&told, Ok(Err(ControlError::Refused(problem))) if no(problem)) {
+                return Answer::Enough;
+            }
             // Without a daemon there is no record but this agent's log, and a person still has their hour.
             if matches!(told, Ok(Ok(()))) || by == Granted::Alone {
                 tracing::warn!(person = %kept.noted.person, seconds = given.as_secs(), ?by, "overtime");

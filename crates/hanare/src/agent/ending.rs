@@ -2,6 +2,7 @@
 //! key goes whatever is left, the leftovers follow, one receipt says what came of it. Each step has the time that the policy gives
 //! it and no more.
 
+use std::ops::Not as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,10 @@ use hanare_wipe::policy::{Limits, Policy};
 use hanare_wipe::receipt::Cause;
 use hanare_wipe::volume::{self, Announced, People, Places, Standstill};
 use hanare_wipe::{Verdict, run};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
-use super::keeping::{Kept, Noted};
+use super::keeping::{Ending, Kept, Noted};
 use super::line::Carrier;
 use super::record::{Ended, Record};
 use super::sealing::finish_within;
@@ -25,24 +26,45 @@ use crate::times;
 /// How often the watchdog hears of an end that goes on.
 const ALIVE: Duration = Duration::from_secs(10);
 
+/// How often handing over is begun at an end that is interrupted each time.
+const TRIES: u32 = 2;
+
+/// Tells the watchdog that this agent lives, until it is dropped: each step has its own limit, and nothing is to cut it off.
+#[derive(Debug)]
+pub(super) struct Alive(JoinHandle<()>);
+
+impl Alive {
+    pub(super) fn begin() -> Self {
+        Self(tokio::spawn(async {
+            loop {
+                notify_alive();
+                sleep(ALIVE).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Agent<'_> {
     /// Ends a person's day.
     pub(super) async fn end(
         &mut self,
-        kept: Kept,
+        mut kept: Kept,
         day: Option<Day<Carrier>>,
         trigger: Trigger,
     ) -> Option<Verdict> {
         let cause = trigger.cause();
         tracing::info!(person = %kept.noted.person, ?cause, "the day ends");
         self.tell(|standing| standing.ending = Some(cause));
-        // Each step has its own limit: the watchdog is not to cut an end off.
-        let alive = tokio::spawn(async {
-            loop {
-                notify_alive();
-                sleep(ALIVE).await;
-            }
-        });
+        let alive = Alive::begin();
+        let tries = kept.noted.ending.map_or(0, |ending| ending.tries);
+        kept.noted.ending = Some(Ending { trigger, tries: tries.saturating_add(1) });
+        kept.note(&self.context.runtime);
         let limits = kept.policy.limits;
         let places = self.owned_places();
         let account = kept.account.filter(|_| trigger.ends_account());
@@ -52,7 +74,12 @@ impl Agent<'_> {
             move || stand_still(&places, account, close)
         });
         let still = still.await.ok().flatten();
-        let left = self.hand_over(day, &kept.noted.person, limits, trigger).await;
+        // What has killed an agent twice here is not tried a third time: the key goes first then.
+        let left = if tries < TRIES {
+            self.hand_over(day, &kept.noted.person, limits, trigger).await
+        } else {
+            self.told.borrow().waiting.max(1)
+        };
         let announced = Announced { cause, lost: left, sealed: self.spool.count() };
         if let Err(error) = volume::announce(places.borrow(), &announced) {
             tracing::warn!(error = &error as &dyn std::error::Error, "the end was not announced");
@@ -63,23 +90,32 @@ impl Agent<'_> {
             move || wipe(&places, &policy, key, cause)
         });
         // What takes longer goes on, and a power-off does not wait for it: it is resumed at the next boot.
-        let verdict = timeout(limits.wipe, wiping).await.ok().and_then(Result::ok).flatten();
+        let wiped = timeout(limits.wipe, wiping).await;
+        // Where it failed, it is begun again while the key lives.
+        let is_over = wiped.is_err() || matches!(wiped, Ok(Ok(Some(_)))) || !self.is_open();
+        let verdict = wiped.ok().and_then(Result::ok).flatten();
         if let Some(still) = still {
             let _ = spawn_blocking(move || still.end()).await;
         }
         self.close_session(&noted).await;
-        Noted::forget(&self.context.runtime);
-        let record = Record {
-            waiting: left,
-            end: Some(Ended { cause, verdict, lost: left }),
-            ..self.record(&noted.person)
-        };
+        let person = noted.person.clone();
+        if is_over {
+            noted.close(&self.context.runtime);
+        }
+        let record =
+            Record { waiting: left, end: Some(Ended { cause, verdict, lost: left }), ..self.record(&person) };
         record.save(&self.context.state);
         self.told.send_modify(|standing| {
             *standing = super::Standing { keeps_volume: true, last: Some(record), ..Default::default() };
         });
-        alive.abort();
+        drop(alive);
         verdict
+    }
+
+    /// Whether a volume is open; where nobody can tell, one may be.
+    fn is_open(&self) -> bool {
+        let status = volume::status(self.owned_places().borrow());
+        status.is_ok_and(|status| status.opening.is_none()).not()
     }
 
     /// The session is over here, whether headquarters hears it now or when its time is over; another person's is not.

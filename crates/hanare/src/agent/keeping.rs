@@ -11,6 +11,8 @@ use hanare_wipe::volume::{self, Confinement};
 use hanare_wipe::{BootId, WorkingDay};
 use serde::{Deserialize, Serialize};
 
+use super::record::Record;
+use super::trigger::Trigger;
 use crate::commands::wipe::{ending, places, signer};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -39,6 +41,20 @@ pub(super) struct Noted {
     /// The user who opened it.
     pub(super) uid: u32,
     pub(super) day: Option<WorkingDay>,
+    /// What ends it, once that has begun.
+    #[serde(default)]
+    pub(super) ending: Option<Ending>,
+    /// Whether it has ended.
+    #[serde(default)]
+    closed: bool,
+}
+
+/// An end that has begun: whoever takes over goes on with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ending {
+    pub(super) trigger: Trigger,
+    /// How often it was begun.
+    pub(super) tries: u32,
 }
 
 impl Kept {
@@ -71,7 +87,16 @@ impl Kept {
         let boot_id = opened.boot_id;
         let before = Noted::load(&context.runtime)
             .filter(|noted| noted.boot_id == boot_id && noted.opening == opened.id);
-        let begin = || policy.day.as_ref().map(|day| WorkingDay::begin(HqTime::boot_seconds(), day));
+        let earlier = Noted::read(&context.runtime)
+            .filter(|noted| noted.boot_id == boot_id && noted.person == session.person)
+            .and_then(|noted| noted.day);
+        let begin = || {
+            let (now, calendar) = (HqTime::boot_seconds(), policy.day.as_ref()?);
+            Some(
+                earlier
+                    .map_or_else(|| WorkingDay::begin(now, calendar), |day| day.begin_again(now, calendar)),
+            )
+        };
         let noted = Noted {
             boot_id,
             opening: opened.id,
@@ -79,6 +104,8 @@ impl Kept {
             fingerprint: session.fingerprint.clone(),
             uid: session.uid,
             day: before.map_or_else(begin, |noted| noted.day),
+            ending: None,
+            closed: false,
         };
         let kept = Self { policy: policy.clone(), key, noted, account };
         kept.note(&context.runtime);
@@ -88,9 +115,24 @@ impl Kept {
     /// Takes over what an agent before this one has opened, also where nobody's session is known any more.
     pub(super) fn take_over(context: &Context, policy: &Policy) -> Result<Option<Self>, Failure> {
         let status = volume::status(places(context)).map_err(foreign::volume_error)?;
-        let noted = Noted::load(&context.runtime)
-            .filter(|noted| BootId::current().is_ok_and(|boot| boot == noted.boot_id));
-        let (volume::State::Open, Some(noted)) = (status.state, noted) else { return Ok(None) };
+        let Some(opening) = status.opening else { return Ok(None) };
+        let is_now = |boot: &BootId| BootId::current().is_ok_and(|now| now == *boot);
+        let is_this = |noted: &Noted| is_now(&noted.boot_id) && noted.opening == opening;
+        let noted = Noted::load(&context.runtime).filter(is_this);
+        // Where that cannot be read, the record on the disk knows at least whose it is: it is sealed in their name.
+        let recorded =
+            || Record::load(&context.state).filter(|record| record.end.is_none() && is_now(&record.boot_id));
+        let guess = |record: Record| Noted {
+            boot_id: record.boot_id,
+            opening,
+            person: record.person,
+            fingerprint: String::new(),
+            uid: 0,
+            day: policy.day.as_ref().map(|day| WorkingDay::begin(HqTime::boot_seconds(), day)),
+            ending: None,
+            closed: false,
+        };
+        let Some(noted) = noted.or_else(|| recorded().map(guess)) else { return Ok(None) };
         let account = policy.person.user.as_deref().and_then(account::uid);
         Ok(Some(Self { policy: policy.clone(), key: signer::own_or_new(context)?, noted, account }))
     }
@@ -121,7 +163,12 @@ impl Kept {
 }
 
 impl Noted {
+    /// The day that goes on.
     fn load(runtime: &Path) -> Option<Self> {
+        Self::read(runtime).filter(|noted| !noted.closed)
+    }
+
+    fn read(runtime: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(place(runtime)).ok()?).ok()
     }
 
@@ -129,10 +176,18 @@ impl Noted {
         hanare_host::files::write_atomic(&place(runtime), &serde_json::to_vec(self)?, 0o600)
     }
 
-    /// The day has ended.
-    pub(super) fn forget(runtime: &Path) {
-        // One that stays names an opening that is gone.
-        let _ = std::fs::remove_file(place(runtime));
+    /// The day has ended; what it had of overtime is remembered.
+    pub(super) fn close(self, runtime: &Path) {
+        let closed = Self { closed: true, ending: None, ..self };
+        if closed.save(runtime).is_err() {
+            // One that stays names an opening that is gone.
+            let _ = std::fs::remove_file(place(runtime));
+        }
+    }
+
+    /// Whether an end was begun here and not finished.
+    pub(super) fn is_ending(runtime: &Path) -> bool {
+        Self::load(runtime).is_some_and(|noted| noted.ending.is_some())
     }
 }
 
@@ -151,7 +206,8 @@ pub(super) fn settle(context: &Context) -> Result<(), Failure> {
 /// What is open, and is not this person's, as far as is known, ends: nobody finds another one's work in it.
 fn leave_to(context: &Context, policy: &Policy, session: &Session) -> Result<(), Failure> {
     let status = volume::status(places(context)).map_err(foreign::volume_error)?;
-    let is_theirs = Noted::load(&context.runtime).is_some_and(|noted| noted.person == session.person);
+    let whose = Noted::load(&context.runtime).map(|noted| noted.person);
+    let is_theirs = whose.is_some_and(|person| person == session.person);
     if status.state != volume::State::Open || is_theirs {
         return Ok(());
     }

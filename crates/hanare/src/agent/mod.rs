@@ -33,7 +33,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use self::keeping::{Kept, settle};
+use self::keeping::{Ending, Kept, Noted, settle};
 pub(crate) use self::line::Carrier;
 use self::machine::Machine;
 use self::receipts::Reporter;
@@ -119,8 +119,9 @@ impl Agent<'_> {
         if let Some(policy) = self.policy.clone() {
             settle(self.context)?;
             notify_ready();
-            // One that was killed is followed by another: the day goes on.
-            if let Some(kept) = Kept::take_over(self.context, &policy)?
+            // One that was killed is followed by another: the day goes on, or its end.
+            if !self.go_on_ending(&policy).await?
+                && let Some(kept) = Kept::take_over(self.context, &policy)?
                 && let Some(exit) = Box::pin(self.day(None, Some(kept))).await?
             {
                 return Ok(exit);
@@ -128,7 +129,12 @@ impl Agent<'_> {
         }
         loop {
             let mut pause = LOOK;
-            if let Some(session) = self.today().await.and_then(|today| today.open) {
+            let policy = self.policy.clone();
+            if let Some(policy) = policy
+                && self.go_on_ending(&policy).await?
+            {
+                pause = AGAIN;
+            } else if let Some(session) = self.today().await.and_then(|today| today.open) {
                 let begun = match self.begin(&session) {
                     Ok(kept) => Box::pin(self.day(Some(session), kept)).await,
                     Err(failure) => Err(failure),
@@ -173,6 +179,17 @@ impl Agent<'_> {
                 }
             }
         }
+    }
+
+    /// Goes on with an end that was interrupted, or that failed; whether there was one.
+    async fn go_on_ending(&mut self, policy: &Policy) -> Result<bool, Failure> {
+        if !Noted::is_ending(&self.context.runtime) {
+            return Ok(false);
+        }
+        let Some(kept) = Kept::take_over(self.context, policy)? else { return Ok(false) };
+        let Some(Ending { trigger, .. }) = kept.noted.ending else { return Ok(false) };
+        Box::pin(self.end(kept, None, trigger)).await;
+        Ok(true)
     }
 
     /// A line to headquarters, for a session or for the node alone; `None` for who has not joined.

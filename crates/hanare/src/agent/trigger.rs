@@ -5,12 +5,14 @@ use std::time::Duration;
 use hanare_model::work::WorkEnd;
 use hanare_wipe::policy::Limits;
 use hanare_wipe::receipt::Cause;
+use serde::{Deserialize, Serialize};
 
 /// A dock or a key that lost its contact for a moment is back within these.
 const PULLED: Duration = Duration::from_secs(15);
 
 /// What ends a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Trigger {
     /// The calendar, or the cap on the boot clock.
     EndOfDay,

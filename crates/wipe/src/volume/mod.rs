@@ -73,6 +73,8 @@ pub enum State {
 pub struct Status {
     /// Whether there is one and whether it is open.
     pub state: State,
+    /// Which opening this is; `None` unless it is open.
+    pub opening: Option<WipeId>,
     /// Where; `None` unless it is open.
     pub mountpoint: Option<PathBuf>,
     /// The file or device that it lies on.
@@ -194,6 +196,7 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
         kind: shown.map(|definition| definition.kind),
         size: shown.map(|definition| definition.size),
         confined: opening.as_ref().map(confine::in_force).transpose()?.unwrap_or_default(),
+        opening: opening.as_ref().map(|opening| opening.id),
         mountpoint: opening.map(|opening| opening.mountpoint),
         swap: swap::worst()?,
     })

@@ -88,16 +88,22 @@ impl WorkPath {
     }
 
     /// The path of a second version beside this one: `NAME (conflict PERSON TIME)`, before the name's ending. A name that
-    /// would be too long loses bytes of its own, never in the middle of a character.
+    /// would be too long loses bytes of its own, never in the middle of a character; where the folder leaves no room for it,
+    /// it lies in the nearest folder above that does.
     #[must_use]
     pub fn conflict(&self, person: &str, time: &str) -> Self {
         let start = self.0.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
-        let (folder, name) = self.0.split_at(start);
+        let (mut folder, name) = self.0.split_at(start);
         // A dot at the beginning makes a hidden file, not an ending.
         let dot = name.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0).unwrap_or(name.len());
         let (stem, ending) = name.split_at(dot);
         let mark = format!(" (conflict {person} {time})");
-        let room = MAX_NAME_LEN.saturating_sub(mark.len());
+        while !folder.is_empty() && folder.len() + mark.len() > MAX_PATH_LEN {
+            let above = folder.get(..folder.len() - 1).unwrap_or_default();
+            let end = above.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+            folder = above.get(..end).unwrap_or_default();
+        }
+        let room = MAX_NAME_LEN.min(MAX_PATH_LEN - folder.len()).saturating_sub(mark.len());
         let ending = if ending.len() < room { ending } else { &[] };
         let mut len = stem.len().min(room.saturating_sub(ending.len()));
         while len < stem.len() && len > 0 && stem.get(len).is_some_and(|byte| byte & 0xc0 == 0x80) {
@@ -170,7 +176,28 @@ mod tests {
         assert!(std::str::from_utf8(&conflict).is_ok());
     }
 
+    #[test]
+    fn a_conflict_in_a_folder_without_room_lies_above_it() {
+        let deep = format!("{}{}/x.txt", "d/".repeat(1990), "e".repeat(80));
+        let conflict = path(deep.as_bytes()).conflict("hanako", "2026-11-26T05:04:03Z");
+        let expected = format!("{}x (conflict hanako 2026-11-26T05:04:03Z).txt", "d/".repeat(1990));
+        assert!(conflict.as_bytes() == expected.as_bytes(), "{}", conflict.as_bytes().len());
+    }
+
     proptest! {
+        #[test]
+        fn a_conflict_is_a_path_however_long_its_file_s_is(
+            names in proptest::collection::vec("[a-zé.]{1,120}", 1..40),
+            cut in 1..=MAX_PATH_LEN,
+        ) {
+            let bytes = names.join("/").into_bytes();
+            let bytes = bytes.repeat(MAX_PATH_LEN.div_ceil(bytes.len()));
+            if let Ok(path) = WorkPath::new(&bytes[..cut.min(bytes.len())]) {
+                let conflict = path.conflict("taro", "2026-11-26T05:04:03Z");
+                prop_assert!(WorkPath::new(conflict.as_bytes()).is_ok(), "{} of {}", conflict.as_bytes().len(), cut);
+            }
+        }
+
         #[test]
         fn json_keeps_every_byte(bytes in proptest::collection::vec(1u8..=255, 1..40)) {
             if let Ok(path) = WorkPath::new(bytes) {

@@ -256,6 +256,9 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// Where the next page begins, if there is one.
     pub next: Option<i64>,
+    /// Entries of this page that are damaged at headquarters, and left out.
+    #[serde(default)]
+    pub damaged: u64,
 }
 
 /// A version at headquarters.

@@ -23,7 +23,7 @@ pub struct Restored {
     pub bytes: u64,
     /// Files that were here already, with another content: both will be kept.
     pub other: u64,
-    /// Files that could not be written here.
+    /// Files that could not be written here, or that are damaged at headquarters.
     pub failed: u64,
 }
 
@@ -48,6 +48,7 @@ impl<T: Transport> Courier<T> {
         restored: &mut Restored,
     ) -> Result<Option<i64>, TransportError> {
         let page = self.transport().browse(browse).await?;
+        restored.failed += page.damaged;
         for entry in page.entries {
             let Some(gist) = Gist::of(&entry.content) else { continue };
             if let Ok(Some(_)) = tree.look(&entry.path) {

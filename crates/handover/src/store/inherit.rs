@@ -20,7 +20,7 @@ pub struct Inherited {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Files that the heir has no room for, or whose path would be too long.
+    /// Files that the heir has no room for, whose path would be too long, or that are damaged.
     pub left: u64,
 }
 
@@ -45,6 +45,7 @@ impl Store {
         let mut after = None;
         loop {
             let page = self.browse(from, &Browse { after, ..Browse::default() }).await?;
+            inherited.left += page.damaged;
             for entries in page.entries.chunks(STEP) {
                 let (mut new, mut known) = (Vec::new(), Vec::new());
                 let mut seen = BTreeSet::new();

@@ -6,6 +6,7 @@ mod inherit;
 mod items;
 mod judge;
 mod keys;
+mod listed;
 mod manifest;
 mod objects;
 mod pack;
@@ -38,9 +39,8 @@ pub use space::Totals;
 pub use sweep::Removed;
 
 use self::keys::{Keys, Name};
-use self::manifest::Manifest;
 use self::objects::Objects;
-use self::rows::{Listed, OwnerRow};
+use self::rows::OwnerRow;
 use self::writer::{Done, Job, Versions, Writer};
 use crate::chunk::Chunk;
 use crate::digest::Digest;
@@ -224,7 +224,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn browse(&self, owner: &Owner, browse: &Browse) -> Result<Page, StoreError> {
         let Some((row, keys)) = self.known(owner).await? else {
-            return Ok(Page { entries: Vec::new(), next: None });
+            return Ok(Page { entries: Vec::new(), next: None, damaged: 0 });
         };
         let limit = browse.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
         let before = browse.after.unwrap_or(i64::MAX);
@@ -235,40 +235,14 @@ impl Store {
                 .map_err(|error| self.failed(&error))?
         };
         let next = listed.last().filter(|_| listed.len() == limit as usize).map(|last| last.row);
-        let entries = listed.into_iter().map(|listed| self.entry(&keys, listed)).collect::<Result<_, _>>()?;
-        Ok(Page { entries, next })
-    }
-
-    /// What came from a node of a company and is the newest of its file, newest first, with whose it is; now, or at a time.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn browse_node(
-        &self,
-        company: &CompanyId,
-        node: &NodeName,
-        at: Option<Timestamp>,
-        after: Option<i64>,
-    ) -> Result<(Vec<(PersonId, Entry)>, Option<i64>), StoreError> {
-        let at = at.unwrap_or(Timestamp::from_seconds(i64::MAX));
-        let before = after.unwrap_or(i64::MAX);
-        let listed = {
-            let mut reader = self.reader.lock().await;
-            rows::browse_node(&mut reader, company.as_str(), node.as_str(), at, before, MAX_PAGE)
-                .await
-                .map_err(|error| self.failed(&error))?
-        };
-        if listed.is_empty() {
-            return Ok((Vec::new(), None));
+        let (mut entries, mut damaged) = (Vec::with_capacity(listed.len()), 0);
+        for listed in listed {
+            match self.entry_unless_damaged(&keys, listed)? {
+                Some(entry) => entries.push(entry),
+                None => damaged += 1,
+            }
         }
-        let keys = self.company(company).await?;
-        let next = listed.last().filter(|_| listed.len() == MAX_PAGE as usize).map(|(_, last)| last.row);
-        let damaged = |_| self.damaged("a person's id is not one");
-        let entries = listed
-            .into_iter()
-            .map(|(person, listed)| Ok((person.parse().map_err(damaged)?, self.entry(&keys, listed)?)))
-            .collect::<Result<_, StoreError>>()?;
-        Ok((entries, next))
+        Ok(Page { entries, next, damaged })
     }
 
     /// One version of a person's; `None` if they have none of this name.
@@ -282,20 +256,6 @@ impl Store {
             rows::version(&mut reader, row, version).await.map_err(|error| self.failed(&error))?
         };
         found.map(|listed| self.entry(&keys, listed)).transpose()
-    }
-
-    fn entry(&self, keys: &Keys, listed: Listed) -> Result<Entry, StoreError> {
-        let damaged = || self.damaged("a manifest is not what was sealed");
-        let manifest = Manifest::open(keys, &listed.version, listed.manifest)?.ok_or_else(damaged)?;
-        Ok(Entry {
-            path: manifest.path,
-            version: listed.version,
-            parent: listed.parent,
-            at: listed.at,
-            node: listed.node.parse().map_err(|_| damaged())?,
-            class: if listed.class == "settings" { Class::Settings } else { Class::Work },
-            content: manifest.content,
-        })
     }
 
     /// Chunks of this person as frames, in the order in which they were asked for; what does not fit the body is left out

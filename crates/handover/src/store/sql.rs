@@ -32,7 +32,7 @@ pub(super) const SELECT_FILE: &str = "SELECT f.id, v.id AS head, v.public, v.con
      FROM file f LEFT JOIN version v ON v.id = f.head WHERE f.person = $1 AND f.name = $2";
 /// A second version of the same parent with this content that was put beside another one before.
 pub(super) const SELECT_BESIDE: &str = "SELECT v.public, v.manifest FROM version v JOIN file f ON f.id = v.file \
-     WHERE v.content = $2 AND f.person = $1 AND v.parent IS $3 AND v.node = $4 AND f.id <> $5";
+     WHERE v.content = $2 AND f.person = $1 AND v.parent IS $3 AND v.node = $4 AND f.id <> $5 ORDER BY v.id DESC";
 pub(super) const PUT_FILE: &str = "INSERT INTO file (person, name) VALUES ($1, $2) RETURNING id";
 pub(super) const PUT_VERSION: &str = "INSERT INTO version (public, file, parent, at, node, class, deleted, size, content, manifest) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";

@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::*;
 use crate::chunk::cut;
 use crate::path::WorkPath;
-use crate::protocol::{Content, NewVersion, Placed, VersionId, frames};
+use crate::protocol::{Class, Content, NewVersion, Placed, VersionId, frames};
 
 pub(super) struct World {
     pub(super) folder: tempfile::TempDir,

@@ -24,6 +24,8 @@ pub const MAX_ASK: usize = 4096;
 /// The largest body of chunks, frames included: four chunks of the largest size, or many small ones. A transfer that is cut
 /// loses at most this much.
 pub const MAX_CHUNKS_BODY: usize = 4 * 1024 * 1024 + 64 * 1024;
+/// The longest document: a commit names every chunk, 67 bytes for each 256 KiB of a file on average, and so does a page.
+pub const MAX_DOCUMENT: usize = 32 * 1024 * 1024 - 1024;
 /// The most versions in one [`Commit`].
 pub const MAX_COMMIT: usize = 1024;
 /// The most entries in one page of a list.

@@ -16,8 +16,8 @@ use super::transport::{Transport, TransportError};
 use super::tree::Tree;
 use crate::path::WorkPath;
 use crate::protocol::{
-    Ask, Class, Commit, Content, MAX_ASK, MAX_CHUNKS_BODY, NewVersion, Placed, Stored, VersionId, framed,
-    put_frame,
+    Ask, Class, Commit, Content, MAX_ASK, MAX_CHUNKS_BODY, MAX_DOCUMENT, NewVersion, Placed, Stored,
+    VersionId, framed, put_frame,
 };
 
 /// Files that are handed over together: a round trip costs more than a small file.
@@ -38,7 +38,24 @@ pub struct Delivered {
     pub held: Vec<WorkPath>,
     /// Files for which there is no room at headquarters.
     pub full: Vec<WorkPath>,
+    /// Files that it cannot take as they are.
+    pub refused: Vec<WorkPath>,
 }
+
+impl Delivered {
+    fn add(&mut self, more: Self) {
+        self.files += more.files;
+        self.sent_bytes += more.sent_bytes;
+        self.conflicts.extend(more.conflicts);
+        self.again.extend(more.again);
+        self.held.extend(more.held);
+        self.full.extend(more.full);
+        self.refused.extend(more.refused);
+    }
+}
+
+/// So many files with an answer that makes no sense, and none with another one: it is not the files.
+const SUSPECTS: usize = 8;
 
 /// One file on its way.
 struct Parcel {
@@ -52,12 +69,14 @@ struct Parcel {
 pub struct Courier<T> {
     transport: T,
     sealer: Option<Arc<Sealer>>,
+    /// The longest document that headquarters reads.
+    pub(super) longest: usize,
 }
 
 impl<T: Transport> Courier<T> {
     /// Over this transport.
     pub const fn new(transport: T) -> Self {
-        Self { transport, sealer: None }
+        Self { transport, sealer: None, longest: MAX_DOCUMENT }
     }
 
     /// Beside this one, who is told what headquarters has.
@@ -72,10 +91,39 @@ impl<T: Transport> Courier<T> {
     }
 
     /// Hands over at most [`BATCH`] files as they are now. A file that is not there is left alone: absence is no deletion.
+    /// Where headquarters' answer makes no sense, the files are halved until the one at fault is alone.
     ///
     /// # Errors
     /// [`TransportError`]: nothing is lost, all of it may be tried again.
     pub async fn deliver(
+        &self,
+        tree: &Arc<Tree>,
+        known: &Known,
+        ready: Vec<Ready>,
+    ) -> Result<Delivered, TransportError> {
+        let (mut all, mut batches) = (Delivered::default(), vec![ready]);
+        let mut answered = false;
+        while let Some(mut batch) = batches.pop() {
+            match self.batch(tree, known, batch.clone()).await {
+                Ok(delivered) => {
+                    answered = true;
+                    all.add(delivered);
+                }
+                Err(TransportError::Answer(_)) if batch.len() > 1 => {
+                    let rest = batch.split_off(batch.len() / 2);
+                    batches.extend([rest, batch]);
+                }
+                Err(TransportError::Answer(why)) if answered || all.refused.len() < SUSPECTS => {
+                    tracing::warn!(why, "a file that headquarters cannot take");
+                    all.refused.extend(batch.into_iter().map(|ready| ready.path));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn batch(
         &self,
         tree: &Arc<Tree>,
         known: &Known,
@@ -141,7 +189,23 @@ impl<T: Transport> Courier<T> {
         for (parcel, complete) in parcels.into_iter().zip(complete) {
             if complete { sent.push(parcel) } else { delivered.again.push(parcel.ready) }
         }
-        self.commit(tree, known, sent, &mut delivered).await?;
+        // Files of many chunks make long documents.
+        let (mut parcels, mut len) = (Vec::new(), 0);
+        for parcel in sent {
+            let own = document(&parcel);
+            if own > self.longest {
+                tracing::warn!("a file has more chunks than one document can name");
+                delivered.refused.push(parcel.ready.path);
+                continue;
+            }
+            if len + own > self.longest {
+                self.commit(tree, known, std::mem::take(&mut parcels), &mut delivered).await?;
+                len = 0;
+            }
+            len += own;
+            parcels.push(parcel);
+        }
+        self.commit(tree, known, parcels, &mut delivered).await?;
         Ok(delivered)
     }
 
@@ -257,6 +321,11 @@ impl<T: Transport> Courier<T> {
         }
         Ok(())
     }
+}
+
+/// How long a version is in a commit, in bytes, at most: a digest is 64 digits, a byte of a path a number or an escape.
+fn document(parcel: &Parcel) -> usize {
+    1024 + parcel.snapshot.pieces.len() * 67 + parcel.ready.path.as_bytes().len() * 6
 }
 
 /// Bodies on their way: while headquarters writes one to its disk, the next one travels.

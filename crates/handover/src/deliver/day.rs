@@ -38,6 +38,8 @@ const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)]
 const RETRY: Duration = Duration::from_secs(5);
 /// At the end of a day, what is just being sealed is waited for so long.
 const SEALED_LATE: Duration = Duration::from_secs(5);
+/// What headquarters cannot take, or asks for in a way that makes no sense, is tried again after this.
+const REFUSED: Duration = Duration::from_mins(1);
 /// Files that are sealed before it is looked again what has become of the others.
 const SEALED_AT_ONCE: usize = 64;
 
@@ -58,6 +60,8 @@ pub struct Day<T> {
     full: BTreeSet<WorkPath>,
     progress: watch::Sender<Progress>,
     blocked: Option<(Instant, Duration)>,
+    /// Sealed items could not be delivered for a reason of their own: not before this.
+    post_from: Option<Instant>,
     /// Whether headquarters answered when it was last asked.
     answered: bool,
     round: Instant,
@@ -82,6 +86,8 @@ struct Missing {
     owner: Option<Owner>,
     browse: Browse,
     restored: Restored,
+    /// Once more, for what did not come; not before this.
+    again_from: Option<Instant>,
 }
 
 type Sealing = JoinHandle<Vec<(WorkPath, bool)>>;
@@ -124,6 +130,7 @@ impl<T: Transport + Post + 'static> Day<T> {
             full: BTreeSet::new(),
             progress: watch::Sender::default(),
             blocked: None,
+            post_from: None,
             answered: false,
             round: Instant::now(),
         })
@@ -143,7 +150,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         self.post().await?;
         let mut missing = Missing { owner, ..Missing::default() };
         loop {
-            let Missing { owner, browse, restored } = &mut missing;
+            let Missing { owner, browse, restored, .. } = &mut missing;
             let page = self.courier.restore(&self.tree, &self.known, *owner, browse, restored);
             match page.await? {
                 Some(next) => browse.after = Some(next),
@@ -213,14 +220,26 @@ impl<T: Transport + Post + 'static> Day<T> {
         let blocked = self.blocked.map(|(until, _)| until).filter(|_| !transfers && self.has_more());
         let can_seal = self.sealer.is_some() && !seals;
         let seal = can_seal.then(|| self.due.next_seal(!self.answered)).flatten();
-        let times = [next, seal, blocked];
+        let again = self.missing.as_ref().and_then(|missing| missing.again_from);
+        let post = self.post_from.filter(|_| self.has_sealed());
+        let is_ahead = |time: &Instant| !transfers && *time > Instant::now();
+        let later = again.into_iter().chain(post).filter(is_ahead).min();
+        let times = [next, seal, blocked, later];
         times.into_iter().flatten().chain([self.next_round()]).min().unwrap_or(self.round)
     }
 
     /// Whether there is something to ask of headquarters that has no time of its own.
     fn has_more(&self) -> bool {
+        let now = Instant::now();
+        let is_due = |from: Option<Instant>| from.is_none_or(|from| from <= now);
+        let brings = self.missing.as_ref().is_some_and(|missing| is_due(missing.again_from));
+        brings || (self.has_sealed() && is_due(self.post_from))
+    }
+
+    /// Whether something lies sealed that is to be delivered.
+    fn has_sealed(&self) -> bool {
         let waits = |sealer: &Arc<Sealer>| sealer.spool().count() > sealer.spool().left();
-        self.missing.is_some() || self.sealer.as_ref().is_some_and(waits)
+        self.sealer.as_ref().is_some_and(waits)
     }
 
     /// What has waited for headquarters long enough.
@@ -284,6 +303,9 @@ impl<T: Transport + Post + 'static> Day<T> {
         for path in &delivered.full {
             // What headquarters has no room for is sealed like all that it does not have.
             self.due.again(&Ready { path: path.clone(), open: false }, now, ROUND);
+        }
+        for path in delivered.refused {
+            self.due.again(&Ready { path, open: false }, now, REFUSED);
         }
         self.held.extend(delivered.held);
         self.full.extend(delivered.full);

@@ -47,6 +47,19 @@ impl<T: Transport> Courier<T> {
         browse: &Browse,
         restored: &mut Restored,
     ) -> Result<Option<i64>, TransportError> {
+        self.page(tree, known, owner, browse, restored, false).await
+    }
+
+    /// The same; `again` if it is for what did not come before: what came and is not there now was deleted since.
+    pub(super) async fn page(
+        &self,
+        tree: &Tree,
+        known: &Known,
+        owner: Option<Owner>,
+        browse: &Browse,
+        restored: &mut Restored,
+        again: bool,
+    ) -> Result<Option<i64>, TransportError> {
         let page = self.transport().browse(browse).await?;
         restored.failed += page.damaged;
         for entry in page.entries {
@@ -56,11 +69,19 @@ impl<T: Transport> Courier<T> {
                 restored.other += u64::from(known.held(&entry.path).map(|held| held.gist) != Some(gist));
                 continue;
             }
+            if again && known.held(&entry.path).is_some() {
+                continue;
+            }
             match self.bring(tree, owner, &entry).await {
                 Ok(bytes) => {
                     restored.files += 1;
                     restored.bytes += bytes;
                     known.put(entry.path, Held { version: entry.version, gist });
+                }
+                // This one is damaged there, or is not what it should be: those that are older come all the same.
+                Err(NotRestored::Transport(TransportError::Answer(why))) => {
+                    tracing::warn!(why, version = %entry.version, "a file could not be brought back");
+                    restored.failed += 1;
                 }
                 Err(NotRestored::Transport(error)) => return Err(error),
                 Err(NotRestored::Io(error)) => {

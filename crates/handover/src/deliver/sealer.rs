@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hanare_model::{CompanyId, NodeName, PersonId, Secret, Timestamp};
@@ -75,7 +76,14 @@ pub struct Posted {
     pub bytes: u64,
     /// Items that it does not take.
     pub refused: u64,
+    /// Items that could not be read here, or of which its answer made no sense: later.
+    pub skipped: u64,
 }
+
+/// What headquarters has no room for is sent again after this,
+const ROOM: Duration = Duration::from_hours(1);
+/// and what could not be read, or had no answer that makes sense, after this.
+const LATER: Duration = Duration::from_mins(10);
 
 /// Seals one person's work in one folder.
 #[derive(Debug)]
@@ -244,8 +252,8 @@ impl Sealer {
             if let Err(error) = self.spool.remove(&newest.waiting()) {
                 tracing::warn!(%error, "a sealed item that headquarters has");
             }
-        } else {
-            // It was on its way when a newer one was sealed, which follows it.
+        } else if !self.spool.was_left(&newest.id) {
+            // It was on its way when a newer one was sealed, which follows it. One that was left is the older of the two.
             self.newest.put(path.clone(), Newest { parent: Some(held.version), ..newest });
         }
     }
@@ -288,33 +296,58 @@ async fn deliver(
     parent: impl Fn(&Waiting) -> Option<VersionId>,
     heard: impl Fn(&Waiting, &Became),
 ) -> Result<Posted, TransportError> {
-    let read = |error: io::Error| TransportError::Answer(format!("sealed items cannot be read: {error}"));
+    let read = |error: io::Error| TransportError::Answer(format!("sealed items cannot be listed: {error}"));
     let mut posted = Posted::default();
     for item in spool.waiting().map_err(read)? {
         if spool.is_left(&item.id) {
             continue;
         }
-        let file = match File::open(spool.path(&item)) {
-            Ok(file) => file,
+        let became = match post_one(spool, &item, parent(&item), post).await {
+            Ok(Some(became)) => became,
             // A newer one took its place.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(read(error)),
+            Ok(None) => continue,
+            // One item must not hold all others, nor what people do now.
+            Err(TransportError::Answer(why)) => {
+                tracing::warn!(item = %item.id, why, "a sealed item is left for later");
+                spool.leave(item.id, Some(Instant::now() + LATER));
+                posted.skipped += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
         };
-        let became = send(&file, &item, parent(&item), post).await?;
         if became.is_safe() {
             heard(&item, &became);
-            spool.remove(&item).map_err(read)?;
             posted.items += 1;
             posted.bytes += item.bytes;
+            if let Err(error) = spool.remove(&item) {
+                tracing::warn!(item = %item.id, %error, "a sealed item that headquarters has");
+                spool.leave(item.id, Some(Instant::now() + LATER));
+            }
         } else {
             tracing::warn!(item = %item.id, ?became, "headquarters does not take a sealed item");
-            spool.leave(item.id);
+            // Room may be made; what is refused stays so until somebody has looked at it.
+            let until = (became == Became::Full).then(|| Instant::now() + ROOM);
+            spool.leave(item.id, until);
             posted.refused += 1;
         }
     }
     let count = SealedCount { items: spool.count(), bytes: spool.used() };
     post.waiting(count).await?;
     Ok(posted)
+}
+
+/// Sends one item; `None` if it is not there any more.
+async fn post_one(
+    spool: &Spool,
+    item: &Waiting,
+    parent: Option<VersionId>,
+    post: &impl Post,
+) -> Result<Option<Became>, TransportError> {
+    match File::open(spool.path(item)) {
+        Ok(file) => send(&file, item, parent, post).await.map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(TransportError::Answer(format!("a sealed item cannot be read: {error}"))),
+    }
 }
 
 /// Sends one item in parts, from where headquarters has it.

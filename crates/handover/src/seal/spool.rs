@@ -3,13 +3,14 @@
 //! One file each, `SEQUENCE-ID.sealed`: both are drawn here and tell nothing of what is inside. An item has its name only when
 //! all of it is on the disk, and so is its name when [`Spool::put`] returns.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -46,8 +47,8 @@ pub struct Spool {
     next: AtomicU64,
     used: AtomicU64,
     count: AtomicU64,
-    /// What headquarters does not take.
-    left: Mutex<BTreeSet<ItemId>>,
+    /// What headquarters does not take, until when; without a time before the next start.
+    left: Mutex<BTreeMap<ItemId, Option<Instant>>>,
 }
 
 impl Spool {
@@ -112,6 +113,12 @@ impl Spool {
         // Somebody else may have delivered or carried away some of it.
         self.used.store(waiting.iter().map(|item| item.bytes).sum(), Ordering::Relaxed);
         self.count.store(waiting.len() as u64, Ordering::Relaxed);
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if !left.is_empty() {
+            let there: std::collections::BTreeSet<ItemId> = waiting.iter().map(|item| item.id).collect();
+            left.retain(|id, _| there.contains(id));
+        }
+        drop(left);
         Ok(waiting)
     }
 
@@ -130,10 +137,12 @@ impl Spool {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// How many of them headquarters does not take.
+    /// How many of them are not to be sent now.
     #[must_use]
     pub fn left(&self) -> u64 {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+        let now = Instant::now();
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.values().filter(|until| until.is_none_or(|until| now < until)).count() as u64
     }
 
     /// How many bytes they take.
@@ -208,15 +217,22 @@ impl Spool {
         Ok(told)
     }
 
-    /// Headquarters does not take this item now: it waits on, and is not sent again before the next start.
-    pub fn leave(&self, id: ItemId) {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    /// This item cannot be sent now, or is not taken: it waits on, and is not sent again before `until`, or the next start.
+    pub fn leave(&self, id: ItemId, until: Option<Instant>) {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(id, until);
     }
 
-    /// Whether it is left where it is.
+    /// Whether it is left where it is for now.
     #[must_use]
     pub fn is_left(&self, id: &ItemId) -> bool {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.get(id).is_some_and(|until| until.is_none_or(|until| Instant::now() < until))
+    }
+
+    /// Whether it was left once: what came after it may have gone before it.
+    #[must_use]
+    pub fn was_left(&self, id: &ItemId) -> bool {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id)
     }
 
     /// Where an item is.
@@ -232,6 +248,7 @@ impl Spool {
     pub fn remove(&self, item: &Waiting) -> io::Result<()> {
         match std::fs::remove_file(self.path(item)) {
             Ok(()) => {
+                self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(&item.id);
                 let less = |from: &AtomicU64, by| {
                     from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now: u64| {
                         Some(now.saturating_sub(by))

@@ -6,8 +6,10 @@ use super::Store;
 use super::error::StoreError;
 use super::keys::Keys;
 use super::manifest::Manifest;
+use super::pack::{self, Packed};
 use super::rows::{self, Listed};
-use crate::protocol::{Class, Entry, MAX_PAGE};
+use crate::digest::Digest;
+use crate::protocol::{Class, Entry, MAX_DOCUMENT, MAX_PAGE, VersionId};
 
 impl Store {
     /// What came from a node of a company and is the newest of its file, newest first, with whose it is; now, or at a time.
@@ -72,6 +74,31 @@ impl Store {
             class: if listed.class == "settings" { Class::Settings } else { Class::Work },
             content: manifest.content,
         })
+    }
+
+    /// One chunk as it was before it was sealed.
+    pub(super) async fn chunk(
+        &self,
+        keys: &Keys,
+        object: &VersionId,
+        packed: &Packed,
+        digest: &Digest,
+    ) -> Result<Vec<u8>, StoreError> {
+        let sealed = self.objects.read(object, pack::extent(packed)).await?;
+        let opened = pack::open(keys, object, packed, digest, sealed)?;
+        opened.ok_or_else(|| self.damaged("a chunk is not what was stored"))
+    }
+
+    /// As many of a page's rows as fit a document, at least one.
+    pub(super) fn fitting(listed: &mut Vec<Listed>) {
+        let mut len = 0;
+        // A manifest is the sealed document itself.
+        let mut fits = |listed: &Listed| {
+            len += listed.manifest.len() + 1024;
+            len <= MAX_DOCUMENT
+        };
+        let keep = listed.iter().take_while(|listed| fits(listed)).count();
+        listed.truncate(keep.max(1));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Objects: packs of sealed chunks, written once, durable before they are named anywhere.
 
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,15 +50,34 @@ impl Objects {
     /// A part of an object.
     pub(crate) async fn read(&self, id: &VersionId, range: Range<u64>) -> Result<Bytes, StoreError> {
         let read = self.store.get_range(&location(id), range).await;
-        read.map_err(|error| StoreError::object(&self.path, &error))
+        read.map_err(|error| {
+            if is_damaged(&error) {
+                StoreError::Damaged { path: self.path.clone(), text: error.to_string() }
+            } else {
+                StoreError::object(&self.path, &error)
+            }
+        })
     }
+}
+
+/// Whether an object is not there, shorter than it was, or on a part of the disk that cannot be read: asking again is in vain.
+fn is_damaged(error: &object_store::Error) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(below) = source {
+        if let Some(error) = below.downcast_ref::<std::io::Error>() {
+            let is_unreadable = error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
+            return is_unreadable || matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof);
+        }
+        source = below.source();
+    }
+    true
 }
 
 /// Makes the folders `00` to `ff`.
 fn prepare(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     let make = |path: &Path| match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         Ok(()) | Err(_) => Ok(()),
     };
     make(folder)?;

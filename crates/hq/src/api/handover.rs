@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Extension, Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use hanare_handover::protocol::{
-    Ask, Browse, Commit, Committed, Fetch, MAX_ASK, MAX_CHUNKS_BODY, MAX_COMMIT, Page, Stored, Wanted, frames,
+    Ask, Browse, Commit, Committed, Fetch, MAX_ASK, MAX_CHUNKS_BODY, MAX_COMMIT, MAX_DOCUMENT, Page, Stored,
+    Wanted, frames,
 };
 use hanare_handover::store::{Owner, StoreError};
 use hanare_model::api::Refusal;
@@ -30,8 +31,8 @@ use crate::work_store::Place;
 
 /// How long a body may take: 4 MiB on a line of half a megabit.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// The longest document: a commit names every chunk, 70 bytes for each 256 KiB of a file on average.
-const MAX_DOCUMENT: usize = 32 * 1024 * 1024;
+/// The longest document, with what is around its versions.
+const LONGEST: usize = MAX_DOCUMENT + 1024;
 
 pub(super) fn routes() -> Router<Arc<Api>> {
     Router::new()
@@ -114,12 +115,17 @@ async fn fetch(
     }
     let place = api.hq.work.place(&node, MAX_CHUNKS_BODY).await;
     let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
-    let body = store.fetch(&owner, &fetch).await.map_err(|error| unavailable(&error))?;
+    let body = match store.fetch(&owner, &fetch).await {
+        Ok(body) => body.unwrap_or_default(),
+        // That will not get better by asking again: no chunk comes, and the endpoint goes on with its other files.
+        Err(error @ StoreError::Damaged { .. }) => {
+            tracing::error!(%error, "a chunk is damaged");
+            Vec::new()
+        }
+        Err(error) => return Err(unavailable(&error)),
+    };
     drop(place);
-    match body {
-        Some(body) => Ok(Body::from(body).into_response()),
-        None => Ok(StatusCode::NOT_FOUND.into_response()),
-    }
+    Ok(Body::from(body).into_response())
 }
 
 /// Whose work this is: the person who has proven themselves on this very node. A node alone opens nothing, and that it tried
@@ -162,7 +168,7 @@ pub(super) async fn document<T: DeserializeOwned>(
     node: &NodeName,
     request: Request,
 ) -> Result<T, No> {
-    let (body, _place) = body(api, node, request, MAX_DOCUMENT).await?;
+    let (body, _place) = body(api, node, request, LONGEST).await?;
     serde_json::from_slice(&body).map_err(|_| Refusal::Malformed.into())
 }
 

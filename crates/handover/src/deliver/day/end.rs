@@ -28,15 +28,19 @@ impl<T: Transport + Post + 'static> Day<T> {
     /// # Errors
     /// [`TransportError`]: what could be handed over was, and what waited waits.
     pub async fn finish(&mut self) -> Result<Swept, TransportError> {
-        self.post().await?;
+        match self.post().await {
+            // Whatever is wrong with sealed items, the rest is handed over.
+            Err(TransportError::Answer(why)) => tracing::warn!(why, "sealed items are left"),
+            posted => posted?,
+        }
         let mut swept = self.sweep().await;
         let mut left = std::mem::take(&mut swept.changed);
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(BATCH));
             let delivered = self.courier.deliver(&self.tree, &self.known, left).await?;
             swept.changed.extend(delivered.again.iter().cloned());
-            let full = delivered.full.iter().cloned();
-            swept.changed.extend(full.map(|path| Ready { path, open: false }));
+            let not_taken = delivered.full.iter().chain(&delivered.refused).cloned();
+            swept.changed.extend(not_taken.map(|path| Ready { path, open: false }));
             self.count(delivered);
             left = rest;
         }

@@ -31,6 +31,8 @@ pub struct Progress {
     pub reserve: Level,
     /// Files that came back from headquarters.
     pub restored: u64,
+    /// Files that did not: they are damaged there, or could not be written here. They are tried again.
+    pub not_back: u64,
     /// Whether all did that were to.
     pub is_back: bool,
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{BACKOFF, Day, Missing};
+use super::{BACKOFF, Day, Missing, REFUSED, ROUND};
 use crate::deliver::courier::{BATCH, Delivered};
 use crate::deliver::due::{Ready, SETTLED};
 use crate::deliver::sealer::Posted;
@@ -31,7 +31,8 @@ impl<T: Transport + Post + 'static> Day<T> {
         let (tree, known, courier) =
             (Arc::clone(&self.tree), Arc::clone(&self.known), Arc::clone(&self.courier));
         if let Some(sealer) = &self.sealer
-            && sealer.spool().count() > sealer.spool().left()
+            && self.has_sealed()
+            && self.post_from.is_none_or(|from| from <= now)
         {
             let sealer = Arc::clone(sealer);
             return Some(Box::pin(async move {
@@ -53,10 +54,12 @@ impl<T: Transport + Post + 'static> Day<T> {
                 Arrived::Deleted(gone, delivered)
             }));
         }
-        let mut missing = self.missing.take()?;
+        let due = |missing: &mut Missing| missing.again_from.is_none_or(|from| from <= now);
+        let mut missing = self.missing.take_if(due)?;
         Some(Box::pin(async move {
-            let Missing { owner, browse, restored } = &mut missing;
-            let page = courier.restore(&tree, &known, *owner, browse, restored).await;
+            let Missing { owner, browse, restored, again_from } = &mut missing;
+            let again = again_from.is_some();
+            let page = courier.page(&tree, &known, *owner, browse, restored, again).await;
             Arrived::Restored(missing, page)
         }))
     }
@@ -64,10 +67,21 @@ impl<T: Transport + Post + 'static> Day<T> {
     pub(super) fn arrived(&mut self, arrived: Arrived) {
         let now = Instant::now();
         let done = match arrived {
+            // Whatever is wrong with sealed items, what people do now goes on.
+            Arrived::Posted(Err(TransportError::Answer(why))) => {
+                tracing::warn!(why, "sealed items are left for later");
+                self.post_from = Some(now + REFUSED);
+                Ok(())
+            }
             Arrived::Posted(posted) => posted.map(drop),
             Arrived::Delivered(ready, Ok(delivered)) => {
-                let again: BTreeSet<&WorkPath> =
-                    delivered.again.iter().map(|ready| &ready.path).chain(&delivered.full).collect();
+                let again: BTreeSet<&WorkPath> = delivered
+                    .again
+                    .iter()
+                    .map(|ready| &ready.path)
+                    .chain(&delivered.full)
+                    .chain(&delivered.refused)
+                    .collect();
                 for ready in ready.iter().filter(|ready| !again.contains(&ready.path)) {
                     self.due.landed(&ready.path);
                 }
@@ -83,12 +97,20 @@ impl<T: Transport + Post + 'static> Day<T> {
             Arrived::Deleted(gone, delivered) => self.deleted(gone, delivered),
             Arrived::Restored(mut missing, page) => page
                 .map(|next| {
+                    let failed = missing.restored.failed;
                     self.progress.send_modify(|progress| {
                         progress.restored = missing.restored.files;
-                        progress.is_back = next.is_none();
+                        progress.not_back = failed;
+                        progress.is_back = next.is_none() && failed == 0;
                     });
                     missing.browse.after = next;
-                    self.missing = next.map(|_| missing.clone());
+                    if next.is_none() && failed > 0 {
+                        // From the top: the disk may have room again, and headquarters what was damaged.
+                        missing.again_from = Some(now + ROUND);
+                        (missing.restored.failed, missing.restored.other) = (0, 0);
+                    }
+                    let goes_on = next.is_some() || failed > 0;
+                    self.missing = goes_on.then(|| missing.clone());
                 })
                 .inspect_err(|_| self.missing = Some(missing)),
         };

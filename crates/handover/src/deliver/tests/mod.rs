@@ -2,6 +2,7 @@
 
 mod changes;
 mod days;
+mod faults;
 mod hostile;
 mod sealing;
 
@@ -31,6 +32,9 @@ struct Line {
     cut: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
 }
+
+/// A file of this name makes headquarters' answer nonsense.
+const POISON: &str = "poison";
 
 impl Line {
     fn up(&self) -> Result<(), TransportError> {
@@ -64,6 +68,9 @@ impl Transport for Line {
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, TransportError> {
         self.up()?;
+        if commit.versions.iter().any(|version| version.path == path(POISON)) {
+            return Err(TransportError::Answer("no document".to_owned()));
+        }
         self.store
             .commit(&self.owner, &self.node, commit.clone(), self.now())
             .await
@@ -77,8 +84,12 @@ impl Transport for Line {
 
     async fn fetch(&self, fetch: &Fetch) -> Result<Bytes, TransportError> {
         self.up()?;
-        let body = self.store.fetch(&self.owner, fetch).await.map_err(|error| later(&error))?;
-        body.map(Bytes::from).ok_or_else(|| TransportError::Answer("not there".to_owned()))
+        match self.store.fetch(&self.owner, fetch).await {
+            Ok(body) => Ok(Bytes::from(body.unwrap_or_default())),
+            // As the node API has it.
+            Err(store::StoreError::Damaged { .. }) => Ok(Bytes::new()),
+            Err(error) => Err(later(&error)),
+        }
     }
 }
 

@@ -51,7 +51,7 @@ impl Post for Line {
     }
 }
 
-fn origin(line: &Line, proven: bool) -> Origin {
+pub(super) fn origin(line: &Line, proven: bool) -> Origin {
     Origin {
         company: line.owner.company.clone(),
         node: line.node.clone(),
@@ -60,12 +60,12 @@ fn origin(line: &Line, proven: bool) -> Origin {
     }
 }
 
-fn sealing(line: &Line) -> Sealing {
+pub(super) fn sealing(line: &Line) -> Sealing {
     Sealing { to: key(line.owner.company.as_str()).public(), key: signing(line) }
 }
 
 impl World {
-    fn plain(&self) -> PathBuf {
+    pub(super) fn plain(&self) -> PathBuf {
         self.folder.path().join("state/sealed")
     }
 

@@ -141,19 +141,14 @@ impl<T: Transport> Courier<T> {
             match snapshot.await.unwrap_or_else(|error| Err(NoSnapshot::Io(error.into()))) {
                 Ok(snapshot) => {
                     let held = known.held(&ready.path);
-                    if let Some(held) = held
-                        && Gist::of(&snapshot.content) == Some(held.gist)
-                    {
-                        self.acknowledged(&ready.path, held);
+                    let Some(gist) = Gist::of(&snapshot.content) else { continue };
+                    // What was sealed before it goes before it.
+                    if self.sealer.as_ref().is_some_and(|sealer| sealer.is_ahead(&ready.path, gist)) {
+                        delivered.again.push(ready);
                         continue;
                     }
-                    // What was sealed before it goes before it.
-                    if self
-                        .sealer
-                        .as_ref()
-                        .is_some_and(|sealer| sealer.is_ahead(&ready.path, &snapshot.content))
-                    {
-                        delivered.again.push(ready);
+                    if let Some(held) = held.filter(|held| held.gist == gist) {
+                        self.acknowledged(&ready.path, held);
                         continue;
                     }
                     parcels.push(Parcel { ready, parent: held.map(|held| held.version), snapshot });

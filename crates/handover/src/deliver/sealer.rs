@@ -18,9 +18,7 @@ use super::snapshot::{IsOver, Timed, digest, has_changed};
 use super::transport::{Post, TransportError};
 use super::tree::{Kind, Tree, stamp};
 use crate::path::WorkPath;
-use crate::protocol::{
-    Became, Class, Content, MAX_CHUNKS_BODY, SealedAnswer, SealedCount, SealedPart, VersionId,
-};
+use crate::protocol::{Became, Class, MAX_CHUNKS_BODY, SealedAnswer, SealedCount, SealedPart, VersionId};
 use crate::seal::{self, ItemId, Note, Sealing, Spool, Waiting, What};
 
 /// Whose work is sealed, and where.
@@ -232,16 +230,18 @@ impl Sealer {
         self.newest.entry(path).filter(|newest| !newest.torn).map(|newest| newest.gist)
     }
 
-    /// Whether headquarters or the disk has just this.
-    fn is_kept(&self, known: &Known, path: &WorkPath, gist: Gist) -> bool {
-        self.newest_gist(path) == Some(gist) || known.held(path).is_some_and(|held| held.gist == gist)
+    /// Whether headquarters or the disk has just this as the newest. What headquarters has is not enough while something newer
+    /// waits sealed: that will take its place there.
+    pub(super) fn is_kept(&self, known: &Known, path: &WorkPath, gist: Gist) -> bool {
+        let is_held = || known.held(path).is_some_and(|held| held.gist == gist);
+        self.newest_gist(path) == Some(gist) || (!self.is_ahead(path, gist) && is_held())
     }
 
     /// Whether something else of a file waits sealed: that is older and goes first.
     #[must_use]
-    pub fn is_ahead(&self, path: &WorkPath, content: &Content) -> bool {
+    pub fn is_ahead(&self, path: &WorkPath, gist: Gist) -> bool {
         let newest = self.newest.entry(path).filter(|newest| !self.spool.is_left(&newest.id));
-        newest.is_some_and(|newest| Some(newest.gist) != Gist::of(content))
+        newest.is_some_and(|newest| newest.gist != gist)
     }
 
     /// Headquarters has acknowledged this of a file: what is sealed of it need not wait any longer.

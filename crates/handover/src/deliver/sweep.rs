@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::due::Ready;
 use super::known::{Gist, Known};
+use super::sealer::Sealer;
 use super::snapshot::{IsOver, digest};
 use super::tree::{Found, Kind, Tree};
 use crate::digest::Digest;
@@ -26,10 +27,18 @@ pub struct Swept {
 }
 
 /// Looks at everything with `threads` threads. What is absent is only absent: a sweep sees no deletions.
+/// What headquarters holds is not what it will hold, if something else of a file waits sealed.
 #[must_use]
-pub(super) fn sweep(tree: &Tree, known: &Known, threads: usize, is_over: IsOver<'_>) -> Swept {
+pub(super) fn sweep(
+    tree: &Tree,
+    (known, sealer): (&Known, Option<&Sealer>),
+    threads: usize,
+    is_over: IsOver<'_>,
+) -> Swept {
     sweep_by(tree, threads, is_over, |path, gist| {
-        gist.is_some() && known.held(path).map(|held| held.gist) == gist
+        let is_ahead = |gist| sealer.is_some_and(|sealer| sealer.is_ahead(path, gist));
+        let is_held = |gist| known.held(path).is_some_and(|held| held.gist == gist);
+        gist.is_some_and(|gist| is_held(gist) && !is_ahead(gist))
     })
 }
 

@@ -84,12 +84,11 @@ impl<T: Transport + Post + 'static> Day<T> {
             }
             let before = AtomicU64::new(0);
             let swept = sweep_by(&tree, threads, &is_over, |path, gist| {
-                let held = known.held(path).map(|held| held.gist);
                 let newest = sealer.newest_gist(path);
                 let (is_held, waits) = match gist {
-                    Some(_) => (held == gist, held != gist && newest == gist),
+                    Some(now) => (sealer.is_kept(&known, path, now), newest == gist),
                     None if exposed.contains(path) => (false, false),
-                    None => (held.is_some() && newest.is_none(), newest.is_some()),
+                    None => (known.held(path).is_some() && newest.is_none(), newest.is_some()),
                 };
                 before.fetch_add(u64::from(waits), Ordering::Relaxed);
                 is_held || waits
@@ -116,7 +115,8 @@ impl<T: Transport + Post + 'static> Day<T> {
     async fn sweep(&self) -> Swept {
         let given_up = GivenUp::default();
         let (tree, known, is_over) = (Arc::clone(&self.tree), Arc::clone(&self.known), given_up.is_over());
-        let work = move || sweep(&tree, &known, threads(), &is_over);
+        let sealer = self.sealer.clone();
+        let work = move || sweep(&tree, (&known, sealer.as_deref()), threads(), &is_over);
         let swept = tokio::task::spawn_blocking(work).await;
         // A panic in it would be ours; then nothing is claimed.
         swept.unwrap_or(Swept { unread: 1, ..Swept::default() })

@@ -59,7 +59,7 @@ async fn a_damaged_and_a_missing_object_leave_what_is_older_to_come_back_and_are
     // It was mended there; what was deleted here meanwhile stays so.
     fs::write(&damaged, whole).unwrap();
     fs::remove_file(world.work.join("middle")).unwrap();
-    let (tree, known) = (world.tree(), Known::load(&world.tree()).unwrap());
+    let (tree, known) = (world.tree(), Known::load(&world.tree()));
     let (courier, mut restored) = (Courier::new(world.line.clone()), Restored::default());
     courier.page(&tree, &known, None, &Browse::default(), &mut restored, true).await.unwrap();
     assert_eq!((restored.files, restored.failed), (1, 1), "{restored:?}");
@@ -128,7 +128,7 @@ async fn what_is_too_long_for_one_document_goes_in_several_or_is_said() {
     let mut courier = Courier::new(world.line.clone());
     courier.longest = 2000;
     let ready = ["a", "large", "z"].map(|name| Ready { path: path(name), open: false });
-    let delivered = courier.deliver(&world.tree(), &Known::default(), ready.into()).await.unwrap();
+    let delivered = courier.deliver(&Arc::new(world.tree()), &Known::default(), ready.into()).await.unwrap();
     assert_eq!((delivered.files, delivered.refused), (2, vec![path("large")]));
     world.comes_to_hold(&[("a", b"a"), ("z", b"z")]).await;
 }

@@ -4,6 +4,7 @@ mod changes;
 mod days;
 mod faults;
 mod hostile;
+mod items;
 mod sealing;
 
 use std::fs;

@@ -1,0 +1,128 @@
+//! Single items at headquarters' real store: kept once, refused, or waiting for their person.
+
+use std::collections::BTreeMap;
+
+use hanare_model::SigningKey;
+
+use super::sealing::{key, origin, sealing, signing, take};
+use super::*;
+use crate::protocol::{Became, Class, SealedAnswer, SealedPart, VersionId};
+use crate::seal::{ItemId, Note, Sealing, What};
+
+#[tokio::test]
+async fn what_nobody_has_proven_waits_for_its_person() {
+    let world = world().await;
+    let (tree, spool, line) = (world.tree(), world.spool(), world.line.clone());
+    let sealer = Sealer::new(&tree, Arc::clone(&spool), sealing(&line), origin(&line, false)).unwrap();
+    for name in ["a", "b"] {
+        world.write(name, name.as_bytes());
+        let ready = Ready { path: path(name), open: false };
+        sealer.seal(&tree, &Known::default(), &ready, Timestamp::from_seconds(1)).unwrap();
+    }
+    let copies: Vec<Vec<u8>> =
+        fs::read_dir(world.plain()).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+    let posted = deliver_sealed(&spool, &line).await.unwrap();
+    assert_eq!((posted.items, spool.count()), (2, 0));
+    assert!(world.entries().await.is_empty());
+    assert_eq!(line.store.quarantined().await.unwrap(), [("acme".to_owned(), 2)]);
+    for copy in &copies {
+        assert_eq!(whole(&line, copy).await, Became::Quarantined, "once more");
+    }
+    let store = Arc::clone(&line.store);
+    let other = store::Owner { person: "jiro".parse().unwrap(), ..line.owner.clone() };
+    assert_eq!(store.release_sealed(&other, &key("acme"), line.now()).await.unwrap(), 0);
+    assert_eq!(store.release_sealed(&line.owner, &key("acme"), line.now()).await.unwrap(), 2);
+    world.comes_to_hold(&[("a", b"a"), ("b", b"b")]).await;
+    assert_eq!(store.release_sealed(&line.owner, &key("acme"), line.now()).await.unwrap(), 0);
+    assert!(store.quarantined().await.unwrap().is_empty());
+}
+
+/// Sends one item at once.
+async fn whole(line: &Line, item: &[u8]) -> Became {
+    let id = crate::seal::peek(&mut &*item).map_or(ItemId(VersionId::from_bytes([1; 16])), |head| head.id);
+    let total = item.len() as u64;
+    let part = SealedPart { id, offset: 0, total, parent: None, bytes: Bytes::copy_from_slice(item) };
+    match take(line, part).await {
+        SealedAnswer::Done { became } => became,
+        SealedAnswer::More { have } => panic!("{have} of {total}"),
+    }
+}
+
+fn item(line: &Line, sealing: &Sealing, id: u8, bytes: &[u8]) -> Vec<u8> {
+    let note = Note {
+        id: ItemId(VersionId::from_bytes([id; 16])),
+        company: line.owner.company.clone(),
+        node: line.node.clone(),
+        person: line.owner.person.clone(),
+        session: Some(hanare_model::Secret::new("proof".to_owned())),
+        path: path("memo"),
+        parent: None,
+        after: None,
+        class: Class::Work,
+        what: What::File { mode: 0o600, modified: Timestamp::from_seconds(1), torn: false },
+        at: Timestamp::from_seconds(1),
+    };
+    let mut out = Vec::new();
+    crate::seal::write(sealing, &note, &mut &*bytes, &mut out).unwrap();
+    out
+}
+
+#[tokio::test]
+async fn a_forged_an_altered_a_foreign_and_a_replayed_item_are_refused_or_change_nothing() {
+    let world = world().await;
+    let line = &world.line;
+    let refused = |reason: &str| Became::Refused { reason: reason.to_owned() };
+    let good = item(line, &sealing(line), 1, b"good");
+    let forged = item(line, &Sealing { key: SigningKey::from_seed([99; 32]), ..sealing(line) }, 2, b"forged");
+    assert_eq!(whole(line, &forged).await, refused("node"));
+    let mut altered = good.clone();
+    let middle = altered.len() - 100;
+    altered[middle] ^= 1;
+    assert_eq!(whole(line, &altered).await, refused("signature"));
+    assert_eq!(
+        whole(line, b"no item at all, however long it may be: nothing of it is one of ours").await,
+        refused("not-sealed")
+    );
+    // Another node of the company, and one of another company.
+    let other = Line { node: "pc-20".parse().unwrap(), ..line.clone() };
+    assert_eq!(whole(&other, &good).await, refused("node"));
+    let owner = store::Owner { company: "globex".parse().unwrap(), ..line.owner.clone() };
+    let foreign = Line { owner, ..line.clone() };
+    assert_eq!(whole(&foreign, &good).await, refused("company"));
+    let elsewhere = item(line, &Sealing { to: key("globex").public(), key: signing(line) }, 3, b"elsewhere");
+    assert_eq!(whole(line, &elsewhere).await, refused("key"));
+    assert!(world.entries().await.is_empty(), "none of them left anything");
+    // The good one, once; again it is known, whoever brings it.
+    let Became::Kept { version } = whole(line, &good).await else { panic!("not kept") };
+    assert_eq!(whole(line, &good).await, Became::Known { version });
+    assert_eq!(whole(&foreign, &good).await, refused("company"));
+    assert_eq!(world.versions().await.len(), 1);
+    let left = fs::read_dir(world.folder.path().join("hq/sealed")).unwrap().count();
+    assert_eq!(left, 0, "nothing half-way stays");
+}
+
+#[tokio::test]
+async fn a_large_item_that_is_cut_goes_on_where_it_was() {
+    let world = world().await;
+    let line = &world.line;
+    let content: Vec<u8> = (0..6_000_000u32).map(|n| (n % 253).to_le_bytes()[0]).collect();
+    let item = item(line, &sealing(line), 1, &content);
+    let id = ItemId(VersionId::from_bytes([1; 16]));
+    let (total, half) = (item.len() as u64, item.len() / 2);
+    let part = |offset: usize, bytes: &[u8]| SealedPart {
+        id,
+        offset: offset as u64,
+        total,
+        parent: None,
+        bytes: Bytes::copy_from_slice(bytes),
+    };
+    let more = |have: usize| SealedAnswer::More { have: have as u64 };
+    assert_eq!(take(line, part(0, &item[..half])).await, more(half));
+    assert_eq!(take(line, part(0, b"")).await, more(half), "asked");
+    assert_eq!(take(line, part(0, &item[..half])).await, more(half), "sent again: not taken twice");
+    assert_eq!(take(line, part(half + 1, &item[half + 1..])).await, more(half), "a gap");
+    let done = take(line, part(half, &item[half..])).await;
+    assert!(matches!(done, SealedAnswer::Done { became: Became::Kept { .. } }), "{done:?}");
+    let held: BTreeMap<_, _> = world.held().await;
+    assert_eq!(held[b"memo".as_slice()], content);
+}

@@ -225,8 +225,12 @@ impl Spool {
     /// Whether it is left where it is for now.
     #[must_use]
     pub fn is_left(&self, id: &ItemId) -> bool {
+        self.is_left_at(id, Instant::now())
+    }
+
+    pub(crate) fn is_left_at(&self, id: &ItemId, now: Instant) -> bool {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.get(id).is_some_and(|until| until.is_none_or(|until| Instant::now() < until))
+        left.get(id).is_some_and(|until| until.is_none_or(|until| now < until))
     }
 
     /// Whether it was left once: what came after it may have gone before it.

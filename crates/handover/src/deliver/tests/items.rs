@@ -126,3 +126,34 @@ async fn a_large_item_that_is_cut_goes_on_where_it_was() {
     let held: BTreeMap<_, _> = world.held().await;
     assert_eq!(held[b"memo".as_slice()], content);
 }
+
+#[tokio::test]
+async fn an_item_without_room_is_sent_again_within_the_hour_and_a_refused_one_is_not() {
+    let world = world().await;
+    let (tree, spool, line) = (world.tree(), world.spool(), world.line.clone());
+    let sealer = Sealer::new(&tree, Arc::clone(&spool), sealing(&line), origin(&line, true)).unwrap();
+    fs::write(world.work.join("memo"), b"an afternoon").unwrap();
+    let ready = Ready { path: path("memo"), open: false };
+    sealer.seal(&tree, &Known::default(), &ready, Timestamp::from_seconds(1)).unwrap();
+    let id = spool.waiting().unwrap()[0].id;
+    line.store.limit(&line.owner, Some(5)).await.unwrap();
+    let posted = deliver_sealed(&spool, &line).await.unwrap();
+    assert_eq!((posted.items, posted.refused, spool.left()), (0, 1, 1));
+    let posted = deliver_sealed(&spool, &line).await.unwrap();
+    assert_eq!((posted.items, posted.refused), (0, 0), "not at once");
+    line.store.limit(&line.owner, None).await.unwrap();
+    let hour = Instant::now() + Duration::from_hours(1);
+    assert!(!spool.is_left_at(&id, hour));
+    // An hour later.
+    spool.leave(id, Some(Instant::now()));
+    let posted = deliver_sealed(&spool, &line).await.unwrap();
+    assert_eq!((posted.items, spool.count(), spool.left()), (1, 0, 0));
+    world.comes_to_hold(&[("memo", b"an afternoon")]).await;
+    let forged = Sealing { key: SigningKey::from_seed([99; 32]), ..sealing(&line) };
+    let stranger = Sealer::new(&tree, Arc::clone(&spool), forged, origin(&line, true)).unwrap();
+    fs::write(world.work.join("memo"), b"another one").unwrap();
+    stranger.seal(&tree, &Known::default(), &ready, Timestamp::from_seconds(1)).unwrap();
+    let id = spool.waiting().unwrap()[0].id;
+    deliver_sealed(&spool, &line).await.unwrap();
+    assert!(spool.is_left_at(&id, hour), "somebody has to look at it");
+}

@@ -213,10 +213,11 @@ impl Tree {
         write: impl FnOnce(&mut File) -> io::Result<T>,
     ) -> io::Result<T> {
         let (folder, name) = self.parent(path, meta.owner)?;
-        let part = [PART, short(&name)].concat();
+        // Drawn, and only if it is new: the folder is the person's, and a pipe that lies there would hold us for ever.
+        let part = [PART, crate::seal::Spool::draw()?.to_string().as_bytes()].concat();
         let part = OsStr::from_bytes(&part);
         let name = OsStr::from_bytes(&name);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::openat(&folder, part, flags, Mode::from_raw_mode(0o600))?;
         let mut file = File::from(file);
         let written = write(&mut file).and_then(|written| {
@@ -335,11 +336,6 @@ pub struct Meta {
     pub modified: i64,
     /// Whose it becomes; who runs this, if absent.
     pub owner: Option<Owner>,
-}
-
-/// As much of a name as fits behind [`PART`].
-fn short(name: &[u8]) -> &[u8] {
-    name.get(..name.len().min(crate::path::MAX_NAME_LEN - PART.len())).unwrap_or_default()
 }
 
 /// What an open file is.

@@ -60,3 +60,27 @@ async fn what_is_known_to_wait_is_sealed_before_all_the_time_goes_into_looking()
     assert!(rest.lost >= 1, "what was not looked at is not claimed");
     assert!(begun.elapsed() < SOON, "the end has an end");
 }
+
+#[test]
+fn a_pipe_in_the_way_holds_neither_writing_nor_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = |name: &str| folder.path().join(name);
+    for name in [".hanare-part-report.docx", "read"] {
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, here(name), kind, mode, 0).unwrap();
+    }
+    let (done, finished) = std::sync::mpsc::channel();
+    let place = folder.path().to_owned();
+    std::thread::spawn(move || {
+        let tree = Tree::open(&place).unwrap();
+        let meta = Meta { mode: 0o600, modified: 1, owner: None };
+        let write = |file: &mut fs::File| std::io::Write::write_all(file, b"it came back");
+        let put = tree.put(&path("report.docx"), meta, None, write).map_err(|error| error.kind());
+        done.send((put, tree.read(&path("read")).is_err())).unwrap();
+    });
+    let told = finished.recv_timeout(Duration::from_secs(20));
+    assert_eq!(told, Ok((Ok(()), true)), "it hangs");
+    assert_eq!(fs::read(here("report.docx")).unwrap(), b"it came back");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing half-written stays");
+}

@@ -28,6 +28,8 @@ enum Seal {
 #[derive(Debug, Clone, Copy)]
 struct Wait {
     first: Instant,
+    /// What `first` was before it changed while it was being read: if that comes to nothing, nothing is new.
+    began: Option<Instant>,
     last: Instant,
     closed: bool,
     /// Nobody saw it change: it was met by looking at everything.
@@ -43,6 +45,7 @@ impl Wait {
     const fn new(now: Instant, closed: bool) -> Self {
         Self {
             first: now,
+            began: None,
             last: now,
             closed,
             looked: false,
@@ -55,15 +58,26 @@ impl Wait {
 
     fn touch(&mut self, now: Instant, closed: bool) {
         // What went or was sealed is another content: a new one begins.
-        if self.flying || self.seal != Seal::Open {
+        let reads = self.flying || self.seal == Seal::Going;
+        let began = self.began.or_else(|| reads.then_some(self.first));
+        if reads || self.seal == Seal::Done {
             self.first = now;
         }
-        *self = Self { first: self.first, ..Self::new(now, closed) };
+        *self = Self { first: self.first, began, ..Self::new(now, closed) };
+    }
+
+    /// What was being read while it changed came to nothing.
+    fn nothing_new(&mut self) {
+        self.first = self.began.take().unwrap_or(self.first);
+    }
+
+    /// Whether it is taken as it comes: nobody has closed it, or it never stays closed for long enough.
+    fn is_open(&self, now: Instant) -> bool {
+        !self.closed || self.first + LATEST <= now
     }
 
     fn due(&self) -> Option<Instant> {
-        let due =
-            if self.closed { self.last + SETTLED } else { (self.last + SILENT).min(self.first + LATEST) };
+        let due = (self.last + if self.closed { SETTLED } else { SILENT }).min(self.first + LATEST);
         let due = self.live_from.map_or(due, |from| due.max(from));
         // What is being sealed is not handed over at the same time: which of the two is newer would be open.
         (!self.flying && self.seal != Seal::Going).then_some(due)
@@ -109,16 +123,24 @@ impl Due {
 
     /// It was handed over as it was when it became [`Due::ready`]. If it changed since, it waits on.
     pub fn landed(&mut self, path: &WorkPath) {
-        if self.0.get(path).is_some_and(|wait| wait.flying) {
-            self.0.remove(path);
+        match self.0.get_mut(path) {
+            Some(wait) if wait.flying => {
+                self.0.remove(path);
+            }
+            Some(wait) => wait.began = None,
+            None => {}
         }
     }
 
-    /// Handing it over did not work: once more, `after` this. What came meanwhile knows more.
+    /// Handing it over did not work: once more, `after` this. What came meanwhile knows more, but for how long it has waited.
     pub fn again(&mut self, ready: &Ready, now: Instant, after: Duration) {
-        if let Some(wait) = self.0.get_mut(&ready.path).filter(|wait| wait.flying) {
-            (wait.flying, wait.closed) = (false, !ready.open);
-            wait.live_from = (!after.is_zero()).then(|| now + after);
+        match self.0.get_mut(&ready.path) {
+            Some(wait) if wait.flying => {
+                (wait.flying, wait.closed) = (false, !ready.open);
+                wait.live_from = (!after.is_zero()).then(|| now + after);
+            }
+            Some(wait) => wait.nothing_new(),
+            None => {}
         }
     }
 
@@ -138,7 +160,7 @@ impl Due {
         let due = self.0.iter_mut().filter(|(_, wait)| wait.due().is_some_and(|due| due <= now)).take(most);
         due.map(|(path, wait)| {
             wait.flying = true;
-            Ready { path: path.clone(), open: !wait.closed }
+            Ready { path: path.clone(), open: wait.is_open(now) }
         })
         .collect()
     }
@@ -150,16 +172,22 @@ impl Due {
         let due = self.0.iter_mut().filter(|(_, wait)| is_due(wait)).take(most);
         due.map(|(path, wait)| {
             wait.seal = Seal::Going;
-            Ready { path: path.clone(), open: !wait.closed }
+            Ready { path: path.clone(), open: wait.is_open(now) }
         })
         .collect()
     }
 
     /// What became of sealing it.
     pub fn sealed(&mut self, path: &WorkPath, done: bool, now: Instant) {
-        if let Some(wait) = self.0.get_mut(path).filter(|wait| wait.seal == Seal::Going) {
-            wait.seal = if done { Seal::Done } else { Seal::Open };
-            wait.seal_from = (!done).then(|| now + RETRY);
+        match self.0.get_mut(path) {
+            Some(wait) if wait.seal == Seal::Going => {
+                wait.seal = if done { Seal::Done } else { Seal::Open };
+                wait.seal_from = (!done).then(|| now + RETRY);
+            }
+            // It changed meanwhile.
+            Some(wait) if done => wait.began = None,
+            Some(wait) => wait.nothing_new(),
+            None => {}
         }
     }
 
@@ -264,14 +292,47 @@ mod tests {
             due.closed(path("a"), at(second));
             assert_eq!(due.to_seal(at(second), 9, true), []);
         }
-        assert_eq!(due.to_seal(at(560), 9, true), [a()]);
+        assert_eq!(due.to_seal(at(560), 9, true), [Ready { open: true, ..a() }], "as it comes");
         // While it is being sealed it is not handed over.
         assert_eq!(due.ready(at(561), 9), []);
         due.sealed(&path("a"), false, at(561));
         assert_eq!(due.next_seal(true), Some(at(561) + RETRY));
-        assert_eq!(due.ready(at(561), 9), [a()]);
+        assert_eq!(due.ready(at(561), 9), [Ready { open: true, ..a() }]);
         due.landed(&path("a"));
         assert!(due.is_empty());
+    }
+
+    /// A file that is closed every 3 s and takes 5 s to read: each try meets another content before it is done.
+    #[test]
+    fn a_file_that_changes_faster_than_it_is_read_is_taken_as_it_comes_within_two_minutes() {
+        for seals in [false, true] {
+            let (mut due, start) = (Due::default(), Instant::now());
+            let at = |seconds| start + Duration::from_secs(seconds);
+            let mut reading: Option<(Ready, u64)> = None;
+            let mut torn = None;
+            for second in 0..120 {
+                if second % 3 == 0 {
+                    due.closed(path("a"), at(second));
+                }
+                if let Some((ready, _)) = reading.take_if(|(_, since)| *since + 5 <= second) {
+                    if ready.open {
+                        torn = Some(second);
+                        break;
+                    }
+                    if seals {
+                        due.sealed(&ready.path, false, at(second));
+                    } else {
+                        due.again(&Ready { open: true, ..ready }, at(second), RETRY);
+                    }
+                }
+                if reading.is_none() {
+                    let ready =
+                        if seals { due.to_seal(at(second), 9, true) } else { due.ready(at(second), 9) };
+                    reading = ready.into_iter().next().map(|ready| (ready, second));
+                }
+            }
+            assert!(torn.is_some(), "seals: {seals}");
+        }
     }
 
     #[test]

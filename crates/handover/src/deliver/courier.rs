@@ -298,13 +298,17 @@ impl<T: Transport> Courier<T> {
                     self.acknowledged(&path, Held { version, gist });
                     known.put(path, Held { version, gist });
                 }
-                Placed::Conflict { version, path: beside, .. } => {
+                Placed::Conflict { version, path: beside, head } => {
                     delivered.files += 1;
                     self.acknowledged(&path, Held { version, gist });
-                    // Here too it lies beside; what is at its path at headquarters comes with the next look there.
+                    // Here too it lies beside, and what is at its path at headquarters comes: what is saved there next is a
+                    // change to that, and no third version.
                     if tree.rename(&path, &beside).is_ok() {
                         known.forget(&path);
                         known.put(beside.clone(), Held { version, gist });
+                        if let Err(error) = self.bring_head(tree, known, (&path, head), &beside).await {
+                            tracing::warn!(%error, "what another machine wrote did not come here");
+                        }
                     }
                     delivered.conflicts.push(beside);
                 }

@@ -9,7 +9,8 @@ use super::known::{Gist, Held, Known};
 use super::transport::{Transport, TransportError};
 use super::tree::{Meta, Owner, Tree};
 use crate::digest::{Digest, Digester};
-use crate::protocol::{Browse, Content, Entry, Fetch, MAX_ASK, frames};
+use crate::path::WorkPath;
+use crate::protocol::{Browse, Content, Entry, Fetch, MAX_ASK, VersionId, frames};
 
 /// Up to this size in bytes a file is written once all of it is here.
 const SMALL: u64 = 512 * 1024;
@@ -91,6 +92,40 @@ impl<T: Transport> Courier<T> {
             }
         }
         Ok(page.next)
+    }
+
+    /// Brings what is at a path at headquarters, for whom what lies beside belongs to. What is there by now stays, as a change
+    /// to it.
+    pub(super) async fn bring_head(
+        &self,
+        tree: &Tree,
+        known: &Known,
+        (path, head): (&WorkPath, VersionId),
+        beside: &WorkPath,
+    ) -> Result<(), TransportError> {
+        let mut browse = Browse::default();
+        let entry = loop {
+            let page = self.transport().browse(&browse).await?;
+            let found = page.entries.into_iter().find(|entry| entry.version == head && entry.path == *path);
+            browse.after = page.next;
+            if found.is_some() || browse.after.is_none() {
+                break found;
+            }
+        };
+        // It was changed there meanwhile, or is damaged: what is saved here next lies beside it again.
+        let Some((entry, gist)) = entry.and_then(|entry| Gist::of(&entry.content).map(|gist| (entry, gist)))
+        else {
+            return Ok(());
+        };
+        match self.bring(tree, tree.owner(beside).ok(), &entry).await {
+            Err(NotRestored::Transport(error)) => return Err(error),
+            Err(NotRestored::Io(error)) if error.kind() != io::ErrorKind::AlreadyExists => {
+                tracing::warn!(%error, "what another machine wrote could not be brought here");
+            }
+            // Only of a file that is there: one that is not would be taken for a deletion.
+            Ok(_) | Err(NotRestored::Io(_)) => known.put(path.clone(), Held { version: head, gist }),
+        }
+        Ok(())
     }
 
     async fn bring(&self, tree: &Tree, owner: Option<Owner>, entry: &Entry) -> Result<u64, NotRestored> {

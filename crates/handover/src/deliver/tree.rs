@@ -112,6 +112,18 @@ impl Tree {
         }
     }
 
+    /// Whose a file is.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(super) fn owner(&self, path: &WorkPath) -> io::Result<Owner> {
+        let found = rustix::fs::fstat(self.at(path.as_path(), OFlags::PATH)?)?;
+        Ok(Owner {
+            uid: rustix::fs::Uid::from_raw(found.st_uid),
+            gid: rustix::fs::Gid::from_raw(found.st_gid),
+        })
+    }
+
     /// Opens a regular file for reading. A pipe that was put in its place does not hold us.
     ///
     /// # Errors

@@ -128,3 +128,48 @@ async fn an_agent_that_was_killed_takes_the_next_edit_for_what_it_is() {
     forgetful.finish().await.unwrap();
     assert_eq!(forgetful.progress().borrow().conflicts, 1);
 }
+
+#[tokio::test]
+async fn after_a_conflict_what_is_saved_next_is_a_change_and_no_third_version() {
+    let world = world().await;
+    fs::write(world.work.join("plan"), b"as it was").unwrap();
+    let mut day = world.day();
+    during(&mut day, async {
+        world.comes_to_hold(&[("plan", b"as it was")]).await;
+        // Another machine of hers has changed it.
+        let head = world.entries().await.remove(0);
+        let there = world.folder.path().join("there");
+        fs::create_dir(&there).unwrap();
+        fs::write(there.join("plan"), b"elsewhere").unwrap();
+        let (tree, known) = (Arc::new(Tree::open(&there).unwrap()), Known::default());
+        known.put(path("plan"), Held { version: head.version, gist: Gist::of(&head.content).unwrap() });
+        let ready = vec![Ready { path: path("plan"), open: false }];
+        Courier::new(world.line.clone()).deliver(&tree, &known, ready).await.unwrap();
+        for save in 0..3 {
+            let content = format!("save {save}");
+            fs::write(world.work.join("plan"), &content).unwrap();
+            let until = Instant::now() + Duration::from_mins(1);
+            while !world.held().await.values().any(|held| *held == content.as_bytes()) {
+                assert!(Instant::now() < until, "{content}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            // What came of it has come here, too.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            if save == 0 {
+                assert_eq!(fs::read(world.work.join("plan")).unwrap(), b"elsewhere");
+            }
+        }
+    })
+    .await;
+    assert_eq!(day.progress().borrow().conflicts, 1);
+    let held = world.held().await;
+    assert_eq!(
+        (held.len(), held[b"plan".as_slice()].as_slice()),
+        (2, b"save 2".as_slice()),
+        "{:?}",
+        held.keys()
+    );
+    let mut here: Vec<_> = fs::read_dir(&world.work).unwrap().map(|file| file.unwrap().file_name()).collect();
+    here.retain(|name| !name.as_encoded_bytes().starts_with(b".hanare-"));
+    assert_eq!(here.len(), 2, "{here:?}");
+}

@@ -104,10 +104,8 @@ pub struct Wanted {
 /// Chunks that are durable now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
-    /// How many came.
+    /// How many came. Not how many were new: that would tell what others of the company hold.
     pub chunks: u64,
-    /// How many bytes of them were new to the company, and are stored.
-    pub new_bytes: u64,
 }
 
 /// Which class of work a file is, as the policy says.

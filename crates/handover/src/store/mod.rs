@@ -178,7 +178,6 @@ impl Store {
                 }
             }
         }
-        let new_bytes = new.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         let pack = if new.is_empty() {
             None
         } else {
@@ -187,7 +186,7 @@ impl Store {
             Some(pack)
         };
         self.writer.write(Job::Chunks { owner: row, pack, known, now }).await?;
-        Ok(Stored { chunks: count, new_bytes })
+        Ok(Stored { chunks: count })
     }
 
     /// Puts versions in their places; all of it is durable when this returns.

@@ -9,6 +9,7 @@ mod keys;
 mod listed;
 mod manifest;
 mod objects;
+mod orphans;
 mod pack;
 mod retain;
 mod rows;
@@ -40,6 +41,7 @@ pub use sweep::Removed;
 
 use self::keys::{Keys, Name};
 use self::objects::Objects;
+use self::orphans::Orphans;
 use self::rows::OwnerRow;
 use self::writer::{Done, Job, Versions, Writer};
 use crate::chunk::Chunk;
@@ -70,6 +72,7 @@ pub struct Places {
 pub struct Store {
     folder: PathBuf,
     objects: Objects,
+    orphans: Orphans,
     writer: Writer,
     reader: Mutex<SqliteConnection>,
     keys: Mutex<BTreeMap<CompanyId, Arc<Keys>>>,
@@ -122,6 +125,7 @@ impl Store {
         Ok(Self {
             folder: folder.to_owned(),
             objects: Objects::local(&folder.join(OBJECTS))?,
+            orphans: Orphans::default(),
             writer,
             reader: Mutex::new(reader),
             keys: Mutex::default(),
@@ -178,14 +182,17 @@ impl Store {
                 }
             }
         }
-        let pack = if new.is_empty() {
-            None
+        let (pack, writing) = if new.is_empty() {
+            (None, None)
         } else {
             let mut pack = work(move || pack::pack(&keys, &new)).await??;
-            self.objects.put(&pack.id, std::mem::take(&mut pack.bytes)).await?;
-            Some(pack)
+            let writing = self.put_object(&mut pack).await?;
+            (Some(pack), Some(writing))
         };
         self.writer.write(Job::Chunks { owner: row, pack, known, now }).await?;
+        if let Some(writing) = writing {
+            writing.named();
+        }
         Ok(Stored { chunks: count })
     }
 

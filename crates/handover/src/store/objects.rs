@@ -47,6 +47,15 @@ impl Objects {
         }
     }
 
+    /// Those of one folder of the fan that were last written before a time, in seconds since 1970.
+    pub(crate) async fn list(&self, fan: u8, before: i64) -> Result<Vec<VersionId>, StoreError> {
+        let folder = Location::from(format!("{fan:02x}"));
+        let listed = self.store.list_with_delimiter(Some(&folder)).await;
+        let listed = listed.map_err(|error| StoreError::object(&self.path, &error))?.objects;
+        let old = listed.into_iter().filter(|object| object.last_modified.timestamp() < before);
+        Ok(old.filter_map(|object| object.location.filename()?.parse().ok()).collect())
+    }
+
     /// A part of an object.
     pub(crate) async fn read(&self, id: &VersionId, range: Range<u64>) -> Result<Bytes, StoreError> {
         let read = self.store.get_range(&location(id), range).await;

@@ -1,5 +1,7 @@
 //! The statements of the daily round, inside transactions that others open and commit.
 
+use std::collections::BTreeSet;
+
 use hanare_model::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Error, Row as _};
@@ -103,6 +105,26 @@ pub(super) async fn forgotten(db: &mut SqliteConnection, limit: u32) -> Result<V
         Ok(VersionId::from_bytes(bytes))
     };
     rows.into_iter().map(id).collect()
+}
+
+/// Objects of one folder of the fan that the index names, or has forgotten.
+pub(super) async fn named(db: &mut SqliteConnection, fan: u8) -> Result<BTreeSet<VersionId>, Error> {
+    let [first, last] = [[fan, 0], [fan, u8::MAX]].map(|[fan, rest]| {
+        let mut id = [rest; 16];
+        id[0] = fan;
+        id.to_vec()
+    });
+    let rows: Vec<Vec<u8>> =
+        sqlx::query_scalar(sql::SELECT_OBJECTS).bind(first).bind(last).fetch_all(db).await?;
+    Ok(rows.into_iter().filter_map(|id| id.try_into().ok()).map(VersionId::from_bytes).collect())
+}
+
+/// Notes objects as forgotten that the index still does not name.
+pub(super) async fn orphaned(db: &mut SqliteConnection, objects: &[VersionId]) -> Result<(), Error> {
+    for object in objects {
+        sqlx::query(sql::PUT_ORPHAN).bind(&object.as_bytes()[..]).execute(&mut *db).await?;
+    }
+    Ok(())
 }
 
 /// They are gone.

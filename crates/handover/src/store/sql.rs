@@ -107,12 +107,17 @@ pub(super) const DELETE_CHUNK: &str = "DELETE FROM chunk WHERE id = $1";
 pub(super) const PUT_FORGOTTEN: &str = "INSERT INTO forgotten (object, bytes) SELECT p.object, p.bytes FROM pack p WHERE p.id = $1 \
      AND NOT EXISTS (SELECT 1 FROM chunk c WHERE c.pack = p.id) RETURNING bytes";
 pub(super) const DELETE_PACK: &str = "DELETE FROM pack WHERE id = $1";
+pub(super) const SELECT_OBJECTS: &str = "SELECT object FROM pack WHERE object BETWEEN $1 AND $2";
+pub(super) const PUT_ORPHAN: &str = "INSERT INTO forgotten (object, bytes) SELECT $1, 0 \
+     WHERE NOT EXISTS (SELECT 1 FROM pack p WHERE p.object = $1) ON CONFLICT (object) DO NOTHING";
 pub(super) const SELECT_FORGOTTEN: &str = "SELECT object FROM forgotten ORDER BY object LIMIT $1";
 pub(super) const DELETE_FORGOTTEN: &str = "DELETE FROM forgotten WHERE object = $1";
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 50] = [
+pub(super) const ALL: [&str; 52] = [
+    SELECT_OBJECTS,
+    PUT_ORPHAN,
     SELECT_OUTGROWN,
     SELECT_VERSIONS,
     UPDATE_NO_HEAD,

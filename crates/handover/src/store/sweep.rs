@@ -38,6 +38,7 @@ impl Store {
     pub async fn retain(&self, now: Timestamp) -> Result<Removed, StoreError> {
         let mut removed = Removed::default();
         // What an earlier round forgot and did not come to remove.
+        self.forget_orphans(now).await?;
         self.remove_forgotten(&mut removed).await?;
         let mut after = 0;
         loop {
@@ -65,7 +66,7 @@ impl Store {
     }
 
     /// Removes objects that the index has forgotten, and then the note of them.
-    async fn remove_forgotten(&self, removed: &mut Removed) -> Result<(), StoreError> {
+    pub(super) async fn remove_forgotten(&self, removed: &mut Removed) -> Result<(), StoreError> {
         loop {
             let objects = {
                 let mut reader = self.reader.lock().await;

@@ -12,7 +12,7 @@ const DAY: i64 = 24 * 3600;
 /// The store that the child of a test is to sweep, and when.
 const CHILD: &str = "HANARE_SWEEP_CHILD";
 
-fn objects(root: &Path) -> usize {
+pub(super) fn objects(root: &Path) -> usize {
     let folders = std::fs::read_dir(root.join(OBJECTS)).unwrap();
     folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum()
 }

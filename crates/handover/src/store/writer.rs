@@ -50,6 +50,10 @@ pub(super) enum Job {
     Removed {
         objects: Vec<VersionId>,
     },
+    /// Objects of which the index was not told.
+    Orphans {
+        objects: Vec<VersionId>,
+    },
     Versions(Versions),
     /// A sealed item waits for its person.
     Quarantined {
@@ -225,6 +229,10 @@ impl Task {
                 }
                 Job::Removed { objects } => {
                     rows_sweep::removed(&mut transaction, objects).await.map_err(fail)?;
+                    Done::Written
+                }
+                Job::Orphans { objects } => {
+                    rows_sweep::orphaned(&mut transaction, objects).await.map_err(fail)?;
                     Done::Written
                 }
                 Job::Versions(versions) => Done::Placed(place(&mut transaction, versions, &fail).await?),

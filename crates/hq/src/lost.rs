@@ -16,7 +16,7 @@ use crate::admin::{
 use crate::answers::{self, json as answer};
 use crate::closing::said;
 use crate::random;
-use crate::registry::{Act, NodeRow};
+use crate::registry::{Act, LOST, NodeRow};
 use crate::shared::Hq;
 
 /// What signatures of sheets are for: `ssh-keygen -Y verify -n hanare-evidence`.
@@ -31,7 +31,7 @@ pub(crate) async fn lost(hq: &Arc<Hq>, uid: u32, ask: NodeLost) -> Result<Value,
     // First of all: nothing below may keep the key alive.
     let (mut revoked_now, mut acknowledged) = (false, false);
     if node.state != NodeState::Revoked && node.state != NodeState::Left {
-        let reason = Some("lost".to_owned());
+        let reason = Some(LOST.to_owned());
         let revoke = NodeRevoke { name: row.name.clone(), reason, abandon_sealed: true };
         let revoked = Box::pin(answers::answer(hq, uid, Request::NodeRevoke(revoke))).await?;
         let is_true = |member: &str| revoked.get(member).and_then(Value::as_bool).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Whose work a token opens: the one question that what releases work asks.
 
+use hanare_handover::store::Standing;
 use hanare_model::{CompanyId, PersonId, PublicKey, Secret, Timestamp};
 use ring::digest::{SHA256, digest};
 use subtle::ConstantTimeEq as _;
@@ -26,14 +27,26 @@ impl<'a> Sessions<'a> {
         Self { registry, now }
     }
 
-    /// Whether this person has proven themselves on this node: by a token that was given to them there (what was made while
-    /// it was good is theirs, also when it is over), or because their work is open there now.
-    pub(crate) fn proves(&self, token: Option<&Secret>, node: &PublicKey, person: &PersonId) -> bool {
-        let session = self.registry.sessions.get(node).filter(|session| session.person == *person);
-        session.is_some_and(|session| {
-            let is_its = token.is_some_and(|token| session.fingerprint.ct_eq(&fingerprint(token)).into());
-            is_its || session.is_open(self.now)
-        })
+    /// What a token says of a person on a node. Nothing but a token that was given to them there proves that an item is theirs,
+    /// also when its session is over: that their work is open there proves nothing, since whoever has the node's key and disk
+    /// can make an item at any time.
+    pub(crate) fn standing(&self, token: Option<&Secret>, node: &PublicKey, person: &PersonId) -> Standing {
+        let row = self.registry.sessions.get(node).filter(|session| session.person == *person);
+        let earlier = self.registry.wipes.get(node).map(|wipes| wipes.opened.as_slice()).unwrap_or_default();
+        let before = || earlier.iter().filter(move |opened| opened.person == *person);
+        let hash = token.map(fingerprint);
+        let is_rows = row.zip(hash).is_some_and(|(row, hash)| row.fingerprint.ct_eq(&hash).into());
+        let is_its = |hash: [u8; 32]| {
+            let hash = hex::encode(hash);
+            before().any(|opened| opened.session.as_bytes().ct_eq(hash.as_bytes()).into())
+        };
+        if is_rows || hash.is_some_and(is_its) {
+            Standing::Proven
+        } else if row.is_some() || before().next().is_some() {
+            Standing::Unproven
+        } else {
+            Standing::Stranger
+        }
     }
 
     /// The person whose work this token opens on this node, and whom they work for. A token is good on its own node only.

@@ -124,6 +124,9 @@ pub enum Refused {
     /// No node of this headquarters signed it, or another than the one that brings it.
     #[error("the item was sealed by another node")]
     Node,
+    /// The person whom it names has never had work open on the node that sealed it.
+    #[error("the person whom the item names has never had work open on the node that sealed it")]
+    Stranger,
     /// Headquarters has no key for it.
     #[error("the item is sealed to a key that this headquarters does not have")]
     Key,
@@ -144,6 +147,7 @@ impl Refused {
             Self::Signature => "signature",
             Self::Company => "company",
             Self::Node => "node",
+            Self::Stranger => "stranger",
             Self::Key => "key",
             Self::Content(_) => "content",
             Self::Io(_) => "io",

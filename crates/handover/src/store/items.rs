@@ -4,7 +4,8 @@ use hanare_model::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Error, Row as _};
 
-use super::rows::{OwnerRow, id, signed, unsigned};
+use super::judge::Head;
+use super::rows::{Draft, OwnerRow, head, id, signed, unsigned};
 use super::sealed::{Came, NodeWaiting};
 use super::sql;
 use crate::protocol::{SealedCount, VersionId};
@@ -40,13 +41,28 @@ pub(super) async fn put_item(
     row.execute(db).await.map(drop)
 }
 
-/// Items that wait for a person, in the order in which they came, and from which node.
+/// What is at a draft's path, if it is of the same content.
+pub(super) async fn same(
+    db: &mut SqliteConnection,
+    owner: OwnerRow,
+    draft: &Draft,
+) -> Result<Option<VersionId>, Error> {
+    let head = head(db, owner, &draft.path).await?.and_then(|(_, head)| head);
+    let is_same = |head: &Head<Vec<u8>>| draft.content.is_some_and(|content| head.content == content);
+    Ok(head.filter(is_same).map(|head| head.version))
+}
+
+/// Items that wait for a person, in the order in which they came, from which node, and since when.
 pub(super) async fn quarantined(
     db: &mut SqliteConnection,
     owner: OwnerRow,
-) -> Result<Vec<(ItemId, String)>, Error> {
+) -> Result<Vec<(ItemId, String, Timestamp)>, Error> {
     let rows = sqlx::query(sql::SELECT_QUARANTINED).bind(owner.person).fetch_all(db).await?;
-    rows.iter().map(|row| Ok((ItemId(id(row, "item")?), row.try_get("node")?))).collect()
+    let read = |row: &SqliteRow| {
+        let at = Timestamp::from_seconds(row.try_get("at")?);
+        Ok((ItemId(id(row, "item")?), row.try_get("node")?, at))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// How many items wait for persons of each company.

@@ -11,6 +11,7 @@ mod manifest;
 mod objects;
 mod orphans;
 mod pack;
+mod release;
 mod retain;
 mod rows;
 mod rows_sweep;
@@ -35,7 +36,7 @@ use tokio::sync::Mutex;
 
 pub use error::StoreError;
 pub use inherit::Inherited;
-pub use sealed::{Bearer, NodeWaiting};
+pub use sealed::{Bearer, NodeWaiting, Standing};
 pub use space::Totals;
 pub use sweep::Removed;
 

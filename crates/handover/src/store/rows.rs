@@ -182,7 +182,7 @@ pub(super) async fn put_chunks(
 }
 
 /// What is at a path: the file's row and its head.
-async fn head(
+pub(super) async fn head(
     db: &mut SqliteConnection,
     owner: OwnerRow,
     path: &Name,

@@ -15,6 +15,7 @@ use super::items;
 use super::writer::{Done, Job, Versions};
 use super::{Owner, SEALED, Store, work};
 use crate::chunk::{Chunk, Whole, cut};
+use crate::path::WorkPath;
 use crate::protocol::{
     Became, Content, MAX_CHUNKS_BODY, NewVersion, Placed, SealedAnswer, SealedCount, SealedPart, VersionId,
     framed,
@@ -33,6 +34,17 @@ pub struct Bearer {
     pub node: NodeName,
     /// Its key.
     pub signer: VerifyKey,
+}
+
+/// What is known of the person whom an item names, on the node that sealed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The item carries the token of a session of theirs there.
+    Proven,
+    /// They have had work open there, and this item does not prove that it is theirs: whoever has the node's key can make one.
+    Unproven,
+    /// They never had.
+    Stranger,
 }
 
 /// What waits on a node, as it said last.
@@ -56,17 +68,20 @@ pub(super) struct Came {
     pub parent: Option<VersionId>,
     /// or the item that it follows.
     pub after: Option<ItemId>,
+    /// The path of one that nobody has proven: it lies in a folder of its own, unless its person has that very content at the
+    /// path that it names.
+    pub aside: Option<WorkPath>,
 }
 
 /// An item that was checked and opened.
-struct Unsealed {
-    came: Came,
-    note: Note,
-    contents: Contents,
+pub(super) struct Unsealed {
+    pub came: Came,
+    pub note: Note,
+    pub contents: Contents,
 }
 
 impl Store {
-    /// Takes a part of an item. `proven` says whether the person in the note had proven themselves on the node: if not, the
+    /// Takes a part of an item. `standing` says whether the person in the note had proven themselves on the node: if not, the
     /// item waits for them. When all of it is there, this goes on until it is durable: a caller that goes away must not end
     /// it, so it belongs into a task of its own.
     ///
@@ -77,7 +92,7 @@ impl Store {
         bearer: &Bearer,
         key: &CompanyKey,
         part: SealedPart,
-        proven: impl FnOnce(&Note) -> bool + Send,
+        standing: impl FnOnce(&Note) -> Standing + Send,
         now: Timestamp,
     ) -> Result<SealedAnswer, StoreError> {
         let place = {
@@ -118,68 +133,20 @@ impl Store {
         };
         let (note, contents) = match checked {
             Ok(opened) => opened,
-            Err(why) => {
-                tracing::warn!(node = %bearer.node, item = %id, code = why.code(), "a sealed item is refused");
-                let _ = std::fs::remove_file(&path);
-                return done(refused(&why));
-            }
+            Err(why) => return done(no(bearer, id, &path, &why)),
         };
-        let came = Came { id, node: bearer.node.clone(), bytes: total, parent, after: note.after };
-        if !proven(&note) {
-            return self.quarantine(bearer, &note.person, came, &path, now).await;
+        let came =
+            Came { id, node: bearer.node.clone(), bytes: total, parent, after: note.after, aside: None };
+        match standing(&note) {
+            Standing::Proven => {}
+            Standing::Unproven => return self.quarantine(bearer, &note.person, came, &path, now).await,
+            Standing::Stranger => return done(no(bearer, id, &path, &Refused::Stranger)),
         }
         let became = self.store_sealed(&bearer.company, Unsealed { came, note, contents }, now).await?;
         if became != Became::Full {
             let _ = std::fs::remove_file(&path);
         }
         done(became)
-    }
-
-    /// Stores what waited for a person who has proven themselves now; how many items that were. What cannot be stored now
-    /// waits on.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn release_sealed(
-        &self,
-        owner: &Owner,
-        key: &CompanyKey,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let Some((row, _)) = self.known(owner).await? else { return Ok(0) };
-        let waiting = {
-            let mut reader = self.reader.lock().await;
-            items::quarantined(&mut reader, row).await.map_err(|error| self.failed(&error))?
-        };
-        let mut released = 0;
-        for (id, node) in waiting {
-            let path = self.kept(id);
-            let sealer = node.parse().map_err(|_| self.damaged("a node's name is not one"))?;
-            let opened = {
-                let (path, key) = (path.clone(), key.clone());
-                work(move || {
-                    let file = File::open(&path)?;
-                    let bytes = file.metadata()?.len();
-                    let (note, contents) = seal::open(file, &key)?;
-                    let came = Came { id, node: sealer, bytes, parent: None, after: note.after };
-                    Ok::<_, Refused>(Unsealed { came, note, contents })
-                })
-                .await?
-            };
-            let item = match opened {
-                Ok(item) => item,
-                Err(error) => {
-                    tracing::error!(item = %id, %error, "a sealed item that waited for its person");
-                    continue;
-                }
-            };
-            let became = self.store_sealed(&owner.company, item, now).await?;
-            if became.is_safe() {
-                let _ = std::fs::remove_file(&path);
-                released += 1;
-            }
-        }
-        Ok(released)
     }
 
     /// Notes what waits on a node, as it says.
@@ -219,7 +186,7 @@ impl Store {
         self.folder.join(SEALED).join(format!("{}{id}", prefix(bearer)))
     }
 
-    fn kept(&self, id: ItemId) -> PathBuf {
+    pub(super) fn kept(&self, id: ItemId) -> PathBuf {
         self.folder.join(SEALED).join(format!("{id}.sealed"))
     }
 
@@ -245,7 +212,7 @@ impl Store {
         Ok(SealedAnswer::Done { became: Became::Quarantined })
     }
 
-    async fn store_sealed(
+    pub(super) async fn store_sealed(
         &self,
         company: &CompanyId,
         item: Unsealed,
@@ -325,6 +292,12 @@ impl Store {
             Err(error) => Ok(Err(error)),
         }
     }
+}
+
+fn no(bearer: &Bearer, id: ItemId, path: &Path, why: &Refused) -> Became {
+    tracing::warn!(node = %bearer.node, item = %id, code = why.code(), "a sealed item is refused");
+    let _ = std::fs::remove_file(path);
+    refused(why)
 }
 
 fn refused(why: &Refused) -> Became {

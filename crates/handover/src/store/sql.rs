@@ -75,7 +75,7 @@ pub(super) const SELECT_ITEM: &str = "SELECT s.version, c.name AS company FROM s
 pub(super) const PUT_ITEM: &str = "INSERT INTO sealed (item, person, node, bytes, at, version) VALUES ($1, $2, $3, $4, $5, $6) \
      ON CONFLICT (item) DO UPDATE SET version = excluded.version WHERE sealed.version IS NULL";
 pub(super) const SELECT_QUARANTINED: &str =
-    "SELECT item, node FROM sealed WHERE person = $1 AND version IS NULL ORDER BY id";
+    "SELECT item, node, at FROM sealed WHERE person = $1 AND version IS NULL ORDER BY id";
 pub(super) const COUNT_QUARANTINED: &str = "SELECT c.name, count(*) AS items FROM sealed s \
      JOIN person o ON o.id = s.person JOIN company c ON c.id = o.company WHERE s.version IS NULL GROUP BY c.name";
 pub(super) const PUT_WAITING: &str = "INSERT INTO waiting (company, node, items, bytes, at) VALUES ($1, $2, $3, $4, $5) \

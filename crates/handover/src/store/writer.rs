@@ -16,6 +16,7 @@ use super::rows::{self, Draft, Outcome, OwnerRow};
 use super::rows_sweep::{self, Swept};
 use super::sealed::Came;
 use super::{index, items, pack, space};
+use crate::path::WorkPath;
 use crate::protocol::{Class, Content, NewVersion, Placed, SealedCount, VersionId};
 
 /// How many requests may wait; who comes later waits before the queue.
@@ -278,12 +279,34 @@ async fn unsealed(
         Some(after) => items::item(db, after).await.map_err(fail)?.and_then(|(_, version)| version),
         None => None,
     };
-    let version = NewVersion { parent: came.parent.or(after).or(new.parent), ..new.clone() };
-    let placed = place_one(db, job, &version, fail).await?;
+    let placed = match &came.aside {
+        Some(path) => aside(db, job, (new, after), path, fail).await?,
+        None => {
+            let version = NewVersion { parent: came.parent.or(after).or(new.parent), ..new.clone() };
+            place_one(db, job, &version, fail).await?
+        }
+    };
     if let Placed::Kept { version } | Placed::Known { version } | Placed::Conflict { version, .. } = placed {
         items::put_item(db, job.owner, came, Some(version), job.now).await.map_err(fail)?;
     }
     Ok(vec![placed])
+}
+
+/// A version that nobody has proven, beside what its person has: it replaces nothing but another one of its kind, and is not
+/// there twice.
+async fn aside(
+    db: &mut SqliteConnection,
+    job: &Versions,
+    (new, after): (&NewVersion, Option<VersionId>),
+    path: &WorkPath,
+    fail: &impl Fn(sqlx::Error) -> StoreError,
+) -> Result<Placed, StoreError> {
+    let named = draft(&job.keys, new, new)?;
+    if let Some(version) = items::same(db, job.owner, &named).await.map_err(fail)? {
+        return Ok(Placed::Known { version });
+    }
+    let version = NewVersion { path: path.clone(), parent: after, class: Class::Work, ..new.clone() };
+    place_one(db, job, &version, fail).await
 }
 
 async fn place_one(

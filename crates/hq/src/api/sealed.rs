@@ -9,7 +9,7 @@ use hanare_handover::protocol::{Became, MAX_CHUNKS_BODY, SealedAnswer, SealedCou
 use hanare_handover::seal::Refused;
 use hanare_handover::store::{Bearer, Owner, StoreError};
 use hanare_model::api::Refusal;
-use hanare_model::{CompanyId, PersonId};
+use hanare_model::{CompanyId, PersonId, VerifyKey};
 
 use super::Api;
 use super::handover::{body, document, unavailable};
@@ -66,19 +66,26 @@ pub(crate) async fn take(hq: &Hq, node: &NodeRow, part: SealedPart) -> Result<Se
     let Some(signer) = node.signing_key else { return refused(&Refused::Node) };
     let bearer = Bearer { company: node.company.clone(), node: node.name.clone(), signer };
     let (registry, now) = (hq.writer.registry(), random::now());
-    let proven = |told: &hanare_handover::seal::Note| {
-        Sessions::new(&registry, now).proves(told.session.as_ref(), &node.public_key, &told.person)
+    let standing = |told: &hanare_handover::seal::Note| {
+        Sessions::new(&registry, now).standing(told.session.as_ref(), &node.public_key, &told.person)
     };
-    hq.work.open().await?.take_sealed(&bearer, &key, part, proven, now).await
+    hq.work.open().await?.take_sealed(&bearer, &key, part, standing, now).await
 }
 
-/// Stores what waited for a person who has proven themselves now. In the background: it may be much.
+/// Stores what waited for a person who has proven themselves now, in a folder of its own. In the background: it may be much.
 pub(super) fn release(api: &Arc<Api>, company: CompanyId, person: PersonId) {
     let api = Arc::clone(api);
     tokio::spawn(async move {
         let Some(key) = api.hq.terms.sealing.company(&company) else { return };
         let released = match api.hq.work.open().await {
-            Ok(store) => store.release_sealed(&Owner { company, person }, &key, random::now()).await,
+            Ok(store) => {
+                let registry = api.hq.writer.registry();
+                // What the key of a lost machine has signed may be anybody's.
+                let may = |signer: &VerifyKey| {
+                    registry.node_by_signing_key(signer).is_some_and(|node| !node.is_lost())
+                };
+                store.release_sealed(&Owner { company, person }, &key, may, random::now()).await
+            }
             Err(error) => Err(error),
         };
         match released {

@@ -37,8 +37,8 @@ pub(crate) use notice::{SHOWN_SECONDS, notices};
 pub(crate) use person::PersonAct;
 pub(crate) use receipts::WipesRow;
 pub(crate) use rows::{
-    CompanyRow, InviteRow, NodeRow, NoticeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow, TryKey,
-    TryRow,
+    CompanyRow, InviteRow, LOST, NodeRow, NoticeRow, OfficeRow, PersonRow, PolicyRow, RoomRow, SessionRow,
+    TryKey, TryRow,
 };
 pub(crate) use taking::{Passing, Taken, Taking};
 pub(crate) use work::{Opened, Opening, account, refused_before};

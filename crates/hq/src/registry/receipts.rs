@@ -8,7 +8,7 @@
 use hanare_ledger::receipt::{Extract, NotAReceipt, Verdict, extract};
 use hanare_ledger::{Hash, Head};
 use hanare_model::report::{NodeReport, ReportTaken, SignedReceipt};
-use hanare_model::{PublicKey, Timestamp};
+use hanare_model::{PersonId, PublicKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -27,6 +27,8 @@ const LONGEST: usize = 32 * 1024;
 const NEWS_SECONDS: i64 = 600;
 /// Openings that one machine owes receipts for, at most; older ones count as missing.
 const MOST_DUE: usize = 64;
+/// Openings of the past that are remembered of one machine: two a day for half a year.
+const MOST_OPENED: usize = 400;
 
 /// What is known of one machine's wipes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,18 @@ pub(crate) struct WipesRow {
     /// Those for which none will come any more; until acknowledged.
     pub missing: Vec<ReceiptDue>,
     pub told: Option<NodeTold>,
+    /// Who had work open there, by which session: what was sealed in one may come much later.
+    #[serde(default)]
+    pub opened: Vec<OpenedBefore>,
+}
+
+/// An opening of the past.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenedBefore {
+    pub person: PersonId,
+    /// SHA-256 of its token.
+    pub session: String,
 }
 
 /// A receipt, byte for byte, for the database.
@@ -57,8 +71,8 @@ pub(crate) struct ReceiptRow {
 impl WipesRow {
     fn new(node: PublicKey) -> Self {
         let (last, told) = (None, None);
-        let (due, missing) = (Vec::new(), Vec::new());
-        Self { node, head: Head::GENESIS, last, counts: ReceiptCounts::default(), due, missing, told }
+        let (due, missing, opened) = (Vec::new(), Vec::new(), Vec::new());
+        Self { node, head: Head::GENESIS, last, counts: ReceiptCounts::default(), due, missing, told, opened }
     }
 
     /// Whether something is against what is held, or was forged.
@@ -74,7 +88,11 @@ fn row(registry: &Registry, node: &PublicKey) -> WipesRow {
 /// What an opening owes.
 pub(super) fn expect(registry: &Registry, session: &SessionRow) -> Change {
     let mut row = row(registry, &session.node);
+    let person = session.person.clone();
     let (since, session) = (session.opened_at, hex::encode(session.fingerprint));
+    row.opened.push(OpenedBefore { person, session: session.clone() });
+    let too_many = row.opened.len().saturating_sub(MOST_OPENED);
+    row.opened.drain(..too_many);
     row.due.push(ReceiptDue { since, session, boot_id: None, after: row.head.seq });
     while row.due.len() > MOST_DUE {
         let oldest = row.due.remove(0);

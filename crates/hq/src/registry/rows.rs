@@ -90,6 +90,16 @@ pub(crate) struct NodeRow {
     pub has_left: bool,
 }
 
+/// The reason with which a machine that is lost is revoked.
+pub(crate) const LOST: &str = "lost";
+
+impl NodeRow {
+    /// Whether it was revoked because somebody else may have it.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.revoked_at.is_some() && self.reason.as_deref() == Some(LOST)
+    }
+}
+
 /// An employee. The account is what proves them.
 #[derive(Debug, Clone)]
 pub(crate) struct PersonRow {

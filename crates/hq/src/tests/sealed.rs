@@ -17,6 +17,7 @@ use crate::admin::{
 };
 use crate::work_store;
 
+#[derive(Clone)]
 struct Item {
     id: u8,
     key: SigningKey,
@@ -25,12 +26,16 @@ struct Item {
 
 impl Office {
     fn item(&self, item: &Item) -> SealedPart {
+        self.item_of("hanako", item)
+    }
+
+    fn item_of(&self, person: &str, item: &Item) -> SealedPart {
         let id = ItemId(VersionId::from_bytes([item.id; 16]));
         let note = Note {
             id,
             company: "acme".parse().unwrap(),
             node: "pc-1".parse().unwrap(),
-            person: "hanako".parse().unwrap(),
+            person: person.parse().unwrap(),
             session: item.session.clone(),
             path: WorkPath::new(format!("memo-{}", item.id).as_bytes()).unwrap(),
             parent: None,
@@ -61,13 +66,13 @@ impl Office {
     }
 
     async fn files(&self) -> usize {
-        let node = "pc-1".parse().unwrap();
-        self.admin
-            .call(HandoverList { source: HandoverSource::Node(node), at: None, after: None })
-            .await
-            .unwrap()
-            .files
-            .len()
+        self.paths().await.len()
+    }
+
+    async fn paths(&self) -> Vec<String> {
+        let source = HandoverSource::Node("pc-1".parse().unwrap());
+        let page = self.admin.call(HandoverList { source, at: None, after: None }).await.unwrap();
+        page.files.iter().map(|file| String::from_utf8(file.path.as_bytes().to_vec()).unwrap()).collect()
     }
 
     async fn totals(&self) -> HandoverTotals {
@@ -101,29 +106,63 @@ async fn a_node_alone_delivers_what_was_sealed_in_a_proven_session_also_when_tha
 }
 
 #[tokio::test]
-async fn what_nobody_has_proven_waits_for_the_persons_next_session() {
-    let (mut office, session) = office().await;
+async fn what_was_sealed_in_an_earlier_session_is_still_of_its_person() {
+    let (mut office, first) = office().await;
+    let code = office.code();
+    office.ask("pc-1", ("hanako", PASSWORD, &code), None).await.unwrap();
+    let item = office.item(&Item { id: 1, key: office.own.signing(), session: Some(first) });
+    assert!(matches!(office.became("pc-1", &item).await, Became::Kept { .. }));
+    assert_eq!(office.paths().await, ["memo-1"]);
+    office.server.stop().await;
+}
+
+/// Whoever has a node's key and disk can seal whatever they like: without the person's token it never lies where the person
+/// keeps their own.
+#[tokio::test]
+async fn what_nobody_has_proven_goes_to_a_folder_that_says_so() {
+    let (mut office, _) = office().await;
+    let (id, company) = ("jiro".parse().unwrap(), Some("acme".parse().unwrap()));
+    office.admin.call(crate::admin::PersonAdd { id, company, name: None }).await.unwrap();
     let key = office.own.signing();
-    let open = office.item(&Item { id: 3, key: key.clone(), session: None });
-    assert!(matches!(office.became("pc-1", &open).await, Became::Kept { .. }), "her work is open there");
-    let close = serde_json::json!({ "session": session }).to_string();
-    let mut stream = office.api.from_inside(&office.node("pc-1"));
-    let (status, answer) = exchange_as(&mut stream, "POST", "/v1/work/close", "", close).await;
-    assert_eq!(status, 204, "{answer}");
-    let invented = Some(Secret::new("0".repeat(64)));
-    for (id, session) in [(1, None), (2, invented)] {
-        let item = office.item(&Item { id, key: key.clone(), session });
-        assert_eq!(office.became("pc-1", &item).await, Became::Quarantined);
-    }
-    assert_eq!((office.files().await, office.totals().await.quarantined), (1, 2));
+    let open = Item { id: 3, key: key.clone(), session: None };
+    let became = office.became("pc-1", &office.item(&open)).await;
+    assert_eq!(became, Became::Quarantined, "that her work is open there proves nothing");
+    let invented = Item { id: 1, session: Some(Secret::new("0".repeat(64))), ..open.clone() };
+    assert_eq!(office.became("pc-1", &office.item(&invented)).await, Became::Quarantined);
+    let colleague = office.item_of("jiro", &Item { id: 4, ..open });
+    let reason = "stranger".to_owned();
+    assert_eq!(office.became("pc-1", &colleague).await, Became::Refused { reason }, "he never sat there");
+    assert_eq!((office.files().await, office.totals().await.quarantined), (0, 2));
     let code = office.code();
     office.ask("pc-1", ("hanako", PASSWORD, &code), None).await.unwrap();
     let until = std::time::Instant::now() + Duration::from_secs(20);
-    while office.files().await < 3 {
+    while office.files().await < 2 {
         assert!(std::time::Instant::now() < until, "never released");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let today = crate::random::now().to_string();
+    let folder = format!("from pc-1 {}/", &today[..10]);
+    for path in office.paths().await {
+        assert!(path.starts_with(&folder), "{path}");
+    }
     assert_eq!(office.totals().await.quarantined, 0);
+    office.server.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_key_of_a_lost_machine_signed_is_never_released() {
+    let (mut office, _) = office().await;
+    let item = office.item(&Item { id: 1, key: office.own.signing(), session: None });
+    assert_eq!(office.became("pc-1", &item).await, Became::Quarantined);
+    office.admin.call(crate::admin::NodeLost { name: "pc-1".parse().unwrap() }).await.unwrap();
+    let hq = office.server.private_key().public();
+    let other = super::device::Device::new(3);
+    let invite = super::invite(&office.admin, "kofu/306", "pc-3", 3600).await;
+    other.join(office.server.api_address(), &hq, &invite).await.unwrap();
+    let code = office.code();
+    office.ask("pc-3", ("hanako", PASSWORD, &code), None).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!((office.files().await, office.totals().await.quarantined), (0, 1));
     office.server.stop().await;
 }
 

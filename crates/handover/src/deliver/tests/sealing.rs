@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::protocol::{MAX_CHUNKS_BODY, SealedAnswer, SealedCount, SealedPart};
 use crate::seal::{CompanyKey, Level, Note, Reserve, Sealing, SealingSecret, Spool};
-use crate::store::Bearer;
+use crate::store::{Bearer, Standing};
 
 const SETTLE: Duration = Duration::from_secs(7);
 
@@ -31,8 +31,8 @@ fn bearer(line: &Line) -> Bearer {
 /// A person is proven if the item carries a session.
 pub(super) async fn take(line: &Line, part: SealedPart) -> SealedAnswer {
     let company = line.owner.company.as_str();
-    let proven = |note: &Note| note.session.is_some();
-    line.store.take_sealed(&bearer(line), &key(company), part, proven, line.now()).await.unwrap()
+    let standing = |note: &Note| if note.session.is_some() { Standing::Proven } else { Standing::Unproven };
+    line.store.take_sealed(&bearer(line), &key(company), part, standing, line.now()).await.unwrap()
 }
 
 impl Post for Line {

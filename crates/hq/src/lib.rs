@@ -25,6 +25,7 @@ mod prepare;
 mod publish;
 mod random;
 mod registry;
+mod round;
 mod sealed_here;
 mod serve;
 mod sessions;

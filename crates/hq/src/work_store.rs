@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use hanare_handover::store::{self, Removed, Store, StoreError};
 use hanare_model::{NodeName, Timestamp};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+
+use crate::round::Rounds;
 
 /// The store's folder in the state directory.
 pub(crate) const FOLDER: &str = "work";
@@ -28,6 +31,7 @@ pub(crate) struct WorkStore {
     store: OnceCell<Store>,
     bodies: Arc<Semaphore>,
     turns: Mutex<BTreeMap<NodeName, Arc<Semaphore>>>,
+    rounds: Rounds,
 }
 
 /// A body's place on its way to the store; given back when it is dropped.
@@ -40,7 +44,9 @@ pub(crate) struct Place {
 impl WorkStore {
     pub(crate) fn new(state: &Path) -> Self {
         let bodies = Arc::new(Semaphore::new(MAX_BODIES_KIB));
-        Self { folder: folder(state), store: OnceCell::new(), bodies, turns: Mutex::default() }
+        let (folder, turns) = (folder(state), Mutex::default());
+        let rounds = Rounds::new(&folder);
+        Self { folder, store: OnceCell::new(), bodies, turns, rounds }
     }
 
     /// Whether there is something in it; looks without opening it.
@@ -58,7 +64,12 @@ impl WorkStore {
         if self.store.get().is_none() && !store::is_used(&self.folder) {
             return Ok(None);
         }
-        let removed = self.open().await?.retain(now).await?;
+        let store = self.open().await?;
+        let time = self.rounds.next(now, Instant::now());
+        let failed =
+            |error: std::io::Error| StoreError::Access { path: self.folder.clone(), text: error.to_string() };
+        let Some(time) = time.map_err(failed)? else { return Ok(None) };
+        let removed = store.retain(time).await?;
         Ok((removed != Removed::default()).then_some(removed))
     }
 
@@ -133,6 +144,35 @@ mod tests {
         let (least, most) = (others.iter().min().unwrap(), others.iter().max().unwrap());
         assert!(*least > 100 && most - least <= least / 5, "{counts:?}");
         assert!(*greedy <= 2 * most + most / 5, "{counts:?}");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_jumps_takes_no_history_along() {
+        use hanare_handover::WorkPath;
+        use hanare_handover::protocol::{Browse, Class, Commit, Content, NewVersion, Placed};
+        let state = tempfile::tempdir().unwrap();
+        store::prepare(&folder(state.path())).unwrap();
+        let store = WorkStore::new(state.path());
+        let owner = store::Owner { company: "acme".parse().unwrap(), person: "hanako".parse().unwrap() };
+        let made = Timestamp::from_seconds(1_800_000_000);
+        let mut parent = None;
+        for (seconds, content) in [(0, Content::Link { target: b"x".to_vec() }), (60, Content::Deleted)] {
+            let path = WorkPath::new(b"plan".as_slice()).unwrap();
+            let versions = vec![NewVersion { path, parent, class: Class::Work, content }];
+            let at = Timestamp::from_seconds(made.seconds() + seconds);
+            let commit = Commit { versions, confirmed: false };
+            let placed =
+                store.open().await.unwrap().commit(&owner, &"pc-1".parse().unwrap(), commit, at).await;
+            let Placed::Kept { version } = placed.unwrap().placed.remove(0) else { panic!("not kept") };
+            parent = Some(version);
+        }
+        assert_eq!(store.retain(Timestamp::from_seconds(made.seconds() + 3600)).await.unwrap(), None);
+        let jumped: Timestamp = "2096-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(store.retain(jumped).await.unwrap(), None);
+        let then = Browse { at: Some(made), ..Browse::default() };
+        let page = store.open().await.unwrap().browse(&owner, &then).await.unwrap();
+        assert_eq!(page.entries.len(), 1, "what was deleted a moment ago can be had back");
+        store.close().await;
     }
 
     #[tokio::test]

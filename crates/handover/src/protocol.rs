@@ -259,6 +259,10 @@ pub struct Page {
     /// Entries of this page that are damaged at headquarters, and left out.
     #[serde(default)]
     pub damaged: u64,
+    /// Whether more is being put there at this moment, newer than all of this: what was sealed and waited for the person. The
+    /// list is to be asked for again from its beginning.
+    #[serde(default)]
+    pub coming: bool,
 }
 
 /// A version at headquarters.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use hanare_handover::store::{self, Removed, Store, StoreError};
+use hanare_handover::store::{self, Owner, Removed, Store, StoreError};
 use hanare_model::{NodeName, Timestamp};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
@@ -32,6 +32,22 @@ pub(crate) struct WorkStore {
     bodies: Arc<Semaphore>,
     turns: Mutex<BTreeMap<NodeName, Arc<Semaphore>>>,
     rounds: Rounds,
+    /// For whom sealed items are being released, how many times over.
+    releasing: Arc<Mutex<BTreeMap<Owner, usize>>>,
+}
+
+/// Sealed items are being released for a person, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Releasing(Arc<Mutex<BTreeMap<Owner, usize>>>, Owner);
+
+impl Drop for Releasing {
+    fn drop(&mut self) {
+        let mut releasing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = releasing.get_mut(&self.1) {
+            *count -= 1;
+        }
+        releasing.retain(|_, count| *count > 0);
+    }
 }
 
 /// A body's place on its way to the store; given back when it is dropped.
@@ -46,7 +62,7 @@ impl WorkStore {
         let bodies = Arc::new(Semaphore::new(MAX_BODIES_KIB));
         let (folder, turns) = (folder(state), Mutex::default());
         let rounds = Rounds::new(&folder);
-        Self { folder, store: OnceCell::new(), bodies, turns, rounds }
+        Self { folder, store: OnceCell::new(), bodies, turns, rounds, releasing: Arc::default() }
     }
 
     /// Whether there is something in it; looks without opening it.
@@ -71,6 +87,18 @@ impl WorkStore {
         let Some(time) = time.map_err(failed)? else { return Ok(None) };
         let removed = store.retain(time).await?;
         Ok((removed != Removed::default()).then_some(removed))
+    }
+
+    /// Says that sealed items are being released for a person.
+    pub(crate) fn releases(&self, owner: Owner) -> Releasing {
+        let mut releasing = self.releasing.lock().unwrap_or_else(PoisonError::into_inner);
+        *releasing.entry(owner.clone()).or_default() += 1;
+        Releasing(Arc::clone(&self.releasing), owner)
+    }
+
+    /// Whether sealed items are being released for a person.
+    pub(crate) fn is_releasing(&self, owner: &Owner) -> bool {
+        self.releasing.lock().unwrap_or_else(PoisonError::into_inner).contains_key(owner)
     }
 
     /// A place for a body of so many bytes from an endpoint; waits until there is one.
@@ -153,7 +181,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         store::prepare(&folder(state.path())).unwrap();
         let store = WorkStore::new(state.path());
-        let owner = store::Owner { company: "acme".parse().unwrap(), person: "hanako".parse().unwrap() };
+        let owner = Owner { company: "acme".parse().unwrap(), person: "hanako".parse().unwrap() };
         let made = Timestamp::from_seconds(1_800_000_000);
         let mut parent = None;
         for (seconds, content) in [(0, Content::Link { target: b"x".to_vec() }), (60, Content::Deleted)] {

@@ -22,6 +22,7 @@ use self::transfers::Transfer;
 use super::courier::{Courier, Delivered};
 use super::due::{Due, Ready, SETTLED};
 use super::known::Known;
+use super::restore::Paged;
 use super::sealer::{Sealed, Sealer};
 use super::snapshot::{GivenUp, IsOver};
 use super::transport::{Post, Transport, TransportError};
@@ -40,6 +41,8 @@ const RETRY: Duration = Duration::from_secs(5);
 const SEALED_LATE: Duration = Duration::from_secs(5);
 /// What headquarters cannot take, or asks for in a way that makes no sense, is tried again after this.
 const REFUSED: Duration = Duration::from_mins(1);
+/// While headquarters is putting more there, it is asked again after this.
+const COMING: Duration = Duration::from_secs(2);
 /// Files that are sealed before it is looked again what has become of the others.
 const SEALED_AT_ONCE: usize = 64;
 
@@ -88,6 +91,27 @@ struct Missing {
     restored: Restored,
     /// Once more, for what did not come; not before this.
     again_from: Option<Instant>,
+    /// Headquarters has said that there will be more at the top.
+    coming: bool,
+}
+
+impl Missing {
+    /// A page has come; `None` when all did. What failed is tried again after a while: the disk may have room again, and
+    /// headquarters what was damaged.
+    fn turn(mut self, page: Paged) -> Option<Self> {
+        self.coming |= page.coming;
+        self.browse.after = page.next;
+        if page.next.is_some() {
+            return Some(self);
+        }
+        if !self.coming && self.restored.failed == 0 {
+            return None;
+        }
+        self.again_from = Some(Instant::now() + if self.coming { COMING } else { ROUND });
+        self.coming = false;
+        (self.restored.failed, self.restored.other) = (0, 0);
+        Some(self)
+    }
 }
 
 type Sealing = JoinHandle<Vec<(WorkPath, bool)>>;
@@ -150,11 +174,17 @@ impl<T: Transport + Post + 'static> Day<T> {
         self.post().await?;
         let mut missing = Missing { owner, ..Missing::default() };
         loop {
-            let Missing { owner, browse, restored, .. } = &mut missing;
-            let page = self.courier.restore(&self.tree, &self.known, *owner, browse, restored);
-            match page.await? {
-                Some(next) => browse.after = Some(next),
-                None => return Ok(missing.restored),
+            let Missing { owner, browse, restored, again_from, .. } = &mut missing;
+            let again = again_from.is_some();
+            let page = self.courier.page(&self.tree, &self.known, *owner, browse, restored, again).await?;
+            let (restored, is_last) =
+                (missing.restored, page.next.is_none() && !missing.coming && !page.coming);
+            match missing.turn(page) {
+                Some(next) if !is_last => missing = next,
+                Some(_) | None => return Ok(restored),
+            }
+            if missing.browse.after.is_none() {
+                tokio::time::sleep(COMING).await;
             }
         }
     }

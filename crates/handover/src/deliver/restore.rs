@@ -28,6 +28,15 @@ pub struct Restored {
     pub failed: u64,
 }
 
+/// What follows a page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paged {
+    /// Where the next one begins.
+    pub next: Option<i64>,
+    /// Whether more is being put before all of them.
+    pub coming: bool,
+}
+
 /// Why a file did not come back.
 #[derive(Debug)]
 enum NotRestored {
@@ -48,7 +57,7 @@ impl<T: Transport> Courier<T> {
         browse: &Browse,
         restored: &mut Restored,
     ) -> Result<Option<i64>, TransportError> {
-        self.page(tree, known, owner, browse, restored, false).await
+        Ok(self.page(tree, known, owner, browse, restored, false).await?.next)
     }
 
     /// The same; `again` if it is for what did not come before: what came and is not there now was deleted since.
@@ -60,7 +69,7 @@ impl<T: Transport> Courier<T> {
         browse: &Browse,
         restored: &mut Restored,
         again: bool,
-    ) -> Result<Option<i64>, TransportError> {
+    ) -> Result<Paged, TransportError> {
         let page = self.transport().browse(browse).await?;
         restored.failed += page.damaged;
         for entry in page.entries {
@@ -91,7 +100,7 @@ impl<T: Transport> Courier<T> {
                 }
             }
         }
-        Ok(page.next)
+        Ok(Paged { next: page.next, coming: page.coming })
     }
 
     /// Brings what is at a path at headquarters, for whom what lies beside belongs to. What is there by now stays, as a change

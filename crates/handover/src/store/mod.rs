@@ -231,7 +231,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn browse(&self, owner: &Owner, browse: &Browse) -> Result<Page, StoreError> {
         let Some((row, keys)) = self.known(owner).await? else {
-            return Ok(Page { entries: Vec::new(), next: None, damaged: 0 });
+            return Ok(Page { entries: Vec::new(), next: None, damaged: 0, coming: false });
         };
         let limit = browse.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
         let before = browse.after.unwrap_or(i64::MAX);
@@ -253,7 +253,7 @@ impl Store {
                 None => damaged += 1,
             }
         }
-        Ok(Page { entries, next, damaged })
+        Ok(Page { entries, next, damaged, coming: false })
     }
 
     /// One version of a person's; `None` if they have none of this name.

@@ -99,7 +99,10 @@ async fn browse(
     let (owner, node) = owner(&api, &peer, &headers).await?;
     let browse: Browse = document(&api, &node, request).await?;
     let store = api.hq.work.open().await.map_err(|error| unavailable(&error))?;
-    store.browse(&owner, &browse).await.map(Json).map_err(|error| unavailable(&error))
+    // Looked at before the list is: what is done by then is in it.
+    let coming = api.hq.work.is_releasing(&owner);
+    let page = store.browse(&owner, &browse).await.map_err(|error| unavailable(&error))?;
+    Ok(Json(Page { coming, ..page }))
 }
 
 async fn fetch(

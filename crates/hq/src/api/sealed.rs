@@ -74,24 +74,23 @@ pub(crate) async fn take(hq: &Hq, node: &NodeRow, part: SealedPart) -> Result<Se
 
 /// Stores what waited for a person who has proven themselves now, in a folder of its own. In the background: it may be much.
 pub(super) fn release(api: &Arc<Api>, company: CompanyId, person: PersonId) {
-    let api = Arc::clone(api);
+    let (api, owner) = (Arc::clone(api), Owner { company, person });
+    // Before they can ask for anything of it.
+    let releasing = api.hq.work.releases(owner.clone());
     tokio::spawn(async move {
-        let Some(key) = api.hq.terms.sealing.company(&company) else { return };
-        let released = match api.hq.work.open().await {
-            Ok(store) => {
-                let registry = api.hq.writer.registry();
-                // What the key of a lost machine has signed may be anybody's.
-                let may = |signer: &VerifyKey| {
-                    registry.node_by_signing_key(signer).is_some_and(|node| !node.is_lost())
-                };
-                store.release_sealed(&Owner { company, person }, &key, may, random::now()).await
-            }
-            Err(error) => Err(error),
-        };
-        match released {
+        match release_to(&api.hq, &owner).await {
             Ok(0) => {}
             Ok(items) => tracing::info!(items, "sealed items have found their person"),
             Err(error) => tracing::error!(%error, "sealed items that wait for their person"),
         }
+        drop(releasing);
     });
+}
+
+async fn release_to(hq: &Hq, owner: &Owner) -> Result<u64, StoreError> {
+    let Some(key) = hq.terms.sealing.company(&owner.company) else { return Ok(0) };
+    let registry = hq.writer.registry();
+    // What the key of a lost machine has signed may be anybody's.
+    let may = |signer: &VerifyKey| registry.node_by_signing_key(signer).is_some_and(|node| !node.is_lost());
+    hq.work.open().await?.release_sealed(owner, &key, may, random::now()).await
 }

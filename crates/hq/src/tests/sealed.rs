@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hanare_handover::WorkPath;
-use hanare_handover::protocol::{Became, Class, SealedAnswer, SealedPart, VersionId};
+use hanare_handover::protocol::{Became, Class, Page, SealedAnswer, SealedPart, VersionId};
 use hanare_handover::seal::{self, ItemId, Note, Sealing, What};
 use hanare_model::{Secret, SigningKey, Timestamp};
 use serde_json::Value;
@@ -63,6 +63,12 @@ impl Office {
             SealedAnswer::Done { became } => became,
             SealedAnswer::More { have } => panic!("{have}"),
         }
+    }
+
+    async fn browse(&self, session: &Secret) -> Page {
+        let (status, answer) = super::handover::ask(self, "pc-1", Some(session), "browse", "{}").await;
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str(&answer).unwrap()
     }
 
     async fn files(&self) -> usize {
@@ -134,11 +140,17 @@ async fn what_nobody_has_proven_goes_to_a_folder_that_says_so() {
     assert_eq!(office.became("pc-1", &colleague).await, Became::Refused { reason }, "he never sat there");
     assert_eq!((office.files().await, office.totals().await.quarantined), (0, 2));
     let code = office.code();
-    office.ask("pc-1", ("hanako", PASSWORD, &code), None).await.unwrap();
+    let opened = office.ask("pc-1", ("hanako", PASSWORD, &code), None).await.unwrap();
+    // From the first question on she is told that more is coming, until all of it is there.
     let until = std::time::Instant::now() + Duration::from_secs(20);
-    while office.files().await < 2 {
+    loop {
+        let page = office.browse(&opened.session).await;
+        if !page.coming {
+            assert_eq!(page.entries.len(), 2);
+            break;
+        }
         assert!(std::time::Instant::now() < until, "never released");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let today = crate::random::now().to_string();
     let folder = format!("from pc-1 {}/", &today[..10]);

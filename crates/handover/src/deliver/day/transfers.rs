@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{BACKOFF, Day, Missing, REFUSED, ROUND};
+use super::{BACKOFF, Day, Missing, REFUSED};
 use crate::deliver::courier::{BATCH, Delivered};
 use crate::deliver::due::{Ready, SETTLED};
+use crate::deliver::restore::Paged;
 use crate::deliver::sealer::Posted;
 use crate::deliver::transport::{Post, Transport, TransportError};
 use crate::path::WorkPath;
@@ -17,7 +18,7 @@ pub(super) enum Arrived {
     Posted(Result<Posted, TransportError>),
     Delivered(Vec<Ready>, Result<Delivered, TransportError>),
     Deleted(BTreeSet<WorkPath>, Result<Delivered, TransportError>),
-    Restored(Missing, Result<Option<i64>, TransportError>),
+    Restored(Missing, Result<Paged, TransportError>),
 }
 
 pub(super) type Transfer = Pin<Box<dyn Future<Output = Arrived> + Send>>;
@@ -57,7 +58,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         let due = |missing: &mut Missing| missing.again_from.is_none_or(|from| from <= now);
         let mut missing = self.missing.take_if(due)?;
         Some(Box::pin(async move {
-            let Missing { owner, browse, restored, again_from } = &mut missing;
+            let Missing { owner, browse, restored, again_from, .. } = &mut missing;
             let again = again_from.is_some();
             let page = courier.page(&tree, &known, *owner, browse, restored, again).await;
             Arrived::Restored(missing, page)
@@ -95,24 +96,20 @@ impl<T: Transport + Post + 'static> Day<T> {
                 Err(error)
             }
             Arrived::Deleted(gone, delivered) => self.deleted(gone, delivered),
-            Arrived::Restored(mut missing, page) => page
-                .map(|next| {
-                    let failed = missing.restored.failed;
-                    self.progress.send_modify(|progress| {
-                        progress.restored = missing.restored.files;
-                        progress.not_back = failed;
-                        progress.is_back = next.is_none() && failed == 0;
-                    });
-                    missing.browse.after = next;
-                    if next.is_none() && failed > 0 {
-                        // From the top: the disk may have room again, and headquarters what was damaged.
-                        missing.again_from = Some(now + ROUND);
-                        (missing.restored.failed, missing.restored.other) = (0, 0);
-                    }
-                    let goes_on = next.is_some() || failed > 0;
-                    self.missing = goes_on.then(|| missing.clone());
-                })
-                .inspect_err(|_| self.missing = Some(missing)),
+            Arrived::Restored(missing, Ok(page)) => {
+                let restored = missing.restored;
+                self.missing = missing.turn(page);
+                let is_back = self.missing.is_none();
+                self.progress.send_modify(|progress| {
+                    (progress.restored, progress.is_back) = (restored.files, is_back);
+                    progress.not_back = restored.failed;
+                });
+                Ok(())
+            }
+            Arrived::Restored(missing, Err(error)) => {
+                self.missing = Some(missing);
+                Err(error)
+            }
         };
         self.heard(done);
     }

@@ -165,3 +165,33 @@ async fn an_item_without_room_is_sent_again_within_the_hour_and_a_refused_one_is
     deliver_sealed(&spool, &line).await.unwrap();
     assert!(spool.is_left_at(&id, hour), "somebody has to look at it");
 }
+
+#[tokio::test]
+async fn what_waited_for_its_person_comes_back_while_it_is_being_released() {
+    const ITEMS: usize = 500;
+    let world = world().await;
+    let (spool, line) = (world.spool(), world.line.clone());
+    let sealer =
+        Sealer::new(&world.tree(), Arc::clone(&spool), sealing(&line), origin(&line, false)).unwrap();
+    for n in 0..ITEMS {
+        let name = format!("f{n}");
+        fs::write(world.work.join(&name), &name).unwrap();
+        let ready = Ready { path: path(&name), open: false };
+        sealer.seal(&world.tree(), &Known::default(), &ready, Timestamp::from_seconds(1)).unwrap();
+    }
+    assert_eq!(deliver_sealed(&spool, &line).await.unwrap().items, 500);
+    fs::remove_dir_all(&world.work).unwrap();
+    fs::create_dir(&world.work).unwrap();
+    line.coming.store(true, Ordering::Release);
+    let releasing = tokio::spawn(async move {
+        line.store.release_sealed(&line.owner, &key("acme"), |_| true, line.now()).await.unwrap();
+        line.coming.store(false, Ordering::Release);
+    });
+    let mut day = world.day();
+    day.bring_back(None);
+    let mut progress = day.progress();
+    during(&mut day, async { progress.wait_for(|progress| progress.is_back).await.map(drop) }).await.unwrap();
+    releasing.await.unwrap();
+    let folder = fs::read_dir(&world.work).unwrap().flatten().find(|entry| entry.path().is_dir()).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), ITEMS);
+}

@@ -32,6 +32,8 @@ struct Line {
     clock: Arc<AtomicU64>,
     cut: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
+    /// Headquarters is putting more there.
+    coming: Arc<AtomicBool>,
 }
 
 /// A file of this name makes headquarters' answer nonsense.
@@ -80,7 +82,9 @@ impl Transport for Line {
 
     async fn browse(&self, browse: &Browse) -> Result<Page, TransportError> {
         self.up()?;
-        self.store.browse(&self.owner, browse).await.map_err(|error| later(&error))
+        let coming = self.coming.load(Ordering::Acquire);
+        let page = self.store.browse(&self.owner, browse).await.map_err(|error| later(&error))?;
+        Ok(Page { coming, ..page })
     }
 
     async fn fetch(&self, fetch: &Fetch) -> Result<Bytes, TransportError> {
@@ -113,6 +117,7 @@ async fn world() -> World {
         clock: Arc::new(AtomicU64::new(1_000_000)),
         cut: Arc::default(),
         sent: Arc::default(),
+        coming: Arc::default(),
     };
     let work = folder.path().join("work");
     fs::create_dir(&work).unwrap();

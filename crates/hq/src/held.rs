@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hanare_handover::WorkPath;
@@ -18,6 +19,7 @@ use crate::admin::{
     HandoverTakenPage, HandoverTotals, Noun, Passed, Person, PersonEnded, PersonQuota, Problem, Quota, Space,
 };
 use crate::answers::{json, list as items};
+use crate::api::sealed::release_to;
 use crate::grants::{Grant, Many};
 use crate::random;
 use crate::registry::{Act, Passing, Registry, Taken, Taking};
@@ -25,6 +27,8 @@ use crate::shared::Hq;
 
 /// From which node a version came that headquarters itself put there.
 const HEADQUARTERS: &str = "headquarters";
+/// What comes for somebody whose work has passed is gathered for so long before it passes.
+const PASSING: Duration = Duration::from_secs(3);
 /// Chunks in one answer: four of the largest size are 4 MiB.
 const CHUNKS: usize = 4;
 
@@ -250,19 +254,57 @@ pub(crate) async fn pass(hq: &Arc<Hq>, uid: u32, answer: Value) -> Result<Value,
         ended.passed = Some(Passed { folder, files: 0, bytes: 0, left: 0 });
         return json(&ended);
     }
+    let passed = pass_on(hq, &format!("uid {uid}"), (&id, &company, &heir), None).await?;
+    ended.passed = Some(passed);
+    json(&ended)
+}
+
+/// Gives the heir what a person has, all of it or what came since a time, and writes it down.
+async fn pass_on(
+    hq: &Hq,
+    actor: &str,
+    (id, company, heir): (&PersonId, &CompanyId, &PersonId),
+    since: Option<Timestamp>,
+) -> Result<Passed, Problem> {
     let store = hq.work.open().await.map_err(|error| problem(&error))?;
+    let folder = format!("from {id}");
     let path = WorkPath::new(folder.as_bytes()).map_err(|error| Problem::Bug { text: error.to_string() })?;
     let owner = |person: &PersonId| Owner { company: company.clone(), person: person.clone() };
     let node = HEADQUARTERS.parse().map_err(|_| Problem::Bug { text: HEADQUARTERS.to_owned() })?;
-    let passed = store.inherit(&owner(&id), &owner(&heir), &path, &node, random::now()).await;
+    let passed = store.inherit(&owner(id), &owner(heir), &path, since, (&node, random::now())).await;
     let Inherited { files, bytes, left } = passed.map_err(|error| problem(&error))?;
     let passed = Passed { folder, files, bytes, left };
-    if files > 0 || left > 0 {
-        let passing = Passing { from: id, heir, passed: passed.clone() };
-        hq.writer.act(&format!("uid {uid}"), Act::Pass(Box::new(passing))).await?;
+    if files > 0 || (left > 0 && since.is_none()) {
+        let passing = Passing { from: id.clone(), heir: heir.clone(), passed: passed.clone() };
+        hq.writer.act(actor, Act::Pass(Box::new(passing))).await?;
     }
-    ended.passed = Some(passed);
-    json(&ended)
+    Ok(passed)
+}
+
+/// Something came for somebody whose work has passed to another one: it passes too, soon, with all that comes meanwhile.
+pub(crate) fn pass_later(hq: &Arc<Hq>, person: PersonId) {
+    let hq = Arc::clone(hq);
+    let row = hq.writer.registry().persons.get(&person).cloned();
+    let Some((Some(heir), Some(since), company)) =
+        row.map(|row| (row.successor, row.disabled_at, row.company))
+    else {
+        return;
+    };
+    let owner = Owner { company, person };
+    let Some(passing) = hq.work.passes(&owner) else { return };
+    tokio::spawn(async move {
+        tokio::time::sleep(PASSING).await;
+        // What comes from here on begins another one.
+        drop(passing);
+        // They will not prove themselves any more; it is marked as what nobody has proven, and their heir has it.
+        if let Err(error) = release_to(&hq, &owner).await {
+            tracing::error!(%error, "sealed items of somebody who has gone");
+        }
+        let passed = pass_on(&hq, "hq", (&owner.person, &owner.company, &heir), Some(since)).await;
+        if let Err(error) = passed {
+            tracing::error!(?error, "somebody's last work has not passed to their successor");
+        }
+    });
 }
 
 impl Grant {

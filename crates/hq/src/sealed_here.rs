@@ -1,5 +1,7 @@
 //! Answers to admins about sealed items: what waits on nodes, and what is brought by hand.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hanare_handover::protocol::{Became, SealedAnswer, SealedPart};
@@ -27,7 +29,11 @@ pub(crate) async fn nothing_waits(hq: &Hq, node: &NodeRow) -> Result<(), Problem
 }
 
 /// Takes a part of an item that somebody has carried here. Its node may be revoked by now: what it sealed before is work.
-pub(crate) async fn import(hq: &Hq, registry: &Registry, ask: &HandoverImport) -> Result<Value, Problem> {
+pub(crate) async fn import(
+    hq: &Arc<Hq>,
+    registry: &Registry,
+    ask: &HandoverImport,
+) -> Result<Value, Problem> {
     let malformed = || Problem::Malformed { text: "the part is not one of a sealed item".to_owned() };
     let answer = match registry.node_by_signing_key(&ask.signer) {
         None => SealedAnswer::Done { became: Became::Refused { reason: "node".to_owned() } },

@@ -33,20 +33,24 @@ pub(crate) struct WorkStore {
     turns: Mutex<BTreeMap<NodeName, Arc<Semaphore>>>,
     rounds: Rounds,
     /// For whom sealed items are being released, how many times over.
-    releasing: Arc<Mutex<BTreeMap<Owner, usize>>>,
+    releasing: Counted,
+    /// Whose last work is about to pass to somebody else.
+    passing: Counted,
 }
 
-/// Sealed items are being released for a person, until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Releasing(Arc<Mutex<BTreeMap<Owner, usize>>>, Owner);
+type Counted = Arc<Mutex<BTreeMap<Owner, usize>>>;
 
-impl Drop for Releasing {
+/// Something is being done for a person, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Doing(Counted, Owner);
+
+impl Drop for Doing {
     fn drop(&mut self) {
-        let mut releasing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = releasing.get_mut(&self.1) {
-            *count -= 1;
+        let mut doing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = doing.get_mut(&self.1) {
+            *count = count.saturating_sub(1);
         }
-        releasing.retain(|_, count| *count > 0);
+        doing.retain(|_, count| *count > 0);
     }
 }
 
@@ -62,7 +66,15 @@ impl WorkStore {
         let bodies = Arc::new(Semaphore::new(MAX_BODIES_KIB));
         let (folder, turns) = (folder(state), Mutex::default());
         let rounds = Rounds::new(&folder);
-        Self { folder, store: OnceCell::new(), bodies, turns, rounds, releasing: Arc::default() }
+        Self {
+            folder,
+            store: OnceCell::new(),
+            bodies,
+            turns,
+            rounds,
+            releasing: Arc::default(),
+            passing: Arc::default(),
+        }
     }
 
     /// Whether there is something in it; looks without opening it.
@@ -90,15 +102,21 @@ impl WorkStore {
     }
 
     /// Says that sealed items are being released for a person.
-    pub(crate) fn releases(&self, owner: Owner) -> Releasing {
+    pub(crate) fn releases(&self, owner: Owner) -> Doing {
         let mut releasing = self.releasing.lock().unwrap_or_else(PoisonError::into_inner);
         *releasing.entry(owner.clone()).or_default() += 1;
-        Releasing(Arc::clone(&self.releasing), owner)
+        Doing(Arc::clone(&self.releasing), owner)
     }
 
     /// Whether sealed items are being released for a person.
     pub(crate) fn is_releasing(&self, owner: &Owner) -> bool {
         self.releasing.lock().unwrap_or_else(PoisonError::into_inner).contains_key(owner)
+    }
+
+    /// Says that a person's last work is about to pass to somebody else; `None` if it is already.
+    pub(crate) fn passes(&self, owner: &Owner) -> Option<Doing> {
+        let mut passing = self.passing.lock().unwrap_or_else(PoisonError::into_inner);
+        passing.insert(owner.clone(), 1).is_none().then(|| Doing(Arc::clone(&self.passing), owner.clone()))
     }
 
     /// A place for a body of so many bytes from an endpoint; waits until there is one.

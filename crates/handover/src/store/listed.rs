@@ -146,7 +146,7 @@ mod tests {
         let heir = owner("acme", "taro");
         let folder = WorkPath::new(b"from hanako".as_slice()).unwrap();
         let now = world.now();
-        let inherited = world.store.inherit(&hanako(), &heir, &folder, &node, now).await.unwrap();
+        let inherited = world.store.inherit(&hanako(), &heir, &folder, None, (&node, now)).await.unwrap();
         assert_eq!((inherited.files, inherited.left), (2, 1));
         // Its path can be written to again.
         let (content, chunks) = file(b"anew");

@@ -106,7 +106,16 @@ impl World {
         version
     }
 
-    async fn list(&self, owner: &Owner) -> Vec<Entry> {
+    pub(super) async fn entry(&self, owner: &Owner, path: &str) -> Entry {
+        self.list(owner).await.into_iter().find(|entry| entry.path == at(path)).unwrap()
+    }
+
+    pub(super) async fn delete(&mut self, owner: &Owner, path: &str, parent: VersionId) {
+        let placed = self.place(owner, vec![version(path, Some(parent), Content::Deleted)]).await;
+        assert!(matches!(placed[..], [Placed::Kept { .. }]), "{placed:?}");
+    }
+
+    pub(super) async fn list(&self, owner: &Owner) -> Vec<Entry> {
         self.store.browse(owner, &Browse::default()).await.unwrap().entries
     }
 

@@ -16,6 +16,7 @@ use super::handover::{body, document, unavailable};
 use super::routes::No;
 use super::tls::Peer;
 use super::work::{actor, endpoint, note};
+use crate::held;
 use crate::random;
 use crate::registry::NodeRow;
 use crate::sessions::Sessions;
@@ -56,7 +57,7 @@ pub(super) async fn waiting(
 }
 
 /// Takes a part that a node sealed, whoever brought it.
-pub(crate) async fn take(hq: &Hq, node: &NodeRow, part: SealedPart) -> Result<SealedAnswer, StoreError> {
+pub(crate) async fn take(hq: &Arc<Hq>, node: &NodeRow, part: SealedPart) -> Result<SealedAnswer, StoreError> {
     let refused = |why: &Refused| {
         let reason = why.code().to_owned();
         Ok(SealedAnswer::Done { became: Became::Refused { reason } })
@@ -66,10 +67,18 @@ pub(crate) async fn take(hq: &Hq, node: &NodeRow, part: SealedPart) -> Result<Se
     let Some(signer) = node.signing_key else { return refused(&Refused::Node) };
     let bearer = Bearer { company: node.company.clone(), node: node.name.clone(), signer };
     let (registry, now) = (hq.writer.registry(), random::now());
+    let mut whose = None;
     let standing = |told: &hanare_handover::seal::Note| {
+        whose = Some(told.person.clone());
         Sessions::new(&registry, now).standing(told.session.as_ref(), &node.public_key, &told.person)
     };
-    hq.work.open().await?.take_sealed(&bearer, &key, part, standing, now).await
+    let answer = hq.work.open().await?.take_sealed(&bearer, &key, part, standing, now).await?;
+    if let (SealedAnswer::Done { became }, Some(person)) = (&answer, whose)
+        && became.is_safe()
+    {
+        held::pass_later(hq, person);
+    }
+    Ok(answer)
 }
 
 /// Stores what waited for a person who has proven themselves now, in a folder of its own. In the background: it may be much.
@@ -87,7 +96,7 @@ pub(super) fn release(api: &Arc<Api>, company: CompanyId, person: PersonId) {
     });
 }
 
-async fn release_to(hq: &Hq, owner: &Owner) -> Result<u64, StoreError> {
+pub(crate) async fn release_to(hq: &Hq, owner: &Owner) -> Result<u64, StoreError> {
     let Some(key) = hq.terms.sealing.company(&owner.company) else { return Ok(0) };
     let registry = hq.writer.registry();
     // What the key of a lost machine has signed may be anybody's.

@@ -161,6 +161,38 @@ async fn what_nobody_has_proven_goes_to_a_folder_that_says_so() {
     office.server.stop().await;
 }
 
+/// The agent is only sealing while the admin disables its person.
+#[tokio::test]
+async fn what_comes_after_a_person_was_disabled_reaches_their_successor() {
+    let (office, session) = office().await;
+    let key = office.own.signing();
+    let (heir, company) = ("jiro".parse().unwrap(), Some("acme".parse().unwrap()));
+    office.admin.call(crate::admin::PersonAdd { id: heir, company, name: None }).await.unwrap();
+    let (id, successor) = ("hanako".parse().unwrap(), Some("jiro".parse().unwrap()));
+    office.admin.call(crate::admin::PersonDisable { id, successor }).await.unwrap();
+    let proven = office.item(&Item { id: 1, key: key.clone(), session: Some(session) });
+    assert!(matches!(office.became("pc-1", &proven).await, Became::Kept { .. }));
+    let unproven = office.item(&Item { id: 2, key, session: None });
+    assert_eq!(office.became("pc-1", &unproven).await, Became::Quarantined);
+    let today = crate::random::now().to_string();
+    let expected =
+        [format!("from hanako/from pc-1 {}/memo-2", &today[..10]), "from hanako/memo-1".to_owned()];
+    let until = std::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let source = HandoverSource::Person("jiro".parse().unwrap());
+        let page = office.admin.call(HandoverList { source, at: None, after: None }).await.unwrap();
+        let mut paths: Vec<String> =
+            page.files.iter().map(|file| String::from_utf8(file.path.as_bytes().to_vec()).unwrap()).collect();
+        paths.sort();
+        if paths == expected {
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{paths:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    office.server.stop().await;
+}
+
 #[tokio::test]
 async fn what_the_key_of_a_lost_machine_signed_is_never_released() {
     let (mut office, _) = office().await;

@@ -239,6 +239,13 @@ impl Taking<'_> {
                 && due.after < receipt.counter
                 && due.boot_id.as_ref() == Some(&receipt.boot_id)
         };
+        // An opening whose boot nobody told came before its machine's first report: the next end of work is its own.
+        let is_untold = |due: &ReceiptDue| {
+            receipt.volume_kind.is_some() && due.boot_id.is_none() && due.after < receipt.counter
+        };
+        if let Some(untold) = self.row.due.iter().position(is_untold) {
+            self.row.due.remove(untold);
+        }
         self.row.due.retain(|due| !ends(due));
         let data = json!({
             "counter": receipt.counter, "wipe": receipt.id, "hash": hash, "boot_id": receipt.boot_id,
@@ -264,8 +271,11 @@ impl Taking<'_> {
                 gone.push(one);
                 continue;
             }
-            // An opening whose boot nobody told and that the machine does not know: it was in this boot at the latest.
-            one.boot_id.get_or_insert_with(|| report.boot_id.clone());
+            // An opening whose boot nobody told and that the machine does not know: it was in this boot at the latest. As long
+            // as receipts of earlier ones are on their way, one of them may be its own.
+            if has_all {
+                one.boot_id.get_or_insert_with(|| report.boot_id.clone());
+            }
             due.push(one);
         }
         self.row.due = due;

@@ -286,3 +286,19 @@ async fn a_machine_reports_with_its_own_key_also_when_it_is_revoked_and_nobody_e
     assert_eq!(home.admin().call(StatusShow {}).await.unwrap().wipes, status);
     server.stop().await;
 }
+
+#[test]
+fn a_power_cut_before_the_first_report_is_no_missing_receipt() {
+    let mut world = World::new();
+    let mut machine = Machine::new(&mut world, PC);
+    assert_eq!(world.right(PC), None);
+    // The power is cut. The next boot writes the receipt, and its first report says only that there is one.
+    let receipt = machine.wipe(&boot(1), "partial");
+    world.wait(3600);
+    world.report(PC, machine.report(&boot(2), Vec::new()));
+    world.report(PC, machine.report(&boot(2), vec![receipt]));
+    world.wait(24 * 3600);
+    let (_, told) = world.report(PC, machine.report(&boot(3), Vec::new()));
+    assert!(!told.iter().any(|kind| kind == "receipt.missing"), "{told:?}");
+    assert_eq!(world.wipes(PC).counts.late, 1);
+}

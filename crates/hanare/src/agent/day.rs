@@ -18,7 +18,8 @@ use super::record::Record;
 use super::sealing::{self, Ended, finish};
 use super::socket::{Answer, Asked, Standing, Wish};
 use super::trigger::Trigger;
-use super::{Agent, LOOK, boot_clock, machine, notify_alive, terminals};
+use super::{Agent, LOOK, boot_clock, desktop, machine, notify_alive, terminals};
+use crate::durations;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -48,9 +49,11 @@ impl Agent<'_> {
         session: Option<Session>,
         mut kept: Option<Kept>,
     ) -> Result<Option<Exit>, Failure> {
-        let mut day = match &session {
-            Some(session) => self.attach(&session.person, Some(&session.token))?,
-            None => None,
+        let mut day = match (&session, &kept) {
+            (Some(session), _) => self.attach(&session.person, Some(&session.token)).await?,
+            // What is sealed meanwhile waits for its person.
+            (None, Some(kept)) => self.attach_if_it_can(&kept.noted.person, None).await,
+            (None, None) => None,
         };
         let plain = session.map(|session| session.fingerprint).unwrap_or_default();
         let mut coming = Coming::default();
@@ -71,10 +74,14 @@ impl Agent<'_> {
                 }
                 Pause::Renewed(session) => {
                     drop(day.take());
-                    day = self.attach(&session.person, Some(&session.token))?;
-                    if let Some(kept) = &mut kept {
-                        kept.go_on(&session, &self.context.runtime);
-                    }
+                    let token = Some(&session.token);
+                    day = match &mut kept {
+                        Some(kept) => {
+                            kept.go_on(&session, &self.context.runtime);
+                            self.attach_if_it_can(&session.person, token).await
+                        }
+                        None => self.attach(&session.person, token).await?,
+                    };
                 }
                 Pause::End(trigger) => {
                     if let Some(kept) = kept {
@@ -118,7 +125,7 @@ impl Agent<'_> {
 
     /// Begins to hand over a person's work by their session; without one it can be sealed only. `None` on a machine that is not
     /// enrolled any more.
-    pub(super) fn attach(
+    pub(super) async fn attach(
         &self,
         person: &PersonId,
         session: Option<&Secret>,
@@ -129,6 +136,10 @@ impl Agent<'_> {
         };
         let Some((keys, _, lease)) = self.joined()? else { return Ok(None) };
         let Some(carrier) = self.line(session.cloned())? else { return Ok(None) };
+        // An agent before this one may have stopped all writing, and this one writes as well.
+        if self.policy.is_some() {
+            self.let_write().await;
+        }
         let tree = Tree::open(&self.work).map_err(|error| failed(&error))?;
         sealing::measure(&self.spool, &self.work, self.reserve).map_err(|error| failed(&error))?;
         let sealer = |tree: &Tree| sealing::sealer(tree, &self.spool, (&keys, &lease.lease), person, session);
@@ -138,6 +149,18 @@ impl Agent<'_> {
             tracing::info!(%person, "a day's work begins");
         }
         Ok(Some(day))
+    }
+
+    /// The same where a volume is open that has to end, whatever its person has done to the folder.
+    async fn attach_if_it_can(&self, person: &PersonId, session: Option<&Secret>) -> Option<Day<Carrier>> {
+        let failure = match self.attach(person, session).await {
+            Ok(day) => return day,
+            Err(failure) => failure,
+        };
+        let why = failure.tell(self.context.out.voice());
+        tracing::error!(code = failure.code, cause = why.cause, "work is not handed over");
+        self.tell(|standing| standing.trouble = Some(format!("{}: {}", failure.code, why.cause)));
+        None
     }
 
     /// Whose what comes back is.
@@ -191,11 +214,10 @@ impl Agent<'_> {
                     }
                 }
             };
-            if let Some(wish) = wished
-                && let Some(wish) = self.wished(wish, kept.as_deref_mut()).await
-            {
-                return Pause::Wish(wish);
-            }
+            let wished = match wished {
+                Some(wish) => self.wished(wish, kept.as_deref_mut()).await,
+                None => None,
+            };
             if let Some(progress) = &progress {
                 let progress = progress.borrow().clone();
                 self.tell(|standing| standing.count(&progress));
@@ -203,6 +225,9 @@ impl Agent<'_> {
             let today = self.today().await;
             let Some(kept) = kept.as_deref_mut() else {
                 let open = today.and_then(|today| today.open);
+                if let Some(wish) = wished {
+                    return Pause::Wish(wish);
+                }
                 match happened {
                     Some(Happened::Stop) => return Pause::Stop,
                     _ if open.is_none_or(|open| open.fingerprint != plain) => return Pause::Closed,
@@ -231,7 +256,10 @@ impl Agent<'_> {
             if let Some(trigger) = coming.due(now) {
                 return Pause::End(trigger);
             }
+            let alone = kept.is_alone();
+            self.tell(|standing| standing.alone = alone);
             self.count_down(coming, kept, now);
+            self.mind_room(kept).await;
             let record = self.record(&kept.noted.person);
             let is_old = noted.as_ref().is_none_or(|(at, before)| {
                 let same = Record { at: before.at, ..record.clone() } == *before;
@@ -240,6 +268,10 @@ impl Agent<'_> {
             if is_old {
                 record.save(&self.context.state);
                 noted = Some((Instant::now(), record));
+            }
+            // After all that ends a day: whoever goes on wishing keeps nobody from it.
+            if let Some(wish) = wished {
+                return Pause::Wish(wish);
             }
         }
     }
@@ -252,8 +284,19 @@ impl Agent<'_> {
         if let (Some(cause), Some(left)) = (ending, left)
             && coming.is_to_be_said(left)
         {
-            terminals::say(self.context.out.voice(), cause, left, kept.account.unwrap_or(kept.noted.uid));
+            let voice = self.context.out.voice();
+            let why = voice.say(crate::commands::wipe::cause(cause));
+            let time = durations::tell(left, voice);
+            tracing::info!(seconds = left, ?cause, "the day is about to end");
+            self.say(&voice.say_with("day-ends-soon", &[("left", &time), ("why", &why)]), kept);
         }
+    }
+
+    /// Says something to who works here.
+    pub(super) fn say(&self, line: &str, kept: &Kept) {
+        let uid = kept.account.unwrap_or(kept.noted.uid);
+        terminals::say(line, uid);
+        desktop::show(self.context.out.voice().say("desktop-title"), line.to_owned(), uid);
     }
 
     /// Answers what can be answered at once; what needs all of the work comes back.
@@ -265,14 +308,15 @@ impl Agent<'_> {
                 || wish.peer.uid == uid
                 || account.is_some_and(|account| wish.peer.uid == account)
         };
-        let answer = match (wish.asked, kept) {
+        let answer = match (&wish.asked, kept) {
             (Asked::Status, _) => None,
             (Asked::Finish, _) | (Asked::Close { .. }, None) => return Some(wish),
             (Asked::Close { .. }, Some(kept)) if may(kept.noted.uid) => return Some(wish),
             (Asked::Overtime { seconds }, Some(kept)) if may(kept.noted.uid) => {
-                Some(self.overtime(kept, Duration::from_secs(seconds)).await)
+                Some(self.overtime(kept, Duration::from_secs(*seconds)).await)
             }
             (Asked::Overtime { .. }, None) => Some(Answer::Endless),
+            (Asked::Alone { .. }, _) => Some(Answer::Taken),
             (Asked::Close { .. } | Asked::Overtime { .. }, Some(_)) => Some(Answer::Forbidden),
         };
         let _ = wish.reply.send(Standing { answer, ..self.told.borrow().clone() });

@@ -19,8 +19,9 @@ use crate::policy::{Policy, Swap};
 
 /// The directories for everybody's temporary files.
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
-/// Where the confined directories are in the volume.
-const FOLDER: &str = ".confined";
+/// Where the confined directories are in the volume: homes, and what is temporary, which is nobody's work and by its name is not
+/// handed over.
+const FOLDERS: [&str; 2] = [".confined", ".hanare-temporary"];
 /// Mounts on one another that are taken away.
 const LAYERS: u32 = 8;
 /// A program that dies leaves its memory nowhere.
@@ -59,10 +60,13 @@ pub(super) fn confine(
     places: Places<'_>,
 ) -> Result<(), VolumeError> {
     let state = places.state;
-    let folder = opening.mountpoint.join(FOLDER);
-    files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
+    let [homes_in, temporary_in] = FOLDERS.map(|name| opening.mountpoint.join(name));
+    for folder in [&homes_in, &temporary_in] {
+        files::create_private_directory(folder).map_err(VolumeError::io("making the directory", folder))?;
+    }
     let homes = wanted.homes.iter().map(PathBuf::as_path);
     for (number, path) in TEMPORARY.map(Path::new).into_iter().chain(homes).enumerate() {
+        let folder = if TEMPORARY.map(Path::new).contains(&path) { &temporary_in } else { &homes_in };
         let inside = folder.join(number.to_string());
         // Whoever owns the directory above could have put a link there, or could put one there now.
         let place = Place::open(path).map_err(|error| unfit(path, error))?;
@@ -140,7 +144,7 @@ pub(super) fn undo(opening: &Opening, runtime: &Path) -> Result<(), VolumeError>
 /// Whether confinement made this mount: wherever it is seen now, as who owns a directory above it can move it.
 fn is_ours(mount: &Mount, opening: &Opening) -> bool {
     // What lies in memory is emptied by now: the kernel shows a directory that is removed with more behind its name.
-    let is_inside = || mount.root.iter().any(|name| name == FOLDER);
+    let is_inside = || mount.root.iter().any(|name| FOLDERS.iter().any(|folder| name == *folder));
     Some(mount.device) == opening.device
         && !mount.point.starts_with(&opening.mountpoint)
         && (opening.confined.contains(&mount.point) || is_inside())

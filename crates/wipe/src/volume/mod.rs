@@ -17,6 +17,7 @@ mod owed;
 mod people;
 mod probe;
 mod ram;
+mod read_only;
 mod tear_down;
 
 use std::fs::{self, File};
@@ -37,6 +38,7 @@ pub use error::VolumeError;
 pub use opening::{Announced, End, Opening};
 pub use people::{People, Standstill};
 pub use probe::first_possible;
+pub use read_only::{Writing, let_write, stop_writing};
 
 use crate::boot::BootId;
 use crate::receipt::WipeId;

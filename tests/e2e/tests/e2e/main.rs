@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod alone;
 mod bad_days;
 mod bad_disks;
 mod bad_invites;
@@ -21,6 +22,7 @@ mod handover;
 mod interface;
 mod interop;
 mod isolation;
+mod kept_desk;
 mod kill_switch;
 mod lease;
 mod leaving;
@@ -33,6 +35,7 @@ mod persons;
 mod qr;
 mod readme;
 mod receipts;
+mod reserve;
 mod revocation;
 mod sealing;
 mod source_check;

@@ -207,6 +207,17 @@ pub fn announce(places: Places<'_>, announced: &Announced) -> Result<(), VolumeE
     opening.announce(places.runtime, announced).map_err(VolumeError::io("writing in", places.runtime))
 }
 
+/// Whether it is said what an end is for, or one has begun: what is left then was counted by whoever began it.
+///
+/// # Errors
+/// [`VolumeError::Damaged`], [`VolumeError::Io`].
+pub fn is_announced(places: Places<'_>) -> Result<bool, VolumeError> {
+    let opening = Opening::load(places.state)?;
+    Ok(opening.is_some_and(|opening| {
+        opening.announcement(places.runtime).is_some() || opening.is_ending(places.runtime)
+    }))
+}
+
 /// Whether this opening's file system is what is seen at its place in this boot.
 fn is_open(opening: &Opening) -> bool {
     let here = BootId::current().is_ok_and(|boot| boot == opening.boot_id);

@@ -1,6 +1,7 @@
 //! `hanare wipe`: nothing left in the room.
 
 mod agent;
+mod counted;
 pub(crate) mod ending;
 mod plan;
 mod receipt;

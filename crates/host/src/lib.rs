@@ -3,6 +3,7 @@
 pub mod account;
 pub mod confine;
 pub mod control_group;
+pub mod desktop;
 pub mod device_mapper;
 pub mod error;
 pub mod files;

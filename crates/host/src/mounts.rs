@@ -29,6 +29,8 @@ pub struct Mount {
     pub source: String,
     /// Options of the file system itself, comma-separated.
     pub options: String,
+    /// Whether nothing can be written by way of this mount.
+    pub read_only: bool,
 }
 
 /// What this process sees mounted, in the order of mounting.
@@ -78,6 +80,17 @@ pub fn mount(source: &Path, point: &Path, kind: &str, options: &str) -> Result<(
 pub fn bind(from: &Path, point: &Path) -> Result<(), HostError> {
     rustix::mount::mount_bind(from, point)
         .map_err(|error| HostError::io(format!("binding on {}", point.display()), &error.into()))
+}
+
+/// Lets nobody write by way of the mount that is seen at `point`, or lets everybody who may. What is seen of the same file system
+/// elsewhere stays as it is. Only for mounts as [`mount`] makes them.
+///
+/// # Errors
+/// As the kernel says: `EBUSY` while somebody has a file open for writing by way of it.
+pub fn set_read_only(point: &Path, read_only: bool) -> io::Result<()> {
+    let flags = MountFlags::BIND | MountFlags::NOSUID | MountFlags::NODEV;
+    let flags = if read_only { flags | MountFlags::RDONLY } else { flags };
+    Ok(rustix::mount::mount_remount(point, flags, c"")?)
 }
 
 /// A directory that was reached through no link: it is the same one whatever becomes of its name.
@@ -174,10 +187,11 @@ fn parse(line: &[u8]) -> Option<Mount> {
     let (major, minor) = std::str::from_utf8(words.nth(1)?).ok()?.split_once(':')?;
     let device = rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?);
     let (root, point) = (path(words.next()?), path(words.next()?));
+    let read_only = words.next()?.split(|byte| *byte == b',').any(|option| option == b"ro");
     let mut rest = words.skip_while(|word| *word != b"-").skip(1);
     let text = |word: &[u8]| path(word).to_string_lossy().into_owned();
     let (kind, source, options) = (text(rest.next()?), text(rest.next()?), text(rest.next()?));
-    Some(Mount { id, device, root, point, kind, source, options })
+    Some(Mount { id, device, root, point, kind, source, options, read_only })
 }
 
 /// The kernel writes blanks, tabs, newlines and backslashes as `\040` and the like.

@@ -193,6 +193,9 @@ fn units(root: &Path) -> Result<()> {
             .map_err(system("making a directory of settings"))?;
         put(&path, &read(file)?, 0o644)?;
     }
+    let hooks = root.join("usr/lib/systemd/system-shutdown");
+    fs::create_dir_all(&hooks).map_err(system("making the directory of hooks"))?;
+    put(&hooks.join("hanare.shutdown"), &read("hanare.shutdown")?, 0o755)?;
     for (wanted_by, unit) in [
         ("multi-user.target", "guest-agent.service"),
         ("multi-user.target", "hanare-wipe-resume.service"),

@@ -56,6 +56,7 @@ cmd-hanare-work-open = Open your work: prove who you are to headquarters
         hanare work open --stdin < /run/claim
     .person = Your id [default: ask]
     .stdin = Read three lines from the standard input: id, password, code; a fourth is a new password
+    .alone = Begin without headquarters, while it cannot be reached: an empty volume; what you make is sealed and waits for you there
 
 cmd-hanare-work-close = Close your work on this machine
     .long = Hands over everything that is left first. What headquarters does not get is sealed on the disk; then it ends with 7. It does not close while something is neither.

@@ -19,6 +19,10 @@ cmd-hanare-wipe-resume = Finish a wipe that was interrupted (run at boot, before
     .long = Needs no confirmation: that was given when the wipe began. Without an interrupted wipe it does nothing.
     .example = hanare wipe resume
 
+cmd-hanare-wipe-last = End what is still open when the machine stops (for systemd-shutdown)
+    .long = Run by systemd when every unit has stopped. Hands over nothing: that is the agent's. The key goes; what is left is in the receipt, which the next boot writes.
+    .example = hanare wipe last
+
 error-tree-refused = { $path } is not erased, and nothing else was.
     .cause = { $cause }
     .fix = Give the full path of a directory of work data, as it is without links; `--dry-run` shows what would go.

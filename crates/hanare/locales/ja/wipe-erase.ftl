@@ -19,6 +19,10 @@ cmd-hanare-wipe-resume = 中断された消去を最後まで行う（起動時�
     .long = 確認は消去の開始時に済んでいるため、求めません。中断された消去がなければ何もしません。
     .example = hanare wipe resume
 
+cmd-hanare-wipe-last = マシンの停止直前に、まだ開いているものを終わらせる（systemd-shutdown 用）
+    .long = すべてのユニットが止まった後に systemd が実行します。送信はしません（それはエージェントの役目です）。鍵を破棄し、残ったものは次の起動で書かれる消去記録に載ります。
+    .example = hanare wipe last
+
 error-tree-refused = { $path } は消去できません。ほかのものにも触れていません。
     .cause = { $cause }
     .fix = 業務データのディレクトリを、リンクを含まない絶対パスで指定してください。--dry-run で、消えるものを確かめられます。

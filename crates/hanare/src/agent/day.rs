@@ -19,7 +19,8 @@ use super::record::Record;
 use super::sealing::{self, Ended, finish};
 use super::socket::{Answer, Asked, Standing, Wish};
 use super::trigger::Trigger;
-use super::{Agent, LOOK, boot_clock, machine, notify_alive, terminals};
+use super::{AGAIN, Agent, LOOK, boot_clock, desktop, machine, notify_alive, terminals};
+use crate::durations;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -38,6 +39,8 @@ enum Pause {
     Stop,
     /// The person has opened it again, and goes on by another session.
     Renewed(Session),
+    /// Nothing is handed over or sealed, for whatever reason: it is tried again.
+    Again,
     /// Somebody wishes something that needs all of the work.
     Wish(Wish),
 }
@@ -49,9 +52,12 @@ impl Agent<'_> {
         session: Option<Session>,
         mut kept: Option<Kept>,
     ) -> Result<Option<Exit>, Failure> {
-        let mut day = match &session {
-            Some(session) => self.attach(&session.person, Some(&session.token))?,
-            None => None,
+        let mut token = session.as_ref().map(|session| session.token.clone());
+        let mut day = match (&session, &kept) {
+            // Without a session, what is sealed meanwhile waits for its person.
+            (_, Some(kept)) => self.attach_if_it_can(&kept.noted.person, token.as_ref()).await,
+            (Some(session), None) => self.attach(&session.person, Some(&session.token)).await?,
+            (None, None) => None,
         };
         let plain = session.map(|session| session.fingerprint).unwrap_or_default();
         let mut coming = Coming::default();
@@ -73,9 +79,18 @@ impl Agent<'_> {
                 }
                 Pause::Renewed(session) => {
                     drop(day.take());
-                    day = self.attach(&session.person, Some(&session.token))?;
-                    if let Some(kept) = &mut kept {
-                        kept.go_on(&session, &self.context.runtime);
+                    token = Some(session.token.clone());
+                    day = match &mut kept {
+                        Some(kept) => {
+                            kept.go_on(&session, &self.context.runtime);
+                            self.attach_if_it_can(&session.person, token.as_ref()).await
+                        }
+                        None => self.attach(&session.person, token.as_ref()).await?,
+                    };
+                }
+                Pause::Again => {
+                    if let Some(kept) = &kept {
+                        day = self.attach_if_it_can(&kept.noted.person, token.as_ref()).await;
                     }
                 }
                 Pause::End(trigger) => {
@@ -122,7 +137,7 @@ impl Agent<'_> {
 
     /// Begins to hand over a person's work by their session; without one it can be sealed only. `None` on a machine that is not
     /// enrolled any more.
-    pub(super) fn attach(
+    pub(super) async fn attach(
         &self,
         person: &PersonId,
         session: Option<&Secret>,
@@ -133,6 +148,10 @@ impl Agent<'_> {
         };
         let Some((keys, _, lease)) = self.joined()? else { return Ok(None) };
         let Some(carrier) = self.line(session.cloned())? else { return Ok(None) };
+        // An agent before this one may have stopped all writing, and this one writes as well.
+        if self.policy.is_some() {
+            self.let_write().await;
+        }
         let tree = Tree::open(&self.work).map_err(|error| failed(&error))?;
         sealing::measure(&self.spool, &self.work, self.reserve).map_err(|error| failed(&error))?;
         let sealer = |tree: &Tree| sealing::sealer(tree, &self.spool, (&keys, &lease.lease), person, session);
@@ -142,6 +161,18 @@ impl Agent<'_> {
             tracing::info!(%person, "a day's work begins");
         }
         Ok(Some(day))
+    }
+
+    /// The same where a volume is open that has to end, whatever its person has done to the folder.
+    async fn attach_if_it_can(&self, person: &PersonId, session: Option<&Secret>) -> Option<Day<Carrier>> {
+        let failure = match self.attach(person, session).await {
+            Ok(day) => return day,
+            Err(failure) => failure,
+        };
+        let why = failure.tell(self.context.out.voice());
+        tracing::error!(code = failure.code, cause = why.cause, "work is not handed over");
+        self.tell(|standing| standing.trouble = Some(format!("{}: {}", failure.code, why.cause)));
+        None
     }
 
     /// Whose what comes back is.
@@ -178,6 +209,7 @@ impl Agent<'_> {
         plain: &str,
         coming: &mut Coming,
     ) -> Pause {
+        let begun = Instant::now();
         let mut noted: Option<(Instant, Record)> = None;
         loop {
             notify_alive();
@@ -195,11 +227,10 @@ impl Agent<'_> {
                     }
                 }
             };
-            if let Some(wish) = wished
-                && let Some(wish) = self.wished(wish, kept.as_deref_mut()).await
-            {
-                return Pause::Wish(wish);
-            }
+            let wished = match wished {
+                Some(wish) => self.wished(wish, kept.as_deref_mut()).await,
+                None => None,
+            };
             if let Some(progress) = &progress {
                 let progress = progress.borrow().clone();
                 self.tell(|standing| standing.count(&progress));
@@ -207,6 +238,9 @@ impl Agent<'_> {
             let today = self.today().await;
             let Some(kept) = kept.as_deref_mut() else {
                 let open = today.and_then(|today| today.open);
+                if let Some(wish) = wished {
+                    return Pause::Wish(wish);
+                }
                 match happened {
                     Some(Happened::Stop) => return Pause::Stop,
                     _ if open.is_none_or(|open| open.fingerprint != plain) => return Pause::Closed,
@@ -235,7 +269,10 @@ impl Agent<'_> {
             if let Some(trigger) = coming.due(now) {
                 return Pause::End(trigger);
             }
+            let alone = kept.is_alone();
+            self.tell(|standing| standing.alone = alone);
             self.count_down(coming, kept, now);
+            self.mind_room(kept).await;
             let record = self.record(&kept.noted.person);
             let is_old = noted.as_ref().is_none_or(|(at, before)| {
                 let same = Record { at: before.at, ..record.clone() } == *before;
@@ -244,6 +281,13 @@ impl Agent<'_> {
             if is_old {
                 record.save(&self.context.state);
                 noted = Some((Instant::now(), record));
+            }
+            if progress.is_none() && begun.elapsed() >= AGAIN {
+                return Pause::Again;
+            }
+            // After all that ends a day: whoever goes on wishing keeps nobody from it.
+            if let Some(wish) = wished {
+                return Pause::Wish(wish);
             }
         }
     }
@@ -256,8 +300,19 @@ impl Agent<'_> {
         if let (Some(cause), Some(left)) = (ending, left)
             && coming.is_to_be_said(left)
         {
-            terminals::say(self.context.out.voice(), cause, left, kept.account.unwrap_or(kept.noted.uid));
+            let voice = self.context.out.voice();
+            let why = voice.say(crate::commands::wipe::cause(cause));
+            let time = durations::tell(left, voice);
+            tracing::info!(seconds = left, ?cause, "the day is about to end");
+            self.say(&voice.say_with("day-ends-soon", &[("left", &time), ("why", &why)]), kept);
         }
+    }
+
+    /// Says something to who works here.
+    pub(super) fn say(&self, line: &str, kept: &Kept) {
+        let uid = kept.account.unwrap_or(kept.noted.uid);
+        terminals::say(line, uid);
+        desktop::show(self.context.out.voice().say("desktop-title"), line.to_owned(), uid);
     }
 
     /// Answers what can be answered at once; what needs all of the work comes back.
@@ -269,14 +324,15 @@ impl Agent<'_> {
                 || wish.peer.uid == uid
                 || account.is_some_and(|account| wish.peer.uid == account)
         };
-        let answer = match (wish.asked, kept) {
+        let answer = match (&wish.asked, kept) {
             (Asked::Status, _) => None,
             (Asked::Finish, _) | (Asked::Close { .. }, None) => return Some(wish),
             (Asked::Close { .. }, Some(kept)) if may(kept.noted.uid) => return Some(wish),
             (Asked::Overtime { seconds }, Some(kept)) if may(kept.noted.uid) => {
-                Some(self.overtime(kept, Duration::from_secs(seconds)).await)
+                Some(self.overtime(kept, Duration::from_secs(*seconds)).await)
             }
             (Asked::Overtime { .. }, None) => Some(Answer::Endless),
+            (Asked::Alone { .. }, _) => Some(Answer::Taken),
             (Asked::Close { .. } | Asked::Overtime { .. }, Some(_)) => Some(Answer::Forbidden),
         };
         let _ = wish.reply.send(Standing { answer, ..self.told.borrow().clone() });

@@ -69,6 +69,10 @@ impl Agent<'_> {
         let places = self.owned_places();
         let account = kept.account.filter(|_| trigger.ends_account());
         let close = if trigger.is_polite() { limits.close } else { Duration::ZERO };
+        if trigger.is_polite() {
+            // What programs save at the end still has room.
+            self.let_write().await;
+        }
         let still = spawn_blocking({
             let places = places.clone();
             move || stand_still(&places, account, close)
@@ -137,7 +141,10 @@ impl Agent<'_> {
         trigger: Trigger,
     ) -> u64 {
         let has_session = day.is_some();
-        let day = day.map_or_else(|| self.attach(person, None), |day| Ok(Some(day)));
+        let day = match day {
+            Some(day) => Ok(Some(day)),
+            None => self.attach(person, None).await,
+        };
         let Ok(Some(mut day)) = day.inspect_err(|failure| {
             tracing::warn!(code = failure.code, "nothing can be sealed");
         }) else {
@@ -158,20 +165,20 @@ impl Agent<'_> {
         lost
     }
 
-    fn owned_places(&self) -> OwnedPlaces {
+    pub(super) fn owned_places(&self) -> OwnedPlaces {
         OwnedPlaces { state: self.context.state.clone(), runtime: self.context.runtime.clone() }
     }
 }
 
 /// [`Places`] for another thread.
 #[derive(Debug, Clone)]
-struct OwnedPlaces {
+pub(super) struct OwnedPlaces {
     state: PathBuf,
     runtime: PathBuf,
 }
 
 impl OwnedPlaces {
-    fn borrow(&self) -> Places<'_> {
+    pub(super) fn borrow(&self) -> Places<'_> {
         let (state, runtime): (&Path, &Path) = (&self.state, &self.runtime);
         Places { state, runtime }
     }

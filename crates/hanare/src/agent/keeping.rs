@@ -12,6 +12,7 @@ use hanare_wipe::{BootId, WorkingDay};
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
+use super::room::Room;
 use super::trigger::Trigger;
 use crate::commands::wipe::{ending, places, signer};
 use crate::context::Context;
@@ -28,6 +29,19 @@ pub(super) struct Kept {
     pub(super) noted: Noted,
     /// The account that people work as.
     pub(super) account: Option<u32>,
+    /// Whether the session is known that work goes on by.
+    pub(super) is_proven: bool,
+    pub(super) room: Room,
+}
+
+/// Who a volume is opened for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opener<'a> {
+    pub(super) person: &'a PersonId,
+    /// The user who asks for it.
+    pub(super) uid: u32,
+    /// What headquarters has proven; `None` while it is away.
+    pub(super) session: Option<&'a Session>,
 }
 
 /// What an agent that takes over has to know; in the runtime directory, which a reboot empties.
@@ -59,7 +73,7 @@ pub(super) struct Ending {
 
 impl Kept {
     /// Opens the volume for a person, or takes over one that an agent before this one has opened for them.
-    pub(super) fn open(context: &Context, policy: &Policy, session: &Session) -> Result<Self, Failure> {
+    pub(super) fn open(context: &Context, policy: &Policy, who: &Opener<'_>) -> Result<Self, Failure> {
         let wanted = policy
             .volume
             .as_ref()
@@ -69,7 +83,7 @@ impl Kept {
             Some(name) => Some(ids(name)?),
         };
         let key = signer::own_or_new(context)?;
-        leave_to(context, policy, session)?;
+        leave_to(context, policy, who.person)?;
         let confinement = Confinement::of(policy);
         let mount = &wanted.mount.path;
         let opened = volume::open(places(context), mount, Some(&confinement), times::now());
@@ -88,7 +102,7 @@ impl Kept {
         let before = Noted::load(&context.runtime)
             .filter(|noted| noted.boot_id == boot_id && noted.opening == opened.id);
         let earlier = Noted::read(&context.runtime)
-            .filter(|noted| noted.boot_id == boot_id && noted.person == session.person)
+            .filter(|noted| noted.boot_id == boot_id && noted.person == *who.person)
             .and_then(|noted| noted.day);
         let begin = || {
             let (now, calendar) = (HqTime::boot_seconds(), policy.day.as_ref()?);
@@ -100,14 +114,21 @@ impl Kept {
         let noted = Noted {
             boot_id,
             opening: opened.id,
-            person: session.person.clone(),
-            fingerprint: session.fingerprint.clone(),
-            uid: session.uid,
+            person: who.person.clone(),
+            fingerprint: who.session.map(|session| session.fingerprint.clone()).unwrap_or_default(),
+            uid: who.uid,
             day: before.map_or_else(begin, |noted| noted.day),
             ending: None,
             closed: false,
         };
-        let kept = Self { policy: policy.clone(), key, noted, account };
+        let kept = Self {
+            policy: policy.clone(),
+            key,
+            noted,
+            account,
+            is_proven: who.session.is_some(),
+            room: Room::default(),
+        };
         kept.note(&context.runtime);
         Ok(kept)
     }
@@ -134,13 +155,20 @@ impl Kept {
         };
         let Some(noted) = noted.or_else(|| recorded().map(guess)) else { return Ok(None) };
         let account = policy.person.user.as_deref().and_then(account::uid);
-        Ok(Some(Self { policy: policy.clone(), key: signer::own_or_new(context)?, noted, account }))
+        let (policy, key) = (policy.clone(), signer::own_or_new(context)?);
+        Ok(Some(Self { policy, key, noted, account, is_proven: false, room: Room::default() }))
+    }
+
+    /// Whether it was opened without headquarters, and nobody has proven themselves since.
+    pub(super) const fn is_alone(&self) -> bool {
+        self.noted.fingerprint.is_empty()
     }
 
     /// Goes on by another session of the same person.
     pub(super) fn go_on(&mut self, session: &Session, runtime: &Path) {
         self.noted.fingerprint.clone_from(&session.fingerprint);
         self.noted.uid = session.uid;
+        self.is_proven = true;
         self.note(runtime);
     }
 
@@ -204,10 +232,10 @@ pub(super) fn settle(context: &Context) -> Result<(), Failure> {
 }
 
 /// What is open, and is not this person's, as far as is known, ends: nobody finds another one's work in it.
-fn leave_to(context: &Context, policy: &Policy, session: &Session) -> Result<(), Failure> {
+fn leave_to(context: &Context, policy: &Policy, person: &PersonId) -> Result<(), Failure> {
     let status = volume::status(places(context)).map_err(foreign::volume_error)?;
     let whose = Noted::load(&context.runtime).map(|noted| noted.person);
-    let is_theirs = whose.is_some_and(|person| person == session.person);
+    let is_theirs = whose.is_some_and(|theirs| theirs == *person);
     if status.state != volume::State::Open || is_theirs {
         return Ok(());
     }

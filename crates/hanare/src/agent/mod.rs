@@ -3,14 +3,17 @@
 //!
 //! Without a policy it only hands over and brings back: the volume is somebody else's then.
 
+mod alone;
 mod coming;
 mod day;
+mod desktop;
 mod ending;
 mod keeping;
 mod line;
 mod machine;
 mod receipts;
 mod record;
+mod room;
 mod sealing;
 mod socket;
 mod terminals;
@@ -33,7 +36,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use self::keeping::{Ending, Kept, Noted, settle};
+use self::keeping::{Ending, Kept, Noted, Opener, settle};
 pub(crate) use self::line::Carrier;
 use self::machine::Machine;
 use self::receipts::Reporter;
@@ -175,7 +178,11 @@ impl Agent<'_> {
                 _ = terminate.recv() => return Ok(Exit::Good),
                 _ = interrupt.recv() => return Ok(Exit::Good),
                 Some(wish) = self.wishes.recv() => {
-                    let _ = wish.reply.send(self.told.borrow().clone());
+                    if let Some(kept) = self.idle_wish(wish).await
+                        && let Some(exit) = Box::pin(self.day(None, Some(kept))).await?
+                    {
+                        return Ok(exit);
+                    }
                 }
             }
         }
@@ -211,7 +218,8 @@ impl Agent<'_> {
     fn begin(&self, session: &Session) -> Result<Option<Kept>, Failure> {
         let Some(policy) = &self.policy else { return Ok(None) };
         settle(self.context)?;
-        Kept::open(self.context, policy, session).map(Some)
+        let opener = Opener { person: &session.person, uid: session.uid, session: Some(session) };
+        Kept::open(self.context, policy, &opener).map(Some)
     }
 
     /// The working day as the daemon sees it; `None` while there is no daemon.

@@ -28,7 +28,8 @@ pub(super) fn spool(state: &Path) -> io::Result<Arc<Spool>> {
     Spool::open(&state.join(FOLDER), Reserve(u64::MAX)).map(Arc::new)
 }
 
-/// How much may wait: what is asked for, or two times the file system on which work lies, which is there by now.
+/// How much may wait: what is asked for, or two times the file system on which work lies, which is there by now; and never more
+/// than the disk has room for, whoever has filled it.
 pub(super) fn measure(spool: &Spool, work: &Path, reserve: Option<u64>) -> io::Result<()> {
     let bytes = if let Some(bytes) = reserve {
         bytes
@@ -36,7 +37,9 @@ pub(super) fn measure(spool: &Spool, work: &Path, reserve: Option<u64>) -> io::R
         let found = rustix::fs::statvfs(work)?;
         found.f_blocks.saturating_mul(found.f_frsize).saturating_mul(VOLUMES)
     };
-    spool.set_reserve(Reserve(bytes));
+    let disk = rustix::fs::statvfs(spool.folder())?;
+    let room = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(spool.used());
+    spool.set_reserve(Reserve(bytes).within(room));
     Ok(())
 }
 

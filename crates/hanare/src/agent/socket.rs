@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hanare_handover::seal::Level;
 use hanare_host::unix::Peer;
+use hanare_model::PersonId;
 use hanare_wipe::Verdict;
 use hanare_wipe::receipt::Cause;
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FINISHING: Duration = Duration::from_mins(4);
 
 /// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Asked {
     /// How does it stand?
@@ -41,6 +42,11 @@ pub(crate) enum Asked {
         /// Whatever is not at headquarters yet.
         abandon: bool,
     },
+    /// Open work while headquarters is away, for somebody who says who they are.
+    Alone {
+        /// Who.
+        person: PersonId,
+    },
     /// More time today.
     Overtime {
         /// How much.
@@ -50,9 +56,13 @@ pub(crate) enum Asked {
 
 /// How the day stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of `work status --json`")]
 pub(crate) struct Standing {
     /// Whether a person's work is open here and watched.
     pub(crate) active: bool,
+    /// Whether it was opened without headquarters, and nobody has proven themselves since.
+    #[serde(default)]
+    pub(crate) alone: bool,
     /// Whether the agent keeps the work volume and ends the day, by a policy.
     pub(crate) keeps_volume: bool,
     /// Files that headquarters holds as they were last read.
@@ -80,6 +90,9 @@ pub(crate) struct Standing {
     /// How far the reserve for them is used.
     #[serde(default)]
     pub(crate) reserve: Level,
+    /// Whether work may be read and not changed, until there is room again.
+    #[serde(default)]
+    pub(crate) frozen: bool,
     /// Why nothing goes on at the moment, in technical words.
     pub(crate) trouble: Option<String>,
     /// Seconds until the day ends by itself.
@@ -117,6 +130,16 @@ pub(crate) enum Answer {
     Endless,
     /// It is for whoever opened work here, and admins.
     Forbidden,
+    /// Work is open without headquarters.
+    Opened,
+    /// It is not: headquarters can be asked.
+    Reachable,
+    /// It is not: some work is open.
+    Taken,
+    /// It is not: this machine cannot keep what is made for headquarters, as it keeps no volume or has no key to seal to.
+    Unfit,
+    /// It is not: the volume did not open.
+    Failed,
 }
 
 /// What somebody wishes, with the way back.
@@ -175,7 +198,7 @@ async fn answer(
     tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await??;
     let standing = match serde_json::from_slice(&line)? {
         Asked::Status => standing.borrow().clone(),
-        asked @ (Asked::Finish | Asked::Close { .. } | Asked::Overtime { .. }) => {
+        asked @ (Asked::Finish | Asked::Close { .. } | Asked::Overtime { .. } | Asked::Alone { .. }) => {
             let (reply, answer) = oneshot::channel();
             wishes.send(Wish { asked, peer, reply }).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
             answer.await.map_err(|_| io::ErrorKind::BrokenPipe)?
@@ -187,11 +210,11 @@ async fn answer(
 }
 
 /// Asks the agent; `None` if none runs here.
-pub(crate) fn ask(runtime: &Path, asked: Asked) -> Option<Standing> {
+pub(crate) fn ask(runtime: &Path, asked: &Asked) -> Option<Standing> {
     let mut stream = std::os::unix::net::UnixStream::connect(runtime.join(NAME)).ok()?;
-    let patience = if asked == Asked::Status { PATIENCE } else { FINISHING };
+    let patience = if *asked == Asked::Status { PATIENCE } else { FINISHING };
     stream.set_read_timeout(Some(patience)).ok()?;
-    let mut line = serde_json::to_vec(&asked).ok()?;
+    let mut line = serde_json::to_vec(asked).ok()?;
     line.push(b'\n');
     stream.write_all(&line).ok()?;
     let mut answer = String::new();

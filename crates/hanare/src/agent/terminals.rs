@@ -1,25 +1,17 @@
-//! What people see of a day that is about to end: a line on each of their terminals, as `wall` writes it.
+//! What people see while they work: a line on each of their terminals, as `wall` writes it.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
-use hanare_wipe::receipt::Cause;
 use rustix::fs::OFlags;
-
-use crate::durations;
-use crate::voice::Voice;
 
 /// Where terminals are.
 const PLACES: [&str; 2] = ["/dev/pts", "/dev"];
 
-/// Says on the terminals of this user that the day ends in so many seconds.
-pub(super) fn say(voice: &Voice, cause: Cause, seconds: u64, uid: u32) {
-    let why = voice.say(crate::commands::wipe::cause(cause));
-    let left = durations::tell(seconds, voice);
-    let line = voice.say_with("day-ends-soon", &[("left", &left), ("why", &why)]);
-    tracing::info!(seconds, ?cause, "the day is about to end");
+/// Says something on the terminals of this user.
+pub(super) fn say(line: &str, uid: u32) {
     for path in terminals(uid) {
         // Never waits for a terminal that is stopped, and never becomes anybody's controlling process.
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;

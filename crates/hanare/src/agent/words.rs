@@ -1,9 +1,12 @@
 //! One sentence for the person: what is safe at headquarters, what waits, and what was lost.
 
+use hanare_handover::seal::Level;
+
 use super::record::{Ended, Record};
 use super::socket::Standing;
 use crate::failure::Phrase;
 use crate::times;
+use crate::voice::Voice;
 
 /// What is to be said of the day that is open, or else of the last one.
 pub(crate) fn now(standing: &Standing) -> Option<Phrase> {
@@ -40,10 +43,24 @@ pub(crate) fn last(record: &Record) -> Option<Phrase> {
 }
 
 fn open(standing: &Standing) -> Phrase {
-    let id = match (&standing.trouble, standing.waiting) {
-        (Some(_), _) => "day-trouble",
-        (None, 0) => "day-safe",
-        (None, _) => "day-sending",
+    let id = match (standing.reserve, &standing.trouble, standing.waiting) {
+        (Level::Full | Level::Over, _, 1..) if standing.exposed > 0 => "day-full-exposed",
+        (Level::Full | Level::Over, ..) => "day-full",
+        _ if standing.alone => "day-alone",
+        (_, Some(_), _) => "day-trouble",
+        (_, None, 0) => "day-safe",
+        (_, None, _) => "day-sending",
     };
-    Phrase::new(id).with("held", standing.files).with("waiting", standing.waiting)
+    let phrase = Phrase::new(id).with("held", standing.files).with("waiting", standing.waiting);
+    phrase.with("sealed", standing.sealed).with("exposed", standing.exposed)
+}
+
+/// How far the reserve for sealed items is used, if that is worth saying.
+pub(crate) fn reserve(level: Level, voice: &Voice) -> Option<String> {
+    Some(voice.say(match level {
+        Level::Calm => return None,
+        Level::Warn => "reserve-warn",
+        Level::Full => "reserve-full",
+        Level::Over => "reserve-over",
+    }))
 }

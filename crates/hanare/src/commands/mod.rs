@@ -22,6 +22,7 @@ mod unlock;
 mod up;
 pub(crate) mod wipe;
 mod work;
+mod work_alone;
 mod work_pam;
 mod worker;
 

@@ -4,12 +4,12 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
-use hanare_handover::seal::Level;
 use hanare_model::work::{Notice, Noticed, WorkOpen, WorkRefusal};
 use hanare_model::{PersonId, Secret};
 use hanare_tunnel::control::{Client, ControlError, Problem, Work, WorkState};
 use serde_json::json;
 
+use super::work_alone::{open_alone, unopened};
 use super::work_pam;
 use crate::agent::{self, Answer, Asked, Standing, words};
 use crate::context::{Context, Outcome};
@@ -39,6 +39,8 @@ pub(crate) struct OpenArgs {
     person: Option<PersonId>,
     #[arg(long)]
     stdin: bool,
+    #[arg(long, requires = "person")]
+    alone: bool,
 }
 
 impl Command {
@@ -50,7 +52,7 @@ impl Command {
             Self::Overtime(args) => args.run(context),
             Self::Pam(args) => args.run(context, &client),
             Self::Status => {
-                let standing = agent::ask(&context.runtime, Asked::Status);
+                let standing = agent::ask(&context.runtime, &Asked::Status);
                 let work = match client.work_status() {
                     // After a power cut people want to know before there is a tunnel.
                     Err(ControlError::NotRunning { .. }) if standing.is_some() => Work::closed(),
@@ -58,7 +60,8 @@ impl Command {
                 };
                 let told = Told { work: &work, handover: standing.as_ref() };
                 context.out.result("work.status", &told, |voice| shown(&work, standing.as_ref(), voice))?;
-                Ok(if work.state == WorkState::Open { Exit::Good } else { Exit::No })
+                let is_alone = standing.as_ref().is_some_and(|standing| standing.active && standing.alone);
+                Ok(if work.state == WorkState::Open || is_alone { Exit::Good } else { Exit::No })
             }
         }
     }
@@ -82,11 +85,11 @@ struct Told<'a> {
 impl CloseArgs {
     fn run(self, context: &Context, client: &Client) -> Outcome {
         let Self { abandon } = self;
-        let standing = agent::ask(&context.runtime, Asked::Status);
+        let standing = agent::ask(&context.runtime, &Asked::Status);
         if standing.is_some_and(|standing| standing.keeps_volume && standing.active) {
             return end(context, abandon);
         }
-        let standing = if abandon { None } else { agent::ask(&context.runtime, Asked::Finish) };
+        let standing = if abandon { None } else { agent::ask(&context.runtime, &Asked::Finish) };
         let sealed = standing.as_ref().map_or(0, |standing| standing.sealed);
         if let Some(standing) = standing
             && standing.active
@@ -114,19 +117,28 @@ impl CloseArgs {
 
 /// The agent keeps the volume: closing work is the end of the day.
 fn end(context: &Context, abandon: bool) -> Outcome {
-    let standing = agent::ask(&context.runtime, Asked::Close { abandon })
+    let standing = agent::ask(&context.runtime, &Asked::Close { abandon })
         .ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
     let verdict = match standing.answer {
         Some(Answer::Ended { verdict }) => verdict,
         Some(Answer::Forbidden) => return Err(forbidden()),
-        Some(Answer::Left | Answer::Overtime { .. } | Answer::Enough | Answer::Again | Answer::Endless)
-        | None => {
-            return Err(left(&standing));
-        }
+        Some(
+            Answer::Left
+            | Answer::Overtime { .. }
+            | Answer::Enough
+            | Answer::Again
+            | Answer::Endless
+            | Answer::Opened
+            | Answer::Reachable
+            | Answer::Taken
+            | Answer::Unfit
+            | Answer::Failed,
+        )
+        | None => return Err(left(&standing)),
     };
     context.out.result("work.close", &json!({"verdict": verdict}), |_| String::new())?;
     context.out.talk("work-closed", &[]);
-    say(context, agent::ask(&context.runtime, Asked::Status).as_ref());
+    say(context, agent::ask(&context.runtime, &Asked::Status).as_ref());
     Ok(verdict.map_or(Exit::Incomplete, crate::commands::wipe::status))
 }
 
@@ -160,14 +172,24 @@ impl OvertimeArgs {
         let Self { time: Span(time) } = self;
         let asked = Asked::Overtime { seconds: time.as_secs() };
         let standing =
-            agent::ask(&context.runtime, asked).ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
+            agent::ask(&context.runtime, &asked).ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
         let refused = |code| Failure::new(Exit::Refused, code);
         let given = match standing.answer {
             Some(Answer::Overtime { seconds }) => seconds,
             Some(Answer::Forbidden) => return Err(forbidden()),
             Some(Answer::Again) => return Err(refused("overtime-again")),
             Some(Answer::Enough) => return Err(refused("overtime-enough")),
-            Some(Answer::Endless | Answer::Ended { .. } | Answer::Left) | None => {
+            Some(
+                Answer::Endless
+                | Answer::Ended { .. }
+                | Answer::Left
+                | Answer::Opened
+                | Answer::Reachable
+                | Answer::Taken
+                | Answer::Unfit
+                | Answer::Failed,
+            )
+            | None => {
                 return Err(Failure::new(Exit::No, "overtime-endless"));
             }
         };
@@ -180,9 +202,12 @@ impl OvertimeArgs {
 
 impl OpenArgs {
     fn run(self, context: &Context, client: &Client) -> Outcome {
-        let Self { person, stdin } = self;
+        let Self { person, stdin, alone } = self;
+        if let Some(person) = person.as_ref().filter(|_| alone) {
+            return open_alone(context, person);
+        }
         let work = if stdin {
-            client.work_open(piped()?).map_err(foreign::control_error)?
+            client.work_open(piped()?).map_err(|error| unopened(context, error))?
         } else if std::io::stdin().is_terminal() {
             at_the_terminal(context, client, person)?
         } else {
@@ -202,7 +227,7 @@ impl OpenArgs {
 /// Waits until the volume is there, where an agent opens it, and says how the last day here ended.
 pub(super) fn welcome(context: &Context) -> Result<(), Failure> {
     let begun = Instant::now();
-    let Some(mut standing) = agent::ask(&context.runtime, Asked::Status) else { return Ok(()) };
+    let Some(mut standing) = agent::ask(&context.runtime, &Asked::Status) else { return Ok(()) };
     if !standing.keeps_volume {
         return Ok(());
     }
@@ -214,7 +239,7 @@ pub(super) fn welcome(context: &Context) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Unreachable, "agent-silent"));
         }
         std::thread::sleep(Duration::from_millis(100));
-        standing = agent::ask(&context.runtime, Asked::Status)
+        standing = agent::ask(&context.runtime, &Asked::Status)
             .ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
     }
     if let Some(phrase) = standing.last.as_ref().and_then(words::last) {
@@ -253,7 +278,7 @@ fn at_the_terminal(context: &Context, client: &Client, person: Option<PersonId>)
     let mut claim = WorkOpen { person, password, code, new_password: None };
     let wants_another = match client.work_open(claim.clone()) {
         Err(ControlError::Refused(Problem::Work { refusal: WorkRefusal::MustChange })) => true,
-        answer => return answer.map_err(foreign::control_error),
+        answer => return answer.map_err(|error| unopened(context, error)),
     };
     if wants_another {
         ask("work-ask-new");
@@ -270,18 +295,11 @@ fn at_the_terminal(context: &Context, client: &Client, person: Option<PersonId>)
     client.work_open(claim).map_err(foreign::control_error)
 }
 
-/// How far the reserve for sealed items is used, if that is worth saying.
-fn reserve(level: Level, voice: &Voice) -> Option<String> {
-    Some(voice.say(match level {
-        Level::Calm => return None,
-        Level::Warn => "reserve-warn",
-        Level::Full => "reserve-full",
-        Level::Over => "reserve-over",
-    }))
-}
-
 fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
     let state = match work.state {
+        WorkState::Closed if standing.is_some_and(|standing| standing.active && standing.alone) => {
+            "work-state-alone"
+        }
         WorkState::Closed => "work-state-closed",
         WorkState::Opening => "work-state-opening",
         WorkState::Open => "work-state-open",
@@ -303,7 +321,7 @@ fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
             ("label-deletions-held", count(|standing| standing.deletions_held)),
             ("label-conflicts", count(|standing| standing.conflicts)),
             ("label-sealed", text(standing.map(|standing| standing.sealed.to_string()))),
-            ("label-reserve", text(active.and_then(|standing| reserve(standing.reserve, voice)))),
+            ("label-reserve", text(active.and_then(|standing| words::reserve(standing.reserve, voice)))),
             ("label-full-files", count(|standing| standing.full)),
             ("label-day-ends", day_ends(standing, voice)),
             ("label-handover-trouble", text(standing.and_then(|standing| standing.trouble.clone()))),

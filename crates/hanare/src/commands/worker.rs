@@ -1,11 +1,12 @@
 //! `hanare worker`: the process without privileges that a host process starts; not for people.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use hanare_tunnel::node::{self, WorkerOptions};
 
-use crate::context::{Context, Outcome};
+use crate::context::{Context, Outcome, block_on};
 use crate::exit::Exit;
 use crate::{environment, foreign, serve};
 
@@ -13,6 +14,7 @@ use crate::{environment, foreign, serve};
 pub(crate) enum Command {
     Hq(HqArgs),
     Node(NodeArgs),
+    Desktop(DesktopArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -29,6 +31,13 @@ pub(crate) struct HqArgs {
 pub(crate) struct NodeArgs {
     #[arg(long)]
     lan: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DesktopArgs {
+    bus: PathBuf,
+    title: String,
+    text: String,
 }
 
 impl Command {
@@ -50,6 +59,11 @@ impl Command {
                     WorkerOptions { state: context.state.clone(), runtime: context.runtime.clone(), lan };
                 node::run_worker(&options).map_err(foreign::worker_error)?;
                 Ok(Exit::Good)
+            }
+            Self::Desktop(DesktopArgs { bus, title, text }) => {
+                // Nobody may be there to show it.
+                let shown = block_on(hanare_host::desktop::notify(&bus, &title, &text))?;
+                Ok(if shown.is_ok() { Exit::Good } else { Exit::No })
             }
         }
     }

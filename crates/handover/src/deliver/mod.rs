@@ -20,7 +20,7 @@ pub use day::{Day, DayError, Progress, Rest};
 pub use due::{Due, LATEST, Ready, SETTLED, SILENT, UNSEALED};
 pub use known::{Gist, Held, Known};
 pub use restore::Restored;
-pub use sealer::{Origin, Posted, Sealed, Sealer, deliver_sealed};
+pub use sealer::{Origin, Posted, Sealed, Sealer, deliver_sealed, left_in};
 pub use sweep::Swept;
 pub use transport::{Post, Transport, TransportError};
 pub use tree::{Found, Kind, Meta, Owner, Stamp, Tree};

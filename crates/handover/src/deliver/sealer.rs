@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use super::due::Ready;
 use super::journal::Journal;
 use super::known::{Gist, Held, Known};
 use super::snapshot::{IsOver, Timed, digest, has_changed};
+use super::sweep::sweep_by;
 use super::transport::{Post, TransportError};
 use super::tree::{Kind, Tree, stamp};
 use crate::path::WorkPath;
@@ -280,6 +282,25 @@ impl Sealer {
         };
         deliver(&self.spool, post, parent, heard).await
     }
+}
+
+/// How many files of a folder are neither at headquarters nor sealed in `items` as they are, by content and by what the journals
+/// there tell. For who ends it without having watched it.
+///
+/// # Errors
+/// What the kernel says.
+pub fn left_in(tree: &Tree, items: &Path, threads: usize) -> io::Result<u64> {
+    let known = Known::load(tree);
+    let newest: Journal<Newest> = Journal::load(tree, JOURNAL);
+    let there: BTreeSet<ItemId> = Spool::look(items)?.into_iter().map(|item| item.id).collect();
+    let swept = sweep_by(tree, threads, &|| false, |path, gist| {
+        // What waits sealed is newer than what headquarters holds.
+        match newest.entry(path).filter(|newest| there.contains(&newest.id)) {
+            Some(newest) => !newest.torn && Some(newest.gist) == gist,
+            None => gist.is_some() && known.held(path).map(|held| held.gist) == gist,
+        }
+    });
+    Ok((swept.changed.len() as u64).saturating_add(swept.unread))
 }
 
 /// Delivers what waits in a spool, in the name of the node alone: nobody's work has to be open.

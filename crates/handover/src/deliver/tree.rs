@@ -8,8 +8,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, Timespec, Timestamps};
 use rustix::io::Errno;
+use rustix::mount::OpenTreeFlags;
 
 use crate::path::WorkPath;
 
@@ -69,8 +70,16 @@ impl Tree {
     /// # Errors
     /// What the kernel says.
     pub fn open(path: &Path) -> io::Result<Self> {
+        // A view of our own: where people may not write for a while, this program still keeps its journals.
+        let own = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let root = rustix::fs::open(path, flags, Mode::empty())?;
+        let root = match rustix::mount::open_tree(CWD, path, own) {
+            Ok(view) => view,
+            // Not root, or an old kernel.
+            Err(_) => rustix::fs::open(path, flags, Mode::empty())?,
+        };
         let owner = rustix::fs::fstat(&root)?.st_uid;
         Ok(Self { root, path: path.to_owned(), owner: (owner != 0).then_some(owner) })
     }
@@ -291,7 +300,7 @@ impl Tree {
     /// A file without a name, on this folder's own file system.
     pub(super) fn nameless(&self) -> io::Result<File> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::open(&self.path, flags, Mode::from_raw_mode(0o600))?))
+        Ok(File::from(rustix::fs::openat(&self.root, ".", flags, Mode::from_raw_mode(0o600))?))
     }
 
     /// Puts a symbolic link at a path; something that is there stays.

@@ -44,6 +44,12 @@ impl Reserve {
         }
     }
 
+    /// The same, or what a disk leaves of it that has room for so many bytes, the items that are there included.
+    #[must_use]
+    pub fn within(self, room: u64) -> Self {
+        Self(self.0.min(room / HARD_PERCENT * 100))
+    }
+
     /// Beyond so many bytes nothing more is sealed.
     pub(super) const fn hard(self) -> u64 {
         self.0.saturating_mul(HARD_PERCENT) / 100
@@ -60,5 +66,13 @@ mod tests {
         let expected =
             [Level::Calm, Level::Calm, Level::Warn, Level::Warn, Level::Full, Level::Full, Level::Over];
         assert_eq!(levels, expected);
+    }
+
+    #[test]
+    fn a_disk_that_somebody_else_has_filled_is_a_full_reserve() {
+        assert_eq!(Reserve(100).within(1 << 30), Reserve(100));
+        let short = Reserve(1000).within(220);
+        assert_eq!((short, short.hard()), (Reserve(200), 220));
+        assert_eq!(Reserve(1000).within(0).level(0), Level::Over);
     }
 }

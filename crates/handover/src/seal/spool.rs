@@ -131,6 +131,12 @@ impl Spool {
         Reserve(self.reserve.load(Ordering::Relaxed))
     }
 
+    /// Where they are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// How many items wait.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -21,11 +21,9 @@ use crate::policy::{Policy, Swap};
 
 /// The directories for everybody's temporary files.
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
-/// Where the confined directories are in the volume: work homes,
-const FOLDER: &str = ".confined";
-/// and those for temporary files, everybody's, also root's. What begins with `.hanare` is nobody's work: it ends with the day and
-/// is not handed over.
-const DAY_ONLY: &str = ".hanare-day-only";
+/// Where the confined directories are in the volume: work homes, and those for temporary files, everybody's, also root's. What
+/// begins with `.hanare` is nobody's work: it ends with the day and is not handed over.
+const FOLDERS: [&str; 2] = [".confined", ".hanare-temporary"];
 /// Mounts on one another that are taken away.
 const LAYERS: u32 = 8;
 /// A program that dies leaves its memory nowhere.
@@ -64,13 +62,13 @@ pub(super) fn confine(
     places: Places<'_>,
 ) -> Result<(), VolumeError> {
     let state = places.state;
-    let [homes, day_only] = [FOLDER, DAY_ONLY].map(|name| opening.mountpoint.join(name));
-    for folder in [&homes, &day_only] {
+    let [homes, temporary] = FOLDERS.map(|name| opening.mountpoint.join(name));
+    for folder in [&homes, &temporary] {
         files::create_private_directory(folder).map_err(VolumeError::io("making the directory", folder))?;
     }
-    let temporary = TEMPORARY.map(|path| (Path::new(path), &day_only));
+    let everybodys = TEMPORARY.map(|path| (Path::new(path), &temporary));
     let wanted = wanted.homes.iter().map(|path| (path.as_path(), &homes));
-    for (path, folder) in temporary.into_iter().chain(wanted) {
+    for (path, folder) in everybodys.into_iter().chain(wanted) {
         let inside = folder.join(name_of(path));
         // Whoever owns the directory above could have put a link there, or could put one there now.
         let place = Place::open(path).map_err(|error| unfit(path, error))?;
@@ -162,7 +160,7 @@ pub(super) fn undo(opening: &Opening, runtime: &Path) -> Result<(), VolumeError>
 /// Whether confinement made this mount: wherever it is seen now, as who owns a directory above it can move it.
 fn is_ours(mount: &Mount, opening: &Opening) -> bool {
     // What lies in memory is emptied by now: the kernel shows a directory that is removed with more behind its name.
-    let is_inside = || mount.root.iter().any(|name| name == FOLDER);
+    let is_inside = || mount.root.iter().any(|name| FOLDERS.iter().any(|folder| name == *folder));
     Some(mount.device) == opening.device
         && !mount.point.starts_with(&opening.mountpoint)
         && (opening.confined.contains(&mount.point) || is_inside())

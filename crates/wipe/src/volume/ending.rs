@@ -136,6 +136,41 @@ fn end_if(
     Ok(Some(Ended { ending, order, opening, state, runtime, _held: held }))
 }
 
+/// What came of ending an opening when the machine was about to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Last {
+    /// Whether the kernel has no key any more.
+    pub key_destroyed: bool,
+    /// Whether the records say so: the next boot writes the receipt by them. Otherwise it says that the power was lost.
+    pub recorded: bool,
+}
+
+/// Ends what is open in this boot in its very last moment: nothing else runs any more, and the records may lie on a disk that is
+/// not to be written to. `None` if nothing is open.
+///
+/// # Errors
+/// Only if records cannot be read.
+pub fn end_last(places: Places<'_>, now: Timestamp) -> Result<Option<Last>, VolumeError> {
+    let begun = Instant::now();
+    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
+    let opening = Opening::load(places.state)?.filter(|opening| opening.boot_id == boot);
+    let Some(mut opening) = opening.filter(|opening| opening.ended.is_none()) else { return Ok(None) };
+    let announced = opening.announcement(places.runtime);
+    let mut outcome = tear_down_here(&mut opening, places, begun, now);
+    let mut late = Tally::default();
+    // Nobody has handed over or sealed what was left, nor counted it.
+    late.add(SkipKind::NotEvaluated, "late-shutdown", u64::from(announced.is_none()));
+    outcome.leave_out_at_most(&late);
+    if let Some(announced) = announced {
+        (outcome.lost, outcome.sealed) = (announced.lost, announced.sealed);
+    }
+    let key_destroyed = outcome.volume.is_some_and(|volume| volume.key_destroyed);
+    let cause = announced.map_or(Cause::Shutdown, |announced| announced.cause);
+    opening.ended = Some(End { at: now.after(begun.elapsed()), cause, outcome });
+    let recorded = opening.save(places.state).is_ok();
+    Ok(Some(Last { key_destroyed, recorded }))
+}
+
 /// In the boot that it was opened in.
 fn tear_down_here(opening: &mut Opening, places: Places<'_>, begun: Instant, now: Timestamp) -> Outcome {
     opening.interruptions += u32::from(opening.is_ending(places.runtime));

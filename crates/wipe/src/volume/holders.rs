@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use hanare_host::mounts::Mount;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
+use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, makedev, statx};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// How often holders are looked for while new ones appear.
@@ -145,6 +146,35 @@ pub(crate) fn find(device: u64) -> Vec<u32> {
     processes().into_iter().filter(|pid| *pid != own && *pid != 1 && uses(*pid, device)).collect()
 }
 
+/// The processes that have a file open for writing by way of this mount, or write to the file system through memory; never this
+/// one.
+pub(super) fn writers(mount: &Mount) -> Vec<u32> {
+    let own = std::process::id();
+    let through = format!("mnt_id:\t{}", mount.id);
+    let writes = |process: &Path| {
+        let about = fs::read_dir(process.join("fdinfo")).into_iter().flatten().flatten();
+        let mut about = about.filter_map(|entry| fs::read_to_string(entry.path()).ok());
+        about.any(|about| about.lines().any(|line| line == through) && is_for_writing(&about))
+            || maps(process, mount.device, "rw-s")
+    };
+    let is_one = |pid: &u32| *pid != own && *pid != 1 && writes(&PathBuf::from(format!("/proc/{pid}")));
+    processes().into_iter().filter(is_one).collect()
+}
+
+/// `flags:\t0100002`: the last two bits of an octal number, where a descriptor that is a mere name has another one set.
+fn is_for_writing(about: &str) -> bool {
+    const ACCESS: u32 = OFlags::WRONLY.union(OFlags::RDWR).bits();
+    let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).unwrap_or(0);
+    flags & ACCESS != 0 && flags & OFlags::PATH.bits() == 0
+}
+
+/// Whether somebody has stopped it.
+pub(super) fn stands_still(pid: u32) -> bool {
+    let told = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    told.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+}
+
 pub(super) fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
@@ -155,7 +185,7 @@ fn uses(pid: u32, device: u64) -> bool {
     let opened = || fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
     ["cwd", "root", "exe"].iter().any(|link| on(&process.join(link), device))
         || opened().any(|entry| on(&entry.path(), device))
-        || maps(&process, device)
+        || maps(&process, device, "")
 }
 
 /// Asks no file system that could hang.
@@ -165,15 +195,19 @@ fn on(link: &Path, device: u64) -> bool {
         .is_ok_and(|seen| makedev(seen.stx_dev_major, seen.stx_dev_minor) == device)
 }
 
-/// A mapping outlives its descriptor: `… rw-s 00000000 fd:01 1234 /path`, the device in hexadecimal.
-fn maps(process: &Path, device: u64) -> bool {
+/// A mapping outlives its descriptor: `… rw-s 00000000 fd:01 1234 /path`, the device in hexadecimal. `kind` is what those
+/// begin with that count.
+fn maps(process: &Path, device: u64, kind: &str) -> bool {
     let text = fs::read(process.join("maps")).unwrap_or_default();
     String::from_utf8_lossy(&text).lines().any(|line| {
-        let number = line.split_ascii_whitespace().nth(3).and_then(|word| word.split_once(':'));
-        number.is_some_and(|(major, minor)| {
-            let part = |text| u32::from_str_radix(text, 16).ok();
-            part(major).zip(part(minor)).is_some_and(|(major, minor)| makedev(major, minor) == device)
-        })
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let counts = words.next().is_some_and(|word| word.starts_with(kind));
+        let number = words.nth(1).and_then(|word| word.split_once(':'));
+        counts
+            && number.is_some_and(|(major, minor)| {
+                let part = |text| u32::from_str_radix(text, 16).ok();
+                part(major).zip(part(minor)).is_some_and(|(major, minor)| makedev(major, minor) == device)
+            })
     })
 }
 

@@ -17,6 +17,7 @@ mod owed;
 mod people;
 mod probe;
 mod ram;
+mod read_only;
 mod tear_down;
 
 use std::fs::{self, File};
@@ -33,11 +34,12 @@ use serde::de::DeserializeOwned;
 pub use confine::Confinement;
 pub(crate) use confine::escapes;
 pub use definition::Definition;
-pub use ending::{Ended, end, end_by, settle};
+pub use ending::{Ended, Last, end, end_by, end_last, settle};
 pub use error::VolumeError;
 pub use opening::{Announced, End, Opening};
 pub use people::{People, Standstill};
 pub use probe::first_possible;
+pub use read_only::{Writing, let_write, stop_writing};
 
 use crate::boot::BootId;
 use crate::receipt::WipeId;
@@ -210,6 +212,17 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
 pub fn announce(places: Places<'_>, announced: &Announced) -> Result<(), VolumeError> {
     let Some(opening) = Opening::load(places.state)? else { return Ok(()) };
     opening.announce(places.runtime, announced).map_err(VolumeError::io("writing in", places.runtime))
+}
+
+/// Whether it is said what an end is for, or one has begun: what is left then was counted by whoever began it.
+///
+/// # Errors
+/// [`VolumeError::Damaged`], [`VolumeError::Io`].
+pub fn is_announced(places: Places<'_>) -> Result<bool, VolumeError> {
+    let opening = Opening::load(places.state)?;
+    Ok(opening.is_some_and(|opening| {
+        opening.announcement(places.runtime).is_some() || opening.is_ending(places.runtime)
+    }))
 }
 
 /// Whether this opening's file system is what is seen at its place in this boot.

@@ -54,6 +54,13 @@ impl Medium for Ram {
         tally: &mut Tally,
     ) -> Result<Verified, VolumeError> {
         let mut emptied = Emptied::default();
+        // Whoever let nobody write may be gone.
+        if mounts::at(&opening.mountpoint)?
+            .is_some_and(|mount| mount.read_only && Some(mount.device) == opening.device)
+        {
+            mounts::set_read_only(&opening.mountpoint, false)
+                .map_err(VolumeError::io("opening for writing", &opening.mountpoint))?;
+        }
         // Nameless files first: emptied through whoever holds them.
         if let Some(device) = opening.device {
             for link in holders.open_files(device) {

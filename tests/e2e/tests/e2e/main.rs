@@ -2,11 +2,13 @@
 
 #![cfg(test)]
 
+mod alone;
 mod bad_days;
 mod bad_disks;
 mod bad_invites;
 mod bad_nodes;
 mod blind;
+mod broken_day;
 mod demo;
 mod desk;
 mod device;
@@ -21,6 +23,7 @@ mod handover;
 mod interface;
 mod interop;
 mod isolation;
+mod kept_desk;
 mod kill_switch;
 mod lease;
 mod leaving;
@@ -33,6 +36,7 @@ mod persons;
 mod qr;
 mod readme;
 mod receipts;
+mod reserve;
 mod revocation;
 mod sealing;
 mod source_check;

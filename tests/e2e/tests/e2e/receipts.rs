@@ -45,11 +45,16 @@ fn receipts_come_to_headquarters_and_an_opening_without_one_is_never_good() {
             on_pc(&["work", "close"])?.must()?;
             becomes("unknown");
             assert_eq!(status()?.code(), Some(7), "what is unknown is not good");
+            // What headquarters does not have of what is in it is counted, whoever ends it.
+            let leave = format!("echo left > {mountpoint}/left");
+            desk.place.host.run("sh", ["-c", &leave], "", SOON)?.must()?;
             let run = on_pc(&["--json", "wipe", "run", "--yes"])?.json()?;
+            assert_eq!((&run["lost"], &run["sealed"]), (&1.into(), &0.into()), "{run}");
             becomes(run["verdict"].as_str().unwrap());
             assert_eq!(status()?.code(), Some(0));
             let last = wipes()["last"].clone();
             assert_eq!((&last["volume_kind"], &last["late"]), (&"ram".into(), &false.into()), "{last}");
+            assert_eq!((&last["lost"], &wipes()["told"]["sealed"]), (&1.into(), &0.into()), "{}", wipes());
             let ledger = deployment.hq.ask(&["ledger", "list"])?;
             let came = |entry: &&Value| entry["kind"] == "receipt.came";
             assert_eq!(ledger["records"].as_array().unwrap().iter().filter(came).count(), 1, "{ledger}");

@@ -1,136 +1,12 @@
 //! The agent that owns the day, in a real room: the volume is opened by a person's proof and ended with one receipt that says why.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hanare_e2e::{Deployment, Place, Refusal, Shifted};
-use hanare_lab::{Daemon, Lab, Program, Result, inside, until};
-use serde_json::Value;
+use hanare_e2e::{Deployment, Refusal, Shifted};
+use hanare_lab::{Lab, Result, inside, until};
 
-use crate::person::{Person, add};
-
-const LIMIT: Duration = Duration::from_mins(4);
-const SOON: Duration = Duration::from_secs(30);
-const PASSWORD: &str = "correct horse battery";
-const WORK: &str = "/srv/work";
-
-/// One confined volume at a time: what the kernel does with core dumps is one setting of the whole machine, and two that are
-/// open at once would each take the other's for what was there before.
-static CONFINED: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    CONFINED.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A machine with a work volume in memory and an agent that keeps it.
-struct Desk {
-    place: Place,
-    /// Where confinement does not hide it, wherever this was built.
-    program: Program,
-    policy: PathBuf,
-    agent: Option<Daemon>,
-}
-
-impl Desk {
-    fn new(deployment: &mut Deployment<'_>, more: &str) -> Result<Self> {
-        let place = deployment.node("pc", "kofu/306", "endpoint")?;
-        // The machine's own /srv stays as it is.
-        place.host.sh("mount -t tmpfs srv /srv")?;
-        let path = place.host.directory().join("program");
-        fs::write(&path, "").unwrap();
-        let built = deployment.program.path().display();
-        place.host.sh(&format!("mount --bind {built} {}", path.display()))?;
-        let program = Program::at(path)?;
-        let create = ["wipe", "volume", "create", "--kind", "ram", "--size", "64M"];
-        program.run(&place.host, &create)?;
-        let policy = place.host.directory().join("wipe.toml");
-        let text = format!(
-            "version = 1\nname = \"day\"\n[volume]\nkinds = [\"ram\"]\nsize = \"64M\"\nmount = \"{WORK}\"\n\
-             [confine]\nswap = \"as-is\"\n[limits]\ncountdown_seconds = 2\nclose_seconds = 5\n{more}"
-        );
-        fs::write(&policy, text).unwrap();
-        let mut desk = Self { place, program, policy, agent: None };
-        desk.start(|_| {})?;
-        Ok(desk)
-    }
-
-    fn start(&mut self, change: impl FnOnce(&mut Command)) -> Result<()> {
-        let policy = self.policy.display().to_string();
-        let arguments = ["wipe", "agent", "--policy", &policy];
-        let mut command = self.program.command(&self.place.host, &arguments);
-        change(&mut command);
-        self.agent = Some(self.place.host.spawn("agent", &mut command)?);
-        Ok(())
-    }
-
-    fn open(&self, lines: &[&str]) -> Result<()> {
-        let input: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
-        let words = ["--json", "work", "open", "--stdin"];
-        self.program.attempt(&self.place.host, &words, &input)?.must().map(drop)
-    }
-
-    fn first(&self, person: &mut Person) -> Result<()> {
-        let code = person.phone.code();
-        self.open(&["hanako", &person.temporary, &code, PASSWORD])
-    }
-
-    fn ask(&self, words: &[&str]) -> Result<Value> {
-        let words: Vec<&str> = ["--json"].into_iter().chain(words.iter().copied()).collect();
-        self.program.attempt(&self.place.host, &words, "")?.json()
-    }
-
-    fn volume(&self) -> Result<String> {
-        let status = self.ask(&["wipe", "volume", "status"])?;
-        Ok(status["state"].as_str().unwrap_or_default().to_owned())
-    }
-
-    /// In the volume.
-    fn shell(&self, script: &str) -> Result<String> {
-        let script = format!("cd {WORK} && {script}");
-        Ok(self.place.host.run("sh", ["-c", &script], "", SOON)?.must()?.stdout)
-    }
-
-    /// The receipts' causes and verdicts, oldest first.
-    fn receipts(&self) -> Result<Vec<(String, String)>> {
-        let list = self.ask(&["wipe", "receipt", "list"])?;
-        let receipts = list["receipts"].as_array().cloned().unwrap_or_default();
-        let text = |receipt: &Value, field: &str| receipt[field].as_str().unwrap_or_default().to_owned();
-        Ok(receipts.iter().map(|receipt| (text(receipt, "cause"), text(receipt, "verdict"))).collect())
-    }
-
-    fn until_locked(&self, cause: &str) -> Result<()> {
-        let ended =
-            until("the end of the day", SOON, || self.receipts().is_ok_and(|receipts| !receipts.is_empty()));
-        let receipts = self.receipts()?;
-        assert!(ended.is_ok(), "{receipts:?}: {}", self.agent.as_ref().unwrap().said());
-        assert_eq!(receipts, [(cause.to_owned(), "pass".to_owned())]);
-        assert_eq!(self.volume()?, "locked");
-        Ok(())
-    }
-
-    /// A program in the volume that saves when it is asked to end, as an office program does.
-    fn saver(&self) -> Child {
-        let script = format!(
-            "cd {WORK}; trap 'echo saved at the last moment > saved; exit 0' TERM; echo ready > started; \
-             while :; do sleep 0.1; done"
-        );
-        let mut command = self.place.host.command("sh");
-        command.args(["-c", &script]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().expect("a program in the volume")
-    }
-}
-
-fn held(deployment: &Deployment<'_>) -> Result<Vec<String>> {
-    let listed = deployment.hq.ask(&["handover", "list", "kofu/306"])?;
-    let files = listed["files"].as_array().cloned().unwrap_or_default();
-    let mut paths: Vec<_> =
-        files.iter().map(|file| file["path"].as_str().unwrap_or_default().to_owned()).collect();
-    paths.sort();
-    Ok(paths)
-}
+use crate::kept_desk::{Desk, LIMIT, PASSWORD, SOON, alone, held};
+use crate::person::add;
 
 #[test]
 fn a_day_is_opened_by_a_person_and_closed_by_them_with_all_that_programs_save_at_its_end() {
@@ -221,6 +97,17 @@ fn an_order_of_headquarters_ends_the_day_after_a_countdown_and_takes_what_is_lef
         let mut hanako = add(&deployment, "hanako", "aoba")?;
         let desk = Desk::new(&mut deployment, "")?;
         desk.first(&mut hanako)?;
+        // The bus of a session, and somebody who listens to it.
+        let place = "mkdir -p /run/user && mount -t tmpfs run /run/user && mkdir -m 700 /run/user/0";
+        desk.place.host.run("sh", ["-c", place], "", SOON)?.must()?;
+        let mut bus = desk.place.host.command("dbus-daemon");
+        bus.args(["--session", "--nofork", "--nopidfile", "--address=unix:path=/run/user/0/bus"]);
+        let _bus = desk.place.host.spawn("bus", &mut bus)?;
+        let mut listener = desk.place.host.command("sh");
+        listener.args(["-c", "until [ -S /run/user/0/bus ]; do sleep 0.1; done; exec dbus-monitor --address unix:path=/run/user/0/bus \
+             \"interface='org.freedesktop.Notifications'\""]);
+        let listener = desk.place.host.spawn("listener", &mut listener)?;
+        until("a listener on the bus", SOON, || listener.said().contains("NameAcquired"))?;
         let ordered = deployment.hq.ask(&["node", "end-day", "pc", "--reason", "typhoon", "--yes"])?;
         assert_eq!(ordered["person"], "hanako", "{ordered}");
         desk.shell("echo while people see it coming > last")?;
@@ -229,6 +116,8 @@ fn an_order_of_headquarters_ends_the_day_after_a_countdown_and_takes_what_is_lef
             counting().is_ok_and(|status| status["handover"]["ending"] == "headquarters")
         })?;
         desk.until_locked("headquarters")?;
+        let shown = listener.said();
+        assert!(shown.contains("member=Notify") && shown.contains("Your work on this machine"), "{shown}");
         assert_eq!(held(&deployment)?, ["last"]);
         let again = ["--json", "node", "end-day", "pc", "--yes"];
         let again = deployment.program.attempt(&deployment.hq.host, &again, "")?;

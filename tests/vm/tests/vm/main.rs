@@ -7,6 +7,7 @@ mod canaries;
 mod cut_store;
 mod day;
 mod disk_errors;
+mod last_moment;
 mod long;
 mod power;
 mod power_cuts;

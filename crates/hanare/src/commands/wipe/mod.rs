@@ -1,7 +1,9 @@
 //! `hanare wipe`: nothing left in the room.
 
 mod agent;
+mod counted;
 pub(crate) mod ending;
+mod last;
 mod plan;
 mod receipt;
 mod report;
@@ -28,6 +30,7 @@ pub(crate) enum Command {
     Run(run::Args),
     Tree(tree::Args),
     Resume,
+    Last,
     Agent(agent::Args),
     #[command(subcommand)]
     Receipt(receipt::Command),
@@ -43,6 +46,7 @@ impl Command {
             Self::Plan(args) => args.run(context),
             Self::Tree(args) => args.run(context),
             Self::Resume => resume::run(context),
+            Self::Last => last::run(context),
             Self::Agent(args) => args.run(context),
             Self::Receipt(command) => command.run(context),
             Self::Sealed(command) => command.run(context),

@@ -10,7 +10,7 @@ use hanare_wipe::volume::{self, State};
 use serde_json::json;
 
 use super::volume::places;
-use super::{ending, plan, report, signer};
+use super::{counted, ending, plan, report, signer};
 use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
@@ -44,6 +44,7 @@ impl Args {
         // A policy without a volume leaves one alone.
         let names_volume = policy.as_ref().is_none_or(|policy| policy.volume.is_some());
         let ended = if names_volume {
+            counted::announce(context);
             volume::end_by(places(context), policy.as_ref(), Cause::Command, times::now())
                 .map_err(foreign::volume_error)?
         } else {

@@ -241,7 +241,7 @@ impl Store {
             now,
             confirmed: false,
             new: vec![version],
-            sealed: Some(came),
+            sealed: Some(Box::new(came)),
         });
         let Done::Placed(mut placed) = self.writer.write(job).await? else { return Err(StoreError::Closing) };
         Ok(match placed.pop() {

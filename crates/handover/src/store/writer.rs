@@ -81,7 +81,7 @@ pub(super) struct Versions {
     pub confirmed: bool,
     pub new: Vec<NewVersion>,
     /// The sealed item that the only version comes from.
-    pub sealed: Option<Came>,
+    pub sealed: Option<Box<Came>>,
 }
 
 /// What was written.
@@ -279,12 +279,11 @@ async fn unsealed(
         Some(after) => items::item(db, after).await.map_err(fail)?.and_then(|(_, version)| version),
         None => None,
     };
-    let placed = match &came.aside {
-        Some(path) => aside(db, job, (new, after), path, fail).await?,
-        None => {
-            let version = NewVersion { parent: came.parent.or(after).or(new.parent), ..new.clone() };
-            place_one(db, job, &version, fail).await?
-        }
+    let placed = if let Some(path) = &came.aside {
+        aside(db, job, (new, after), path, fail).await?
+    } else {
+        let version = NewVersion { parent: came.parent.or(after).or(new.parent), ..new.clone() };
+        place_one(db, job, &version, fail).await?
     };
     if let Placed::Kept { version } | Placed::Known { version } | Placed::Conflict { version, .. } = placed {
         items::put_item(db, job.owner, came, Some(version), job.now).await.map_err(fail)?;

@@ -15,6 +15,7 @@ use super::keeping::Kept;
 use super::line::Carrier;
 use super::machine::Happened;
 use super::record::Record;
+use super::recovery;
 use super::sealing::{self, Ended, finish};
 use super::socket::{Answer, Asked, Standing, Wish};
 use super::trigger::Trigger;
@@ -82,6 +83,9 @@ impl Agent<'_> {
                     }
                     return Ok(None);
                 }
+                Pause::Wish(wish) if recovery::is_one(&wish.asked) => {
+                    recovery::begin(day.as_mut(), wish, &self.told);
+                }
                 Pause::Wish(wish) => {
                     let ended = match &mut day {
                         Some(day) => finish(day).await,
@@ -130,7 +134,7 @@ impl Agent<'_> {
         let Some((keys, _, lease)) = self.joined()? else { return Ok(None) };
         let Some(carrier) = self.line(session.cloned())? else { return Ok(None) };
         let tree = Tree::open(&self.work).map_err(|error| failed(&error))?;
-        sealing::measure(&self.spool, &self.work, self.reserve).map_err(|error| failed(&error))?;
+        sealing::measure(&self.spool, &self.work, self.bounds.reserve).map_err(|error| failed(&error))?;
         let sealer = |tree: &Tree| sealing::sealer(tree, &self.spool, (&keys, &lease.lease), person, session);
         let mut day = Day::begin_sealing(tree, carrier, sealer).map_err(|error| failed(&error))?;
         if session.is_some() {
@@ -265,12 +269,22 @@ impl Agent<'_> {
                 || wish.peer.uid == uid
                 || account.is_some_and(|account| wish.peer.uid == account)
         };
-        let answer = match (wish.asked, kept) {
+        let answer = match (&wish.asked, kept) {
             (Asked::Status, _) => None,
             (Asked::Finish, _) | (Asked::Close { .. }, None) => return Some(wish),
+            (Asked::Restore { .. } | Asked::Deletions { .. }, kept) => {
+                let owner = match kept {
+                    Some(kept) => Some(kept.noted.uid),
+                    None => self.owner().map(|owner| owner.uid.as_raw()),
+                };
+                if owner.is_some_and(may) {
+                    return Some(wish);
+                }
+                Some(Answer::Forbidden)
+            }
             (Asked::Close { .. }, Some(kept)) if may(kept.noted.uid) => return Some(wish),
             (Asked::Overtime { seconds }, Some(kept)) if may(kept.noted.uid) => {
-                Some(self.overtime(kept, Duration::from_secs(seconds)).await)
+                Some(self.overtime(kept, Duration::from_secs(*seconds)).await)
             }
             (Asked::Overtime { .. }, None) => Some(Answer::Endless),
             (Asked::Close { .. } | Asked::Overtime { .. }, Some(_)) => Some(Answer::Forbidden),

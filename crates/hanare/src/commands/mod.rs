@@ -23,6 +23,7 @@ mod up;
 pub(crate) mod wipe;
 mod work;
 mod work_pam;
+mod work_restore;
 mod worker;
 
 use clap::Subcommand;

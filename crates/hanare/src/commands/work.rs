@@ -10,7 +10,7 @@ use hanare_model::{PersonId, Secret};
 use hanare_tunnel::control::{Client, ControlError, Problem, Work, WorkState};
 use serde_json::json;
 
-use super::work_pam;
+use super::{work_pam, work_restore};
 use crate::agent::{self, Answer, Asked, Standing, words};
 use crate::context::{Context, Outcome};
 use crate::durations::{self, Span};
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Overtime(OvertimeArgs),
     Pam(work_pam::Args),
     Status,
+    Restore(work_restore::RestoreArgs),
+    Deletions(work_restore::DeletionsArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,8 +51,10 @@ impl Command {
             Self::Close(args) => args.run(context, &client),
             Self::Overtime(args) => args.run(context),
             Self::Pam(args) => args.run(context, &client),
+            Self::Restore(args) => args.run(context),
+            Self::Deletions(args) => args.run(context),
             Self::Status => {
-                let standing = agent::ask(&context.runtime, Asked::Status);
+                let standing = agent::ask(&context.runtime, &Asked::Status);
                 let work = match client.work_status() {
                     // After a power cut people want to know before there is a tunnel.
                     Err(ControlError::NotRunning { .. }) if standing.is_some() => Work::closed(),
@@ -82,11 +86,11 @@ struct Told<'a> {
 impl CloseArgs {
     fn run(self, context: &Context, client: &Client) -> Outcome {
         let Self { abandon } = self;
-        let standing = agent::ask(&context.runtime, Asked::Status);
+        let standing = agent::ask(&context.runtime, &Asked::Status);
         if standing.is_some_and(|standing| standing.keeps_volume && standing.active) {
             return end(context, abandon);
         }
-        let standing = if abandon { None } else { agent::ask(&context.runtime, Asked::Finish) };
+        let standing = if abandon { None } else { agent::ask(&context.runtime, &Asked::Finish) };
         let sealed = standing.as_ref().map_or(0, |standing| standing.sealed);
         if let Some(standing) = standing
             && standing.active
@@ -114,19 +118,28 @@ impl CloseArgs {
 
 /// The agent keeps the volume: closing work is the end of the day.
 fn end(context: &Context, abandon: bool) -> Outcome {
-    let standing = agent::ask(&context.runtime, Asked::Close { abandon })
+    let standing = agent::ask(&context.runtime, &Asked::Close { abandon })
         .ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
     let verdict = match standing.answer {
         Some(Answer::Ended { verdict }) => verdict,
         Some(Answer::Forbidden) => return Err(forbidden()),
-        Some(Answer::Left | Answer::Overtime { .. } | Answer::Enough | Answer::Again | Answer::Endless)
+        Some(
+            Answer::Left
+            | Answer::Overtime { .. }
+            | Answer::Enough
+            | Answer::Again
+            | Answer::Endless
+            | Answer::Restored { .. }
+            | Answer::Deletions { .. }
+            | Answer::Away,
+        )
         | None => {
             return Err(left(&standing));
         }
     };
     context.out.result("work.close", &json!({"verdict": verdict}), |_| String::new())?;
     context.out.talk("work-closed", &[]);
-    say(context, agent::ask(&context.runtime, Asked::Status).as_ref());
+    say(context, agent::ask(&context.runtime, &Asked::Status).as_ref());
     Ok(verdict.map_or(Exit::Incomplete, crate::commands::wipe::status))
 }
 
@@ -138,7 +151,7 @@ fn left(standing: &Standing) -> Failure {
     }
 }
 
-const fn forbidden() -> Failure {
+pub(super) const fn forbidden() -> Failure {
     Failure::new(Exit::Refused, "work-anothers")
 }
 
@@ -160,14 +173,22 @@ impl OvertimeArgs {
         let Self { time: Span(time) } = self;
         let asked = Asked::Overtime { seconds: time.as_secs() };
         let standing =
-            agent::ask(&context.runtime, asked).ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
+            agent::ask(&context.runtime, &asked).ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
         let refused = |code| Failure::new(Exit::Refused, code);
         let given = match standing.answer {
             Some(Answer::Overtime { seconds }) => seconds,
             Some(Answer::Forbidden) => return Err(forbidden()),
             Some(Answer::Again) => return Err(refused("overtime-again")),
             Some(Answer::Enough) => return Err(refused("overtime-enough")),
-            Some(Answer::Endless | Answer::Ended { .. } | Answer::Left) | None => {
+            Some(
+                Answer::Endless
+                | Answer::Ended { .. }
+                | Answer::Left
+                | Answer::Restored { .. }
+                | Answer::Deletions { .. }
+                | Answer::Away,
+            )
+            | None => {
                 return Err(Failure::new(Exit::No, "overtime-endless"));
             }
         };
@@ -202,7 +223,7 @@ impl OpenArgs {
 /// Waits until the volume is there, where an agent opens it, and says how the last day here ended.
 pub(super) fn welcome(context: &Context) -> Result<(), Failure> {
     let begun = Instant::now();
-    let Some(mut standing) = agent::ask(&context.runtime, Asked::Status) else { return Ok(()) };
+    let Some(mut standing) = agent::ask(&context.runtime, &Asked::Status) else { return Ok(()) };
     if !standing.keeps_volume {
         return Ok(());
     }
@@ -214,7 +235,7 @@ pub(super) fn welcome(context: &Context) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Unreachable, "agent-silent"));
         }
         std::thread::sleep(Duration::from_millis(100));
-        standing = agent::ask(&context.runtime, Asked::Status)
+        standing = agent::ask(&context.runtime, &Asked::Status)
             .ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
     }
     if let Some(phrase) = standing.last.as_ref().and_then(words::last) {

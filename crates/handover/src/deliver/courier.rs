@@ -36,6 +36,8 @@ pub struct Delivered {
     pub again: Vec<Ready>,
     /// Deletions that somebody is to be asked about.
     pub held: Vec<WorkPath>,
+    /// How many deletions somebody has said are not meant: what they deleted is to come back.
+    pub refused: u64,
     /// Files for which there is no room at headquarters.
     pub full: Vec<WorkPath>,
 }
@@ -178,6 +180,9 @@ impl<T: Transport> Courier<T> {
             for (version, placed) in commit.versions.into_iter().zip(committed.placed) {
                 if placed == Placed::Held {
                     delivered.held.push(version.path);
+                } else if matches!(placed, Placed::Stays { head } if head == version.parent) {
+                    // Nobody has changed it, and it stays all the same.
+                    delivered.refused += 1;
                 } else {
                     delivered.files += 1;
                     known.forget(&version.path);

@@ -1,5 +1,6 @@
 //! The working day: what changes is handed over while people work, and a sweep finds the rest.
 
+mod asked;
 mod end;
 mod progress;
 mod seeing;
@@ -15,6 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
+pub use self::asked::Answer;
+use self::asked::{Decided, Missing, Recovery};
 pub use self::end::Rest;
 pub use self::progress::Progress;
 use self::seeing::{ROUND, next};
@@ -27,9 +30,7 @@ use super::snapshot::{GivenUp, IsOver};
 use super::transport::{Post, Transport, TransportError};
 use super::tree::{Kind, Owner, Tree};
 use super::watch::Watch;
-use crate::deliver::Restored;
 use crate::path::WorkPath;
-use crate::protocol::Browse;
 use crate::seal::Spool;
 
 /// After headquarters did not answer: doubled from the first to the last.
@@ -38,6 +39,8 @@ const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)]
 const RETRY: Duration = Duration::from_secs(5);
 /// At the end of a day, what is just being sealed is waited for so long.
 const SEALED_LATE: Duration = Duration::from_secs(5);
+/// Headquarters is asked again so often about deletions that it holds: somebody there may have decided.
+const ASKED_AGAIN: Duration = Duration::from_secs(30);
 /// Files that are sealed before it is looked again what has become of the others.
 const SEALED_AT_ONCE: usize = 64;
 
@@ -52,9 +55,15 @@ pub struct Day<T> {
     due: Due,
     gone: BTreeSet<WorkPath>,
     gone_since: Option<Instant>,
+    /// Whose the files become that come back.
+    owner: Option<Owner>,
     /// Whose the files become that still have to come back, and how far that is.
     missing: Option<Missing>,
+    /// Deletions that somebody is to be asked about, and when headquarters was asked last whether somebody was.
     held: BTreeSet<WorkPath>,
+    held_since: Instant,
+    decided: Option<Decided>,
+    recovery: Option<Recovery>,
     full: BTreeSet<WorkPath>,
     progress: watch::Sender<Progress>,
     blocked: Option<(Instant, Duration)>,
@@ -74,14 +83,6 @@ pub enum DayError {
         /// What the kernel said.
         source: std::io::Error,
     },
-}
-
-/// What the morning still has to bring.
-#[derive(Debug, Clone, Default)]
-struct Missing {
-    owner: Option<Owner>,
-    browse: Browse,
-    restored: Restored,
 }
 
 type Sealing = JoinHandle<Vec<(WorkPath, bool)>>;
@@ -119,8 +120,12 @@ impl<T: Transport + Post + 'static> Day<T> {
             due: Due::default(),
             gone: BTreeSet::new(),
             gone_since: None,
+            owner: None,
             missing: None,
             held: BTreeSet::new(),
+            held_since: Instant::now(),
+            decided: None,
+            recovery: None,
             full: BTreeSet::new(),
             progress: watch::Sender::default(),
             blocked: None,
@@ -133,28 +138,6 @@ impl<T: Transport + Post + 'static> Day<T> {
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
-    }
-
-    /// Brings back what the person has at headquarters, recent files first. What was sealed here goes there before.
-    ///
-    /// # Errors
-    /// [`TransportError`]: what came is here.
-    pub async fn restore(&mut self, owner: Option<Owner>) -> Result<Restored, TransportError> {
-        self.post().await?;
-        let mut missing = Missing { owner, ..Missing::default() };
-        loop {
-            let Missing { owner, browse, restored } = &mut missing;
-            let page = self.courier.restore(&self.tree, &self.known, *owner, browse, restored);
-            match page.await? {
-                Some(next) => browse.after = Some(next),
-                None => return Ok(missing.restored),
-            }
-        }
-    }
-
-    /// From now on [`Day::work`] brings back what the person has at headquarters, beside everything else.
-    pub fn bring_back(&mut self, owner: Option<Owner>) {
-        self.missing = Some(Missing { owner, ..Missing::default() });
     }
 
     /// Works until `stop` is done.
@@ -204,7 +187,8 @@ impl<T: Transport + Post + 'static> Day<T> {
 
     fn wake(&self, transfers: bool, seals: bool) -> Instant {
         let gone = self.gone_since.map(|since| since + SETTLED);
-        let next = self.due.next().into_iter().chain(gone).min().filter(|_| !transfers);
+        let held = (!self.held.is_empty()).then(|| self.held_since + ASKED_AGAIN);
+        let next = self.due.next().into_iter().chain(gone).chain(held).min().filter(|_| !transfers);
         let next = match (next, self.blocked) {
             (Some(next), Some((until, _))) => Some(next.max(until)),
             (next, _) => next,
@@ -220,7 +204,7 @@ impl<T: Transport + Post + 'static> Day<T> {
     /// Whether there is something to ask of headquarters that has no time of its own.
     fn has_more(&self) -> bool {
         let waits = |sealer: &Arc<Sealer>| sealer.spool().count() > sealer.spool().left();
-        self.missing.is_some() || self.sealer.as_ref().is_some_and(waits)
+        self.missing.is_some() || self.recovery.is_some() || self.sealer.as_ref().is_some_and(waits)
     }
 
     /// What has waited for headquarters long enough.
@@ -285,7 +269,13 @@ impl<T: Transport + Post + 'static> Day<T> {
             // What headquarters has no room for is sealed like all that it does not have.
             self.due.again(&Ready { path: path.clone(), open: false }, now, ROUND);
         }
-        self.held.extend(delivered.held);
+        if !delivered.held.is_empty() {
+            self.held_since = now;
+            self.held.extend(delivered.held);
+        }
+        if delivered.refused > 0 {
+            self.bring_back(self.owner);
+        }
         self.full.extend(delivered.full);
         self.progress.send_modify(|progress| {
             progress.delivered += delivered.files;

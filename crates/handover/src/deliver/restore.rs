@@ -9,7 +9,8 @@ use super::known::{Gist, Held, Known};
 use super::transport::{Transport, TransportError};
 use super::tree::{Meta, Owner, Tree};
 use crate::digest::{Digest, Digester};
-use crate::protocol::{Browse, Content, Entry, Fetch, MAX_ASK, frames};
+use crate::path::WorkPath;
+use crate::protocol::{Browse, Content, Fetch, MAX_ASK, frames};
 
 /// Up to this size in bytes a file is written once all of it is here.
 const SMALL: u64 = 512 * 1024;
@@ -29,7 +30,7 @@ pub struct Restored {
 
 /// Why a file did not come back.
 #[derive(Debug)]
-enum NotRestored {
+pub(super) enum NotRestored {
     Transport(TransportError),
     Io(io::Error),
 }
@@ -55,7 +56,7 @@ impl<T: Transport> Courier<T> {
                 restored.other += u64::from(known.held(&entry.path).map(|held| held.gist) != Some(gist));
                 continue;
             }
-            match self.bring(tree, owner, &entry).await {
+            match self.bring(tree, owner, &entry.path, &entry.content).await {
                 Ok(bytes) => {
                     restored.files += 1;
                     restored.bytes += bytes;
@@ -71,17 +72,24 @@ impl<T: Transport> Courier<T> {
         Ok(page.next)
     }
 
-    async fn bring(&self, tree: &Tree, owner: Option<Owner>, entry: &Entry) -> Result<u64, NotRestored> {
-        let Content::File { digest, size, chunks, mode, modified, .. } = &entry.content else {
-            if let Content::Link { target } = &entry.content {
-                tree.link(&entry.path, target, owner).map_err(NotRestored::Io)?;
+    /// Fetches a content and puts it at a path where nothing is.
+    pub(super) async fn bring(
+        &self,
+        tree: &Tree,
+        owner: Option<Owner>,
+        path: &WorkPath,
+        content: &Content,
+    ) -> Result<u64, NotRestored> {
+        let Content::File { digest, size, chunks, mode, modified, .. } = content else {
+            if let Content::Link { target } = content {
+                tree.link(path, target, owner).map_err(NotRestored::Io)?;
             }
             return Ok(0);
         };
         let meta = Meta { mode: *mode, modified: modified.seconds(), owner };
         if *size <= SMALL {
             let parts = self.collect(chunks).await.map_err(NotRestored::Transport)?;
-            let written = tree.put(&entry.path, meta, None, |file| write(file, &parts, digest));
+            let written = tree.put(path, meta, None, |file| write(file, &parts, digest));
             return written.map(|()| *size).map_err(NotRestored::Io);
         }
         // A large one is fetched while it is written, piece by piece.
@@ -99,7 +107,7 @@ impl<T: Transport> Courier<T> {
         if digester.finish() != *digest {
             return Err(NotRestored::Transport(wrong()));
         }
-        let written = tree.put(&entry.path, meta, None, |file| {
+        let written = tree.put(path, meta, None, |file| {
             io::Seek::rewind(&mut spool)?;
             io::copy(&mut spool, file)
         });

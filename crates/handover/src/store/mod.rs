@@ -20,6 +20,7 @@ mod sweep;
 mod sweep_tests;
 #[cfg(test)]
 mod tests;
+mod vanishing;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,7 @@ pub use inherit::Inherited;
 pub use sealed::{Bearer, NodeWaiting};
 pub use space::Totals;
 pub use sweep::Removed;
+pub use vanishing::Vanishing;
 
 use self::keys::{Keys, Name};
 use self::manifest::Manifest;

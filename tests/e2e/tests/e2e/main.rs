@@ -35,6 +35,7 @@ mod readme;
 mod receipts;
 mod revocation;
 mod sealing;
+mod second_thoughts;
 mod source_check;
 mod taking;
 mod thief;

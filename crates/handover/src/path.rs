@@ -92,12 +92,21 @@ impl WorkPath {
     /// it lies in the nearest folder above that does.
     #[must_use]
     pub fn conflict(&self, person: &str, time: &str) -> Self {
+        self.marked(&format!(" (conflict {person} {time})"))
+    }
+
+    /// The path of an older version beside this one: `NAME (TIME)`, in the same way.
+    #[must_use]
+    pub fn as_of(&self, time: &str) -> Self {
+        self.marked(&format!(" ({time})"))
+    }
+
+    fn marked(&self, mark: &str) -> Self {
         let start = self.0.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
         let (mut folder, name) = self.0.split_at(start);
         // A dot at the beginning makes a hidden file, not an ending.
         let dot = name.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0).unwrap_or(name.len());
         let (stem, ending) = name.split_at(dot);
-        let mark = format!(" (conflict {person} {time})");
         while !folder.is_empty() && folder.len() + mark.len() > MAX_PATH_LEN {
             let above = folder.get(..folder.len() - 1).unwrap_or_default();
             let end = above.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
@@ -170,6 +179,7 @@ mod tests {
         let named = |from: &[u8]| path(from).conflict("hanako", at).as_bytes().to_vec();
         assert_eq!(named(b"a/b.tar.gz"), b"a/b.tar (conflict hanako 2026-11-26T05:04:03Z).gz");
         assert_eq!(named(b".profile"), b".profile (conflict hanako 2026-11-26T05:04:03Z)");
+        assert_eq!(path(b"a/b.txt").as_of(at), path(b"a/b (2026-11-26T05:04:03Z).txt"));
         let long = format!("{}.xlsx", "見".repeat(83));
         let conflict = named(long.as_bytes());
         assert!(conflict.len() <= MAX_NAME_LEN && conflict.ends_with(b".xlsx"));

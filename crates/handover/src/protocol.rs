@@ -213,9 +213,9 @@ pub enum Placed {
     Incomplete,
     /// Too much would vanish at once ([`MAX_VANISHING_PERCENT`]): nothing was deleted, somebody is to be asked.
     Held,
-    /// The person's space at headquarters is full.
+    /// The person's space at headquarters is full, or the one that they share with all of their company.
     Full {
-        /// Bytes that versions of this person may hold.
+        /// Bytes that versions in it may hold.
         quota: u64,
         /// Bytes that they hold.
         used: u64,

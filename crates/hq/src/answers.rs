@@ -13,6 +13,7 @@ use crate::admin::{
     Problem, ReceiptPage, Request, Status, WipeCounts, WipeStanding,
 };
 use crate::closing;
+use crate::deletions;
 use crate::held;
 use crate::identity::{Credentials, Overloaded};
 use crate::lost;
@@ -21,6 +22,7 @@ use crate::registry::{Act, NodeRow, Outcome, PersonAct, Registry};
 use crate::sealed_here;
 use crate::shared::{FAREWELL, FOLLOWING, Hq};
 use crate::show;
+use crate::space;
 
 /// `WireGuard`'s reject-after-time: an older session carries nothing (whitepaper, 6.1).
 const SESSION_SECONDS: u64 = 180;
@@ -100,7 +102,10 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
         }
         Request::HandoverList(ask) => held::list(hq, &registry, ask).await,
         Request::HandoverStatus(_) => held::status(hq).await,
-        Request::PersonQuota(ask) => held::quota(hq, &registry, uid, &ask).await,
+        Request::PersonQuota(ask) => space::person(hq, &registry, uid, &ask).await,
+        Request::CompanyQuota(ask) => space::company(hq, &registry, uid, &ask).await,
+        Request::HandoverDeletions(_) => deletions::list(hq).await,
+        Request::HandoverDecide(ask) => deletions::decide(hq, &registry, uid, &ask).await,
         Request::HandoverTake(ask) => held::take(hq, &registry, uid, ask).await,
         Request::HandoverGranted(ask) => held::granted(hq, uid, &ask).await,
         Request::HandoverChunk(ask) => held::chunks(hq, uid, &ask).await,

@@ -9,14 +9,13 @@ use bytes::Bytes;
 use hanare_handover::WorkPath;
 use hanare_handover::protocol::{Browse, Content, Entry, Fetch, frames};
 use hanare_handover::store::{Inherited, Owner, Store, StoreError};
-use hanare_ledger::Entry as LedgerEntry;
 use hanare_model::{CompanyId, NodeName, PersonId, Timestamp};
 use serde_json::Value;
 
 use crate::admin::{
     Blob, HandoverChunk, HandoverChunks, HandoverContent, HandoverFile, HandoverGranted, HandoverList,
     HandoverPage, HandoverPlace, HandoverSource, HandoverTake, HandoverTaken, HandoverTakenFile,
-    HandoverTakenPage, HandoverTotals, Noun, Passed, Person, PersonEnded, PersonQuota, Problem, Quota, Space,
+    HandoverTakenPage, HandoverTotals, Noun, Passed, Person, PersonEnded, Problem,
 };
 use crate::answers::{json, list as items};
 use crate::api::sealed::release_to;
@@ -210,36 +209,6 @@ pub(crate) async fn chunks(hq: &Hq, uid: u32, ask: &HandoverChunk) -> Result<Val
     let damaged = || Problem::Damaged { text: "chunks of a version are not there".to_owned() };
     let parts = frames(Bytes::from(body.ok_or_else(damaged)?)).map_err(|_| damaged())?;
     json(&HandoverChunks { chunks: parts.iter().map(|part| Blob(part.to_vec())).collect() })
-}
-
-/// How much a person may hold, and does. What is there already stays, also above a new limit.
-pub(crate) async fn quota(
-    hq: &Hq,
-    registry: &Registry,
-    uid: u32,
-    ask: &PersonQuota,
-) -> Result<Value, Problem> {
-    let missing = || Problem::Missing { noun: Noun::Person, id: ask.id.to_string() };
-    let row = registry.persons.get(&ask.id).ok_or_else(missing)?;
-    let owner = Owner { company: row.company.clone(), person: row.id.clone() };
-    let store = hq.work.open().await.map_err(|error| problem(&error))?;
-    if let Some(change) = ask.change {
-        let bytes = match change {
-            Quota::None => None,
-            Quota::Bytes(bytes) => Some(bytes),
-        };
-        let entry = LedgerEntry {
-            at: random::now(),
-            actor: format!("uid {uid}"),
-            kind: "person.quota".to_owned(),
-            subject: row.id.to_string(),
-            data: serde_json::json!({ "bytes": bytes }),
-        };
-        hq.writer.act("hq", Act::Note(entry)).await?;
-        store.limit(&owner, bytes).await.map_err(|error| problem(&error))?;
-    }
-    let (quota, used) = store.space(&owner).await.map_err(|error| problem(&error))?;
-    json(&Space { person: owner.person, quota, used })
 }
 
 /// What a disabled person has becomes their successor's, in a folder that says whose it was. Their sessions have ended by now.

@@ -23,6 +23,8 @@ const CERTIFICATE_NAME: &str = "hanare-hq";
 pub(crate) const SEALING: &str = "sealing.key";
 /// The same as a systemd credential, which is used instead of the file where it is given.
 const CREDENTIAL: &str = "hanare-sealing.key";
+/// By which it is known again: sealed work that waits in rooms opens with no other.
+const SEALING_MARK: &str = "sealing.mark";
 
 /// Why keys cannot be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,18 @@ pub enum KeysError {
         path: PathBuf,
         /// What was expected.
         what: &'static str,
+    },
+    /// What sealed work is opened with was there once.
+    #[error("{path} is not there, nor is it given as the credential {CREDENTIAL}")]
+    SealingGone {
+        /// Where it would be without a credential.
+        path: PathBuf,
+    },
+    /// It is another one.
+    #[error("{path} is not the key that this headquarters had")]
+    SealingOther {
+        /// Which file.
+        path: PathBuf,
     },
     /// No certificate could be made.
     #[error("headquarters' certificate cannot be made")]
@@ -117,23 +131,41 @@ fn sealing_path(directory: &Path, credentials: Option<&Path>) -> PathBuf {
 }
 
 /// Makes what sealed work is opened with, unless it is there, or is given as a credential: a headquarters from before there
-/// was sealing has none.
+/// was sealing has none. One that had a key gets no other: what waits sealed in rooms could never be opened.
 pub(crate) fn make_sealing(directory: &Path, credentials: Option<&Path>) -> Result<(), KeysError> {
-    if sealing_path(directory, credentials).exists() {
-        return Ok(());
+    let (path, mark) = (sealing_path(directory, credentials), directory.join(SEALING_MARK));
+    if !path.exists() {
+        if mark.exists() {
+            return Err(KeysError::SealingGone { path });
+        }
+        let secret = Zeroizing::new(STANDARD.encode(&random::bytes::<SECRET_LEN>()?[..]));
+        write_private(&path, &secret)?;
     }
-    let secret = Zeroizing::new(STANDARD.encode(&random::bytes::<SECRET_LEN>()?[..]));
-    write_private(&directory.join(SEALING), &secret)?;
+    let known =
+        STANDARD.encode(digest(&SHA256, &Zeroizing::new([MARKED, &read_secret(&path)?[..]].concat())));
+    match std::fs::read_to_string(&mark) {
+        Ok(text) if text.trim() == known => return Ok(()),
+        Ok(_) => return Err(KeysError::SealingOther { path }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write_private(&mark, &known)?,
+        Err(source) => return Err(KeysError::Io { path: mark, source }),
+    }
     sync_directory(directory)
 }
 
+/// Before the secret, in what it is known again by.
+const MARKED: &[u8] = b"hanare sealing key\0";
+
 fn read_sealing(path: &Path) -> Result<SealingSecret, KeysError> {
+    read_secret(path).map(SealingSecret::from_bytes)
+}
+
+fn read_secret(path: &Path) -> Result<Zeroizing<[u8; SECRET_LEN]>, KeysError> {
     let text = std::fs::read_to_string(path).map(Zeroizing::new);
     let text = text.map_err(|source| KeysError::Io { path: path.to_owned(), source })?;
     let bytes = STANDARD.decode(text.trim()).map(Zeroizing::new).ok();
     let bytes = bytes.and_then(|bytes| <[u8; SECRET_LEN]>::try_from(bytes.as_slice()).ok());
     let content = || KeysError::Content { path: path.to_owned(), what: "a sealing key" };
-    bytes.map(|bytes| SealingSecret::from_bytes(Zeroizing::new(bytes))).ok_or_else(content)
+    bytes.map(Zeroizing::new).ok_or_else(content)
 }
 
 /// Makes a 0600 file that must not exist yet.
@@ -150,4 +182,35 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<(), KeysError> {
     std::fs::File::open(directory)
         .and_then(|file| file.sync_all())
         .map_err(|source| KeysError::Io { path: directory.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealing_key_is_made_once_may_move_to_a_credential_and_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (keys, credentials) = (folder.path().join("hq"), folder.path().join("credentials"));
+        for path in [&keys, &credentials] {
+            std::fs::create_dir(path).unwrap();
+        }
+        make_sealing(&keys, None).unwrap();
+        let made = std::fs::read_to_string(keys.join(SEALING)).unwrap();
+        make_sealing(&keys, None).unwrap();
+        assert_eq!(std::fs::read_to_string(keys.join(SEALING)).unwrap(), made);
+        std::fs::rename(keys.join(SEALING), credentials.join(CREDENTIAL)).unwrap();
+        make_sealing(&keys, Some(&credentials)).unwrap();
+        assert!(!keys.join(SEALING).exists());
+        // The unit lost its line.
+        assert!(matches!(make_sealing(&keys, None), Err(KeysError::SealingGone { .. })));
+        assert!(!keys.join(SEALING).exists());
+        let other = STANDARD.encode([7; SECRET_LEN]);
+        std::fs::write(credentials.join(CREDENTIAL), other).unwrap();
+        let refused = make_sealing(&keys, Some(&credentials));
+        assert!(matches!(refused, Err(KeysError::SealingOther { .. })), "{refused:?}");
+        // What is kept to know it by tells nothing of it.
+        let mark = std::fs::read_to_string(keys.join(SEALING_MARK)).unwrap();
+        assert_ne!(mark.trim(), made.trim());
+    }
 }

@@ -8,6 +8,7 @@ mod admin_socket;
 mod answers;
 mod api;
 mod closing;
+mod deletions;
 mod grants;
 mod group;
 mod held;
@@ -32,6 +33,7 @@ mod sessions;
 mod settings;
 mod shared;
 mod show;
+mod space;
 mod store;
 mod work_store;
 

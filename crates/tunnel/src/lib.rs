@@ -7,6 +7,7 @@ pub mod join;
 mod line;
 mod marked;
 pub mod node;
+mod paced;
 pub mod plane;
 pub mod state;
 pub mod uapi;

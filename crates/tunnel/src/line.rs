@@ -1,6 +1,7 @@
 //! A line to headquarters through the tunnel for who hands work over: the node's own certificate, the person's session.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
 use crate::api::{ApiError, Connection, Identity};
+use crate::paced::Pace;
 use crate::state::{Enrolment, Keys};
 
 /// A SYN that nobody answers is tried again sooner than TCP would.
@@ -29,6 +31,7 @@ pub struct Line {
     session: Option<Secret>,
     seats: Semaphore,
     idle: Mutex<Vec<Connection>>,
+    pace: Option<Arc<Pace>>,
 }
 
 impl std::fmt::Debug for Line {
@@ -50,7 +53,14 @@ impl Line {
     ) -> Result<Self, ApiError> {
         let identity = Identity::new(&keys.signing, enrolment.pin)?;
         let addresses = lease.hq.addresses.iter().map(|ip| SocketAddr::new(*ip, lease.hq.api_port)).collect();
-        Ok(Self { identity, addresses, session, seats: Semaphore::new(AT_ONCE), idle: Mutex::default() })
+        let (seats, idle) = (Semaphore::new(AT_ONCE), Mutex::default());
+        Ok(Self { identity, addresses, session, seats, idle, pace: None })
+    }
+
+    /// Sends no more than this, all exchanges together; without a rate as fast as the line takes it.
+    #[must_use]
+    pub fn at_most(self, bytes_per_second: Option<u64>) -> Self {
+        Self { pace: bytes_per_second.map(|rate| Arc::new(Pace::new(rate))), ..self }
     }
 
     /// Sends `body`, and returns an answer of at most `most` bytes. Everything that is asked for here may be asked again.
@@ -81,7 +91,9 @@ impl Line {
         most: usize,
     ) -> Result<Bytes, ApiError> {
         let heavy = u64::try_from(body.len() / SLOWEST).unwrap_or(0);
-        let patience = PATIENCE + Duration::from_secs(heavy);
+        // Others may be on their way at the same rate.
+        let paced = self.pace.as_ref().map(|pace| pace.time_for((body.len() * AT_ONCE) as u64));
+        let patience = PATIENCE + Duration::from_secs(heavy).max(paced.unwrap_or_default());
         let exchange = connection.exchange(path, self.session.as_ref().map(Secret::expose), body, most);
         let answer = timeout(patience, exchange).await.unwrap_or(Err(ApiError::Timeout { what: path }));
         let mut idle = self.idle.lock().await;
@@ -98,7 +110,9 @@ impl Line {
         let mut last = ApiError::Timeout { what: "connecting" };
         for address in &self.addresses {
             match timeout(CONNECT, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Connection::open(stream, &self.identity).await,
+                Ok(Ok(stream)) => {
+                    return Connection::open_paced(stream, &self.identity, self.pace.clone()).await;
+                }
                 Ok(Err(error)) => last = ApiError::io("connecting")(error),
                 Err(_) => {}
             }

@@ -112,6 +112,12 @@ impl Daemon {
         family(self.pid()).into_iter().map(|pid| memory_field(pid, "VmRSS:")).sum()
     }
 
+    /// Processor time so far, in seconds, of this process and of those it started that still run.
+    #[must_use]
+    pub fn processor(&self) -> f64 {
+        family(self.pid()).into_iter().map(processor).sum()
+    }
+
     /// The processes that this one started, and theirs.
     #[must_use]
     pub fn children(&self) -> Vec<u32> {
@@ -151,6 +157,15 @@ fn status_line(pid: u32, field: &str) -> Option<String> {
 
 fn status_number(pid: u32, field: &str) -> Option<u64> {
     status_line(pid, field)?.split_whitespace().next()?.parse().ok()
+}
+
+/// User and system time of one process, in seconds.
+fn processor(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(") ").map(|(_, rest)| rest).unwrap_or_default();
+    // proc(5): utime and stime are the 14th and 15th field; the kernel tells them in hundredths.
+    let times = after_name.split_whitespace().skip(11).take(2);
+    times.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// A memory figure of `/proc/PID/status`, in bytes.

@@ -71,6 +71,9 @@ pub const WIPE: &[Tool] = &[
 pub const ERASERS: &[Tool] =
     &[tool("shred", "coreutils"), tool("srm", "secure-delete"), tool("fstrim", "util-linux")];
 
+/// Others that bring files to a server, for the bench.
+pub const CARRIERS: &[Tool] = &[tool("restic", "restic"), tool("rclone", "rclone")];
+
 /// For the bench, beside [`LABORATORY`].
 pub const BENCH: &[Tool] = &[tool("iperf3", "iperf3"), tool("ethtool", "ethtool"), tool("tc", "iproute2")];
 

@@ -49,6 +49,15 @@ cmd-hanare-company-add = Add a company
 cmd-hanare-company-list = List the companies
     .example = hanare company list
 
+cmd-hanare-company-quota = Show or set how much all versions of all its employees' work may hold together at headquarters
+    .long = It holds beside each employee's own limit: whichever is reached first. What is there stays, also above a new limit. New work for which there is no room stays on the PC; `work status` says so to the employee.
+    .example =
+        hanare company quota globex 500G
+        hanare company quota globex none
+        hanare company quota globex
+    .id = Which company
+    .size = Such as 500G, or none [default: only show]
+
 cmd-hanare-company-remove = Remove a company that has no rooms
     .example = hanare company remove globex --yes
     .id = Its id
@@ -261,6 +270,18 @@ cmd-hanare-handover-list = List the newest files that came from a room or a node
         hanare handover list pc-1 --at 2026-11-26T09:00:00Z
     .place = A room (OFFICE/ROOM), a node or a person; node:NAME or person:ID where both have the same name
     .at = As it was at this time [default: now]
+
+cmd-hanare-handover-deletions = Show deletions that are held because they are very many at once; confirm them or put the files back
+    .long = When more than 30 % of an employee's files vanish within ten minutes, nothing is deleted before the employee (with `hanare work deletions`) or you have said that it is meant. What you decide is on the ledger; the employee's PC hears of it within half a minute.
+    .example =
+        hanare handover deletions
+        hanare handover deletions hanako --put-back
+        hanare handover deletions hanako --confirm --yes
+    .person = Whose files
+    .confirm = They are meant: delete the files; deleted files are kept for 90 days
+    .put_back = They are not meant: the files come back on the employee's PC
+    .yes = Do not ask
+    .dry_run = Say what would be deleted, change nothing
 
 cmd-hanare-handover-get = Copy files that headquarters holds to DEST, with a reason
     .long = Each copy is on the ledger, with its reason and how much it was, without the name of any file, and the persons whose work it is read of it when they next open their work. DEST must not exist. A file of one person becomes DEST itself; anything else makes DEST a folder, and from a room or a node it has a folder for each person.

@@ -73,6 +73,25 @@ cmd-hanare-work-pam = Open work for whoever logs in (for pam_exec with expose_au
     .shared = Everybody works as one account: the person's id and a space stand before the password
     .example = auth requisite pam_exec.so expose_authtok stdout /usr/bin/hanare work pam
 
+cmd-hanare-work-restore = Bring a file or a folder back as headquarters has it, or had it at a time
+    .long = Nothing that is here is replaced: where another content is at its place, the older one comes to lie beside it, with the time at which headquarters got it in its name. Headquarters keeps 30 daily versions, then monthly ones, and deleted files for 90 days.
+    .example =
+        hanare work restore estimates/2026.xlsx --at 2026-11-25T09:00:00Z
+        hanare work restore estimates
+    .path = A file or folder, from the work folder on [default: everything]
+    .at = As it was then, such as 2026-11-25T09:00:00Z [default: as it is at headquarters now]
+
+cmd-hanare-work-deletions = Show deletions that are held because they are very many at once; confirm them or put the files back
+    .long = When more than 30 % of the files vanish within ten minutes, nothing is deleted at headquarters before you or the admin have said that it is meant. If nobody does, the files are back at the next opening.
+    .example =
+        hanare work deletions
+        hanare work deletions --put-back
+        hanare work deletions --confirm --yes
+    .confirm = They are meant: delete the files at headquarters too; deleted files are kept for 90 days
+    .put_back = They are not meant: bring the files back here
+    .yes = Do not ask
+    .dry_run = Say what would be deleted, change nothing
+
 cmd-hanare-work-status = Show whose work is open here
     .long = Ends with 0 if work is open, otherwise 1.
     .example = hanare work status --json
@@ -87,6 +106,7 @@ cmd-hanare-wipe-agent = Hand over what changes while an employee's work is open 
     .policy = File of the wipe policy; without one the agent opens and wipes nothing
     .work = The directory with the work files [default: /srv/work]
     .reserve = How much may wait sealed on the disk [default: two times the file system with the work files]
+    .rate = Bytes a second that are sent to headquarters at most, such as 1M: leaves room for calls on a narrow line [default: as many as the line takes]
 
 cmd-hanare-wipe-sealed = Work that waits for headquarters on this machine, encrypted
     .example = hanare wipe sealed list

@@ -93,6 +93,9 @@ error-hq-runs = Another hanare works on this headquarters.
 error-hq-keys = Headquarters' keys cannot be used.
     .cause = { $cause }
     .fix = Put the directory hq/ in the state directory back from a copy.
+error-hq-sealing-key = The key that opens sealed work is missing, or is another one.
+    .cause = { $cause }
+    .fix = Give headquarters' unit the key as the credential `hanare-sealing.key` (`LoadCredential=`), or put hq/sealing.key in the state directory back from a copy. With another key nothing that waits sealed in the rooms could ever be opened.
 error-api-bind = The enrolment port cannot be opened at { $address }.
     .cause = { $cause }
     .fix = End the program that listens there, or choose another address with --api.

@@ -268,6 +268,19 @@ label-stored = Stored
 label-held-files = Files at headquarters
 label-waiting-files = Files not there yet
 label-handover-trouble = Why nothing is sent
+what-deletions = { $files } files at headquarters (kept there for 90 days more)
+deletions-held = { $files ->
+    [0] No deletions are held.
+    [one] One deletion is held: `--confirm` if it is meant, `--put-back` if it is not.
+   *[other] { $files } deletions are held: `--confirm` if they are meant, `--put-back` if they are not.
+}
+deletions-confirmed = { $files } files are deleted at headquarters too.
+deletions-put-back = { $files } files are coming back.
+deletions-put-back-there = { $files } files stay, and come back on the employee's PC within half a minute.
+label-asked = Last asked
+work-restored = Came back: { $files }. Beside what is there now: { $beside }. Here already: { $same }. Together { $size }.
+work-restored-nothing = Headquarters had nothing there at that time.
+work-restored-part = { $files } files could not be written here.
 label-deletions-held = Deletions to be confirmed
 label-conflicts = Conflicting versions
 label-full-files = Files without room at headquarters

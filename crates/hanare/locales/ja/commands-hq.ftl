@@ -49,6 +49,15 @@ cmd-hanare-company-add = 会社を登録する
 cmd-hanare-company-list = 会社の一覧を表示する
     .example = hanare company list
 
+cmd-hanare-company-quota = 会社の全従業員の仕事（全部の版）が本社で使える合計容量を表示・設定する
+    .long = 従業員ごとの上限と併せて働き、先に達した方が適用される。新しい上限を超えていても、すでにあるものは残る。入りきらない新しい仕事は PC に残り、`work status` が本人に知らせる。
+    .example =
+        hanare company quota globex 500G
+        hanare company quota globex none
+        hanare company quota globex
+    .id = 会社の ID
+    .size = 500G など。none で上限なし [省略時: 表示のみ]
+
 cmd-hanare-company-remove = 部屋を持たない会社を削除する
     .example = hanare company remove globex --yes
     .id = 会社の ID
@@ -261,6 +270,18 @@ cmd-hanare-handover-list = 部屋や端末から届いた最新のファイル�
         hanare handover list pc-1 --at 2026-11-26T09:00:00Z
     .place = 部屋（OFFICE/ROOM）、端末、または従業員。同じ名前の端末と従業員がある場合は node:NAME または person:ID
     .at = この時刻の時点での内容 [省略時: 現在]
+
+cmd-hanare-handover-deletions = 一度に大量だったため保留された削除を表示し、確定するか、ファイルを元に戻す
+    .long = 10 分以内に従業員のファイルの 30 % を超える量が消えた場合、本人（`hanare work deletions`）か管理者が意図した削除だと認めるまで、何も削除しない。決定は台帳に記録され、30 秒以内に本人の PC に伝わる。
+    .example =
+        hanare handover deletions
+        hanare handover deletions hanako --put-back
+        hanare handover deletions hanako --confirm --yes
+    .person = 誰のファイルか
+    .confirm = 意図した削除として削除する（削除後も 90 日間は残る）
+    .put_back = 意図しない削除として、本人の PC にファイルを戻す
+    .yes = 確認せずに実行する
+    .dry_run = 何が削除されるかを表示するだけで、変更しない
 
 cmd-hanare-handover-get = 本社が受け取ったファイルを、理由を付けて DEST に取り出す
     .long = 取り出しは、理由と量（ファイル名は含みません）とともに台帳に残り、持ち主の従業員には次に仕事を開いた時に知らされます。DEST は存在しない場所を指定してください。従業員 1 人のファイル 1 つなら DEST がそのファイルになり、それ以外は DEST がフォルダーになります。部屋または端末を指定した場合は、その中に従業員ごとのフォルダーができます。

@@ -73,6 +73,25 @@ cmd-hanare-work-pam = ログインする人の仕事を開く（pam_exec の exp
     .shared = 全員が 1 つのアカウントで作業する。パスワードの前に、従業員の ID と空白を入力する
     .example = auth requisite pam_exec.so expose_authtok stdout /usr/bin/hanare work pam
 
+cmd-hanare-work-restore = ファイルやフォルダーを、本社にある状態、または指定した時点の状態で取り戻す
+    .long = ここにあるファイルは置き換えない。同じ場所に別の内容があれば、古い版は、本社が受け取った時刻を名前に付けて、その隣に置かれる。本社には日ごとの版が 30 日分、その後は月ごとの版が残る。削除したファイルは 90 日間残る。
+    .example =
+        hanare work restore 見積/2026.xlsx --at 2026-11-25T09:00:00Z
+        hanare work restore 見積
+    .path = 仕事フォルダーから見たファイルまたはフォルダー [省略時: すべて]
+    .at = 取り戻したい時点（例: 2026-11-25T09:00:00Z）[省略時: 本社にある今の状態]
+
+cmd-hanare-work-deletions = 一度に大量だったため保留された削除を表示し、確定するか、ファイルを元に戻す
+    .long = 10 分以内に 30 % を超えるファイルが消えた場合、本人か管理者が意図した削除だと認めるまで、本社では何も削除しない。誰も決めなければ、次に仕事を開いた時にファイルは戻る。
+    .example =
+        hanare work deletions
+        hanare work deletions --put-back
+        hanare work deletions --confirm --yes
+    .confirm = 意図した削除として、本社でも削除する（削除後も 90 日間は残る）
+    .put_back = 意図しない削除として、ファイルをここに戻す
+    .yes = 確認せずに実行する
+    .dry_run = 何が削除されるかを表示するだけで、変更しない
+
 cmd-hanare-work-status = このマシンで誰の仕事が開いているかを表示する
     .long = 終了コードは、開いていれば 0、それ以外は 1 です。
     .example = hanare work status --json
@@ -87,6 +106,7 @@ cmd-hanare-wipe-agent = 従業員の仕事が開いている間、変更した�
     .policy = 消去ポリシーのファイル。なければ、ボリュームを開くことも消すこともしない
     .work = 仕事のファイルを置くディレクトリ [省略時: /srv/work]
     .reserve = 封印して本体のディスクに置いておける量 [省略時: 仕事のファイルシステムの 2 倍]
+    .rate = 本社へ送る 1 秒あたりの最大量（例: 1M）。細い回線で通話の余地を残す [省略時: 回線が許すだけ]
 
 cmd-hanare-wipe-sealed = このマシンで本社への配送を待つ、封印（暗号化）した仕事
     .example = hanare wipe sealed list

@@ -93,6 +93,9 @@ error-hq-runs = 別の hanare がこの本社サーバーを使っています�
 error-hq-keys = 本社サーバーの鍵を使用できません。
     .cause = { $cause }
     .fix = 状態ディレクトリの hq/ をバックアップから復元してください。
+error-hq-sealing-key = 封印された仕事を開く鍵がないか、別の鍵です。
+    .cause = { $cause }
+    .fix = 本社サーバーのユニットに、鍵を資格情報 `hanare-sealing.key`（`LoadCredential=`）として渡すか、状態ディレクトリの hq/sealing.key をバックアップから復元してください。別の鍵では、部屋で封印されて待っている仕事を開けません。
 error-api-bind = 参加用のポートを { $address } で開けません。
     .cause = { $cause }
     .fix = そこで待ち受けているプログラムを終了するか、--api で別のアドレスを指定してください。

@@ -238,6 +238,18 @@ label-stored = 保存量
 label-held-files = 本社にあるファイル
 label-waiting-files = まだ届いていないファイル
 label-handover-trouble = 送信が止まっている理由
+what-deletions = 本社にある { $files } 個のファイル（削除後も 90 日間は残ります）
+deletions-held = { $files ->
+    [0] 保留中の削除はありません。
+   *[other] { $files } 個の削除が保留中です。意図した削除なら `--confirm`、そうでなければ `--put-back` を付けて実行してください。
+}
+deletions-confirmed = { $files } 個のファイルを本社でも削除しました。
+deletions-put-back = { $files } 個のファイルを元に戻しています。
+deletions-put-back-there = { $files } 個のファイルを残しました。30 秒以内に本人の PC に戻ります。
+label-asked = 最後の問い合わせ
+work-restored = 元の場所に戻したもの: { $files } 個、今あるものの隣に置いたもの: { $beside } 個、すでにあったもの: { $same } 個（合計 { $size }）
+work-restored-nothing = 指定された場所には、その時点で何もありませんでした。
+work-restored-part = { $files } 個のファイルを書き込めませんでした。
 label-deletions-held = 確認待ちの削除
 label-conflicts = 競合した版
 label-full-files = 容量不足で送れないファイル

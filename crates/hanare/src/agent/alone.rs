@@ -16,6 +16,7 @@ impl Agent<'_> {
         let Wish { asked, peer, reply } = wish;
         let begun = match asked {
             Asked::Alone { person } => Some(self.open_alone(&person, peer.uid).await),
+            Asked::Restore { .. } | Asked::Deletions { .. } => Some(Err(Answer::Away)),
             Asked::Status | Asked::Finish | Asked::Close { .. } | Asked::Overtime { .. } => None,
         };
         let answer = begun.as_ref().map(|begun| match begun {

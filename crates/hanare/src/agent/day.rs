@@ -16,6 +16,7 @@ use super::keeping::Kept;
 use super::line::Carrier;
 use super::machine::Happened;
 use super::record::Record;
+use super::recovery;
 use super::sealing::{self, Ended, finish};
 use super::socket::{Answer, Asked, Standing, Wish};
 use super::trigger::Trigger;
@@ -99,6 +100,9 @@ impl Agent<'_> {
                     }
                     return Ok(None);
                 }
+                Pause::Wish(wish) if recovery::is_one(&wish.asked) => {
+                    recovery::begin(day.as_mut(), wish, &self.told);
+                }
                 Pause::Wish(wish) => {
                     let alive = Alive::begin();
                     let ended = match &mut day {
@@ -153,7 +157,7 @@ impl Agent<'_> {
             self.let_write().await;
         }
         let tree = Tree::open(&self.work).map_err(|error| failed(&error))?;
-        sealing::measure(&self.spool, &self.work, self.reserve).map_err(|error| failed(&error))?;
+        sealing::measure(&self.spool, &self.work, self.bounds.reserve).map_err(|error| failed(&error))?;
         let sealer = |tree: &Tree| sealing::sealer(tree, &self.spool, (&keys, &lease.lease), person, session);
         let mut day = Day::begin_sealing(tree, carrier, sealer).map_err(|error| failed(&error))?;
         if session.is_some() {
@@ -327,6 +331,16 @@ impl Agent<'_> {
         let answer = match (&wish.asked, kept) {
             (Asked::Status, _) => None,
             (Asked::Finish, _) | (Asked::Close { .. }, None) => return Some(wish),
+            (Asked::Restore { .. } | Asked::Deletions { .. }, kept) => {
+                let owner = match kept {
+                    Some(kept) => Some(kept.noted.uid),
+                    None => self.owner().map(|owner| owner.uid.as_raw()),
+                };
+                if owner.is_some_and(may) {
+                    return Some(wish);
+                }
+                Some(Answer::Forbidden)
+            }
             (Asked::Close { .. }, Some(kept)) if may(kept.noted.uid) => return Some(wish),
             (Asked::Overtime { seconds }, Some(kept)) if may(kept.noted.uid) => {
                 Some(self.overtime(kept, Duration::from_secs(*seconds)).await)

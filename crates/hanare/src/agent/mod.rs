@@ -13,6 +13,7 @@ mod line;
 mod machine;
 mod receipts;
 mod record;
+mod recovery;
 mod room;
 mod sealing;
 mod socket;
@@ -56,12 +57,21 @@ const LOOK: Duration = Duration::from_secs(1);
 /// After work could not be opened here.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// Runs until a signal ends it.
-pub(crate) fn run(context: &Context, work: &Path, policy: Option<Policy>, reserve: Option<u64>) -> Outcome {
-    keep_on(serve(context, work, policy, reserve))?
+/// How much the agent may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Bytes that may wait sealed on the disk; as much as fits the work, if absent.
+    pub(crate) reserve: Option<u64>,
+    /// Bytes a second that are sent to headquarters; as many as the line takes, if absent.
+    pub(crate) rate: Option<u64>,
 }
 
-async fn serve(context: &Context, work: &Path, policy: Option<Policy>, reserve: Option<u64>) -> Outcome {
+/// Runs until a signal ends it.
+pub(crate) fn run(context: &Context, work: &Path, policy: Option<Policy>, bounds: Bounds) -> Outcome {
+    keep_on(serve(context, work, policy, bounds))?
+}
+
+async fn serve(context: &Context, work: &Path, policy: Option<Policy>, bounds: Bounds) -> Outcome {
     context.prepare_runtime();
     let impossible = |error: &std::io::Error| Failure::new(Exit::Impossible, "agent-socket").because(error);
     let listener = socket::listen(&context.runtime).map_err(|error| impossible(&error))?;
@@ -83,7 +93,7 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>, reserve: 
         context,
         deliveries: Deliveries::new(Arc::clone(&spool)),
         spool,
-        reserve,
+        bounds,
         client: Client::new(&context.runtime),
         state: NodeState::new(&context.state),
         work: mount.map_or_else(|| work.to_owned(), |volume| volume.mount.path.clone()),
@@ -109,7 +119,7 @@ struct Agent<'a> {
     state: NodeState,
     work: PathBuf,
     /// Bytes that sealed items may take, if somebody has said so.
-    reserve: Option<u64>,
+    bounds: Bounds,
     policy: Option<Policy>,
     wishes: mpsc::Receiver<Wish>,
     told: watch::Sender<Standing>,
@@ -204,7 +214,7 @@ impl Agent<'_> {
         let Some((keys, enrolment, lease)) = self.joined()? else { return Ok(None) };
         let line = Line::new(&keys, &enrolment, &lease.lease, session)
             .map_err(|error| Failure::new(Exit::Impossible, "agent-hq").because(&error))?;
-        Ok(Some(Carrier(line)))
+        Ok(Some(Carrier(line.at_most(self.bounds.rate))))
     }
 
     fn joined(&self) -> Result<Option<(Keys, Enrolment, StoredLease)>, Failure> {

@@ -37,7 +37,7 @@ impl Room {
 impl Agent<'_> {
     /// Looks how much room there is, and does what follows from it.
     pub(super) async fn mind_room(&self, kept: &mut Kept) {
-        if let Err(error) = sealing::measure(&self.spool, &self.work, self.reserve) {
+        if let Err(error) = sealing::measure(&self.spool, &self.work, self.bounds.reserve) {
             tracing::warn!(%error, "the room for sealed items is not known");
         }
         let level = self.spool.level();

@@ -8,9 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hanare_handover::WorkPath;
 use hanare_handover::seal::Level;
 use hanare_host::unix::Peer;
-use hanare_model::PersonId;
+use hanare_model::{PersonId, Timestamp};
 use hanare_wipe::Verdict;
 use hanare_wipe::receipt::Cause;
 use serde::{Deserialize, Serialize};
@@ -21,13 +22,15 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use super::record::Record;
 
 const NAME: &str = "agent.sock";
-/// The longest request.
-const MAX_LINE: u64 = 256;
+/// The longest request: a path whose bytes are no text is a list of numbers.
+const MAX_LINE: u64 = 32 * 1024;
 /// Questions at a time.
 const SEATS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long handing everything over, or a whole end, may take before who asked gives up waiting; the agent goes on.
 const FINISHING: Duration = Duration::from_mins(4);
+/// How long bringing old versions back may take before who asked gives up waiting.
+const RECOVERING: Duration = Duration::from_hours(2);
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +54,18 @@ pub(crate) enum Asked {
     Overtime {
         /// How much.
         seconds: u64,
+    },
+    /// Bring back what headquarters holds.
+    Restore {
+        /// A file or folder in the work; everything, if absent.
+        path: Option<WorkPath>,
+        /// As it was then; as it is now, if absent.
+        at: Option<Timestamp>,
+    },
+    /// The deletions that are held are meant, or not.
+    Deletions {
+        /// Whether they are.
+        confirm: bool,
     },
 }
 
@@ -140,6 +155,26 @@ pub(crate) enum Answer {
     Unfit,
     /// It is not: the volume did not open.
     Failed,
+    /// It came back.
+    Restored {
+        /// Files that are at their places again.
+        files: u64,
+        /// Files that lie beside what is at their places now.
+        beside: u64,
+        /// Files that are here as they were.
+        same: u64,
+        /// Files that could not be written.
+        failed: u64,
+        /// Bytes of what came.
+        bytes: u64,
+    },
+    /// Deletions were confirmed, or taken back.
+    Deletions {
+        /// How many.
+        files: u64,
+    },
+    /// Headquarters does not answer, or nobody has proven themselves: nothing can be asked of it.
+    Away,
 }
 
 /// What somebody wishes, with the way back.
@@ -198,7 +233,12 @@ async fn answer(
     tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await??;
     let standing = match serde_json::from_slice(&line)? {
         Asked::Status => standing.borrow().clone(),
-        asked @ (Asked::Finish | Asked::Close { .. } | Asked::Overtime { .. } | Asked::Alone { .. }) => {
+        asked @ (Asked::Finish
+        | Asked::Close { .. }
+        | Asked::Overtime { .. }
+        | Asked::Alone { .. }
+        | Asked::Restore { .. }
+        | Asked::Deletions { .. }) => {
             let (reply, answer) = oneshot::channel();
             wishes.send(Wish { asked, peer, reply }).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
             answer.await.map_err(|_| io::ErrorKind::BrokenPipe)?
@@ -212,7 +252,15 @@ async fn answer(
 /// Asks the agent; `None` if none runs here.
 pub(crate) fn ask(runtime: &Path, asked: &Asked) -> Option<Standing> {
     let mut stream = std::os::unix::net::UnixStream::connect(runtime.join(NAME)).ok()?;
-    let patience = if *asked == Asked::Status { PATIENCE } else { FINISHING };
+    let patience = match asked {
+        Asked::Status => PATIENCE,
+        Asked::Finish
+        | Asked::Close { .. }
+        | Asked::Overtime { .. }
+        | Asked::Alone { .. }
+        | Asked::Deletions { .. } => FINISHING,
+        Asked::Restore { .. } => RECOVERING,
+    };
     stream.set_read_timeout(Some(patience)).ok()?;
     let mut line = serde_json::to_vec(asked).ok()?;
     line.push(b'\n');

@@ -1,13 +1,15 @@
 //! `hanare company`: tenants.
 
 use clap::Subcommand;
-use hanare_hq::admin::{self, CompanyAdd, CompanyList, CompanyRemove};
+use hanare_hq::admin::{self, CompanyAdd, CompanyList, CompanyQuota, CompanyRemove};
 use hanare_model::CompanyId;
 use serde_json::json;
 
+use super::person::{Limit, room};
 use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::table;
 
 #[derive(Debug, Subcommand)]
@@ -18,6 +20,12 @@ pub(crate) enum Command {
         name: Option<String>,
     },
     List,
+    Quota {
+        #[arg(value_name = "ID")]
+        id: CompanyId,
+        #[arg(value_name = "SIZE|none")]
+        size: Option<Limit>,
+    },
     Remove {
         id: CompanyId,
         #[command(flatten)]
@@ -34,6 +42,7 @@ impl Command {
                 context.out.result("company.add", &added, |_| String::new())?;
             }
             Self::List => list(context)?,
+            Self::Quota { id, size } => quota(context, id, size)?,
             Self::Remove { id, confirmation } => {
                 let what = context.out.voice().say_with("what-company", &[("id", &id)]);
                 if confirmation.go_on(context, &what)? {
@@ -51,12 +60,20 @@ impl Command {
     }
 }
 
+fn quota(context: &Context, id: CompanyId, size: Option<Limit>) -> Result<(), Failure> {
+    let space = context.ask(CompanyQuota { id, change: size.map(|Limit(quota)| quota) })?;
+    context.out.result("company.quota", &space, |voice| {
+        room(voice, ("label-company", space.company.to_string()), space.quota, space.used)
+    })?;
+    Ok(())
+}
+
 /// What to say about something that was added, or was there.
 pub(super) const fn added_id(created: bool) -> &'static str {
     if created { "added" } else { "unchanged" }
 }
 
-fn list(context: &Context) -> Result<(), crate::failure::Failure> {
+fn list(context: &Context) -> Result<(), Failure> {
     let companies = context.ask(CompanyList {})?.items;
     let row = |company: &admin::Company| {
         vec![company.id.to_string(), company.name.clone(), company.rooms.to_string()]

@@ -24,6 +24,7 @@ pub(crate) mod wipe;
 mod work;
 mod work_alone;
 mod work_pam;
+mod work_restore;
 mod worker;
 
 use clap::Subcommand;

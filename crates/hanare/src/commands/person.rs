@@ -104,7 +104,7 @@ fn give(context: &Context, name: &str, given: &PersonGiven, qr: bool) -> Result<
 
 /// A size, or none.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limit(Quota);
+pub(crate) struct Limit(pub(super) Quota);
 
 impl std::str::FromStr for Limit {
     type Err = NotASize;
@@ -119,17 +119,15 @@ impl std::str::FromStr for Limit {
 fn quota(context: &Context, id: PersonId, size: Option<Limit>) -> Result<(), Failure> {
     let space = context.ask(PersonQuota { id, change: size.map(|Limit(quota)| quota) })?;
     context.out.result("person.quota", &space, |voice| {
-        let quota = space.quota.map_or_else(|| voice.say("quota-none"), show::size);
-        table::fields(
-            voice,
-            vec![
-                ("label-person", space.person.to_string()),
-                ("label-quota", quota),
-                ("label-size", show::size(space.used)),
-            ],
-        )
+        room(voice, ("label-person", space.person.to_string()), space.quota, space.used)
     })?;
     Ok(())
+}
+
+/// How much somebody may hold, and does.
+pub(super) fn room(voice: &Voice, whose: (&str, String), quota: Option<u64>, used: u64) -> String {
+    let quota = quota.map_or_else(|| voice.say("quota-none"), show::size);
+    table::fields(voice, vec![whose, ("label-quota", quota), ("label-size", show::size(used))])
 }
 
 fn list(context: &Context) -> Result<(), Failure> {

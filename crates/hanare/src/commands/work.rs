@@ -10,7 +10,7 @@ use hanare_tunnel::control::{Client, ControlError, Problem, Work, WorkState};
 use serde_json::json;
 
 use super::work_alone::{open_alone, unopened};
-use super::work_pam;
+use super::{work_pam, work_restore};
 use crate::agent::{self, Answer, Asked, Standing, words};
 use crate::context::{Context, Outcome};
 use crate::durations::{self, Span};
@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Overtime(OvertimeArgs),
     Pam(work_pam::Args),
     Status,
+    Restore(work_restore::RestoreArgs),
+    Deletions(work_restore::DeletionsArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -51,6 +53,8 @@ impl Command {
             Self::Close(args) => args.run(context, &client),
             Self::Overtime(args) => args.run(context),
             Self::Pam(args) => args.run(context, &client),
+            Self::Restore(args) => args.run(context),
+            Self::Deletions(args) => args.run(context),
             Self::Status => {
                 let standing = agent::ask(&context.runtime, &Asked::Status);
                 let work = match client.work_status() {
@@ -132,7 +136,10 @@ fn end(context: &Context, abandon: bool) -> Outcome {
             | Answer::Reachable
             | Answer::Taken
             | Answer::Unfit
-            | Answer::Failed,
+            | Answer::Failed
+            | Answer::Restored { .. }
+            | Answer::Deletions { .. }
+            | Answer::Away,
         )
         | None => return Err(left(&standing)),
     };
@@ -150,7 +157,7 @@ fn left(standing: &Standing) -> Failure {
     }
 }
 
-const fn forbidden() -> Failure {
+pub(super) const fn forbidden() -> Failure {
     Failure::new(Exit::Refused, "work-anothers")
 }
 
@@ -187,7 +194,10 @@ impl OvertimeArgs {
                 | Answer::Reachable
                 | Answer::Taken
                 | Answer::Unfit
-                | Answer::Failed,
+                | Answer::Failed
+                | Answer::Restored { .. }
+                | Answer::Deletions { .. }
+                | Answer::Away,
             )
             | None => {
                 return Err(Failure::new(Exit::No, "overtime-endless"));

@@ -42,7 +42,10 @@ pub(super) fn open_alone(context: &Context, person: &PersonId) -> Outcome {
             | Answer::Overtime { .. }
             | Answer::Enough
             | Answer::Again
-            | Answer::Endless,
+            | Answer::Endless
+            | Answer::Restored { .. }
+            | Answer::Deletions { .. }
+            | Answer::Away,
         )
         | None => return Err(Failure::new(Exit::Impossible, "work-alone-unfit")),
     }

@@ -66,6 +66,9 @@ fn keys_error(error: KeysError) -> Failure {
     match error {
         KeysError::Io { path, source } => keys.with("cause", format!("{}: {source}", path.display())),
         KeysError::Content { .. } | KeysError::Certificate(_) => keys.because(&error),
+        KeysError::SealingGone { .. } | KeysError::SealingOther { .. } => {
+            Failure::new(Exit::Input, "hq-sealing-key").because(&error)
+        }
         KeysError::Randomness(error) => randomness(error),
     }
 }

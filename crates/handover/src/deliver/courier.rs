@@ -36,6 +36,8 @@ pub struct Delivered {
     pub again: Vec<Ready>,
     /// Deletions that somebody is to be asked about.
     pub held: Vec<WorkPath>,
+    /// How many deletions somebody has said are not meant: what they deleted is to come back.
+    pub stays: u64,
     /// Files for which there is no room at headquarters.
     pub full: Vec<WorkPath>,
     /// Files that it cannot take as they are.
@@ -51,6 +53,7 @@ impl Delivered {
         self.held.extend(more.held);
         self.full.extend(more.full);
         self.refused.extend(more.refused);
+        self.stays += more.stays;
     }
 }
 
@@ -237,6 +240,9 @@ impl<T: Transport> Courier<T> {
             for (version, placed) in commit.versions.into_iter().zip(committed.placed) {
                 if placed == Placed::Held {
                     delivered.held.push(version.path);
+                } else if matches!(placed, Placed::Stays { head } if head == version.parent) {
+                    // Nobody has changed it, and it stays all the same.
+                    delivered.stays += 1;
                 } else {
                     delivered.files += 1;
                     known.forget(&version.path);

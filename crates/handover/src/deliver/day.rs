@@ -1,5 +1,6 @@
 //! The working day: what changes is handed over while people work, and a sweep finds the rest.
 
+mod asked;
 mod end;
 mod progress;
 mod seeing;
@@ -15,6 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
+pub use self::asked::Answer;
+use self::asked::{Decided, Missing, Recovery};
 pub use self::end::Rest;
 pub use self::progress::Progress;
 use self::seeing::{ROUND, next};
@@ -22,15 +25,12 @@ use self::transfers::Transfer;
 use super::courier::{Courier, Delivered};
 use super::due::{Due, Ready, SETTLED};
 use super::known::Known;
-use super::restore::Paged;
 use super::sealer::{Sealed, Sealer};
 use super::snapshot::{GivenUp, IsOver};
 use super::transport::{Post, Transport, TransportError};
 use super::tree::{Kind, Owner, Tree};
 use super::watch::Watch;
-use crate::deliver::Restored;
 use crate::path::WorkPath;
-use crate::protocol::Browse;
 use crate::seal::Spool;
 
 /// After headquarters did not answer: doubled from the first to the last.
@@ -41,8 +41,8 @@ const RETRY: Duration = Duration::from_secs(5);
 const SEALED_LATE: Duration = Duration::from_secs(5);
 /// What headquarters cannot take, or asks for in a way that makes no sense, is tried again after this.
 const REFUSED: Duration = Duration::from_mins(1);
-/// While headquarters is putting more there, it is asked again after this.
-const COMING: Duration = Duration::from_secs(2);
+/// Headquarters is asked again so often about deletions that it holds: somebody there may have decided.
+const ASKED_AGAIN: Duration = Duration::from_secs(30);
 /// Files that are sealed before it is looked again what has become of the others.
 const SEALED_AT_ONCE: usize = 64;
 
@@ -57,9 +57,15 @@ pub struct Day<T> {
     due: Due,
     gone: BTreeSet<WorkPath>,
     gone_since: Option<Instant>,
+    /// Whose the files become that come back.
+    owner: Option<Owner>,
     /// Whose the files become that still have to come back, and how far that is.
     missing: Option<Missing>,
+    /// Deletions that somebody is to be asked about, and when headquarters was asked last whether somebody was.
     held: BTreeSet<WorkPath>,
+    held_since: Instant,
+    decided: Option<Decided>,
+    recovery: Option<Recovery>,
     full: BTreeSet<WorkPath>,
     progress: watch::Sender<Progress>,
     blocked: Option<(Instant, Duration)>,
@@ -81,37 +87,6 @@ pub enum DayError {
         /// What the kernel said.
         source: std::io::Error,
     },
-}
-
-/// What the morning still has to bring.
-#[derive(Debug, Clone, Default)]
-struct Missing {
-    owner: Option<Owner>,
-    browse: Browse,
-    restored: Restored,
-    /// Once more, for what did not come; not before this.
-    again_from: Option<Instant>,
-    /// Headquarters has said that there will be more at the top.
-    coming: bool,
-}
-
-impl Missing {
-    /// A page has come; `None` when all did. What failed is tried again after a while: the disk may have room again, and
-    /// headquarters what was damaged.
-    fn turn(mut self, page: Paged) -> Option<Self> {
-        self.coming |= page.coming;
-        self.browse.after = page.next;
-        if page.next.is_some() {
-            return Some(self);
-        }
-        if !self.coming && self.restored.failed == 0 {
-            return None;
-        }
-        self.again_from = Some(Instant::now() + if self.coming { COMING } else { ROUND });
-        self.coming = false;
-        (self.restored.failed, self.restored.other) = (0, 0);
-        Some(self)
-    }
 }
 
 type Sealing = JoinHandle<Vec<(WorkPath, bool)>>;
@@ -149,8 +124,12 @@ impl<T: Transport + Post + 'static> Day<T> {
             due: Due::default(),
             gone: BTreeSet::new(),
             gone_since: None,
+            owner: None,
             missing: None,
             held: BTreeSet::new(),
+            held_since: Instant::now(),
+            decided: None,
+            recovery: None,
             full: BTreeSet::new(),
             progress: watch::Sender::default(),
             blocked: None,
@@ -164,34 +143,6 @@ impl<T: Transport + Post + 'static> Day<T> {
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
-    }
-
-    /// Brings back what the person has at headquarters, recent files first. What was sealed here goes there before.
-    ///
-    /// # Errors
-    /// [`TransportError`]: what came is here.
-    pub async fn restore(&mut self, owner: Option<Owner>) -> Result<Restored, TransportError> {
-        self.post().await?;
-        let mut missing = Missing { owner, ..Missing::default() };
-        loop {
-            let Missing { owner, browse, restored, again_from, .. } = &mut missing;
-            let again = again_from.is_some();
-            let page = self.courier.page(&self.tree, &self.known, *owner, browse, restored, again).await?;
-            let (restored, is_last) =
-                (missing.restored, page.next.is_none() && !missing.coming && !page.coming);
-            match missing.turn(page) {
-                Some(next) if !is_last => missing = next,
-                Some(_) | None => return Ok(restored),
-            }
-            if missing.browse.after.is_none() {
-                tokio::time::sleep(COMING).await;
-            }
-        }
-    }
-
-    /// From now on [`Day::work`] brings back what the person has at headquarters, beside everything else.
-    pub fn bring_back(&mut self, owner: Option<Owner>) {
-        self.missing = Some(Missing { owner, ..Missing::default() });
     }
 
     /// Works until `stop` is done.
@@ -241,7 +192,8 @@ impl<T: Transport + Post + 'static> Day<T> {
 
     fn wake(&self, transfers: bool, seals: bool) -> Instant {
         let gone = self.gone_since.map(|since| since + SETTLED);
-        let next = self.due.next().into_iter().chain(gone).min().filter(|_| !transfers);
+        let held = (!self.held.is_empty()).then(|| self.held_since + ASKED_AGAIN);
+        let next = self.due.next().into_iter().chain(gone).chain(held).min().filter(|_| !transfers);
         let next = match (next, self.blocked) {
             (Some(next), Some((until, _))) => Some(next.max(until)),
             (next, _) => next,
@@ -263,7 +215,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         let now = Instant::now();
         let is_due = |from: Option<Instant>| from.is_none_or(|from| from <= now);
         let brings = self.missing.as_ref().is_some_and(|missing| is_due(missing.again_from));
-        brings || (self.has_sealed() && is_due(self.post_from))
+        brings || self.recovery.is_some() || (self.has_sealed() && is_due(self.post_from))
     }
 
     /// Whether something lies sealed that is to be delivered.
@@ -337,7 +289,13 @@ impl<T: Transport + Post + 'static> Day<T> {
         for path in delivered.refused {
             self.due.again(&Ready { path, open: false }, now, REFUSED);
         }
-        self.held.extend(delivered.held);
+        if !delivered.held.is_empty() {
+            self.held_since = now;
+            self.held.extend(delivered.held);
+        }
+        if delivered.stays > 0 {
+            self.bring_back(self.owner);
+        }
         self.full.extend(delivered.full);
         self.progress.send_modify(|progress| {
             progress.delivered += delivered.files;

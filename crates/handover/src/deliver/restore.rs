@@ -10,7 +10,7 @@ use super::transport::{Transport, TransportError};
 use super::tree::{Meta, Owner, Tree};
 use crate::digest::{Digest, Digester};
 use crate::path::WorkPath;
-use crate::protocol::{Browse, Content, Entry, Fetch, MAX_ASK, VersionId, frames};
+use crate::protocol::{Browse, Content, Fetch, MAX_ASK, VersionId, frames};
 
 /// Up to this size in bytes a file is written once all of it is here.
 const SMALL: u64 = 512 * 1024;
@@ -39,7 +39,7 @@ pub(super) struct Paged {
 
 /// Why a file did not come back.
 #[derive(Debug)]
-enum NotRestored {
+pub(super) enum NotRestored {
     Transport(TransportError),
     Io(io::Error),
 }
@@ -82,7 +82,7 @@ impl<T: Transport> Courier<T> {
             if again && known.held(&entry.path).is_some() {
                 continue;
             }
-            match self.bring(tree, owner, &entry).await {
+            match self.bring(tree, owner, &entry.path, &entry.content).await {
                 Ok(bytes) => {
                     restored.files += 1;
                     restored.bytes += bytes;
@@ -126,7 +126,7 @@ impl<T: Transport> Courier<T> {
         else {
             return Ok(());
         };
-        match self.bring(tree, tree.owner(beside).ok(), &entry).await {
+        match self.bring(tree, tree.owner(beside).ok(), &entry.path, &entry.content).await {
             Err(NotRestored::Transport(error)) => return Err(error),
             Err(NotRestored::Io(error)) if error.kind() != io::ErrorKind::AlreadyExists => {
                 tracing::warn!(%error, "what another machine wrote could not be brought here");
@@ -137,17 +137,24 @@ impl<T: Transport> Courier<T> {
         Ok(())
     }
 
-    async fn bring(&self, tree: &Tree, owner: Option<Owner>, entry: &Entry) -> Result<u64, NotRestored> {
-        let Content::File { digest, size, chunks, mode, modified, .. } = &entry.content else {
-            if let Content::Link { target } = &entry.content {
-                tree.link(&entry.path, target, owner).map_err(NotRestored::Io)?;
+    /// Fetches a content and puts it at a path where nothing is.
+    pub(super) async fn bring(
+        &self,
+        tree: &Tree,
+        owner: Option<Owner>,
+        path: &WorkPath,
+        content: &Content,
+    ) -> Result<u64, NotRestored> {
+        let Content::File { digest, size, chunks, mode, modified, .. } = content else {
+            if let Content::Link { target } = content {
+                tree.link(path, target, owner).map_err(NotRestored::Io)?;
             }
             return Ok(0);
         };
         let meta = Meta { mode: *mode, modified: modified.seconds(), owner };
         if *size <= SMALL {
             let parts = self.collect(chunks).await.map_err(NotRestored::Transport)?;
-            let written = tree.put(&entry.path, meta, None, |file| write(file, &parts, digest));
+            let written = tree.put(path, meta, None, |file| write(file, &parts, digest));
             return written.map(|()| *size).map_err(NotRestored::Io);
         }
         // A large one is fetched while it is written, piece by piece.
@@ -165,7 +172,7 @@ impl<T: Transport> Courier<T> {
         if digester.finish() != *digest {
             return Err(NotRestored::Transport(wrong()));
         }
-        let written = tree.put(&entry.path, meta, None, |file| {
+        let written = tree.put(path, meta, None, |file| {
             io::Seek::rewind(&mut spool)?;
             io::copy(&mut spool, file)
         });

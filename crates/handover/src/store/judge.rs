@@ -5,6 +5,8 @@ use crate::protocol::{MAX_VANISHING_PERCENT, MIN_VANISHING, VersionId};
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head<C> {
+    /// In the index.
+    pub row: i64,
     pub version: VersionId,
     pub content: C,
     pub deleted: bool,
@@ -62,7 +64,7 @@ mod tests {
     const B: VersionId = VersionId::from_bytes([2; 16]);
 
     fn head(deleted: bool) -> Head<char> {
-        Head { version: A, content: 'x', deleted }
+        Head { row: 1, version: A, content: 'x', deleted }
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod sweep;
 mod sweep_tests;
 #[cfg(test)]
 mod tests;
+mod vanishing;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ pub use inherit::Inherited;
 pub use sealed::{Bearer, NodeWaiting, Standing};
 pub use space::Totals;
 pub use sweep::Removed;
+pub use vanishing::Vanishing;
 
 use self::keys::{Keys, Name};
 use self::objects::Objects;

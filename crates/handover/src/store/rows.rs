@@ -195,6 +195,7 @@ pub(super) async fn head(
         return Ok(Some((file, None)));
     }
     let head = Head {
+        row: row.try_get("head")?,
         version: id(&row, "public")?,
         content: row.try_get("content")?,
         deleted: row.try_get("deleted")?,
@@ -248,10 +249,8 @@ pub(super) async fn put_version(
     if size != draft.size {
         return Ok(Outcome::Malformed);
     }
-    if let (Some(quota), used) = space::of(db, owner).await?
-        && size > 0
-        && used.saturating_add(size) > quota
-    {
+    let spaces = space::of(db, owner).await?;
+    if let Some((quota, used)) = spaces.into_iter().find_map(|space| space.is_full_for(size)) {
         return Ok(Outcome::Full { quota, used });
     }
     let file = if let Some(file) = file {

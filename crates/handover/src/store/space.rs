@@ -1,10 +1,10 @@
-//! How much is held of a company, and how much one person may hold and does.
+//! How much is held of a company, and how much it and each of its persons may hold and do.
 
 use std::collections::BTreeMap;
 
-use hanare_model::Timestamp;
+use hanare_model::{CompanyId, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Error, Row as _};
 
 use super::error::StoreError;
@@ -57,15 +57,70 @@ impl Store {
     pub async fn space(&self, owner: &Owner) -> Result<(Option<u64>, u64), StoreError> {
         let Some((row, _)) = self.known(owner).await? else { return Ok((None, 0)) };
         let mut reader = self.reader.lock().await;
-        of(&mut reader, row).await.map_err(|error| self.failed(&error))
+        let [own, _] = of(&mut reader, row).await.map_err(|error| self.failed(&error))?;
+        Ok((own.quota, own.used))
+    }
+
+    /// How many bytes all versions of a company's persons may hold together; `None`: no limit.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn limit_company(&self, company: &CompanyId, quota: Option<u64>) -> Result<(), StoreError> {
+        let job = Job::CompanyQuota { company: company.to_string(), bytes: quota };
+        self.writer.write(job).await.map(drop)
+    }
+
+    /// How many bytes all versions of a company's persons may hold together, and how many they do.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn company_space(&self, company: &CompanyId) -> Result<(Option<u64>, u64), StoreError> {
+        let mut reader = self.reader.lock().await;
+        let row = sqlx::query(sql::SELECT_COMPANY_SPACE).bind(company.as_str()).fetch_optional(&mut *reader);
+        let space = match row.await {
+            Ok(Some(row)) => Space::read(&row, "quota", "used"),
+            Ok(None) => return Ok((None, 0)),
+            Err(error) => Err(error),
+        };
+        space.map(|space| (space.quota, space.used)).map_err(|error| self.failed(&error))
     }
 }
 
-/// How many bytes all kept versions of a person may hold, and how many they do.
-pub(super) async fn of(db: &mut SqliteConnection, owner: OwnerRow) -> Result<(Option<u64>, u64), Error> {
-    let space = sqlx::query(sql::SELECT_SPACE).bind(owner.person).fetch_one(db).await?;
-    let quota: Option<i64> = space.try_get("quota")?;
-    Ok((quota.map(i64::unsigned_abs), unsigned(&space, "used")?))
+/// How many bytes somebody may hold, and how many they do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Space {
+    pub quota: Option<u64>,
+    pub used: u64,
+}
+
+impl Space {
+    fn read(row: &SqliteRow, quota: &str, used: &str) -> Result<Self, Error> {
+        let quota: Option<i64> = row.try_get(quota)?;
+        Ok(Self { quota: quota.map(i64::unsigned_abs), used: unsigned(row, used)? })
+    }
+
+    /// Whether there is no room for so many more.
+    pub(super) fn is_full_for(self, bytes: u64) -> Option<(u64, u64)> {
+        let quota = self.quota.filter(|quota| bytes > 0 && self.used.saturating_add(bytes) > *quota)?;
+        Some((quota, self.used))
+    }
+}
+
+/// A person's space, and what they share with all of their company; how much that holds is only told where it has a limit.
+pub(super) async fn of(db: &mut SqliteConnection, owner: OwnerRow) -> Result<[Space; 2], Error> {
+    let row = sqlx::query(sql::SELECT_SPACE).bind(owner.person).fetch_one(db).await?;
+    Ok([Space::read(&row, "quota", "used")?, Space::read(&row, "shared_quota", "shared_used")?])
+}
+
+/// How many bytes the persons of a company may hold together from now on.
+pub(super) async fn limit_company(
+    db: &mut SqliteConnection,
+    company: &str,
+    bytes: Option<u64>,
+) -> Result<(), Error> {
+    sqlx::query(sql::PUT_COMPANY).bind(company).execute(&mut *db).await?;
+    let limit = sqlx::query(sql::UPDATE_COMPANY_QUOTA).bind(company).bind(bytes.map(signed));
+    limit.execute(db).await.map(drop)
 }
 
 /// How many bytes they may hold from now on.
@@ -75,4 +130,35 @@ pub(super) async fn limit(
     bytes: Option<u64>,
 ) -> Result<(), Error> {
     sqlx::query(sql::UPDATE_QUOTA).bind(owner.person).bind(bytes.map(signed)).execute(db).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{World, hanako, version};
+    use super::*;
+    use crate::protocol::{Content, Placed};
+
+    #[tokio::test]
+    async fn a_company_shares_one_limit_and_each_of_its_persons_keeps_their_own() {
+        let mut world = World::new().await;
+        let (hanako, taro) = (hanako(), Owner { person: "taro".parse().unwrap(), ..hanako() });
+        // Nobody has handed anything over yet.
+        world.store.limit_company(&hanako.company, Some(10)).await.unwrap();
+        assert_eq!(world.store.company_space(&hanako.company).await.unwrap(), (Some(10), 0));
+        world.kept(&hanako, "five", None, b"12345").await;
+        world.kept(&taro, "four", None, b"1234").await;
+        let full = world.hand_over(&taro, "two", None, b"12").await;
+        assert_eq!(full, Placed::Full { quota: 10, used: 9 });
+        let deleted = world.place(&taro, vec![version("gone", None, Content::Deleted)]).await;
+        assert_eq!(deleted, [Placed::Stays { head: None }]);
+        world.store.limit(&hanako, Some(5)).await.unwrap();
+        let own = world.hand_over(&hanako, "one", None, b"1").await;
+        assert_eq!(own, Placed::Full { quota: 5, used: 5 });
+        world.kept(&taro, "one", None, b"1").await;
+        world.store.limit_company(&hanako.company, None).await.unwrap();
+        assert_eq!(world.store.company_space(&hanako.company).await.unwrap(), (None, 10));
+        world.kept(&taro, "two", None, b"12").await;
+        let other = Owner { company: "globex".parse().unwrap(), ..hanako.clone() };
+        assert_eq!(world.store.company_space(&other.company).await.unwrap(), (None, 0));
+    }
 }

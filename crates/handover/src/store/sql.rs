@@ -12,9 +12,15 @@ pub(super) const SELECT_COMPANY: &str = "SELECT id FROM company WHERE name = $1"
 pub(super) const PUT_PERSON: &str =
     "INSERT INTO person (company, name) VALUES ($1, $2) ON CONFLICT (company, name) DO NOTHING";
 pub(super) const SELECT_PERSON: &str = "SELECT id FROM person WHERE company = $1 AND name = $2";
-pub(super) const SELECT_SPACE: &str = "SELECT quota, used FROM person WHERE id = $1";
+/// What a company holds together is only added up where it has a limit.
+pub(super) const SELECT_SPACE: &str = "SELECT o.quota, o.used, c.quota AS shared_quota, CASE WHEN c.quota IS NULL THEN 0 \
+     ELSE (SELECT sum(p.used) FROM person p WHERE p.company = c.id) END AS shared_used \
+     FROM person o JOIN company c ON c.id = o.company WHERE o.id = $1";
+pub(super) const SELECT_COMPANY_SPACE: &str = "SELECT c.quota, coalesce((SELECT sum(p.used) FROM person p WHERE p.company = c.id), 0) AS used \
+     FROM company c WHERE c.name = $1";
 pub(super) const UPDATE_USED: &str = "UPDATE person SET used = used + $2 WHERE id = $1";
 pub(super) const UPDATE_QUOTA: &str = "UPDATE person SET quota = $2 WHERE id = $1";
+pub(super) const UPDATE_COMPANY_QUOTA: &str = "UPDATE company SET quota = $2 WHERE name = $1";
 
 pub(super) const SELECT_HELD: &str = "SELECT c.id, c.len FROM chunk c JOIN held h ON h.chunk = c.id AND h.person = $1 WHERE c.company = $2 AND c.name = $3";
 pub(super) const SELECT_CHUNK: &str = "SELECT id FROM chunk WHERE company = $1 AND name = $2";
@@ -42,6 +48,20 @@ pub(super) const COUNT_LIVE: &str =
     "SELECT count(*) FROM file f JOIN version v ON v.id = f.head WHERE f.person = $1 AND NOT v.deleted";
 pub(super) const COUNT_VANISHED: &str = "SELECT count(*) FROM version v JOIN file f ON f.id = v.file \
      WHERE f.person = $1 AND v.deleted AND v.at > $2 AND f.head = v.id";
+
+/// What was decided holds for the version that it was decided about.
+pub(super) const PUT_VANISHING: &str = "INSERT INTO vanishing (file, version, node, at) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (file) DO UPDATE SET stays = vanishing.stays AND vanishing.version = excluded.version, \
+     version = excluded.version, node = excluded.node, at = excluded.at RETURNING stays";
+pub(super) const DELETE_VANISHING: &str = "DELETE FROM vanishing WHERE file = $1";
+pub(super) const SELECT_VANISHING: &str = "SELECT c.name AS company, o.name AS person, x.node, count(*) AS files, max(x.at) AS at \
+     FROM vanishing x JOIN file f ON f.id = x.file AND f.head = x.version JOIN person o ON o.id = f.person \
+     JOIN company c ON c.id = o.company WHERE x.at > $1 AND NOT x.stays \
+     GROUP BY o.id, x.node ORDER BY c.name, o.name, x.node";
+pub(super) const SELECT_VANISHING_OF: &str = "SELECT x.file, x.node, v.public, v.manifest FROM vanishing x \
+     JOIN file f ON f.id = x.file AND f.head = x.version JOIN version v ON v.id = x.version \
+     WHERE f.person = $1 AND x.at > $2 AND NOT x.stays ORDER BY x.file";
+pub(super) const UPDATE_VANISHING: &str = "UPDATE vanishing SET stays = TRUE WHERE file = $1";
 
 pub(super) const BROWSE: &str = "SELECT v.id, v.public, v.parent, v.at, v.node, v.class, v.manifest FROM version v \
      JOIN file f ON f.id = v.file WHERE f.person = $1 AND f.head = v.id AND v.id < $2 AND (NOT v.deleted OR $3) \
@@ -115,7 +135,7 @@ pub(super) const DELETE_FORGOTTEN: &str = "DELETE FROM forgotten WHERE object = 
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 52] = [
+pub(super) const ALL: [&str; 59] = [
     SELECT_OBJECTS,
     PUT_ORPHAN,
     SELECT_OUTGROWN,
@@ -139,6 +159,8 @@ pub(super) const ALL: [&str; 52] = [
     PUT_PERSON,
     SELECT_PERSON,
     SELECT_SPACE,
+    SELECT_COMPANY_SPACE,
+    UPDATE_COMPANY_QUOTA,
     UPDATE_USED,
     UPDATE_QUOTA,
     SELECT_HELD,
@@ -155,6 +177,11 @@ pub(super) const ALL: [&str; 52] = [
     UPDATE_HEAD,
     COUNT_LIVE,
     COUNT_VANISHED,
+    PUT_VANISHING,
+    DELETE_VANISHING,
+    SELECT_VANISHING,
+    SELECT_VANISHING_OF,
+    UPDATE_VANISHING,
     BROWSE,
     BROWSE_AT,
     BROWSE_NODE,

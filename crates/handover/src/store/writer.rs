@@ -15,6 +15,7 @@ use super::pack::Pack;
 use super::rows::{self, Draft, Outcome, OwnerRow};
 use super::rows_sweep::{self, Swept};
 use super::sealed::Came;
+use super::vanishing::{self, Decision};
 use super::{index, items, pack, space};
 use crate::path::WorkPath;
 use crate::protocol::{Class, Content, NewVersion, Placed, SealedCount, VersionId};
@@ -32,6 +33,10 @@ pub(super) enum Job {
     },
     Quota {
         owner: OwnerRow,
+        bytes: Option<u64>,
+    },
+    CompanyQuota {
+        company: String,
         bytes: Option<u64>,
     },
     Chunks {
@@ -56,6 +61,8 @@ pub(super) enum Job {
         objects: Vec<VersionId>,
     },
     Versions(Versions),
+    /// About deletions that are held.
+    Decide(Decision),
     /// A sealed item waits for its person.
     Quarantined {
         owner: OwnerRow,
@@ -203,6 +210,10 @@ impl Task {
                     space::limit(&mut transaction, *owner, *bytes).await.map_err(fail)?;
                     Done::Written
                 }
+                Job::CompanyQuota { company, bytes } => {
+                    space::limit_company(&mut transaction, company, *bytes).await.map_err(fail)?;
+                    Done::Written
+                }
                 Job::Chunks { owner, pack, known, now } => {
                     rows::put_chunks(&mut transaction, *owner, pack.as_ref(), known, *now)
                         .await
@@ -237,6 +248,9 @@ impl Task {
                     Done::Written
                 }
                 Job::Versions(versions) => Done::Placed(place(&mut transaction, versions, &fail).await?),
+                Job::Decide(decision) => {
+                    Done::Placed(vanishing::decide(&mut transaction, decision, &fail).await?)
+                }
             });
         }
         transaction.commit().await.map_err(fail)?;
@@ -257,7 +271,7 @@ async fn place(
     let mut placed = Vec::with_capacity(job.new.len());
     for version in &job.new {
         placed.push(if holds && deletes(&version) {
-            Placed::Held
+            vanishing::hold(db, job, version).await.map_err(fail)?
         } else {
             place_one(db, job, version, fail).await?
         });
@@ -308,7 +322,7 @@ async fn aside(
     place_one(db, job, &version, fail).await
 }
 
-async fn place_one(
+pub(super) async fn place_one(
     db: &mut SqliteConnection,
     job: &Versions,
     version: &NewVersion,

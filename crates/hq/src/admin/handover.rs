@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hanare_handover::protocol::VersionId;
 use hanare_handover::store::Totals;
 use hanare_handover::{Digest, WorkPath};
-use hanare_model::{NodeName, PersonId, RoomId, Timestamp};
+use hanare_model::{CompanyId, NodeName, PersonId, RoomId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Whose work, or from where.
@@ -64,6 +64,32 @@ pub struct HandoverTotals {
     /// Sealed items that came and wait for the person whom they name.
     #[serde(default)]
     pub quarantined: u64,
+}
+
+/// Deletions of very many of a person's files at once, about which somebody is to be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldDeletions {
+    /// The person's company.
+    pub company: CompanyId,
+    /// Whose files they are.
+    pub person: PersonId,
+    /// Where they were deleted.
+    pub node: NodeName,
+    /// How many files.
+    pub files: u64,
+    /// When the node last asked about them.
+    pub at: Timestamp,
+}
+
+/// What was decided about a person's deletions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletionsDecided {
+    /// Whose files they are.
+    pub person: PersonId,
+    /// Whether they are meant.
+    pub confirmed: bool,
+    /// How many files.
+    pub files: u64,
 }
 
 /// Copies of work may be taken for a while; it is on the ledger, and the persons are told.

@@ -22,18 +22,18 @@ pub use evidence::{
     ClosedNode, ClosedRoom, HeldOf, LedgerPart, LostNode, MAX_OPENINGS, Opening, RoomCertificate, Signed,
 };
 pub use handover::{
-    Blob, HandoverChunks, HandoverContent, HandoverFile, HandoverPage, HandoverPlace, HandoverSource,
-    HandoverTaken, HandoverTakenFile, HandoverTakenPage, HandoverTotals,
+    Blob, DeletionsDecided, HandoverChunks, HandoverContent, HandoverFile, HandoverPage, HandoverPlace,
+    HandoverSource, HandoverTaken, HandoverTakenFile, HandoverTakenPage, HandoverTotals, HeldDeletions,
 };
-pub use person::{Passed, Person, PersonEnded, PersonGiven, PersonState, Quota, Space};
+pub use person::{CompanySpace, Passed, Person, PersonEnded, PersonGiven, PersonState, Quota, Space};
 pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
-    Call, CompanyAdd, CompanyList, CompanyRemove, HandoverChunk, HandoverGranted, HandoverImport,
-    HandoverList, HandoverStatus, HandoverTake, InviteMake, LedgerExport, LedgerList, LedgerVerify,
-    NodeAcknowledge, NodeAddExternal, NodeEndDay, NodeList, NodeLost, NodeReceipts, NodeRevoke, NodeShow,
-    OfficeAdd, OfficeList, OfficeRemove, OfficeShow, PersonAdd, PersonDisable, PersonList, PersonQuota,
-    PersonReset, PolicyApply, PolicyShow, Request, RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow,
-    StatusShow,
+    Call, CompanyAdd, CompanyList, CompanyQuota, CompanyRemove, HandoverChunk, HandoverDecide,
+    HandoverDeletions, HandoverGranted, HandoverImport, HandoverList, HandoverStatus, HandoverTake,
+    InviteMake, LedgerExport, LedgerList, LedgerVerify, NodeAcknowledge, NodeAddExternal, NodeEndDay,
+    NodeList, NodeLost, NodeReceipts, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove, OfficeShow,
+    PersonAdd, PersonDisable, PersonList, PersonQuota, PersonReset, PolicyApply, PolicyShow, Request,
+    RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow, StatusShow,
 };
 
 pub use wipes::{

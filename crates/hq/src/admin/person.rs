@@ -87,6 +87,17 @@ pub struct Space {
     pub used: u64,
 }
 
+/// A company's space at headquarters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompanySpace {
+    /// Whose.
+    pub company: CompanyId,
+    /// Bytes that all kept versions of its persons may hold together; null for no limit.
+    pub quota: Option<u64>,
+    /// Bytes that they hold.
+    pub used: u64,
+}
+
 /// Work that passed on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {

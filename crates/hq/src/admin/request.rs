@@ -61,6 +61,13 @@ requests! {
     } -> answer::Added<answer::Company>;
     /// All tenants.
     CompanyList {} -> answer::Lists<answer::Company>;
+    /// How many bytes all versions of a tenant's persons may hold together; changes it, if asked to.
+    CompanyQuota {
+        /// Which.
+        id: CompanyId,
+        /// From now on; absent: only shown.
+        change: Option<person::Quota>,
+    } -> person::CompanySpace;
     /// Removes a tenant without rooms.
     CompanyRemove {
         /// Which.
@@ -232,6 +239,15 @@ requests! {
     } -> handover::HandoverPage;
     /// How much work headquarters holds.
     HandoverStatus {} -> answer::Lists<handover::HandoverTotals>;
+    /// Deletions of very many files at once, which somebody is to be asked about.
+    HandoverDeletions {} -> answer::Lists<handover::HeldDeletions>;
+    /// Whether those of a person are meant.
+    HandoverDecide {
+        /// Whose.
+        person: PersonId,
+        /// Whether they are; otherwise the files come back.
+        confirm: bool,
+    } -> handover::DeletionsDecided;
     /// Asks for copies of work: writes it on the ledger and tells the persons, before anything is given.
     HandoverTake {
         /// Whose, or from where.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::handover::{CONTENT, ask, with_work};
 use super::work::{Office, PASSWORD};
 use crate::admin::{
-    ClientError, HandoverChunk, HandoverContent, HandoverGranted, HandoverSource, HandoverTake,
+    ClientError, CompanyQuota, HandoverChunk, HandoverContent, HandoverGranted, HandoverSource, HandoverTake,
     HandoverTaken, LedgerList, PersonAdd, PersonDisable, PersonQuota, Problem, Quota,
 };
 use crate::api::Feed;
@@ -191,6 +191,31 @@ async fn over_a_limit_new_work_is_told_to_have_no_room_and_what_is_there_stays()
     assert!(answer.contains("kept"), "{answer}");
     let entries = office.admin.call(LedgerList { since: None }).await.unwrap().items;
     assert_eq!(entries.iter().filter(|entry| entry.kind == "person.quota").count(), 2);
+    office.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_companys_limit_is_shown_set_recorded_and_holds_for_its_persons() {
+    let (office, session) = with_work().await;
+    let ask_quota = |id: &str, change| CompanyQuota { id: id.parse().unwrap(), change };
+    let space = office.admin.call(ask_quota("acme", None)).await.unwrap();
+    let used = CONTENT.len() as u64;
+    assert_eq!((space.quota, space.used), (None, used));
+    let space = office.admin.call(ask_quota("acme", Some(Quota::Bytes(used)))).await.unwrap();
+    assert_eq!((space.quota, space.used), (Some(used), used));
+    let digest = Digest::of(CONTENT.as_bytes());
+    let content = json!({
+        "is": "file", "digest": digest, "size": CONTENT.len(), "chunks": [digest], "mode": 416,
+        "modified": "2026-11-26T00:00:00Z", "torn": false
+    });
+    let second =
+        json!({"versions": [{"path": "second.txt", "parent": null, "content": content}]}).to_string();
+    let (_, answer) = ask(&office, "pc-1", Some(&session), "commit", &second).await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["placed"][0], json!({"placed": "full", "quota": used, "used": used}));
+    assert!(matches!(refused(&office, ask_quota("nobody", None)).await, Problem::Missing { .. }));
+    let entries = office.admin.call(LedgerList { since: None }).await.unwrap().items;
+    assert_eq!(entries.iter().filter(|entry| entry.kind == "company.quota").count(), 1);
     office.server.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! One connection to headquarters: requests one after the other, answers bounded in size and time.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use tokio_rustls::TlsConnector;
 
 use super::tls::is_wrong_certificate;
 use super::{ApiError, Identity};
+use crate::paced::{Pace, Paced};
 
 /// The longest answer: a lease is a few kilobytes.
 const MAX_ANSWER: usize = 1024 * 1024;
@@ -44,9 +46,19 @@ impl Drop for Connection {
 impl Connection {
     /// Speaks TLS on a connected socket; must be called inside a tokio runtime.
     pub(crate) async fn open(stream: TcpStream, identity: &Identity) -> Result<Self, ApiError> {
+        Self::open_paced(stream, identity, None).await
+    }
+
+    /// The same; what is sent keeps to a rate, if there is one.
+    pub(crate) async fn open_paced(
+        stream: TcpStream,
+        identity: &Identity,
+        pace: Option<Arc<Pace>>,
+    ) -> Result<Self, ApiError> {
         stream.set_nodelay(true).map_err(ApiError::io("setting up the socket"))?;
         let peer = stream.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-        let connector = TlsConnector::from(std::sync::Arc::clone(&identity.config));
+        let stream = Paced::new(stream, pace);
+        let connector = TlsConnector::from(Arc::clone(&identity.config));
         let tls = timeout(PATIENCE, connector.connect(ServerName::IpAddress(peer.into()), stream))
             .await
             .map_err(|_| ApiError::Timeout { what: "TLS" })?

@@ -81,22 +81,8 @@ impl Field {
 
     /// Processor seconds that both sides have used.
     pub(super) fn processor_seconds(&self) -> f64 {
-        self.sides
-            .daemons()
-            .into_iter()
-            .flat_map(|daemon| daemon.children().into_iter().chain([daemon.pid()]))
-            .map(processor_seconds)
-            .sum()
+        self.sides.daemons().into_iter().map(Daemon::processor).sum()
     }
-}
-
-/// User and system time of one process.
-fn processor_seconds(pid: u32) -> f64 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = text.rsplit(") ").next().unwrap_or_default().split_whitespace().collect();
-    let ticks: u32 = [11, 12].iter().filter_map(|place| fields.get(*place)?.parse::<u32>().ok()).sum();
-    // Linux shows USER_HZ, which is 100 everywhere.
-    f64::from(ticks) / 100.0
 }
 
 fn mebibytes(bytes: u64) -> f64 {

@@ -39,6 +39,7 @@ mod receipts;
 mod reserve;
 mod revocation;
 mod sealing;
+mod second_thoughts;
 mod source_check;
 mod taking;
 mod thief;

@@ -1,5 +1,6 @@
 //! `hanare handover`: work data that headquarters holds.
 
+mod deletions;
 mod get;
 mod import;
 mod place;
@@ -26,6 +27,7 @@ pub(crate) enum Command {
         at: Option<Timestamp>,
     },
     Get(get::Args),
+    Deletions(deletions::Args),
     Status,
     Import {
         #[arg(required = true)]
@@ -38,6 +40,7 @@ impl Command {
         match self {
             Self::List { place, at } => list(context, place, at)?,
             Self::Get(args) => return args.run(context),
+            Self::Deletions(args) => return args.run(context),
             Self::Status => status(context)?,
             Self::Import { files } => return import::run(context, &files),
         }

@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{BACKOFF, Day, Missing, REFUSED};
+use super::asked::{Decided, Missing, Recovery};
+use super::{ASKED_AGAIN, BACKOFF, Day, REFUSED};
 use crate::deliver::courier::{BATCH, Delivered};
 use crate::deliver::due::{Ready, SETTLED};
+use crate::deliver::recover::Recovered;
 use crate::deliver::restore::Paged;
 use crate::deliver::sealer::Posted;
 use crate::deliver::transport::{Post, Transport, TransportError};
@@ -18,6 +20,8 @@ pub(super) enum Arrived {
     Posted(Result<Posted, TransportError>),
     Delivered(Vec<Ready>, Result<Delivered, TransportError>),
     Deleted(BTreeSet<WorkPath>, Result<Delivered, TransportError>),
+    Decided(BTreeSet<WorkPath>, Result<Delivered, TransportError>),
+    Recovered(Recovered, Result<Option<i64>, TransportError>),
     Restored(Missing, Result<Paged, TransportError>),
 }
 
@@ -55,8 +59,24 @@ impl<T: Transport + Post + 'static> Day<T> {
                 Arrived::Deleted(gone, delivered)
             }));
         }
-        let due = |missing: &mut Missing| missing.again_from.is_none_or(|from| from <= now);
-        let mut missing = self.missing.take_if(due)?;
+        if self.decided.is_some() || (!self.held.is_empty() && self.held_since + ASKED_AGAIN <= now) {
+            // A day that is interrupted meanwhile asks again.
+            let (held, confirmed) = (self.held.clone(), self.decided.is_some());
+            return Some(Box::pin(async move {
+                let delivered = courier.delete(&tree, &known, &held, confirmed).await;
+                Arrived::Decided(held, delivered)
+            }));
+        }
+        if let Some(Recovery { wanted, after, recovered, .. }) = &self.recovery {
+            let (wanted, after, mut recovered, owner) = (wanted.clone(), *after, *recovered, self.owner);
+            return Some(Box::pin(async move {
+                let page = courier.recover(&tree, owner, &wanted, after, &mut recovered).await;
+                Arrived::Recovered(recovered, page)
+            }));
+        }
+        // A day that is interrupted meanwhile begins with this page again.
+        let due = |missing: &&Missing| missing.again_from.is_none_or(|from| from <= now);
+        let mut missing = self.missing.as_ref().filter(due).cloned()?;
         Some(Box::pin(async move {
             let Missing { owner, browse, restored, again_from, .. } = &mut missing;
             let again = again_from.is_some();
@@ -106,12 +126,56 @@ impl<T: Transport + Post + 'static> Day<T> {
                 });
                 Ok(())
             }
-            Arrived::Restored(missing, Err(error)) => {
-                self.missing = Some(missing);
-                Err(error)
-            }
+            Arrived::Restored(_, Err(error)) => Err(error),
+            Arrived::Decided(held, delivered) => self.decided(&held, delivered),
+            Arrived::Recovered(recovered, page) => self.recovered(recovered, page),
         };
         self.heard(done);
+    }
+
+    /// Headquarters was told what a person has decided, or asked whether somebody there has.
+    fn decided(
+        &mut self,
+        held: &BTreeSet<WorkPath>,
+        delivered: Result<Delivered, TransportError>,
+    ) -> Result<(), TransportError> {
+        let reply = self.decided.take().and_then(|Decided { reply }| reply);
+        match delivered {
+            Ok(delivered) => {
+                let count = held.len().saturating_sub(delivered.held.len()) as u64;
+                self.held.retain(|path| !held.contains(path));
+                self.count(delivered);
+                reply.map(|reply| reply.send(Ok(count)));
+                Ok(())
+            }
+            Err(error) => {
+                self.held_since = Instant::now();
+                let said = TransportError::Later(error.to_string());
+                reply.map(|reply| reply.send(Err(said)));
+                Err(error)
+            }
+        }
+    }
+
+    /// A page of what a person wants back is here.
+    fn recovered(
+        &mut self,
+        recovered: Recovered,
+        page: Result<Option<i64>, TransportError>,
+    ) -> Result<(), TransportError> {
+        let Some(recovery) = &mut self.recovery else { return page.map(drop) };
+        recovery.recovered = recovered;
+        if let Ok(Some(next)) = page {
+            recovery.after = Some(next);
+            return Ok(());
+        }
+        let said = match &page {
+            Ok(_) => Ok(recovered),
+            Err(error) => Err(TransportError::Later(error.to_string())),
+        };
+        // Who asked may have gone.
+        self.recovery.take().and_then(|recovery| recovery.reply).map(|reply| reply.send(said));
+        page.map(drop)
     }
 
     /// Whether headquarters answers.

@@ -89,27 +89,6 @@ async fn two_pcs_edit_one_file_and_both_versions_stay() {
 }
 
 #[tokio::test]
-async fn deleting_a_third_at_once_is_held_and_said() {
-    let world = world().await;
-    for n in 0..40 {
-        fs::write(world.work.join(format!("f{n}")), b"x").unwrap();
-    }
-    let mut day = world.day();
-    day.finish().await.unwrap();
-    during(&mut day, async {
-        fs::create_dir(world.work.join("keep")).unwrap();
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        for n in 0..20 {
-            fs::remove_file(world.work.join(format!("f{n}"))).unwrap();
-        }
-        tokio::time::sleep(Duration::from_secs(4)).await;
-    })
-    .await;
-    assert_eq!(day.progress().borrow().deletions_held, 20);
-    assert_eq!(world.entries().await.len(), 40);
-}
-
-#[tokio::test]
 async fn an_agent_that_was_killed_takes_the_next_edit_for_what_it_is() {
     let world = world().await;
     fs::write(world.work.join("plan"), b"one").unwrap();

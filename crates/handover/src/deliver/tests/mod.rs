@@ -1,5 +1,6 @@
 //! The endpoint's end against headquarters' real store, in one process.
 
+mod asked;
 mod changes;
 mod days;
 mod faults;

@@ -1,7 +1,11 @@
-//! `cargo xtask bench handover`: the end of a day, an agent at rest, what a line carries beside a call, and a morning, all with the
-//! shipped command: an agent, a tunnel and headquarters in a laboratory whose disks are memory.
+//! `cargo xtask bench handover`: the end of a day, an agent at rest, what a line carries beside a call, mornings, and many
+//! endpoints and a day's change beside restic and rclone, all with the shipped command: agents, tunnels and headquarters in a
+//! laboratory whose disks are memory, but for the one that a hundred endpoints hand over to.
 
+mod beside;
+mod crowd;
 mod office;
+mod others;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,6 +16,7 @@ use hanare_lab::{Lab, Program, Random, receive_once, send};
 use super::measure::Figure;
 use super::table::{Sample, Subject, Table};
 use super::{Failure, build, print, release, say};
+use crate::repository;
 use office::{Desk, Office};
 
 /// How to measure the handover.
@@ -21,7 +26,7 @@ pub(super) struct Handover {
     /// How often each test is run
     #[arg(long, default_value_t = 3)]
     rounds: u32,
-    /// Only these tests: day, small, line, morning
+    /// Only these tests: day, small, line, morning, nine, many, beside
     #[arg(long, value_delimiter = ',', value_name = "TEST")]
     tests: Vec<String>,
     /// Another `hanare` to take turns with: a name and where it is
@@ -45,10 +50,52 @@ const SUBJECT: Subject = Subject {
     is_compared: |test| !test.ends_with("lost"),
 };
 
-type Outcome = Result<Vec<Figure>, Failure>;
-type Test = fn(&mut Office<'_>, Load) -> Outcome;
+type Outcome = Result<Vec<Measured>, Failure>;
 
-const TESTS: [(&str, Test); 4] = [("day", day), ("small", small), ("line", line), ("morning", morning)];
+/// A figure, whose it is, and of which round.
+struct Measured {
+    figure: Figure,
+    /// Somebody else than whom the test is about.
+    by: Option<&'static str>,
+    /// Of a test that takes all its rounds at once.
+    round: Option<u32>,
+}
+
+impl Measured {
+    fn by(self, name: &'static str) -> Self {
+        Self { by: Some(name), ..self }
+    }
+
+    fn in_round(self, round: u32) -> Self {
+        Self { round: Some(round), ..self }
+    }
+}
+
+/// One test.
+struct Test {
+    name: &'static str,
+    run: fn(&mut Office<'_>, Load) -> Outcome,
+    /// Setting it up takes so long that it takes all its rounds at once.
+    at_once: bool,
+    /// Headquarters' disk is one, and not memory.
+    on_disk: bool,
+    /// What it is compared with has to be there.
+    others: bool,
+}
+
+const fn test(name: &'static str, run: fn(&mut Office<'_>, Load) -> Outcome) -> Test {
+    Test { name, run, at_once: false, on_disk: false, others: false }
+}
+
+static TESTS: [Test; 7] = [
+    test("day", day),
+    test("small", small),
+    test("line", line),
+    test("morning", morning),
+    test("nine", crowd::nine),
+    Test { at_once: true, on_disk: true, others: true, ..test("many", crowd::many) },
+    Test { others: true, ..test("beside", beside::beside) },
+];
 /// What this repository builds.
 const OURS: &str = "hanare";
 
@@ -57,6 +104,9 @@ const OURS: &str = "hanare";
 struct Load {
     divisor: usize,
     seed: u64,
+    /// Which round this is, and how many there are.
+    round: u32,
+    rounds: u32,
 }
 
 impl Load {
@@ -67,7 +117,8 @@ impl Load {
 
 /// Builds and enters a laboratory.
 pub(super) fn outside(handover: &Handover) -> Result<ExitCode, Failure> {
-    hanare_lab::install(&[hanare_lab::LABORATORY, hanare_lab::BENCH].concat())?;
+    let others = if tests(handover).any(|test| test.others) { hanare_lab::CARRIERS } else { &[] };
+    hanare_lab::install(&[hanare_lab::LABORATORY, hanare_lab::BENCH, others].concat())?;
     if !handover.built {
         build(&["build", "--release", "--package", "hanare"])?;
     }
@@ -86,24 +137,30 @@ pub(super) fn inside(handover: &Handover) -> Result<ExitCode, Failure> {
     let mut table = Table::new(SUBJECT);
     let mut failed = false;
     for round in 0..handover.rounds {
-        for (name, test) in TESTS {
-            if !(handover.tests.is_empty() || handover.tests.iter().any(|test| test == name)) {
-                continue;
-            }
+        for test in tests(handover).filter(|test| round == 0 || !test.at_once) {
+            let name = test.name;
             for (number, (contender, program)) in programs.iter().enumerate() {
-                let load =
-                    Load { divisor: if handover.tiny { 100 } else { 1 }, seed: u64::from(round) * 2 + 77 };
-                let outcome = Office::open(&lab, program, &format!("{name}{round}-{number}"))
-                    .map_err(Failure::from)
-                    .and_then(|mut office| test(&mut office, load));
+                let divisor = if handover.tiny { 100 } else { 1 };
+                let seed = u64::from(round) * 2 + 77;
+                let load = Load { divisor, seed, round, rounds: handover.rounds };
+                let mark = format!("{name}{round}-{number}");
+                let office = if test.on_disk {
+                    let disk = repository::top().join("target/bench-handover").join(&mark);
+                    Office::open_on_disk(&lab, program, &mark, disk)
+                } else {
+                    Office::open(&lab, program, &mark)
+                };
+                let outcome =
+                    office.map_err(Failure::from).and_then(|mut office| (test.run)(&mut office, load));
                 // What it left in memory is not the next one's.
                 let _ = std::fs::remove_dir_all(lab.directory().join("hosts"));
                 match outcome {
                     Ok(figures) => {
-                        for figure in figures {
+                        for Measured { figure, by, round: own } in figures {
+                            let (contender, round) = (by.unwrap_or(contender), own.unwrap_or(round));
                             let Figure { test, value, unit } = &figure;
                             say(&format!("{round} {contender:<8} {test:<24} {value:>14.3} {unit}"));
-                            table.add(Sample { contender: (*contender).to_owned(), round, figure });
+                            table.add(Sample { contender: contender.to_owned(), round, figure });
                         }
                     }
                     Err(error) => {
@@ -118,8 +175,15 @@ pub(super) fn inside(handover: &Handover) -> Result<ExitCode, Failure> {
     Ok(if failed { ExitCode::from(7) } else { ExitCode::SUCCESS })
 }
 
-fn figure(test: &str, value: f64, unit: &'static str) -> Figure {
-    Figure { test: test.to_owned(), unit, value }
+/// Those that were asked for.
+fn tests(handover: &Handover) -> impl Iterator<Item = &'static Test> {
+    let wanted =
+        |test: &&Test| handover.tests.is_empty() || handover.tests.iter().any(|name| name == test.name);
+    TESTS.iter().filter(wanted)
+}
+
+fn figure(test: &str, value: f64, unit: &'static str) -> Measured {
+    Measured { figure: Figure { test: test.to_owned(), unit, value }, by: None, round: None }
 }
 
 /// A volume of 2 GB, all of it handed over, half of it today; 100 files changed a moment ago; the end of the day. And the agent
@@ -136,9 +200,9 @@ fn day(office: &mut Office<'_>, load: Load) -> Outcome {
     office.until_held(&desk, files as u64)?;
     let mut figures =
         vec![figure("day/handed-over", megabytes(files * 500_000) / seconds(start.elapsed()), "MB/s")];
-    let (before, resting) = (desk.processor(), Duration::from_secs(20));
+    let (before, resting) = (desk.agent.processor(), Duration::from_secs(20));
     std::thread::sleep(resting);
-    figures.push(figure("rest/cpu", (desk.processor() - before) * 100.0 / seconds(resting), "%"));
+    figures.push(figure("rest/cpu", (desk.agent.processor() - before) * 100.0 / seconds(resting), "%"));
     figures.push(figure("rest/memory", mebibytes(desk.agent.memory()), "MiB"));
     write(&desk.work.join("today"), load.of(100).max(1), 100_000, &mut random)?;
     figures.push(figure("day/end", seconds(office.close_work(&desk)?), "s"));
@@ -161,9 +225,10 @@ fn small(office: &mut Office<'_>, load: Load) -> Outcome {
     Ok(vec![first, peak_of_first, end, figure("small/peak", peak(&desk), "MiB")])
 }
 
-/// A line of 100 Mbit/s: one stream through the tunnel, then one large file handed over beside a call that is paced at 100 ms.
+/// A line of 100 Mbit/s: one stream through the tunnel, then one large file handed over beside a call that is paced at 100 ms,
+/// and one more by an agent that may take three quarters of the line.
 fn line(office: &mut Office<'_>, load: Load) -> Outcome {
-    let desk = office.desk("pc")?;
+    let mut desk = office.desk("pc")?;
     slow(&desk.link.host, "100mbit")?;
     let bytes = load.of(100_000_000);
     let hq = office.headquarters.socket(false, 9000)?;
@@ -173,28 +238,41 @@ fn line(office: &mut Office<'_>, load: Load) -> Outcome {
     incoming.join().map_err(|_| "the receiver died")???;
     let tunnel = megabytes(bytes) / seconds(start.elapsed());
     office.open_work(&desk)?;
+    let mut figures = vec![figure("line/tunnel", tunnel, "MB/s")];
+    figures.extend(beside_a_call(office, &desk, ("line", tunnel), load)?);
+    desk.agent.stop(Duration::from_secs(20))?;
+    desk.agent = office.agent(&desk.host, &desk.work, &["--rate", "9M"])?;
+    figures.extend(beside_a_call(office, &desk, ("paced", tunnel), load)?);
+    Ok(figures)
+}
+
+/// A large file handed over, and what becomes of a call meanwhile.
+fn beside_a_call(office: &Office<'_>, desk: &Desk, (name, tunnel): (&str, f64), load: Load) -> Outcome {
+    let bytes = load.of(100_000_000);
+    let hq = office.headquarters.socket(false, 9000)?;
     let call = desk.host.clone();
     let count = if load.divisor == 1 { 120 } else { 20 };
     let ping = format!("ping -n -q -i 0.1 -c {count} -W 2 {}", hq.ip());
     let call = std::thread::spawn(move || call.attempt(&ping));
-    write(&desk.work, 1, bytes, &mut Random::of(load.seed))?;
+    let before = office.held("files")?;
+    let seed = load.seed + before;
+    std::fs::write(desk.work.join(name), Random::of(seed).bytes(bytes))?;
     // It is due a second after it was closed.
     std::thread::sleep(Duration::from_secs(1));
-    let took = office.until_held(&desk, 1)?;
+    let took = office.until_hq_has("files", before + 1)?;
     let said = call.join().map_err(|_| "the call died")??.stdout;
     let lost = said.split(", ").find_map(|part| part.strip_suffix("% packet loss")?.parse::<f64>().ok());
     let delays = said.lines().find_map(|line| line.strip_prefix("rtt ")?.split(" = ").nth(1));
     let delay = |place: usize| delays.and_then(|all| all.split(['/', ' ']).nth(place)?.parse::<f64>().ok());
     let rate = megabytes(bytes) / seconds(took);
-    let mut figures = vec![
-        figure("line/tunnel", tunnel, "MB/s"),
-        figure("line/handover", rate, "MB/s"),
-        figure("line/share", rate / tunnel, "of the tunnel"),
-    ];
-    figures.push(figure("line/call-lost", lost.ok_or("ping says nothing of loss")?, "%"));
-    figures.push(figure("line/call-average", delay(1).ok_or("ping says no delays")?, "ms"));
-    figures.push(figure("line/call-worst", delay(2).ok_or("ping says no delays")?, "ms"));
-    Ok(figures)
+    let row = |test: &str, value, unit| figure(&format!("{name}/{test}"), value, unit);
+    Ok(vec![
+        row("handover", rate, "MB/s"),
+        row("share", rate / tunnel, "of the tunnel"),
+        row("call-lost", lost.ok_or("ping says nothing of loss")?, "%"),
+        row("call-average", delay(1).ok_or("ping says no delays")?, "ms"),
+        row("call-worst", delay(2).ok_or("ping says no delays")?, "ms"),
+    ])
 }
 
 /// On another PC of the room, on a line of 20 Mbit/s: 100 recent files of 500 kB, before ten times as much that is older.

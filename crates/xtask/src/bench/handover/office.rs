@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hanare_lab::{
@@ -11,10 +12,11 @@ use serde_json::Value;
 
 const COMPANY: &str = "aoba";
 const ROOM: &str = "kofu/306";
-const PERSON: &str = "hanako";
 const PASSWORD: &str = "ten oranges on a tray";
 /// Everything here ends by then, or the figure is none.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// The last part of the first PC's address.
+const FIRST: usize = 10;
 
 pub(super) struct Office<'a> {
     lab: &'a Lab,
@@ -23,66 +25,147 @@ pub(super) struct Office<'a> {
     pub(super) headquarters: Headquarters,
     /// Headquarters' cable.
     pub(super) cable: Link,
-    phone: Authenticator,
-    temporary: Option<String>,
-    next: u8,
+    /// Who works at all PCs that have nobody of their own.
+    hanako: Employee,
+    next: AtomicUsize,
     /// Tells this office's machines from another one's.
     mark: String,
+    /// Where headquarters' disk is, if not in memory.
+    disk: Option<PathBuf>,
+}
+
+impl Drop for Office<'_> {
+    fn drop(&mut self) {
+        if let Some(disk) = &self.disk {
+            let _ = fs::remove_dir_all(disk);
+        }
+    }
 }
 
 /// A PC.
 pub(super) struct Desk {
     pub(super) host: Host,
-    _node: Node,
+    node: Node,
     pub(super) link: Link,
     pub(super) agent: Daemon,
     pub(super) work: PathBuf,
 }
 
+/// Somebody who can prove who they are.
+pub(super) struct Employee {
+    id: String,
+    phone: Authenticator,
+    temporary: Option<String>,
+}
+
+impl Employee {
+    fn hired(headquarters: &Headquarters, id: &str) -> Result<Self> {
+        let given = headquarters.ask(&["person", "add", id, "--company", COMPANY])?;
+        let text = |field: &str| given.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let phone = Authenticator::new(&text("totp_secret"))?;
+        Ok(Self { id: id.to_owned(), phone, temporary: Some(text("password")) })
+    }
+
+    /// What they type.
+    fn claim(&mut self) -> String {
+        let (id, code) = (&self.id, self.phone.code());
+        match self.temporary.take() {
+            Some(temporary) => format!("{id}\n{temporary}\n{code}\n{PASSWORD}\n"),
+            None => format!("{id}\n{PASSWORD}\n{code}\n"),
+        }
+    }
+}
+
 impl<'a> Office<'a> {
+    /// Headquarters whose disk is memory.
     pub(super) fn open(lab: &'a Lab, program: &Program, mark: &str) -> Result<Self> {
+        Self::open_on(lab, program, mark, None)
+    }
+
+    /// Headquarters whose state lies in a new folder on a disk.
+    pub(super) fn open_on_disk(lab: &'a Lab, program: &Program, mark: &str, disk: PathBuf) -> Result<Self> {
+        let _ = fs::remove_dir_all(&disk);
+        fs::create_dir_all(&disk).map_err(|source| Error::Path { path: disk.clone(), source })?;
+        Self::open_on(lab, program, mark, Some(disk))
+    }
+
+    fn open_on(lab: &'a Lab, program: &Program, mark: &str, disk: Option<PathBuf>) -> Result<Self> {
         let segment = lab.segment(mark)?;
         let host = lab.host(&format!("hq-{mark}"))?;
+        if let Some(disk) = &disk {
+            let state = host.directory().join("state");
+            host.sh(&format!("mount --bind {} {}", disk.display(), state.display()))?;
+        }
         let cable = lab.plug(&host, &segment, "eth0", &["192.0.2.1/24"])?;
         let init = ["--company", COMPANY, "--endpoint", "192.0.2.1:51820"];
         let headquarters = Headquarters::open(&host, program, &init, &[])?;
         headquarters.admin(&["room", "add", ROOM, "--company", COMPANY])?;
-        let given = headquarters.ask(&["person", "add", PERSON, "--company", COMPANY])?;
-        let text = |field: &str| given.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let phone = Authenticator::new(&text("totp_secret"))?;
-        let temporary = Some(text("password"));
-        let (program, mark) = (program.clone(), mark.to_owned());
-        Ok(Self { lab, program, segment, headquarters, cable, phone, temporary, next: 10, mark })
+        let hanako = Employee::hired(&headquarters, "hanako")?;
+        let (program, mark, next) = (program.clone(), mark.to_owned(), AtomicUsize::new(FIRST));
+        Ok(Self { lab, program, segment, headquarters, cable, hanako, next, mark, disk })
     }
 
     /// A PC with an agent that waits for somebody to open their work.
-    pub(super) fn desk(&mut self, name: &str) -> Result<Desk> {
+    pub(super) fn desk(&self, name: &str) -> Result<Desk> {
+        self.desk_in(ROOM, name)
+    }
+
+    fn desk_in(&self, room: &str, name: &str) -> Result<Desk> {
         let host = self.lab.host(&format!("{name}-{}", self.mark))?;
-        let address = format!("192.0.2.{}/24", self.next);
-        self.next += 1;
+        let address = format!("192.0.2.{}/24", self.next.fetch_add(1, Ordering::Relaxed));
         let link = self.lab.plug(&host, &self.segment, "eth0", &[&address])?;
         let mut node = Node::new(&host, &self.program);
-        node.enrol(&self.headquarters, ROOM, "endpoint")?;
+        node.enrol(&self.headquarters, room, "endpoint")?;
         node.up(&[])?;
         let work = host.directory().join("work");
         fs::create_dir(&work).map_err(|source| Error::Path { path: work.clone(), source })?;
-        let agent = self.agent(&host, &work)?;
-        Ok(Desk { host, _node: node, link, agent, work })
+        let agent = self.agent(&host, &work, &[])?;
+        Ok(Desk { host, node, link, agent, work })
     }
 
-    fn agent(&self, host: &Host, work: &std::path::Path) -> Result<Daemon> {
+    /// A room of its own, a PC in it and somebody who works there.
+    pub(super) fn room(&self, number: usize) -> Result<(Desk, Employee)> {
+        let room = format!("kofu/r{number}");
+        self.headquarters.admin(&["room", "add", &room, "--company", COMPANY])?;
+        let employee = Employee::hired(&self.headquarters, &format!("person{number}"))?;
+        Ok((self.desk_in(&room, &format!("pc{number}"))?, employee))
+    }
+
+    /// An agent there.
+    pub(super) fn agent(&self, host: &Host, work: &std::path::Path, more: &[&str]) -> Result<Daemon> {
         let work = work.to_string_lossy();
-        host.spawn("agent", &mut self.program.command(host, &["wipe", "agent", "--work", &work]))
+        let arguments = [&["wipe", "agent", "--work", &work], more].concat();
+        host.spawn("agent", &mut self.program.command(host, &arguments))
     }
 
-    /// The employee opens their work there.
+    /// Hanako opens her work there.
     pub(super) fn open_work(&mut self, desk: &Desk) -> Result<()> {
-        let code = self.phone.code();
-        let claim = match self.temporary.take() {
-            Some(temporary) => format!("{PERSON}\n{temporary}\n{code}\n{PASSWORD}\n"),
-            None => format!("{PERSON}\n{PASSWORD}\n{code}\n"),
-        };
-        self.program.attempt(&desk.host, &["work", "open", "--stdin"], &claim)?.must().map(drop)
+        let claim = self.hanako.claim();
+        self.prove(desk, &claim)
+    }
+
+    /// Somebody opens their work there.
+    pub(super) fn open_work_of(&self, employee: &mut Employee, desk: &Desk) -> Result<()> {
+        self.prove(desk, &employee.claim())
+    }
+
+    fn prove(&self, desk: &Desk, claim: &str) -> Result<()> {
+        self.program.attempt(&desk.host, &["work", "open", "--stdin"], claim)?.must().map(drop)
+    }
+
+    /// What headquarters holds of the company: how many of `what`.
+    pub(super) fn held(&self, what: &str) -> Result<u64> {
+        let status = self.headquarters.ask(&["handover", "status"])?;
+        let companies = status.get("companies").and_then(Value::as_array).into_iter().flatten();
+        Ok(companies.filter_map(|company| company.get(what)?.as_u64()).sum())
+    }
+
+    /// Waits until headquarters holds so many of `what`: how long that took.
+    pub(super) fn until_hq_has(&self, what: &str, count: u64) -> Result<Duration> {
+        until("the handover", PATIENCE, || {
+            std::thread::sleep(Duration::from_millis(50));
+            self.held(what).is_ok_and(|held| held >= count)
+        })
     }
 
     /// How the handover stands there.
@@ -112,15 +195,8 @@ impl<'a> Office<'a> {
 }
 
 impl Desk {
-    /// Processor time of the agent so far, in seconds.
-    pub(super) fn processor(&self) -> f64 {
-        // The lab's command runs through nsenter, which becomes it: one process.
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.agent.pid())).unwrap_or_default();
-        let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
-        let ticks = |place: usize| {
-            after_name.split_whitespace().nth(place).and_then(|word| word.parse::<f64>().ok()).unwrap_or(0.0)
-        };
-        // proc(5): utime and stime are the 14th and 15th field; the kernel tells them in hundredths.
-        (ticks(11) + ticks(12)) / 100.0
+    /// What runs there for us: the tunnel's daemon and the agent.
+    pub(super) fn daemons(&self) -> impl Iterator<Item = &Daemon> {
+        self.node.daemon.iter().chain([&self.agent])
     }
 }

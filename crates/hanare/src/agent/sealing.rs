@@ -38,7 +38,8 @@ pub(super) fn measure(spool: &Spool, work: &Path, reserve: Option<u64>) -> io::R
         found.f_blocks.saturating_mul(found.f_frsize).saturating_mul(VOLUMES)
     };
     let disk = rustix::fs::statvfs(spool.folder())?;
-    let room = disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(spool.used());
+    // What is kept for root is for this, too.
+    let room = disk.f_bfree.saturating_mul(disk.f_frsize).saturating_add(spool.used());
     spool.set_reserve(Reserve(bytes).within(room));
     Ok(())
 }

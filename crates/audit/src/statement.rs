@@ -251,7 +251,7 @@ pub fn contradictions(
         if counts(statements.attestation(&item.id, at)) && answers.iter().any(failed) {
             add(ContradictionKind::AttestedAndFailed);
         }
-        if item.id == RETENTION && site.is_some_and(|site| keeps_too_long(site)) {
+        if item.id == RETENTION && site.is_some_and(keeps_too_long) {
             add(ContradictionKind::RetentionAboveItsBound);
         }
     }

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hanare_facts::{Facts, View};
+use hanare_ledger::Hash;
 use hanare_model::Timestamp;
 
 use crate::checklist::{Checklist, Item};
 use crate::checks::{self, Verdict};
+use crate::site::Site;
+use crate::statement::{self, Statements};
 use crate::status::{Evidence, Status};
 use crate::why::{Reason, Why};
 
@@ -33,6 +36,27 @@ pub struct Answer {
     pub reason: Reason,
     /// By what.
     pub evidence: Vec<Evidence>,
+    /// Whether a machine saw it fail, whatever people answer for.
+    pub was_failed: bool,
+}
+
+/// What is known beside facts: what people wrote down and stated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The office's site file.
+    pub site: Option<Site>,
+    /// What people stated about it.
+    pub statements: Statements,
+    /// Hashes of the evidence that is there and is what it was.
+    pub intact: BTreeSet<Hash>,
+}
+
+impl Known {
+    /// Whether an external audit is on record at that time.
+    #[must_use]
+    pub fn has_external_audit(&self, at: Timestamp) -> bool {
+        self.statements.has_external_audit(&self.intact, at)
+    }
 }
 
 /// Judges every item that is asked for from every view that it has, at the time `at`.
@@ -40,16 +64,21 @@ pub struct Answer {
 pub fn evaluate(
     checklist: &Checklist,
     facts: &BTreeMap<View, Facts>,
+    known: &Known,
     asked: &Asked,
     at: Timestamp,
 ) -> Vec<Answer> {
+    let site = known.site.as_ref();
     let mut answers = Vec::new();
     for item in &checklist.items {
         for view in &item.views {
             let is_asked = (asked.only.is_empty() || asked.only.contains(&item.id))
                 && asked.view.is_none_or(|asked| asked == *view);
             if is_asked {
-                answers.push(answer(checklist, item, *view, facts, at));
+                let mut answer = answer(checklist, item, *view, facts, site, at);
+                let is_attestable = item.attestation.is_some();
+                statement::apply(&mut answer, is_attestable, &known.statements, &known.intact, at);
+                answers.push(answer);
             }
         }
     }
@@ -61,14 +90,16 @@ fn answer(
     item: &Item,
     view: View,
     facts: &BTreeMap<View, Facts>,
+    site: Option<&Site>,
     at: Timestamp,
 ) -> Answer {
-    let Verdict { mut status, mut reason, evidence } = judged(item, view, facts, at);
+    let Verdict { mut status, mut reason, evidence } = judged(item, view, facts, site, at);
     if status == Status::Pass {
         let below = item.requires.iter().filter_map(|id| checklist.item(id));
         let bad = below.filter(|below| {
             let checks = below.views.iter().filter(|view| below.checks.contains_key(view));
-            let statuses: Vec<Status> = checks.map(|view| judged(below, *view, facts, at).status).collect();
+            let statuses: Vec<Status> =
+                checks.map(|view| judged(below, *view, facts, site, at).status).collect();
             statuses.is_empty() || !statuses.iter().all(|status| status.is_good())
         });
         let bad: Vec<&str> = bad.map(|item| item.id.as_str()).collect();
@@ -76,10 +107,17 @@ fn answer(
             (status, reason) = (Status::Unknown, Reason::about(Why::Requires, bad.join(", ")));
         }
     }
-    Answer { id: item.id.clone(), view, status, reason, evidence }
+    let was_failed = status == Status::Fail;
+    Answer { id: item.id.clone(), view, status, reason, evidence, was_failed }
 }
 
-fn judged(item: &Item, view: View, facts: &BTreeMap<View, Facts>, at: Timestamp) -> Verdict {
+fn judged(
+    item: &Item,
+    view: View,
+    facts: &BTreeMap<View, Facts>,
+    site: Option<&Site>,
+    at: Timestamp,
+) -> Verdict {
     let without = |status, why| Verdict { status, reason: Reason::plain(why), evidence: Vec::new() };
     let Some(check) = item.checks.get(&view) else {
         // People's items appear at headquarters.
@@ -91,7 +129,7 @@ fn judged(item: &Item, view: View, facts: &BTreeMap<View, Facts>, at: Timestamp)
     };
     let Some(facts) = facts.get(&view) else { return without(Status::Unknown, Why::OtherView) };
     let longest = Duration::from_secs(u64::from(item.evidence_days).saturating_mul(86_400));
-    let verdict = checks::run(check, facts, at);
+    let verdict = checks::run(check, facts, site, at);
     match () {
         () if facts.at > at => {
             Verdict { status: Status::Unknown, reason: Reason::plain(Why::Future), ..verdict }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checklist::{Checklist, Tier};
 use crate::evaluate::{Answer, merged};
+use crate::statement::EXTERNAL_AUDIT;
 use crate::status::Status;
 
 /// Names that cannot be mistaken for a certificate's.
@@ -20,7 +21,7 @@ pub enum Grade {
     /// And what remains is planned.
     #[serde(rename = "basic+risk-plan")]
     BasicRiskPlan,
-    /// And everything else is good. Wants an external audit on record, which nothing here can state yet.
+    /// And everything else is good, and an external audit is on record.
     #[serde(rename = "full")]
     Full,
 }
@@ -72,12 +73,12 @@ pub struct Score {
     pub most: i64,
 }
 
-/// Grades the answers. Items that were not asked for are not good.
+/// Grades the answers. Items that were not asked for are not good. `audited`: an external audit is on record.
 #[must_use]
-pub fn grade(checklist: &Checklist, answers: &[Answer]) -> Grading {
+pub fn grade(checklist: &Checklist, answers: &[Answer], audited: bool) -> Grading {
     let merged = merged(checklist, answers);
-    let with_waivers = reached(checklist, &merged, true);
-    let without_waivers = reached(checklist, &merged, false);
+    let with_waivers = reached(checklist, &merged, audited, true);
+    let without_waivers = reached(checklist, &merged, audited, false);
     let next = match without_waivers {
         Grade::None => Grade::Basic,
         Grade::Basic => Grade::BasicRiskPlan,
@@ -98,8 +99,12 @@ pub fn grade(checklist: &Checklist, answers: &[Answer]) -> Grading {
         Some(Status::Unknown | Status::Attested | Status::Pass | Status::NotApplicable) | None => 3,
     };
     blocking.sort_by_key(|(item, status)| (item.effort, repair(*status)));
-    let blockers =
+    let mut blockers: Vec<Blocker> =
         blocking.into_iter().map(|(item, status)| Blocker { id: item.id.clone(), status }).collect();
+    if next == Grade::Full && !audited {
+        // Nothing costs more than to have somebody come.
+        blockers.push(Blocker { id: EXTERNAL_AUDIT.to_owned(), status: Some(Status::AttestDue) });
+    }
     Grading { with_waivers, without_waivers, next, blockers }
 }
 
@@ -112,7 +117,12 @@ const fn counts(tier: Tier, grade: Grade) -> bool {
     }
 }
 
-fn reached(checklist: &Checklist, merged: &BTreeMap<String, Option<Status>>, waivers: bool) -> Grade {
+fn reached(
+    checklist: &Checklist,
+    merged: &BTreeMap<String, Option<Status>>,
+    audited: bool,
+    waivers: bool,
+) -> Grade {
     let holds = |grade| {
         let mut items = checklist.items.iter().filter(|item| counts(item.tier, grade)).peekable();
         // Nothing to judge is nothing to be proud of.
@@ -122,11 +132,11 @@ fn reached(checklist: &Checklist, merged: &BTreeMap<String, Option<Status>>, wai
                 status.is_some_and(|status| status.is_good() || (waivers && status == Status::Waived))
             })
     };
-    match (holds(Grade::Basic), holds(Grade::BasicRiskPlan)) {
-        (false, _) => Grade::None,
-        (true, false) => Grade::Basic,
-        // `full` wants an external audit on record, and no record of one can be made yet.
-        (true, true) => Grade::BasicRiskPlan,
+    match () {
+        () if !holds(Grade::Basic) => Grade::None,
+        () if !holds(Grade::BasicRiskPlan) => Grade::Basic,
+        () if !(audited && holds(Grade::Full)) => Grade::BasicRiskPlan,
+        () => Grade::Full,
     }
 }
 

@@ -5,9 +5,12 @@
 
 mod checklist;
 mod checks;
+mod day;
 mod evaluate;
 mod grade;
 mod report;
+mod site;
+mod statement;
 mod status;
 mod why;
 
@@ -15,9 +18,18 @@ pub use checklist::{
     BothTexts, Check, CheckName, Checklist, ChecklistError, Confidence, Effort, Fault, Item, MAX_LEN,
     Responsible, Tier, VERSION,
 };
-pub use evaluate::{Answer, Asked, evaluate, merged};
+pub use day::{Day, NotADay};
+pub use evaluate::{Answer, Asked, Known, evaluate, merged};
 pub use grade::{Blocker, Grade, Grading, Score, grade, score};
-pub use report::{Basis, Chain, MAX_REPORT, NAMESPACE, REPORT_SCHEMA, Report, Said, verify};
+pub use report::{Basis, Chain, Contradicted, MAX_REPORT, NAMESPACE, REPORT_SCHEMA, Report, Said, verify};
+pub use site::{
+    Canary, Dns, FarEnd, MAX_LEN as MAX_SITE, Network, NetworkRole, Permission, Person, PersonRole, Prefix,
+    Retention, Site, SiteError, SiteFault, Tls, Tunnel, VERSION as SITE_VERSION, Wan, Wanted,
+};
+pub use statement::{
+    Contradiction, ContradictionKind, EXTERNAL_AUDIT, EvidenceFile, Stated, Statement, Statements,
+    contradictions,
+};
 pub use status::{Evidence, Status};
 pub use why::{Reason, Why};
 

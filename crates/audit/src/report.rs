@@ -31,6 +31,8 @@ pub struct Report {
     pub notice: BothTexts,
     /// Which office; `None` without a site file.
     pub office: Option<String>,
+    /// Its name as people write it, and the company's.
+    pub names: Vec<String>,
     /// The time that everything was judged at.
     pub at: Timestamp,
     /// By which program.
@@ -49,8 +51,24 @@ pub struct Report {
     pub grade: Grading,
     /// The side score.
     pub score: Score,
+    /// What on record cannot all be right.
+    pub contradictions: Vec<Contradicted>,
     /// Every item from every view.
     pub results: Vec<Said>,
+}
+
+/// A contradiction, said in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contradicted {
+    /// The item.
+    pub id: String,
+    /// Which, as a code.
+    pub code: String,
+    /// In English.
+    pub text: String,
+    /// In Japanese.
+    pub text_ja: String,
 }
 
 /// What facts a report rests on.
@@ -172,6 +190,7 @@ mod tests {
             schema: REPORT_SCHEMA.to_owned(),
             notice: BothTexts { ja: "自己点検".to_owned(), en: "a self-assessment".to_owned() },
             office: Some("kofu".to_owned()),
+            names: Vec::new(),
             at: Timestamp::from_seconds(1_800_000_000),
             tool: "hanare".to_owned(),
             checklist: "satellite-office".to_owned(),
@@ -186,6 +205,7 @@ mod tests {
                 blockers: Vec::new(),
             },
             score: Score { points: -1, most: 4 },
+            contradictions: Vec::new(),
             results: Vec::new(),
         }
     }

@@ -32,6 +32,16 @@ reasons! {
     OtherView = "why-other-view",
     /// A person has to state it.
     AttestDue = "why-attest-due",
+    /// A person stated it.
+    Attested = "why-attested",
+    /// What a person stated has ended.
+    AttestationOver = "why-attestation-over",
+    /// What a person brought is gone, or is not what it was.
+    EvidenceGone = "why-evidence-gone",
+    /// Somebody answers for it.
+    Waived = "why-waived",
+    /// Somebody answered for it until a day that is over.
+    WaiverOver = "why-waiver-over",
     /// Another item that it rests on is not good.
     Requires = "why-requires",
     /// The facts are from after the time of judging.

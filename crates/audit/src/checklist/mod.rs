@@ -11,6 +11,8 @@ use hanare_ledger::Hash;
 use hanare_model::Position;
 use serde::{Deserialize, Serialize};
 
+use crate::day::Day;
+
 /// The version that this code reads.
 pub const VERSION: u32 = 1;
 /// A longer checklist is refused before it is parsed (1 MiB).
@@ -162,7 +164,7 @@ pub enum Check {
         /// How old lists of updates may be.
         lists_max_days: u32,
         /// Ends of support by release (`debian-12` = `2028-06-30`).
-        support: BTreeMap<String, String>,
+        support: BTreeMap<String, Day>,
     },
     /// Few ports listen.
     Listeners {

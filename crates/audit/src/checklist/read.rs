@@ -13,6 +13,7 @@ use super::{
     BothTexts, Check, CheckName, Checklist, ChecklistError, Confidence, Effort, Fault, Item, MAX_LEN,
     Responsible, Tier, VERSION,
 };
+use crate::day::Day;
 
 /// Ten years of days, or so; also the most seconds divided by a day's.
 const MAX_DAYS: u32 = 3650;
@@ -224,16 +225,10 @@ impl Text<'_> {
     fn support(
         &self,
         table: &Spanned<BTreeMap<String, Spanned<String>>>,
-    ) -> Result<BTreeMap<String, String>, ChecklistError> {
+    ) -> Result<BTreeMap<String, Day>, ChecklistError> {
         let day = |day: &Spanned<String>| {
-            // As a time of that day it is read by the one reader of times that there is.
-            let time = format!("{}T00:00:00Z", day.get_ref());
-            let is_day = time.len() == 20 && time.parse::<hanare_model::Timestamp>().is_ok();
-            if is_day {
-                Ok(day.get_ref().clone())
-            } else {
-                Err(self.wrong(day, Fault::Day(day.get_ref().clone())))
-            }
+            let read = day.get_ref().parse::<Day>();
+            read.map_err(|not| self.wrong(day, Fault::Day(not.0)))
         };
         table.get_ref().iter().map(|(release, end)| Ok((release.clone(), day(end)?))).collect()
     }

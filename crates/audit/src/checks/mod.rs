@@ -9,6 +9,7 @@ use hanare_facts::{Fact, Facts, Gap, GapKind, Trust};
 use hanare_model::Timestamp;
 
 use crate::checklist::Check;
+use crate::site::Site;
 use crate::status::{Evidence, Status};
 use crate::why::{Reason, Why};
 
@@ -24,8 +25,8 @@ pub(crate) struct Verdict {
 type Judged = Result<(Status, Reason), Reason>;
 
 /// Runs a check.
-pub(crate) fn run(check: &Check, facts: &Facts, at: Timestamp) -> Verdict {
-    let mut look = Look { facts, at, evidence: Vec::new(), weakest: Trust::Measured };
+pub(crate) fn run(check: &Check, facts: &Facts, site: Option<&Site>, at: Timestamp) -> Verdict {
+    let mut look = Look { facts, site, at, evidence: Vec::new(), weakest: Trust::Measured };
     let judged = match check {
         Check::DiskEncryption => storage::encrypted(&mut look),
         Check::Updates { lists_max_days, support } => software::updated(&mut look, *lists_max_days, support),
@@ -52,6 +53,7 @@ pub(crate) fn run(check: &Check, facts: &Facts, at: Timestamp) -> Verdict {
 /// A check's eyes: what it looks at becomes its evidence.
 struct Look<'a> {
     facts: &'a Facts,
+    site: Option<&'a Site>,
     at: Timestamp,
     evidence: Vec<Evidence>,
     weakest: Trust,

@@ -23,6 +23,10 @@ pub(super) fn resolvers(look: &mut Look<'_>, approved: &[String]) -> Judged {
     let resolvers = look.see(&look.facts.resolvers, |resolvers: &Resolvers| {
         format!("{}: {}", resolvers.file, listed(&resolvers.servers))
     })?;
+    let own = look.site.and_then(|site| site.dns.as_ref());
+    let own: Vec<String> =
+        own.map(|dns| dns.resolvers.iter().map(ToString::to_string).collect()).unwrap_or_default();
+    let approved = if own.is_empty() { approved } else { own.as_slice() };
     if approved.is_empty() {
         return unknown(Why::ResolversUnnamed, "");
     }

@@ -6,21 +6,18 @@ use std::time::Duration;
 use hanare_facts::{Journal, JournalStorage, System, Updates};
 
 use super::{Judged, Look, fail, pass, unknown};
+use crate::day::Day;
 use crate::why::Why;
 
 const DAY: u64 = 86_400;
 
-pub(super) fn updated(
-    look: &mut Look<'_>,
-    lists_max_days: u32,
-    support: &BTreeMap<String, String>,
-) -> Judged {
+pub(super) fn updated(look: &mut Look<'_>, lists_max_days: u32, support: &BTreeMap<String, Day>) -> Judged {
     let system = look.see(&look.facts.system, |system: &System| system.release.clone())?;
     let updates = look.see(&look.facts.updates, said)?;
     let today = look.at.to_string();
-    let end = system.support_end.as_ref().or_else(|| support.get(&system.release));
+    let end = system.support_end.as_deref().or_else(|| support.get(&system.release).map(Day::as_str));
     // Days in this form sort as they follow each other.
-    if let Some(end) = end.filter(|end| today.get(..10).is_some_and(|today| today > end.as_str())) {
+    if let Some(end) = end.filter(|end| today.get(..10).is_some_and(|today| today > *end)) {
         return fail(Why::EndOfLife, format!("{} ({end})", system.release));
     }
     if updates.reboot {
@@ -67,7 +64,8 @@ pub(super) fn journal(look: &mut Look<'_>, min_days: u32) -> Judged {
         let retention = journal.retention.as_deref().unwrap_or("-");
         format!("storage {:?}, retention {retention}, oldest {oldest}", journal.storage)
     })?;
-    let wanted = u64::from(min_days).saturating_mul(DAY);
+    let own = look.site.and_then(|site| site.retention.device_log_min_days);
+    let wanted = u64::from(own.unwrap_or(min_days)).saturating_mul(DAY);
     match journal.storage {
         JournalStorage::Persistent => {}
         JournalStorage::Volatile | JournalStorage::None if journal.syslog => {

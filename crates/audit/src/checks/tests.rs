@@ -93,7 +93,7 @@ fn good() -> Facts {
 fn after(check: &Check, change: impl FnOnce(&mut Facts)) -> (Status, Why) {
     let mut facts = good();
     change(&mut facts);
-    let verdict = run(check, &facts, NOW);
+    let verdict = run(check, &facts, None, NOW);
     assert!(!verdict.evidence.is_empty(), "a verdict without evidence");
     (verdict.status, verdict.reason.why)
 }
@@ -165,7 +165,7 @@ fn dev_01_disk_encryption() {
 
 #[test]
 fn dev_04_updates() {
-    let support = BTreeMap::from([("debian-12".to_owned(), "2028-06-30".to_owned())]);
+    let support = BTreeMap::from([("debian-12".to_owned(), "2028-06-30".parse().unwrap())]);
     let check = Check::Updates { lists_max_days: 7, support };
     // There is no pass yet: which updates wait is not computed.
     assert_eq!(after(&check, |_| {}), (Status::Unknown, Why::UpdatesNotCounted));

@@ -5,6 +5,7 @@ use hanare_facts::{Root, collect};
 use super::*;
 use crate::SATELLITE_OFFICE;
 use crate::grade::{Grade, grade, score};
+use crate::statement::EXTERNAL_AUDIT;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -18,7 +19,7 @@ fn here() -> BTreeMap<View, Facts> {
 
 /// Answers that all came out alike.
 fn all(checklist: &Checklist, status: Status) -> Vec<Answer> {
-    let mut answers = evaluate(checklist, &BTreeMap::new(), &Asked::default(), NOW);
+    let mut answers = evaluate(checklist, &BTreeMap::new(), &Known::default(), &Asked::default(), NOW);
     for answer in &mut answers {
         answer.status = status;
     }
@@ -28,7 +29,7 @@ fn all(checklist: &Checklist, status: Status) -> Vec<Answer> {
 #[test]
 fn every_item_is_answered_from_every_view_that_it_has() {
     let checklist = checklist();
-    let answers = evaluate(&checklist, &here(), &Asked::default(), NOW);
+    let answers = evaluate(&checklist, &here(), &Known::default(), &Asked::default(), NOW);
     let wanted: usize = checklist.items.iter().map(|item| item.views.len()).sum();
     assert_eq!(answers.len(), wanted);
     for answer in &answers {
@@ -42,7 +43,7 @@ fn every_item_is_answered_from_every_view_that_it_has() {
     }
     let asked =
         Asked { view: Some(View::Hq), only: BTreeSet::from(["GOV-01".to_owned(), "DEV-01".to_owned()]) };
-    let answers = evaluate(&checklist, &here(), &asked, NOW);
+    let answers = evaluate(&checklist, &here(), &Known::default(), &asked, NOW);
     assert_eq!(answers.len(), 1);
     assert_eq!((answers[0].id.as_str(), answers[0].status), ("GOV-01", Status::AttestDue));
 }
@@ -51,12 +52,12 @@ fn every_item_is_answered_from_every_view_that_it_has() {
 fn without_facts_and_at_a_wrong_time_nothing_passes() {
     let checklist = checklist();
     let is_good = |answers: Vec<Answer>| answers.iter().any(|answer| answer.status.is_good());
-    assert!(!is_good(evaluate(&checklist, &BTreeMap::new(), &Asked::default(), NOW)));
+    assert!(!is_good(evaluate(&checklist, &BTreeMap::new(), &Known::default(), &Asked::default(), NOW)));
     let earlier = Timestamp::from_seconds(NOW.seconds() - 1);
-    let before = evaluate(&checklist, &here(), &Asked::default(), earlier);
+    let before = evaluate(&checklist, &here(), &Known::default(), &Asked::default(), earlier);
     assert!(before.iter().all(|answer| answer.evidence.is_empty() || answer.reason.why == Why::Future));
     let later = Timestamp::from_seconds(NOW.seconds() + 400 * 86_400);
-    assert!(!is_good(evaluate(&checklist, &here(), &Asked::default(), later)));
+    assert!(!is_good(evaluate(&checklist, &here(), &Known::default(), &Asked::default(), later)));
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn an_item_that_rests_on_another_does_not_pass_without_it() {
     let facts = collect(&Root::of(dir.path()).unwrap(), View::Endpoint, NOW);
     let facts = BTreeMap::from([(View::Endpoint, facts)]);
     let alone = checklist();
-    let status = |list: &Checklist, item| answer(list, item, View::Endpoint, &facts, NOW);
+    let status = |list: &Checklist, item| answer(list, item, View::Endpoint, &facts, None, NOW);
     assert_eq!(status(&alone, alone.item("DEV-09").unwrap()).status, Status::Pass);
     let rested = status(&on, item);
     assert_eq!((rested.status, rested.reason.why), (Status::Unknown, Why::Requires));
@@ -102,9 +103,13 @@ fn the_worst_view_counts_and_a_view_that_was_not_asked_for_is_unknown() {
 #[test]
 fn grades_are_reached_only_by_what_is_good() {
     let checklist = checklist();
-    let at = |answers: &[Answer]| grade(&checklist, answers);
-    // An external audit cannot be put on record yet, so `full` is out of reach whatever passes.
+    let at = |answers: &[Answer]| grade(&checklist, answers, false);
+    // Without an external audit on record `full` is out of reach whatever passes.
     let perfect = all(&checklist, Status::Pass);
+    let audited = |answers: &[Answer]| grade(&checklist, answers, true);
+    assert_eq!((audited(&perfect).without_waivers, audited(&perfect).blockers.len()), (Grade::Full, 0));
+    assert_eq!(at(&perfect).blockers[0].id, EXTERNAL_AUDIT);
+    assert_eq!(audited(&all(&checklist, Status::Waived)).with_waivers, Grade::Full);
     assert_eq!((at(&perfect).without_waivers, at(&perfect).next), (Grade::BasicRiskPlan, Grade::Full));
     assert_eq!(at(&all(&checklist, Status::Attested)).without_waivers, Grade::BasicRiskPlan);
     let waived = at(&all(&checklist, Status::Waived));
@@ -125,13 +130,13 @@ fn grades_are_reached_only_by_what_is_good() {
     assert_eq!(at(&[]).without_waivers, Grade::None);
     assert_eq!(at(&[]).with_waivers, Grade::None);
     let empty: Checklist = SATELLITE_OFFICE.split("\n[[item]]").next().unwrap().parse().unwrap();
-    assert_eq!(grade(&empty, &[]).with_waivers, Grade::None, "nothing to judge is no grade");
+    assert_eq!(grade(&empty, &[], true).with_waivers, Grade::None, "nothing to judge is no grade");
 }
 
 #[test]
 fn blockers_are_the_cheapest_first() {
     let checklist = checklist();
-    let blockers = grade(&checklist, &all(&checklist, Status::Fail)).blockers;
+    let blockers = grade(&checklist, &all(&checklist, Status::Fail), false).blockers;
     let efforts: Vec<_> =
         blockers.iter().map(|blocker| checklist.item(&blocker.id).unwrap().effort).collect();
     assert!(efforts.is_sorted() && efforts.first() < efforts.last(), "{efforts:?}");

@@ -12,6 +12,8 @@ cmd-hanare-audit-run = Look, judge, and tell what is good, what is not and what 
         hanare audit run --only DEV-01,DEV-09
         hanare audit run --out report --sign auditor_key
     .checklist = File of the checklist [default: the satellite-office checklist of this program]
+    .site = Site file of the office: who may state what, which resolvers are approved (see policies/site.example.toml)
+    .accept_waivers = Let what is waived count as good for the exit status
     .view = From where: endpoint, gateway or hq [default: list all, look from the endpoint]
     .root = Look at the files below this directory, such as a mounted image, and not at this machine
     .facts = Judge facts that `hanare audit facts` wrote; one file for each view
@@ -50,3 +52,45 @@ cmd-hanare-audit-checklist-check = Check that a checklist can be used; point at 
     .long = A checklist without items ends with 7: nothing would be evaluated.
     .example = hanare audit checklist check policies/checklists/satellite-office.toml
     .file = The checklist's file
+cmd-hanare-audit-report = Judge an office as a whole, with what people stated; kept for its history
+    .long =
+        Looks at nothing itself: every view's facts are handed in with --facts, what people stated is on record here.
+        Without --site, STATE/audit/OFFICE/site.toml is read. Ends as `audit run` does.
+    .example = hanare audit report kofu --site kofu.toml --facts pc.json --out report --sign auditor_key
+    .office = The office
+    .checklist = File of the checklist [default: the satellite-office checklist of this program]
+    .site = Site file of the office: who may state what, which resolvers are approved (see policies/site.example.toml)
+    .accept_waivers = Let what is waived count as good for the exit status
+    .facts = Judge facts that `hanare audit facts` wrote; one file for each view
+    .only = Only these items
+    .at = Judge as of this time [default: the facts' time]
+    .out = Write report.json into this directory
+    .format = What to write: json
+    .sign = OpenSSH Ed25519 private key; writes report.json.sig, which ssh-keygen checks with the namespace hanare-report
+cmd-hanare-audit-attest = State that an item is so, with evidence, until a day
+    .long =
+        Counts through 24:00 of that day where the office is. Copies of the evidence are kept, and looked at again with every report.
+        The id external-audit puts an external audit on record, which the grade full wants.
+    .example = hanare audit attest GOV-01 --office kofu --by sato --evidence policy.pdf --until 2027-03-31 --site kofu.toml
+    .id = The item, such as GOV-01
+    .by = Who states it: a [[person]] of the site file with the role attester
+    .evidence = Files that show it
+    .until = The last day, at most 400 days ahead
+    .office = The office
+    .site = Site file of the office: who may state what, which resolvers are approved (see policies/site.example.toml)
+    .checklist = File of the checklist [default: the satellite-office checklist of this program]
+cmd-hanare-audit-waive = Put on record that an item is not so, why, who answers for it and until when
+    .long = Never makes an item good: it counts as waived, and only --accept-waivers lets that end with 0.
+    .example = hanare audit waive NET-02 --office kofu --owner sato --reason "new access points in March" --until 2027-03-31 --site kofu.toml
+    .id = The item, such as NET-02
+    .owner = Who answers for it: a [[person]] of the site file
+    .reason = Why
+    .until = The last day, at most 400 days ahead
+    .office = The office
+    .site = Site file of the office: who may state what, which resolvers are approved (see policies/site.example.toml)
+    .checklist = File of the checklist [default: the satellite-office checklist of this program]
+cmd-hanare-audit-site = Site files: what only people know about an office
+    .example = hanare audit site check kofu.toml
+cmd-hanare-audit-site-check = Check that a site file can be used; point at the line and column if not
+    .example = hanare audit site check policies/site.example.toml
+    .file = The site file

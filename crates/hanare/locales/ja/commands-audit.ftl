@@ -12,6 +12,8 @@ cmd-hanare-audit-run = 点検して、良いもの、悪いもの、分からな
         hanare audit run --only DEV-01,DEV-09
         hanare audit run --out report --sign auditor_key
     .checklist = チェックリストのファイル［省略時: 内蔵のサテライトオフィス用］
+    .site = オフィスのサイトファイル（担当者、承認したリゾルバーなど。例: policies/site.example.toml）
+    .accept_waivers = 例外とした項目も良好とみなして終了ステータスを決める
     .view = 視点: endpoint、gateway、hq［省略時: すべて示し、endpoint から調べる］
     .root = このマシンではなく、マウントしたイメージなど、指定したディレクトリ以下のファイルを調べる
     .facts = `hanare audit facts` で書き出した事実を判定する（視点ごとに1ファイル）
@@ -50,3 +52,45 @@ cmd-hanare-audit-checklist-check = チェックリストが使えるか確かめ
     .long = 項目のないチェックリストは、何も点検できないので 7 で終わります。
     .example = hanare audit checklist check policies/checklists/satellite-office.toml
     .file = チェックリストのファイル
+cmd-hanare-audit-report = 申告も含めてオフィス全体を判定し、履歴に残す
+    .long =
+        自分では調べません。各視点の事実は --facts で渡し、申告や例外はここに登録されたものを使います。
+        --site がなければ STATE/audit/OFFICE/site.toml を読みます。終了ステータスは `audit run` と同じです。
+    .example = hanare audit report kofu --site kofu.toml --facts pc.json --out report --sign auditor_key
+    .office = オフィス
+    .checklist = チェックリストのファイル［省略時: 内蔵のサテライトオフィス用］
+    .site = オフィスのサイトファイル（担当者、承認したリゾルバーなど。例: policies/site.example.toml）
+    .accept_waivers = 例外とした項目も良好とみなして終了ステータスを決める
+    .facts = `hanare audit facts` で書き出した事実を判定する（視点ごとに1ファイル）
+    .only = 指定した項目だけ
+    .at = この日時の時点で判定する［省略時: 事実の日時］
+    .out = report.json を書き込むディレクトリ
+    .format = 書き込む形式: json
+    .sign = OpenSSH の Ed25519 秘密鍵。report.json.sig を書き込む（ssh-keygen でも検証可能、名前空間は hanare-report）
+cmd-hanare-audit-attest = 対策済みであることを、証跡を添えて期限付きで申告する
+    .long =
+        オフィスのある地域で、その日の 24:00 まで有効です。証跡は写しを保管し、報告書を作るたびに照合します。
+        ID に external-audit を指定すると、等級 full に必要な外部監査の記録になります。
+    .example = hanare audit attest GOV-01 --office kofu --by sato --evidence policy.pdf --until 2027-03-31 --site kofu.toml
+    .id = 項目の ID（GOV-01 など）
+    .by = 申告者（サイトファイルの [[person]] で attester の役割を持つ人）
+    .evidence = 証跡のファイル
+    .until = 期限の日（400 日先まで）
+    .office = オフィス
+    .site = オフィスのサイトファイル（担当者、承認したリゾルバーなど。例: policies/site.example.toml）
+    .checklist = チェックリストのファイル［省略時: 内蔵のサテライトオフィス用］
+cmd-hanare-audit-waive = 満たされていない項目を、理由、責任者、期限を示して例外とする
+    .long = 項目が良好になるわけではなく、「例外」と数えます。--accept-waivers を付けたときだけ、例外があっても 0 で終わります。
+    .example = hanare audit waive NET-02 --office kofu --owner sato --reason "3月にAPを交換" --until 2027-03-31 --site kofu.toml
+    .id = 項目の ID（NET-02 など）
+    .owner = 責任者（サイトファイルの [[person]]）
+    .reason = 理由
+    .until = 期限の日（400 日先まで）
+    .office = オフィス
+    .site = オフィスのサイトファイル（担当者、承認したリゾルバーなど。例: policies/site.example.toml）
+    .checklist = チェックリストのファイル［省略時: 内蔵のサテライトオフィス用］
+cmd-hanare-audit-site = サイトファイル（人だけが知っている、オフィスの情報）を扱う
+    .example = hanare audit site check kofu.toml
+cmd-hanare-audit-site-check = サイトファイルが使えるか確かめ、誤りがあれば行と列を示す
+    .example = hanare audit site check policies/site.example.toml
+    .file = サイトファイル

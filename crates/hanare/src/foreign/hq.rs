@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hanare_hq::admin::{ClientError, Problem};
+use hanare_hq::admin::{BadText, ClientError, Field, Problem};
 use hanare_model::policy::PolicyError;
 
 use super::reasons::{bad_text, field_phrase, owner_phrase, policy_fault, unfit, word};
@@ -31,6 +31,13 @@ pub(crate) fn client_error(error: ClientError) -> Failure {
         }
         ClientError::Refused(problem) => refused(problem),
     }
+}
+
+/// A text that other people could not read.
+pub(crate) fn text_failure(exit: Exit, field: Field, reason: BadText) -> Failure {
+    Failure::new(exit, "text")
+        .with_phrase("field", field_phrase(field))
+        .with_phrase("cause", bad_text(reason))
 }
 
 fn refused(problem: Problem) -> Failure {
@@ -62,9 +69,7 @@ fn refused(problem: Problem) -> Failure {
             .with("asked", durations::short(asked))
             .with("least", durations::short(least))
             .with("most", durations::short(most)),
-        Problem::Text { field, reason } => Failure::new(exit, "text")
-            .with_phrase("field", field_phrase(field))
-            .with_phrase("cause", bad_text(reason)),
+        Problem::Text { field, reason } => text_failure(exit, field, reason),
         Problem::Policy { line, column, fault } => Failure::new(exit, "policy")
             .with("place", format!("{line}:{column}"))
             .with_phrase("cause", policy_fault(&fault)),

@@ -8,6 +8,7 @@ mod hq;
 mod node;
 mod reasons;
 mod serve;
+mod site;
 mod system;
 mod toml;
 mod values;
@@ -20,11 +21,12 @@ pub(crate) use checklist::checklist_error;
 pub(crate) use device::{device_error, tun_error, uapi_error, udp_error};
 pub(crate) use erase::{pending_error, refused, run_error, tree_error};
 pub(crate) use host::host_error;
-pub(crate) use hq::{client_error, policy_error};
+pub(crate) use hq::{client_error, policy_error, text_failure};
 pub(crate) use node::{
     control_error, invite_error, join_error, leave_error, state_error, up_error, worker_error,
 };
 pub(crate) use serve::{init_error, serve_error};
+pub(crate) use site::site_error;
 pub(crate) use system::system_reason;
 pub(crate) use values::value_reason;
 pub(crate) use volume::volume_error;

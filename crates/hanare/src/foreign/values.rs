@@ -45,6 +45,9 @@ pub(crate) fn value_reason(error: &(dyn Error + 'static), voice: &Voice) -> Stri
     if error.is::<hanare_facts::NotAView>() {
         return voice.say("value-view");
     }
+    if error.is::<hanare_audit::NotADay>() {
+        return voice.say("value-day");
+    }
     if error.is::<jiff::Error>() {
         return voice.say("value-time");
     }

@@ -96,6 +96,24 @@ pub enum BadText {
     Control,
 }
 
+/// The longest name or reason, in characters.
+const MAX_TEXT: usize = 200;
+
+impl BadText {
+    /// Checks a text that a person gave and other people will read.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn check(text: &str) -> Result<(), Self> {
+        match () {
+            () if text.trim().is_empty() => Err(Self::Empty),
+            () if text.chars().count() > MAX_TEXT => Err(Self::Long(MAX_TEXT)),
+            () if text.chars().any(char::is_control) => Err(Self::Control),
+            () => Ok(()),
+        }
+    }
+}
+
 /// Why headquarters says no to an admin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "problem", rename_all = "kebab-case")]

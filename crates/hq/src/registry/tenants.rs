@@ -13,22 +13,9 @@ use crate::admin::{
 };
 use crate::show;
 
-/// The longest name or reason, in characters.
-const MAX_TEXT: usize = 200;
-
 /// Checks a text that a person gave and other people will read.
 pub(super) fn text(field: Field, text: &str) -> Result<(), Problem> {
-    let bad = |reason| Err(Problem::Text { field, reason });
-    if text.trim().is_empty() {
-        return bad(BadText::Empty);
-    }
-    if text.chars().count() > MAX_TEXT {
-        return bad(BadText::Long(MAX_TEXT));
-    }
-    if text.chars().any(char::is_control) {
-        return bad(BadText::Control);
-    }
-    Ok(())
+    BadText::check(text).map_err(|reason| Problem::Text { field, reason })
 }
 
 pub(super) fn exists(noun: Noun, id: &impl ToString) -> Problem {

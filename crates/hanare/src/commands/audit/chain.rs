@@ -38,13 +38,14 @@ impl Remembered {
     }
 
     /// Adds a report. Before the report is written: one that nobody has is no harm, one that no later report names is.
-    pub(super) fn add(mut self, report: Hash) -> Result<(), Failure> {
-        self.chain.0.push(report);
+    pub(super) fn add(&self, report: Hash) -> Result<(), Failure> {
+        let mut chain = self.chain.clone();
+        chain.0.push(report);
         let written = || -> io::Result<()> {
             if let Some(directory) = self.path.parent() {
                 files::create_private_directory(directory)?;
             }
-            files::write_atomic(&self.path, serde_json::to_string(&self.chain)?.as_bytes(), 0o600)
+            files::write_atomic(&self.path, serde_json::to_string(&chain)?.as_bytes(), 0o600)
         };
         written().map_err(|error| input::unwritable(&self.path, &error))
     }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hanare_audit::{Answer, Basis, Chain, Checklist, REPORT_SCHEMA, Report, Said, Status, grade, score};
+use hanare_audit::{
+    Answer, Basis, Chain, Checklist, Contradicted, Known, REPORT_SCHEMA, Report, Said, Status,
+    contradictions, grade, score,
+};
 use hanare_facts::{Facts, View};
 use hanare_model::Timestamp;
 
@@ -12,6 +15,7 @@ use super::words::Voices;
 pub(super) struct Made<'a> {
     pub(super) checklist: &'a Checklist,
     pub(super) facts: &'a BTreeMap<View, Facts>,
+    pub(super) known: &'a Known,
     pub(super) replayed: bool,
     pub(super) answers: &'a [Answer],
     pub(super) at: Timestamp,
@@ -19,11 +23,12 @@ pub(super) struct Made<'a> {
 }
 
 /// Writes it.
-pub(super) fn report(made: Made<'_>) -> Report {
-    let Made { checklist, facts, replayed, answers, at, chain } = made;
+pub(super) fn report(made: &Made<'_>) -> Report {
+    let Made { checklist, facts, known, replayed, answers, at, chain } = made;
+    let (replayed, at, site) = (*replayed, *at, known.site.as_ref());
     let voices = Voices::new();
     let mut counts: BTreeMap<Status, usize> = Status::ALL.into_iter().map(|status| (status, 0)).collect();
-    for answer in answers {
+    for answer in *answers {
         let count = counts.entry(answer.status).or_default();
         *count = count.saturating_add(1);
     }
@@ -31,16 +36,27 @@ pub(super) fn report(made: Made<'_>) -> Report {
     Report {
         schema: REPORT_SCHEMA.to_owned(),
         notice: voices.say("audit-notice"),
-        office: None,
+        office: site.map(|site| site.office.to_string()),
+        names: site
+            .map(|site| [&site.office_name, &site.company_name].into_iter().flatten().cloned().collect())
+            .unwrap_or_default(),
         at,
         tool: format!("hanare {}", env!("CARGO_PKG_VERSION")),
         checklist: checklist.name.clone(),
         checklist_hash: checklist.hash,
         facts: facts.iter().map(|(view, facts)| (*view, basis(facts))).collect(),
-        chain,
+        chain: chain.clone(),
         counts,
-        grade: grade(checklist, answers),
+        grade: grade(checklist, answers, known.has_external_audit(at)),
         score: score(checklist, answers),
+        contradictions: contradictions(checklist, answers, &known.statements, site, at)
+            .into_iter()
+            .map(|found| {
+                let said = voices.say(found.kind.as_str());
+                let code = found.kind.as_str().to_owned();
+                Contradicted { id: found.id, code, text: said.en, text_ja: said.ja }
+            })
+            .collect(),
         results: answers
             .iter()
             .map(|answer| Said::of(checklist, answer, voices.reason(&answer.reason)))

@@ -1,13 +1,19 @@
 //! `hanare audit`: is this office fit, and who says so.
 
+mod attest;
 mod chain;
 mod checklist;
 mod document;
 mod explain;
 mod facts;
+mod formats;
+mod judging;
 mod list;
+mod office;
+mod report;
 mod run;
 mod show;
+mod site;
 mod verify;
 mod words;
 
@@ -22,6 +28,11 @@ pub(crate) enum Command {
     List(list::Args),
     Explain(explain::Args),
     Verify(verify::Args),
+    Attest(attest::Attest),
+    Waive(attest::Waive),
+    Report(report::Args),
+    #[command(subcommand)]
+    Site(site::Command),
     #[command(subcommand)]
     Checklist(checklist::Command),
 }
@@ -34,6 +45,10 @@ impl Command {
             Self::List(args) => args.run(context),
             Self::Explain(args) => args.run(context),
             Self::Verify(args) => args.run(context),
+            Self::Attest(args) => args.run(context),
+            Self::Waive(args) => args.run(context),
+            Self::Report(args) => args.run(context),
+            Self::Site(command) => command.run(context),
             Self::Checklist(command) => command.run(context),
         }
     }

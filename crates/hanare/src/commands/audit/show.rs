@@ -19,6 +19,13 @@ pub(super) fn told(report: &Report, voice: &Voice) -> String {
             report.results.iter().filter(|said| said.status == status).map(|said| wrong(said, voice)),
         );
     }
+    for found in &report.contradictions {
+        let text = match voice.language() {
+            Language::Japanese => &found.text_ja,
+            Language::English => &found.text,
+        };
+        parts.push(format!("{}  {}\n  {text}", voice.say("audit-contradiction"), found.id));
+    }
     for status in [Status::Unknown, Status::AttestDue] {
         parts.extend(by_reason(report, status, voice));
     }
@@ -103,6 +110,7 @@ fn summary(report: &Report, voice: &Voice) -> String {
         vec![
             ("label-results", counts.join(", ")),
             ("label-grade", voice.say(words::grade(grade.without_waivers))),
+            ("label-grade-waived", voice.say(words::grade(grade.with_waivers))),
             ("label-next-grade", voice.say(words::grade(grade.next))),
             ("label-blockers", first),
             ("label-score", format!("{} / {}", report.score.points, report.score.most)),

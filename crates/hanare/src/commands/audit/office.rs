@@ -1,0 +1,137 @@
+//! What is on record about an office, below the state directory: statements with their evidence, and reports.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hanare_audit::{EvidenceFile, Report, Stated, Statement, Statements};
+use hanare_host::files;
+use hanare_ledger::Hash;
+use hanare_model::OfficeId;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::input;
+
+/// What the file of statements calls itself.
+const SCHEMA: &str = "hanare.audit.statements/1";
+/// No file of statements is longer (8 MiB).
+const MAX_STATEMENTS: usize = 8 * 1024 * 1024;
+/// No file of evidence is longer (64 MiB): a plan, a photo, a contract.
+const MAX_EVIDENCE: u64 = 64 * 1024 * 1024;
+
+/// An office's records.
+pub(super) struct Office {
+    directory: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    schema: String,
+    statements: Statements,
+}
+
+impl Office {
+    /// Where an office's records are.
+    pub(super) fn path(context: &Context, office: &OfficeId) -> PathBuf {
+        context.state.join("audit").join(office.as_str())
+    }
+
+    /// The office's records.
+    pub(super) fn of(context: &Context, office: &OfficeId) -> Self {
+        Self { directory: Self::path(context, office) }
+    }
+
+    /// What was stated about it.
+    pub(super) fn statements(&self) -> Result<Statements, Failure> {
+        let path = self.file();
+        let damaged = |cause: &dyn std::fmt::Display| {
+            Failure::new(Exit::Input, "audit-statements").with("path", path.display()).with("cause", cause)
+        };
+        let Some(text) = input::text_up_to_if_any(&path, MAX_STATEMENTS)? else {
+            return Ok(Statements::default());
+        };
+        let file: File = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
+        if file.schema == SCHEMA { Ok(file.statements) } else { Err(damaged(&file.schema)) }
+    }
+
+    /// Adds one.
+    pub(super) fn add(&self, statement: Statement) -> Result<(), Failure> {
+        self.made(&self.directory)?;
+        let _held = files::lock(&self.directory, "lock")
+            .map_err(|error| input::unwritable(&self.directory, &error))?;
+        let mut statements = self.statements()?;
+        statements.0.push(statement);
+        let path = self.file();
+        let file = File { schema: SCHEMA.to_owned(), statements };
+        let text = serde_json::to_string_pretty(&file)
+            .map_err(|error| Failure::new(Exit::Bug, "bug").because(&error))?;
+        files::write_atomic(&path, text.as_bytes(), 0o600).map_err(|error| input::unwritable(&path, &error))
+    }
+
+    /// Keeps a copy of a file as evidence, under its hash.
+    pub(super) fn keep(&self, path: &Path) -> Result<EvidenceFile, Failure> {
+        let refused = |code| Failure::new(Exit::Input, code).with("path", path.display());
+        let metadata = std::fs::metadata(path).map_err(|error| input::unreadable(path, &error))?;
+        // Asked before it is opened: to open a pipe is to wait for whoever writes into it.
+        if !metadata.is_file() || metadata.len() == 0 {
+            return Err(refused("audit-evidence"));
+        }
+        let bytes = input::bytes(path, MAX_EVIDENCE)?;
+        if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_EVIDENCE) {
+            return Err(refused("too-long").with("limit", MAX_EVIDENCE));
+        }
+        let hash = Hash::of(&bytes);
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.made(&self.evidence())?;
+        let copy = self.evidence().join(hash.to_string());
+        files::write_atomic(&copy, &bytes, 0o600).map_err(|error| input::unwritable(&copy, &error))?;
+        Ok(EvidenceFile { name, hash })
+    }
+
+    /// The evidence of those statements that is there and is what it was.
+    pub(super) fn intact(&self, statements: &Statements) -> Result<BTreeSet<Hash>, Failure> {
+        let mut intact = BTreeSet::new();
+        for statement in &statements.0 {
+            let Stated::Attestation { evidence, .. } = &statement.stated else { continue };
+            for EvidenceFile { hash, .. } in evidence {
+                let path = self.evidence().join(hash.to_string());
+                let bytes = input::bytes_if_any(&path, MAX_EVIDENCE)?;
+                if bytes.is_some_and(|bytes| Hash::of(&bytes) == *hash) {
+                    intact.insert(*hash);
+                }
+            }
+        }
+        Ok(intact)
+    }
+
+    /// Keeps a report. Its name sorts by time and says what it must hash to.
+    pub(super) fn remember(&self, report: &Report, bytes: &[u8]) -> Result<(), Failure> {
+        let directory = self.reports();
+        self.made(&directory)?;
+        let path = directory.join(format!("{:012}-{}.json", report.at.seconds().max(0), Hash::of(bytes)));
+        files::write_atomic(&path, bytes, 0o600).map_err(|error| input::unwritable(&path, &error))
+    }
+
+    fn reports(&self) -> PathBuf {
+        self.directory.join("reports")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.join("statements.json")
+    }
+
+    fn evidence(&self) -> PathBuf {
+        self.directory.join("evidence")
+    }
+
+    #[expect(clippy::unused_self, reason = "only an office's own directories are made")]
+    fn made(&self, directory: &Path) -> Result<(), Failure> {
+        let made = files::create_private_directory(directory);
+        made.or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
+            .map_err(|error| input::unwritable(directory, &error))
+    }
+}

@@ -16,6 +16,7 @@ mod report;
 mod resolve;
 mod start;
 mod term;
+mod unwritten;
 mod work;
 mod worker;
 

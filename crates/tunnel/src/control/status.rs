@@ -112,6 +112,10 @@ pub enum WarningCode {
     ClockWrong,
     /// This kernel lacks Landlock or seccomp: the worker runs without.
     NotConfined,
+    /// What headquarters said is in force, and the disk did not take it.
+    NotWritten,
+    /// The machine could not be made what a new lease says.
+    MachineUnchanged,
     /// The node is not enrolled yet.
     NotJoined,
 }
@@ -132,6 +136,8 @@ impl WarningCode {
             Self::NameNotFound => "name-not-found",
             Self::ClockWrong => "clock-wrong",
             Self::NotConfined => "not-confined",
+            Self::NotWritten => "not-written",
+            Self::MachineUnchanged => "machine-unchanged",
             Self::NotJoined => "not-joined",
         }
     }
@@ -179,6 +185,14 @@ impl WarningCode {
             Self::NotConfined => (
                 "this kernel cannot confine the part that talks to the network",
                 "use a kernel with Landlock and seccomp",
+            ),
+            Self::NotWritten => (
+                "what headquarters said last is in force, and this machine's disk did not take it",
+                "make room on the disk of the state directory; it is tried again every second",
+            ),
+            Self::MachineUnchanged => (
+                "a new lease's addresses and routes could not be set",
+                "make room on the disk of the state directory; it is tried again every second",
             ),
             Self::NotJoined => ("this machine is not enrolled", "run `hanare join` with an invite"),
         };

@@ -17,6 +17,7 @@ use super::inside::{Inside, News};
 use super::permitted::Permitted;
 use super::resolve::{self, Resolved};
 use super::term::{HqClock, Term};
+use super::unwritten::Unwritten;
 use super::worker::WorkerError;
 use super::{apply, obey, outside, work};
 use crate::api::{ApiError, Identity};
@@ -67,6 +68,10 @@ pub(super) struct Daemon {
     pub(super) work: work::Work,
     /// Whether the kill switch has taken headquarters' newest addresses.
     pub(super) permitted: Permitted,
+    /// What headquarters said that is not on the disk.
+    pub(super) unwritten: Unwritten,
+    /// Whether a lease's addresses and routes could not be made yet.
+    pub(super) machine_waits: bool,
     /// When somebody last asked for an unlock.
     pub(super) unlock_asked: Option<Instant>,
     pub(super) outcomes: mpsc::Sender<Outcome>,
@@ -220,6 +225,12 @@ impl Daemon {
     async fn tick(&mut self) -> Result<Next, WorkerError> {
         if self.permitted.is_due() {
             apply::permit(self).await?;
+        }
+        if !self.unwritten.is_empty() {
+            apply::write(self);
+        }
+        if self.machine_waits {
+            apply::change_machine(self).await?;
         }
         work::tick(self);
         if self.revoked.is_some() {

@@ -18,6 +18,7 @@ use super::health::Health;
 use super::permitted::Permitted;
 use super::resolve::Resolved;
 use super::term::HqClock;
+use super::unwritten::Unwritten;
 use super::work::Work;
 use super::worker::{WorkerError, WorkerOptions};
 use crate::api::Identity;
@@ -85,6 +86,8 @@ impl Daemon {
             name_missing: false,
             work: Work::default(),
             permitted: Permitted::default(),
+            unwritten: Unwritten::default(),
+            machine_waits: false,
             unlock_asked: None,
             outcomes,
             inbox: Inbox { news: news_inbox, outcomes: outcomes_inbox, commands: commands_inbox, notices },

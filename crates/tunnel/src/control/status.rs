@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     /// In one word.
     pub state: State,
+    /// The process that runs the tunnel; `None` without a daemon, and of a daemon of the version before.
+    #[serde(default)]
+    pub pid: Option<u32>,
     /// The tunnel interface; `None` without a daemon.
     pub interface: Option<String>,
     /// The node's own addresses inside the tunnel.

@@ -52,6 +52,8 @@ pub(super) struct Daemon {
     pub(super) enrolment: Enrolment,
     pub(super) lease: Lease,
     pub(super) interface: String,
+    /// The host process, which is what `hanare up` is to whoever started it.
+    pub(super) host_process: Option<u32>,
     pub(super) lan: bool,
     pub(super) revoked: Option<Tombstone>,
     pub(super) health: Health,

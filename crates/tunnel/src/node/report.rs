@@ -17,6 +17,7 @@ impl Daemon {
         let unread = kill_switch.is_none().then_some(WarningCode::KillSwitchUnread);
         Status {
             state: self.one_word(now, unread.is_none()),
+            pid: self.host_process,
             interface: Some(self.interface.clone()),
             addresses: self.lease.addresses.iter().map(ipnet::IpNet::addr).collect(),
             node: Some(self.lease.node.clone()),

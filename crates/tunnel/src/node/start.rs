@@ -45,6 +45,8 @@ impl Daemon {
         let control = server::listen(&options.runtime)
             .map_err(|source| WorkerError::Control { path: options.runtime.clone(), source })?;
 
+        let host_process =
+            rustix::process::getppid().and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok());
         let mtu = lease.mtu;
         let tunnel = hands.run(move |hands| hands.tunnel(mtu, ANYWHERE, true)).await?;
         let system = |what| move |source| WorkerError::System { what, source };
@@ -73,6 +75,7 @@ impl Daemon {
             enrolment,
             lease,
             interface: tunnel.interface,
+            host_process,
             lan: options.lan,
             revoked: None,
             health: Health::new(now),

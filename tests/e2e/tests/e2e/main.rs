@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod alone;
+mod background;
 mod bad_days;
 mod bad_disks;
 mod bad_invites;

@@ -17,6 +17,7 @@ mod devices;
 mod enrolment;
 mod external;
 mod flood;
+mod full_disk;
 mod gateway;
 mod gateway_intruders;
 mod gateway_leaks;

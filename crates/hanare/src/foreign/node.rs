@@ -162,6 +162,9 @@ pub(crate) fn worker_error(error: WorkerError) -> Failure {
         WorkerError::System { what, source } => {
             Failure::new(Exit::Impossible, "host-io").with("what", what).because(&source)
         }
+        WorkerError::InterfaceLost(name) => {
+            Failure::new(Exit::Impossible, "interface-lost").with("name", name)
+        }
         WorkerError::Plane(text) => Failure::new(Exit::Bug, "bug").with("cause", text),
     }
 }

@@ -117,8 +117,10 @@ async fn with_plane(
     forget_start();
     let orders = server.take_orders();
     let ended = follow(server, (&plane, first), hands, notices, published, orders).await;
+    // Whatever noticed it first.
+    let lost = ended.is_err() && plane.handle().end() == Some(End::InterfaceRemoved);
     plane.stop().await;
-    ended
+    if lost { Err(data::interface_lost(interface)) } else { ended }
 }
 
 /// Keeps the data plane, the interface and the firewall as headquarters publishes them, and headquarters informed.
@@ -158,7 +160,7 @@ async fn follow(
             },
             end = plane.handle().ended() => return match end {
                 End::Shutdown => Ok(Exit::Good),
-                End::InterfaceRemoved => Err(Failure::new(Exit::Impossible, "interface-lost").with("name", keeper.interface())),
+                End::InterfaceRemoved => Err(data::interface_lost(keeper.interface())),
                 End::Failed(why) => Err(Failure::new(Exit::Bug, "bug").with("cause", why)),
             },
         }

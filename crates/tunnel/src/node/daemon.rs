@@ -100,22 +100,10 @@ pub(super) enum Next {
 impl Daemon {
     /// Runs until somebody asks for the end, or the host process or the data plane is gone.
     pub(super) async fn run(mut self) -> Result<(), WorkerError> {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let plane = self.plane.clone();
-        let mut plane_ended = std::pin::pin!(plane.ended());
-        loop {
-            let next = tokio::select! {
-                end = &mut plane_ended => return Err(WorkerError::Plane(format!("{end:?}"))),
-                notice = self.inbox.notices.next() => self.notice(notice?).await?,
-                Some(command) = self.inbox.commands.recv() => obey::obey(&mut self, command).await,
-                Some(news) = self.inbox.news.recv() => self.hear(news).await?,
-                Some(outcome) = self.inbox.outcomes.recv() => self.outcome(outcome).await?,
-                _ = tick.tick() => self.tick().await?,
-            };
-            if next == Next::End {
-                break;
-            }
+        if let Err(error) = self.follow().await {
+            // Whatever noticed it first.
+            let lost = self.plane.end() == Some(plane::End::InterfaceRemoved);
+            return Err(if lost { WorkerError::InterfaceLost(self.interface) } else { error });
         }
         work::goodbye(&mut self).await;
         self.inside = None;
@@ -127,12 +115,32 @@ impl Daemon {
         Ok(())
     }
 
+    async fn follow(&mut self) -> Result<(), WorkerError> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let plane = self.plane.clone();
+        let mut plane_ended = std::pin::pin!(plane.ended());
+        loop {
+            let next = tokio::select! {
+                end = &mut plane_ended => return Err(WorkerError::Plane(format!("{end:?}"))),
+                notice = self.inbox.notices.next() => self.notice(notice?).await?,
+                Some(command) = self.inbox.commands.recv() => obey::obey(self, command).await,
+                Some(news) = self.inbox.news.recv() => self.hear(news).await?,
+                Some(outcome) = self.inbox.outcomes.recv() => self.outcome(outcome).await?,
+                _ = tick.tick() => self.tick().await?,
+            };
+            if next == Next::End {
+                return Ok(());
+            }
+        }
+    }
+
     async fn notice(&mut self, notice: Notice) -> Result<Next, WorkerError> {
         tracing::info!(?notice, "the machine changed");
         match notice {
             Notice::Stop => return Ok(Next::End),
             Notice::InterfaceLost => {
-                return Err(WorkerError::Plane("its interface was removed".to_owned()));
+                return Err(WorkerError::InterfaceLost(self.interface.clone()));
             }
             Notice::FirewallRestored { what } => {
                 tracing::warn!(what, "the kill switch was restored");

@@ -55,7 +55,10 @@ pub enum WorkerError {
         #[source]
         source: std::io::Error,
     },
-    /// \[4\] The data plane ended although nobody asked.
+    /// \[4\] Somebody removed the tunnel interface.
+    #[error("the interface {0} was removed")]
+    InterfaceLost(String),
+    /// \[70\] The data plane ended although nobody asked.
     #[error("the data plane ended: {0}")]
     Plane(String),
 }

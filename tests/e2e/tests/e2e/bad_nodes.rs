@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hanare_e2e::{Deployment, Refusal};
-use hanare_lab::inside;
+use hanare_lab::{Daemon, inside};
 
 const LIMIT: Duration = Duration::from_mins(3);
 
@@ -61,5 +61,25 @@ fn a_node_says_what_it_lacks() {
             refusal.of(&program, &host, &["unlock", "--reason", "test", "--for", time], "")?;
         }
         Ok(())
+    });
+}
+
+#[test]
+fn an_interface_that_somebody_removes_ends_the_tunnel_and_is_named() {
+    inside("bad_nodes::an_interface_that_somebody_removes_ends_the_tunnel_and_is_named", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut pc = deployment.node("pc", "kofu/306", "endpoint")?;
+        let said = |daemon: &mut Daemon, name: &str| {
+            let status = daemon.wait(Duration::from_secs(10))?;
+            let said = daemon.said();
+            assert_eq!(status.code(), Some(4), "{said}");
+            assert!(said.contains(&format!("The tunnel interface {name} is gone.")), "{said}");
+            Ok::<_, hanare_lab::Error>(())
+        };
+        pc.host.sh("ip link del hn0")?;
+        said(pc.node.daemon.as_mut().unwrap(), "hn0")?;
+        assert_eq!(pc.node.status()?["state"], "locked");
+        deployment.hq.host.sh("ip link del hnhq0")?;
+        said(&mut deployment.hq.daemon, "hnhq0")
     });
 }

@@ -80,7 +80,7 @@ pub fn run(options: &DeviceOptions) -> Result<(), DeviceError> {
     let tun = Tun::create(&options.name, MTU, Offload::TcpUdp)?;
     let udp = Udp::bind(0, None)?;
     let socket = Listener::bind(&options.name)?;
-    hanare_host::privileges::keep_net_admin().map_err(|error| DeviceError::Privileges(error.into()))?;
+    hanare_host::privileges::become_device().map_err(|error| DeviceError::Privileges(error.into()))?;
     let outcome = serve(tun, udp, &socket, &signals, options);
     socket.remove();
     outcome

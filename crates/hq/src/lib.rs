@@ -9,7 +9,6 @@ mod answers;
 mod api;
 mod closing;
 mod grants;
-mod group;
 mod held;
 mod identity;
 mod init;
@@ -35,8 +34,8 @@ mod show;
 mod store;
 mod work_store;
 
-pub use admin_socket::SocketError;
-pub use api::ApiError;
+pub use admin_socket::{Caller, SocketError};
+pub use api::{ApiError, bind};
 pub use hanare_handover::store::StoreError as WorkError;
 pub use init::{DEFAULT_OVERLAY, InitError, InitOptions, Initialised, init};
 pub use keys::KeysError;

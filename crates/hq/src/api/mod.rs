@@ -27,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 
 #[cfg(test)]
 pub(crate) use events::Feed;
+pub use listen::bind;
 pub(crate) use listen::{inside as listen_inside, outside as listen};
 
 use crate::keys::Keys;

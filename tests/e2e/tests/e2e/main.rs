@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod admins;
 mod alone;
 mod background;
 mod bad_days;

@@ -17,6 +17,7 @@ mod resolve;
 mod start;
 mod term;
 mod unwritten;
+mod watch;
 mod work;
 mod worker;
 

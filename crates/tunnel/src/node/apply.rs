@@ -163,7 +163,7 @@ async fn replace(daemon: &mut Daemon, lease: Lease, signed: &Signed) -> Result<(
     }
     if places_changed {
         let literals = Resolved::literals(&daemon.lease.hq.endpoints, &daemon.lease.hq.api);
-        daemon.candidates.replace(literals.wireguard, std::time::Instant::now());
+        daemon.candidates.replace(literals.wireguard, daemon.watch.now());
         daemon.api = literals.api;
         daemon.names_changed();
         permit(daemon).await?;

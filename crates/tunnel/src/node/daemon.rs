@@ -18,6 +18,7 @@ use super::permitted::Permitted;
 use super::resolve::{self, Resolved};
 use super::term::{HqClock, Term};
 use super::unwritten::Unwritten;
+use super::watch::Watch;
 use super::worker::WorkerError;
 use super::{apply, obey, outside, work};
 use crate::api::{ApiError, Identity};
@@ -56,6 +57,8 @@ pub(super) struct Daemon {
     pub(super) host_process: Option<u32>,
     pub(super) lan: bool,
     pub(super) revoked: Option<Tombstone>,
+    /// What `health`, `candidates` and `agenda` count by.
+    pub(super) watch: Watch,
     pub(super) health: Health,
     pub(super) candidates: Candidates,
     pub(super) api: Vec<SocketAddr>,
@@ -182,7 +185,7 @@ impl Daemon {
     async fn hear(&mut self, news: News) -> Result<Next, WorkerError> {
         match news {
             News::Answered { rtt, clock } => {
-                let now = Instant::now();
+                let now = self.watch.now();
                 if !self.health.is_up(now) {
                     tracing::info!(rtt_us = rtt.map(|rtt| rtt.as_micros()), "headquarters answers");
                 }
@@ -246,7 +249,7 @@ impl Daemon {
         if self.revoked.is_some() {
             return Ok(Next::Go);
         }
-        let now = Instant::now();
+        let now = self.watch.now();
         let silence = self.health.silence(now);
         let term = self.term();
         apply::term(self, term)?;
@@ -316,7 +319,7 @@ impl Daemon {
             // Nothing found is no reason to forget what was.
             return Ok(());
         }
-        self.candidates.replace(wireguard, Instant::now());
+        self.candidates.replace(wireguard, self.watch.now());
         self.api = api;
         apply::permit(self).await?;
         apply::peer(self)

@@ -1,7 +1,6 @@
 //! The daemon's beginning: kill switch, interface, data plane, control socket, in an order in which nothing leaks.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use hanare_host::confine::{self, Confinement};
 use hanare_host::hands::Client;
@@ -19,6 +18,7 @@ use super::permitted::Permitted;
 use super::resolve::Resolved;
 use super::term::HqClock;
 use super::unwritten::Unwritten;
+use super::watch::Watch;
 use super::work::Work;
 use super::worker::{WorkerError, WorkerOptions};
 use crate::api::Identity;
@@ -62,7 +62,8 @@ impl Daemon {
         let plane = plane::spawn(config).map_err(system("the data plane"))?;
 
         let uapi = shown.and_then(|listener| show_to_wg(listener, &plane, private_key));
-        let now = Instant::now();
+        let watch = Watch::new();
+        let now = watch.now();
         let (news, news_inbox) = mpsc::channel(16);
         let (outcomes, outcomes_inbox) = mpsc::channel(16);
         let (commands, commands_inbox) = mpsc::channel(16);
@@ -78,6 +79,7 @@ impl Daemon {
             host_process,
             lan: options.lan,
             revoked: None,
+            watch,
             health: Health::new(now),
             candidates: Candidates::new(now),
             api: Vec::new(),

@@ -6,6 +6,7 @@ mod candidates;
 mod daemon;
 mod dns;
 mod farewell;
+mod gap;
 mod health;
 mod inside;
 mod obey;

@@ -98,24 +98,33 @@ pub(crate) fn control_error(error: ControlError) -> Failure {
             Failure::new(Exit::Unreachable, "node-io").with("path", path.display()).because(&source)
         }
         ControlError::Answer => Failure::new(Exit::Bug, "node-answer"),
-        ControlError::Refused(problem) => match problem {
-            Problem::Forbidden { verb } => {
-                Failure::new(Exit::Impossible, "node-forbidden").with("verb", verb)
+        ControlError::Refused(problem) => {
+            match problem {
+                Problem::Forbidden { verb } => {
+                    Failure::new(Exit::Impossible, "node-forbidden").with("verb", verb)
+                }
+                Problem::Wrong { why } => Failure::new(Exit::Input, "node-wrong").with("cause", why),
+                Problem::Reason => Failure::new(Exit::Input, "node-wrong")
+                    .with_phrase("cause", Phrase::new("refused-reason")),
+                Problem::Time => {
+                    Failure::new(Exit::Input, "node-wrong").with_phrase("cause", Phrase::new("refused-time"))
+                }
+                Problem::UnlockTooSoon { seconds } => {
+                    Failure::new(Exit::Refused, "unlock-too-soon").with("seconds", seconds)
+                }
+                Problem::Busy => Failure::new(Exit::Impossible, "node-busy"),
+                Problem::Work { refusal } => super::work::refused(refusal),
+                Problem::TooSoon { seconds } => Failure::new(Exit::Refused, "work-too-soon")
+                    .with_phrase("span", super::work::span(seconds)),
+                Problem::HqSilent => Failure::new(Exit::Unreachable, "work-hq-silent"),
+                Problem::NotEnrolled => Failure::new(Exit::Refused, "not-enrolled"),
+                Problem::OtherVersion => Failure::new(Exit::Refused, "hq-other-version"),
+                Problem::WorkBusy => Failure::new(Exit::Impossible, "work-busy"),
+                Problem::WorkNotOpen => Failure::new(Exit::No, "work-not-open"),
+                Problem::Host { failure } => host_error(failure),
+                Problem::State { text } => Failure::new(Exit::Impossible, "node-state").with("cause", text),
             }
-            Problem::Wrong { why } => Failure::new(Exit::Input, "node-wrong").with("cause", why),
-            Problem::Busy => Failure::new(Exit::Impossible, "node-busy"),
-            Problem::Work { refusal } => super::work::refused(refusal),
-            Problem::TooSoon { seconds } => {
-                Failure::new(Exit::Refused, "work-too-soon").with_phrase("span", super::work::span(seconds))
-            }
-            Problem::HqSilent => Failure::new(Exit::Unreachable, "work-hq-silent"),
-            Problem::NotEnrolled => Failure::new(Exit::Refused, "not-enrolled"),
-            Problem::OtherVersion => Failure::new(Exit::Refused, "hq-other-version"),
-            Problem::WorkBusy => Failure::new(Exit::Impossible, "work-busy"),
-            Problem::WorkNotOpen => Failure::new(Exit::No, "work-not-open"),
-            Problem::Host { failure } => host_error(failure),
-            Problem::State { text } => Failure::new(Exit::Impossible, "node-state").with("cause", text),
-        },
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::agenda::{Act, Agenda, Situation};
 use super::candidates::Candidates;
+use super::gap::Gap;
 use super::health::Health;
 use super::inside::{Inside, News};
 use super::permitted::Permitted;
@@ -77,8 +78,7 @@ pub(super) struct Daemon {
     pub(super) unwritten: Unwritten,
     /// Whether a lease's addresses and routes could not be made yet.
     pub(super) machine_waits: bool,
-    /// When somebody last asked for an unlock.
-    pub(super) unlock_asked: Option<Instant>,
+    pub(super) unlock_gap: Gap,
     pub(super) outcomes: mpsc::Sender<Outcome>,
     pub(super) inbox: Inbox,
     /// For `wg show`.

@@ -13,6 +13,7 @@ use super::agenda::Agenda;
 use super::apply;
 use super::candidates::Candidates;
 use super::daemon::{ANYWHERE, Daemon, Inbox};
+use super::gap::Gap;
 use super::health::Health;
 use super::permitted::Permitted;
 use super::resolve::Resolved;
@@ -93,7 +94,7 @@ impl Daemon {
             permitted: Permitted::default(),
             unwritten: Unwritten::default(),
             machine_waits: false,
-            unlock_asked: None,
+            unlock_gap: Gap::default(),
             outcomes,
             inbox: Inbox { news: news_inbox, outcomes: outcomes_inbox, commands: commands_inbox, notices },
             uapi,

@@ -1,6 +1,6 @@
 # What this machine, its tunnel or its enrolment says no to.
 
-error-no-net-admin = This needs the right to change the network: { $what }.
+error-no-net-admin = This needs the right to change the network.
     .cause = The process does not have the capability CAP_NET_ADMIN in this network namespace.
     .fix = Run the command as root.
 error-no-tun = This machine has no TUN device.

@@ -7,7 +7,7 @@ use hanare_tunnel::ApiError;
 use hanare_tunnel::control::{ControlError, Problem};
 use hanare_tunnel::join::JoinError;
 use hanare_tunnel::node::{LeaveError, UpError, WorkerError};
-use hanare_tunnel::state::StateError;
+use hanare_tunnel::state::{Action, StateError};
 
 use super::host::host_error;
 use crate::exit::Exit;
@@ -77,7 +77,15 @@ pub(crate) fn state_error(error: StateError) -> Failure {
     let impossible = |code| Failure::new(Exit::Impossible, code);
     match error {
         StateError::Io { action, path, source } => {
-            impossible("state-io").with("path", path.display()).with("action", action).because(&source)
+            let action = Phrase::new(match action {
+                Action::MakeDirectory | Action::Create => "action-create",
+                Action::LookForKey | Action::Open => "action-open",
+                Action::MakeKey => "action-key",
+                Action::Read => "action-read",
+                Action::Write | Action::Mend => "action-write",
+                Action::Remove => "action-remove",
+            });
+            impossible("state-io").with("path", path.display()).with_phrase("action", action).because(&source)
         }
         StateError::Damaged { path, why } => {
             impossible("state-damaged").with("path", path.display()).with("cause", why)
@@ -182,6 +190,27 @@ pub(crate) fn worker_error(error: WorkerError) -> Failure {
 mod tests {
     use super::*;
     use crate::voice::{Language, Voice};
+
+    #[test]
+    fn what_was_tried_on_a_file_is_told_in_the_persons_language() {
+        let actions = [
+            Action::MakeDirectory,
+            Action::LookForKey,
+            Action::MakeKey,
+            Action::Create,
+            Action::Open,
+            Action::Read,
+            Action::Write,
+            Action::Remove,
+            Action::Mend,
+        ];
+        for action in actions {
+            let source = std::io::Error::from_raw_os_error(28);
+            let error = StateError::Io { action, path: "/p".into(), source };
+            let told = state_error(error).tell(&Voice::new(Language::Japanese));
+            assert!(!told.text.chars().any(|c| c.is_ascii_alphabetic() && c != 'p'), "{}", told.text);
+        }
+    }
 
     #[test]
     fn a_machine_that_left_by_itself_is_told_so_in_its_language() {

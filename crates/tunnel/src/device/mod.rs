@@ -61,8 +61,13 @@ pub enum DeviceError {
         why: String,
     },
     /// The process that was started in the background ended at once.
-    #[error("the device ended at once: {0}")]
-    Background(String),
+    #[error("the device ended at once: {said}")]
+    Background {
+        /// What it said, as it would have said it in the foreground.
+        said: String,
+        /// How it ended, if by itself.
+        status: Option<i32>,
+    },
 }
 
 fn io(what: &'static str) -> impl Fn(std::io::Error) -> DeviceError {

@@ -119,6 +119,8 @@ pub enum WarningCode {
     NotWritten,
     /// The machine could not be made what a new lease says.
     MachineUnchanged,
+    /// The kill switch will not be closed from the next boot on until `up` runs.
+    GuardNotEnabled,
     /// The node is not enrolled yet.
     NotJoined,
 }
@@ -141,6 +143,7 @@ impl WarningCode {
             Self::NotConfined => "not-confined",
             Self::NotWritten => "not-written",
             Self::MachineUnchanged => "machine-unchanged",
+            Self::GuardNotEnabled => "guard-not-enabled",
             Self::NotJoined => "not-joined",
         }
     }
@@ -196,6 +199,10 @@ impl WarningCode {
             Self::MachineUnchanged => (
                 "a new lease's addresses and routes could not be set",
                 "make room on the disk of the state directory; it is tried again every second",
+            ),
+            Self::GuardNotEnabled => (
+                "after a reboot this machine's network is open until `hanare up` runs",
+                "install and enable hanare-guard.service, as README says",
             ),
             Self::NotJoined => ("this machine is not enrolled", "run `hanare join` with an invite"),
         };

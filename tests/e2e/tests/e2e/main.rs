@@ -37,6 +37,7 @@ mod outage;
 mod person;
 mod persons;
 mod qr;
+mod readiness;
 mod readme;
 mod receipts;
 mod reserve;

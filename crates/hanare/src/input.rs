@@ -1,7 +1,7 @@
 //! Files that a person names: read with a limit, written so that nothing is overwritten or half there.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -90,10 +90,22 @@ impl NewFile {
         }
     }
 
+    /// Takes room for `size` bytes, down to the disk: what is written into it later cannot fail for want of room.
+    pub(crate) fn reserve(&mut self, size: usize) -> Result<(), Failure> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        // Bytes and not `fallocate`: every file system knows them.
+        let reserved =
+            file.write_all(&vec![0; size]).and_then(|()| file.sync_all()).and_then(|()| file.rewind());
+        reserved.map_err(|error| unwritable(&self.path, &error))
+    }
+
     /// Writes all of it, down to the disk, and keeps it.
     pub(crate) fn keep(mut self, content: &[u8]) -> Result<(), Failure> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
-        let written = file.write_all(content).and_then(|()| file.sync_all());
+        let written = file
+            .write_all(content)
+            .and_then(|()| file.set_len(content.len() as u64))
+            .and_then(|()| file.sync_all());
         if let Err(error) = written {
             self.file = Some(file);
             return Err(unwritable(&self.path, &error));

@@ -5,6 +5,7 @@
 
 mod agent;
 mod ask;
+mod boot;
 mod commands;
 mod context;
 mod durations;

@@ -157,3 +157,13 @@ fn the_language_is_that_of_the_flag_then_of_the_environment() {
     assert!(japanese(said(&["--lang", "ja"], &[])));
     assert!(!japanese(said(&[], &[])));
 }
+
+#[test]
+fn an_empty_export_fails_at_its_first_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    std::fs::write(&path, "").unwrap();
+    let (code, told, _) = run(&dir, "", &["--json", "ledger", "verify", path.to_str().unwrap()]);
+    let document: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, document["line"].as_u64()), (1, Some(1)), "{told}");
+}

@@ -1,4 +1,5 @@
-//! Giving privileges away, for good: none for workers, `CAP_NET_ADMIN` alone for a bare device.
+//! Giving privileges away, for good: none for workers, what `wg set` wants for a bare device, and for a while one for a thread
+//! that binds sockets.
 
 use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::{
@@ -18,12 +19,22 @@ pub fn become_worker() -> Result<(), HostError> {
     drop_to(CapabilitySet::empty())
 }
 
-/// Keeps `CAP_NET_ADMIN` and nothing else (`hanare device`).
+/// Keeps `CAP_NET_ADMIN` and `CAP_NET_BIND_SERVICE` and nothing else (`hanare device`): `wg set` may name a mark and a port below
+/// 1024.
 ///
 /// # Errors
 /// [`HostError::Io`] if the kernel refuses; the caller must not go on.
-pub fn keep_net_admin() -> Result<(), HostError> {
-    drop_to(CapabilitySet::NET_ADMIN)
+pub fn become_device() -> Result<(), HostError> {
+    drop_to(CapabilitySet::NET_ADMIN | CapabilitySet::NET_BIND_SERVICE)
+}
+
+/// Keeps `CAP_NET_BIND_SERVICE` and nothing else, in this thread: for one that binds a worker's sockets and ends before the worker
+/// reads from them.
+///
+/// # Errors
+/// [`HostError::Io`] if the kernel refuses; the caller must not go on.
+pub fn become_binder() -> Result<(), HostError> {
+    drop_to(CapabilitySet::NET_BIND_SERVICE)
 }
 
 /// Whether this thread may change the network of its namespace.

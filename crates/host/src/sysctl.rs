@@ -6,6 +6,10 @@ use crate::error::HostError;
 use crate::undo::{Change, UndoLog};
 
 const ROOT: &str = "/proc/sys";
+/// Where every device has its IPv4 settings,
+const DEVICES: &str = "net/ipv4/conf";
+/// and what one gets that comes.
+const NEWCOMERS: &str = "net/ipv4/conf/default/forwarding";
 
 /// Settings that make this machine forward between its interfaces, IPv4 and IPv6, in the order of writing.
 ///
@@ -20,9 +24,9 @@ pub(crate) fn forwarding() -> Vec<(PathBuf, &'static str)> {
             wanted.push((accept, "2"));
         }
     }
-    for device in entries("net/ipv4/conf") {
+    for device in entries(DEVICES) {
         if device != "all" && device != "lo" {
-            wanted.push((Path::new("net/ipv4/conf").join(device).join("forwarding"), "1"));
+            wanted.push((Path::new(DEVICES).join(device).join("forwarding"), "1"));
         }
     }
     wanted.push((PathBuf::from("net/ipv6/conf/all/forwarding"), "1"));
@@ -47,6 +51,10 @@ pub(crate) fn set(log: &mut UndoLog, wanted: &[(PathBuf, &'static str)]) -> Resu
     for (path, value) in wanted {
         let Some(old) = read(path) else { continue };
         if old == *value {
+            // Recorded all the same: what is not is a newcomer's.
+            if path.starts_with(DEVICES) {
+                before.push((path.clone(), old));
+            }
             continue;
         }
         if path.ends_with("ipv6/conf/all/forwarding") {
@@ -69,12 +77,29 @@ pub(crate) fn set(log: &mut UndoLog, wanted: &[(PathBuf, &'static str)]) -> Resu
     // Written back in this order: the global IPv6 switch, the devices' own, then what had to be set before it.
     let first = |path: &Path| !path.ends_with("ipv6/conf/all/forwarding");
     before.sort_by_key(|(path, _)| (first(path), path.ends_with("accept_ra")));
-    log.record(Change::Sysctl { values: before })?;
+    let every_device = before.iter().any(|(path, _)| path == Path::new(NEWCOMERS));
+    log.record(Change::Sysctl { values: before, every_device })?;
     changes.into_iter().try_for_each(|(path, value)| write(path, value))
 }
 
-/// Writes old values back. A device that is gone took its settings along.
-pub(crate) fn write_back(values: &[(PathBuf, String)]) -> Result<(), HostError> {
+/// Writes old values back. A device that is gone took its settings along; one that came since has what we gave to newcomers, if
+/// `every_device` of that time is recorded.
+pub(crate) fn write_back(values: &[(PathBuf, String)], every_device: bool) -> Result<(), HostError> {
+    let newcomers = values.iter().find(|(path, _)| every_device && path == Path::new(NEWCOMERS));
+    let newcomers = newcomers.filter(|(_, old)| old != "1");
+    let of_newcomers = newcomers.into_iter().flat_map(|(_, old)| {
+        let each =
+            entries(DEVICES).into_iter().filter(|name| !matches!(name.as_str(), "all" | "default" | "lo"));
+        let paths = each.map(|name| Path::new(DEVICES).join(name).join("forwarding"));
+        let unknown = paths.filter(move |path| !values.iter().any(|(known, _)| known == path));
+        unknown.map(move |path| (path, old.clone()))
+    });
+    let of_newcomers: Vec<_> = of_newcomers.collect();
+    write_all(values)?;
+    write_all(&of_newcomers)
+}
+
+fn write_all(values: &[(PathBuf, String)]) -> Result<(), HostError> {
     for (path, value) in values {
         match write(path, value) {
             Err(HostError::Io { errno: Some(2), .. }) | Ok(()) => {}

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags};
 
@@ -125,7 +126,20 @@ impl Peer {
     }
 }
 
+/// The group's number, once it was looked up for good.
+static ADMINS: OnceLock<Option<u32>> = OnceLock::new();
+
+/// Looks the group `hanare` up for as long as this process lives: a confined one may not read `/etc/group` later, which every
+/// `usermod` replaces by another file. Who its members are is the kernel's to say, and new each time.
+pub fn learn_admins() {
+    ADMINS.get_or_init(read_admin_group);
+}
+
 fn admin_group() -> Option<u32> {
+    ADMINS.get().copied().unwrap_or_else(read_admin_group)
+}
+
+fn read_admin_group() -> Option<u32> {
     let groups = std::fs::read_to_string("/etc/group").ok()?;
     groups.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -2,6 +2,7 @@
 
 use std::fs::Permissions;
 use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::admin::{ADMIN_GROUP, MAX_SOCKET_PATH, Problem, Reply, SOCKET_NAME, short_path};
 use crate::answers;
-use crate::group;
 use crate::shared::Hq;
 
 /// The longest request: a policy of 1 MiB, every character of it escaped.
@@ -42,17 +42,20 @@ pub enum SocketError {
     },
 }
 
+/// Who is at the other end of a socket, by the kernel's word: the user, and whether they may administer.
+pub type Caller = fn(BorrowedFd<'_>) -> io::Result<(u32, bool)>;
+
 /// A bound socket.
 pub(crate) struct AdminSocket {
     listener: UnixListener,
     path: PathBuf,
-    group: Option<group::Group>,
+    caller: Caller,
 }
 
 impl AdminSocket {
     /// Makes the runtime directory if needed, replaces a socket that nobody listens on, opens it to its owner and its group;
     /// which group that is, is for the host process to say: this one may not.
-    pub(crate) fn bind(runtime: &Path) -> Result<Self, SocketError> {
+    pub(crate) fn bind(runtime: &Path, caller: Caller) -> Result<Self, SocketError> {
         let path = runtime.join(SOCKET_NAME);
         let io = |source| SocketError::Io { path: path.clone(), source };
         std::fs::create_dir_all(runtime).map_err(io)?;
@@ -69,9 +72,8 @@ impl AdminSocket {
         }
         let listener = UnixListener::bind(&bind_path).map_err(io)?;
         drop(directory);
-        let group = group::find(ADMIN_GROUP);
         std::fs::set_permissions(&path, Permissions::from_mode(0o660)).map_err(io)?;
-        Ok(Self { listener, path, group })
+        Ok(Self { listener, path, caller })
     }
 
     /// Where it is.
@@ -109,15 +111,9 @@ impl AdminSocket {
     /// The caller's uid, if the caller may administer.
     fn caller(&self, stream: &UnixStream) -> Result<u32, Problem> {
         let forbidden = |uid| Problem::Forbidden { uid, group: ADMIN_GROUP.to_owned() };
-        let peer = stream.peer_cred().map_err(|_| forbidden(u32::MAX))?;
+        let (uid, is_admin) = (self.caller)(stream.as_fd()).map_err(|_| forbidden(u32::MAX))?;
         let own = rustix::process::geteuid().as_raw();
-        let member =
-            self.group.as_ref().is_some_and(|group| peer.gid() == group.gid || group.has_member(peer.uid()));
-        if peer.uid() == 0 || peer.uid() == own || member {
-            Ok(peer.uid())
-        } else {
-            Err(forbidden(peer.uid()))
-        }
+        if is_admin || uid == own { Ok(uid) } else { Err(forbidden(uid)) }
     }
 }
 

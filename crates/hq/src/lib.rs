@@ -10,7 +10,6 @@ mod api;
 mod closing;
 mod deletions;
 mod grants;
-mod group;
 mod held;
 mod identity;
 mod init;
@@ -37,8 +36,8 @@ mod space;
 mod store;
 mod work_store;
 
-pub use admin_socket::SocketError;
-pub use api::ApiError;
+pub use admin_socket::{Caller, SocketError};
+pub use api::{ApiError, bind};
 pub use hanare_handover::store::StoreError as WorkError;
 pub use init::{DEFAULT_OVERLAY, InitError, InitOptions, Initialised, init};
 pub use keys::KeysError;

@@ -1,7 +1,8 @@
 //! A running headquarters: starting, publishing, stopping.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,7 @@ use hanare_model::{Endpoint, PrivateKey, PublicKey};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::admin_socket::{AdminSocket, SocketError};
+use crate::admin_socket::{AdminSocket, Caller, SocketError};
 use crate::api::{self, ApiError};
 use crate::grants::Grants;
 use crate::identity::Embedded;
@@ -85,7 +86,7 @@ pub enum ServeError {
         /// The file that keeps the port.
         kept: PathBuf,
         /// What the kernel said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The admin socket cannot be made.
     #[error(transparent)]
@@ -127,6 +128,24 @@ impl Server {
     /// # Errors
     /// See [`ServeError`].
     pub async fn start(options: ServeOptions) -> Result<Self, ServeError> {
+        // Root alone, and whoever runs this.
+        let caller: Caller = |socket| {
+            let uid = rustix::net::sockopt::socket_peercred(socket)?.uid.as_raw();
+            Ok((uid, uid == 0))
+        };
+        Self::start_with(options, api::bind, caller).await
+    }
+
+    /// The same where `bind` makes the listening sockets, as [`crate::bind`] does: whoever runs this may not take every port; and
+    /// `caller` tells who asks on the admin socket.
+    ///
+    /// # Errors
+    /// See [`ServeError`].
+    pub async fn start_with(
+        options: ServeOptions,
+        mut bind: impl FnMut(SocketAddr, bool) -> io::Result<TcpListener>,
+        caller: Caller,
+    ) -> Result<Self, ServeError> {
         let database = options.state.join(FILE_NAME);
         if !database.exists() {
             return Err(StoreError::Absent { path: options.state }.into());
@@ -135,7 +154,7 @@ impl Server {
         let keys = Keys::load(&options.state.join(KEYS_DIRECTORY), options.credentials.as_deref())?;
         let mut store = Store::open(&database).await?;
         let settings = store.load(random::now()).await?.settings;
-        let outside = api::listen(options.api)?;
+        let outside = api::listen(options.api, &mut bind)?;
         let bound = outside.local_addr().map_err(|source| ApiError::Bind { address: options.api, source })?;
         let api_endpoints = api_endpoints(bound, &settings);
         let kept = inside_port::read(&options.state)?;
@@ -181,10 +200,10 @@ impl Server {
             listening: Mutex::new(BTreeMap::new()),
             streams: AtomicU64::new(0),
         });
-        let socket = AdminSocket::bind(&options.runtime)?;
+        let socket = AdminSocket::bind(&options.runtime, caller)?;
         let socket_path = socket.path().to_owned();
         let mut listeners = vec![outside];
-        let within = api::listen_inside(bound, settings.overlay.hq(), inside);
+        let within = api::listen_inside(bound, settings.overlay.hq(), inside, &mut bind);
         listeners.extend(within.map_err(|error| match error {
             // Not where `--api` says, and not to be moved by it.
             ApiError::Bind { address, source } if kept.is_some() => {

@@ -115,7 +115,8 @@ impl ExportVerifier {
         let broken = |fault| Verdict::Broken(Broken { line: self.lines, fault });
         let (header, chain) = match self.state {
             State::Broken(broken) => return Verdict::Broken(broken),
-            State::Header => return broken(Fault::Form),
+            // The first line is what is missing.
+            State::Header => return Verdict::Broken(Broken { line: 1, fault: Fault::Form }),
             State::Records { header, chain } => (header, chain),
         };
         let head = chain.head();

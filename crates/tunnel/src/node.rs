@@ -6,6 +6,7 @@ mod candidates;
 mod daemon;
 mod dns;
 mod farewell;
+mod gap;
 mod health;
 mod inside;
 mod obey;
@@ -16,6 +17,8 @@ mod report;
 mod resolve;
 mod start;
 mod term;
+mod unwritten;
+mod watch;
 mod work;
 mod worker;
 

@@ -55,6 +55,45 @@ pub struct StoredLease {
     pub signed: Signed,
 }
 
+/// What was tried on a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// A directory was to be made.
+    MakeDirectory,
+    /// Whether a key is there was asked.
+    LookForKey,
+    /// Random bytes for a key were asked for.
+    MakeKey,
+    /// A file was to be made.
+    Create,
+    /// A file was to be opened.
+    Open,
+    /// A file was read.
+    Read,
+    /// A file was written.
+    Write,
+    /// A file or directory was to go.
+    Remove,
+    /// A torn line was to be cut off.
+    Mend,
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::MakeDirectory => "making the directory",
+            Self::LookForKey => "looking for the key",
+            Self::MakeKey => "making the key",
+            Self::Create => "creating",
+            Self::Open => "opening",
+            Self::Read => "reading",
+            Self::Write => "writing",
+            Self::Remove => "removing",
+            Self::Mend => "mending",
+        })
+    }
+}
+
 /// Why the node's files cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -62,7 +101,7 @@ pub enum StateError {
     #[error("{path}: {action} failed")]
     Io {
         /// What was tried.
-        action: &'static str,
+        action: Action,
         /// On what.
         path: PathBuf,
         /// The system's reason.

@@ -1,10 +1,13 @@
 //! What a captured packet is, judged from its bytes: the kinds that may be seen outside the tunnel, and everything else.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The ports that give a packet its meaning.
+/// The ports that give a packet its meaning, and whose they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ports {
+    /// Headquarters' addresses: its ports anywhere else are somebody else's. None: wherever.
+    pub hq: Vec<IpAddr>,
     /// UDP ports on which headquarters speaks `WireGuard`.
     pub wireguard: Vec<u16>,
     /// The TCP port of the node API.
@@ -13,7 +16,19 @@ pub struct Ports {
 
 impl Default for Ports {
     fn default() -> Self {
-        Self { wireguard: vec![51820], api: 51821 }
+        Self { hq: Vec::new(), wireguard: vec![51820], api: 51821 }
+    }
+}
+
+impl Ports {
+    /// The usual ones, of a headquarters at these addresses.
+    #[must_use]
+    pub fn of(hq: &[IpAddr]) -> Self {
+        Self { hq: hq.to_vec(), ..Self::default() }
+    }
+
+    fn are_those_of(&self, end: Option<IpAddr>) -> bool {
+        self.hq.is_empty() || end.is_some_and(|end| self.hq.contains(&end))
     }
 }
 
@@ -84,16 +99,16 @@ fn ipv4(bytes: &[u8], length: usize, ports: &Ports) -> Kind {
         return Kind::Other("a cut IPv4 packet".into());
     };
     let header = usize::from(first & 0x0f) * 4;
-    let ends = || format!("{} -> {}", dotted(bytes.get(12..16)), dotted(bytes.get(16..20)));
+    let ends = Ends(four(bytes.get(12..16)), four(bytes.get(16..20)));
     if flags & 0x3fff != 0 {
-        return Kind::Other(format!("an IPv4 fragment {}", ends()));
+        return Kind::Other(format!("an IPv4 fragment {ends}"));
     }
-    transport(*protocol, bytes.get(header..).unwrap_or_default(), length.saturating_sub(header), ports, &ends)
+    transport(*protocol, bytes.get(header..).unwrap_or_default(), length.saturating_sub(header), ports, ends)
 }
 
 fn ipv6(bytes: &[u8], length: usize, ports: &Ports) -> Kind {
     let Some(mut next) = bytes.get(6).copied() else { return Kind::Other("a cut IPv6 packet".into()) };
-    let ends = || format!("{} -> {}", colons(bytes.get(8..24)), colons(bytes.get(24..40)));
+    let ends = Ends(sixteen(bytes.get(8..24)), sixteen(bytes.get(24..40)));
     let mut at = 40;
     // Multicast listener reports travel behind a hop-by-hop header.
     if next == 0 {
@@ -103,29 +118,43 @@ fn ipv6(bytes: &[u8], length: usize, ports: &Ports) -> Kind {
         next = *after;
         at += (usize::from(*units) + 1) * 8;
     }
-    transport(next, bytes.get(at..).unwrap_or_default(), length.saturating_sub(at), ports, &ends)
+    transport(next, bytes.get(at..).unwrap_or_default(), length.saturating_sub(at), ports, ends)
 }
 
-fn transport(protocol: u8, bytes: &[u8], length: usize, ports: &Ports, ends: &dyn Fn() -> String) -> Kind {
+/// From where to where.
+#[derive(Debug, Clone, Copy)]
+struct Ends(Option<IpAddr>, Option<IpAddr>);
+
+impl fmt::Display for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |end: Option<IpAddr>| end.map_or_else(|| "?".to_owned(), |end| end.to_string());
+        write!(f, "{} -> {}", word(self.0), word(self.1))
+    }
+}
+
+fn transport(protocol: u8, bytes: &[u8], length: usize, ports: &Ports, ends: Ends) -> Kind {
     let (source, destination) = (word(bytes, 0).unwrap_or(0), word(bytes, 2).unwrap_or(0));
+    let from_or_to = |is_it: &dyn Fn(u16) -> bool| {
+        (is_it(source) && ports.are_those_of(ends.0)) || (is_it(destination) && ports.are_those_of(ends.1))
+    };
     match protocol {
         // Router and neighbour messages; listener queries and reports.
         ICMPV6 if matches!(bytes.first(), Some(133..=137 | 130..=132 | 143)) => Kind::NeighbourDiscovery,
-        UDP if ports.wireguard.contains(&source) || ports.wireguard.contains(&destination) => {
+        UDP if from_or_to(&|port| ports.wireguard.contains(&port)) => {
             match wireguard(bytes.get(8..).unwrap_or_default(), length.saturating_sub(8)) {
                 Some(message) => Kind::WireGuard(message),
-                None => Kind::Other(format!("UDP on a WireGuard port that is not WireGuard, {}", ends())),
+                None => Kind::Other(format!("UDP on a WireGuard port that is not WireGuard, {ends}")),
             }
         }
         UDP if matches!((source, destination), (67, 68) | (68, 67) | (546, 547) | (547, 546)) => Kind::Dhcp,
-        TCP if source == ports.api || destination == ports.api => {
+        TCP if from_or_to(&|port| port == ports.api) => {
             if clear_text(bytes) {
-                Kind::Other(format!("clear text on the API's port, {}", ends()))
+                Kind::Other(format!("clear text on the API's port, {ends}"))
             } else {
                 Kind::ApiTls
             }
         }
-        other => Kind::Other(format!("protocol {other}, {} port {source} -> {destination}", ends())),
+        other => Kind::Other(format!("protocol {other}, {ends} port {source} -> {destination}")),
     }
 }
 
@@ -154,14 +183,14 @@ fn word(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(pair))
 }
 
-fn dotted(bytes: Option<&[u8]>) -> String {
-    let four: Option<[u8; 4]> = bytes.and_then(|bytes| bytes.try_into().ok());
-    four.map_or_else(|| "?".to_owned(), |four| std::net::Ipv4Addr::from(four).to_string())
+fn four(bytes: Option<&[u8]>) -> Option<IpAddr> {
+    let four: [u8; 4] = bytes?.try_into().ok()?;
+    Some(Ipv4Addr::from(four).into())
 }
 
-fn colons(bytes: Option<&[u8]>) -> String {
-    let sixteen: Option<[u8; 16]> = bytes.and_then(|bytes| bytes.try_into().ok());
-    sixteen.map_or_else(|| "?".to_owned(), |sixteen| std::net::Ipv6Addr::from(sixteen).to_string())
+fn sixteen(bytes: Option<&[u8]>) -> Option<IpAddr> {
+    let sixteen: [u8; 16] = bytes?.try_into().ok()?;
+    Some(Ipv6Addr::from(sixteen).into())
 }
 
 #[cfg(test)]
@@ -190,6 +219,20 @@ mod tests {
         initiation.pop();
         assert!(matches!(judge(&udp4(4000, 51820, &initiation)), Kind::Other(_)));
         assert!(matches!(judge(&udp4(4000, 51820, b"SELECT 1;")), Kind::Other(_)));
+    }
+
+    #[test]
+    fn headquarters_ports_anywhere_else_are_leaks() {
+        let mut initiation = vec![1, 0, 0, 0];
+        initiation.resize(148, 7);
+        let packet = udp4(4000, 51820, &initiation);
+        let judge = |hq: &str, packet: &[u8]| {
+            classify(IPV4, packet, packet.len(), &Ports::of(&[hq.parse().unwrap()]))
+        };
+        assert_eq!(judge("192.0.2.2", &packet), Kind::WireGuard(Message::Initiation));
+        // The port is the destination's, not the source's, whose address this is.
+        assert!(matches!(judge("192.0.2.1", &packet), Kind::Other(_)));
+        assert!(matches!(judge("198.51.100.1", &packet), Kind::Other(_)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 # What this machine, its tunnel or its enrolment says no to.
 
-error-no-net-admin = This needs the right to change the network: { $what }.
+error-no-net-admin = This needs the right to change the network.
     .cause = The process does not have the capability CAP_NET_ADMIN in this network namespace.
     .fix = Run the command as root.
 error-no-tun = This machine has no TUN device.
@@ -160,6 +160,9 @@ error-node-forbidden = You may not do this: { $verb }.
 error-node-wrong = The request cannot be met.
     .cause = { $cause }
     .fix = See the command's --help.
+error-unlock-too-soon = You asked for an unlock only a moment ago.
+    .cause = Each unlock is written down for good; a person may ask for one every ten seconds.
+    .fix = Wait { $seconds } s and try again.
 error-node-busy = The tunnel answers too many questions at once.
     .cause = This user, or all users but the admins together, have asked and not gone on.
     .fix = Wait for five seconds and repeat the command.

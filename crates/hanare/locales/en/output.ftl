@@ -217,6 +217,12 @@ warning-kill-switch-unread = Nobody can tell whether the kill switch is closed.
     .fix = Run `hanare status` as root.
 warning-not-confined = This kernel cannot confine the part of hanare that talks to the network.
     .fix = Use a kernel with Landlock and seccomp: Linux 5.13 or later, with landlock among its security modules (lsm=).
+warning-not-written = What headquarters said last is in force, but this machine's disk did not take it: after a restart it would not be known.
+    .fix = Make room on the disk that holds the state directory (`df -h`). It is tried again every second.
+warning-machine-unchanged = The addresses and routes of a new lease could not be set: a change that cannot be written down is not made.
+    .fix = Make room on the disk that holds the state directory (`df -h`). It is tried again every second.
+warning-guard-not-enabled = After a reboot everything leaves this machine until `hanare up` runs: nothing closes the kill switch at boot.
+    .fix = Install and enable hanare-guard.service (four lines in README).
 warning-not-joined = This machine belongs to no room yet.
     .fix = Run `hanare join` with an invite.
 up-runs = The tunnel runs. Its log: { $log }

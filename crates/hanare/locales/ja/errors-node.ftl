@@ -1,6 +1,6 @@
 # このマシン、トンネル、参加に関するエラー。
 
-error-no-net-admin = ネットワークを変更する権限が必要です: { $what }
+error-no-net-admin = ネットワークを変更する権限が必要です。
     .cause = このネットワーク名前空間で CAP_NET_ADMIN 権限がありません。
     .fix = root で実行してください。
 error-no-tun = このマシンでは TUN デバイスが使えません。
@@ -136,7 +136,7 @@ error-lease = 本社サーバーの応答が正しくありません。
 error-already-enrolled = このマシンはすでに { $node } として部屋に参加しています。
     .cause = 参加できるのは 1 か所だけです。
     .fix = 移動する場合は、先に `hanare leave` を実行してから、新しい招待で参加してください。
-error-state-io = { $path } を使用できません（{ $action }）。
+error-state-io = { $path } の{ $action }に失敗しました。
     .cause = { $cause }
     .fix = root で実行し、権限と空き容量を確認してください。
 error-state-damaged = { $path } が壊れています。
@@ -160,6 +160,9 @@ error-node-forbidden = この操作の権限がありません: { $verb }
 error-node-wrong = この要求には応じられません。
     .cause = { $cause }
     .fix = コマンドの --help をご覧ください。
+error-unlock-too-soon = 一時解除を要求したばかりです。
+    .cause = 一時解除はすべて記録に残るため、要求できるのは 1 人につき 10 秒に 1 回です。
+    .fix = { $seconds } 秒待ってから、もう一度試してください。
 error-node-busy = トンネルへの問い合わせが多すぎます。
     .cause = このユーザー、または管理者以外の全ユーザーの問い合わせが、終わらないまま溜まっています。
     .fix = 5 秒待って、もう一度実行してください。

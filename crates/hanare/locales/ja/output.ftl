@@ -187,6 +187,12 @@ warning-kill-switch-unread = キルスイッチが閉じているかどうかを
     .fix = root で `hanare status` を実行してください。
 warning-not-confined = このカーネルでは、hanare のネットワークと通信する部分を隔離できません。
     .fix = Landlock と seccomp のあるカーネルを使ってください（Linux 5.13 以降、起動パラメーターの lsm= に landlock を含める）。
+warning-not-written = 本社からの最新の指示は有効ですが、このマシンのディスクに書き込めません。再起動すると失われます。
+    .fix = 状態ディレクトリーのあるディスクの空きを増やしてください（`df -h` で確認できます）。1 秒ごとに再試行しています。
+warning-machine-unchanged = 新しいリースのアドレスと経路を設定できません。記録できない変更は行いません。
+    .fix = 状態ディレクトリーのあるディスクの空きを増やしてください（`df -h` で確認できます）。1 秒ごとに再試行しています。
+warning-guard-not-enabled = 再起動すると、`hanare up` を実行するまで、このマシンの通信は制限されません。起動時にキルスイッチを閉じるユニットが有効になっていないためです。
+    .fix = hanare-guard.service をインストールして有効にしてください（README に 4 行の手順があります）。
 warning-not-joined = このマシンはまだ部屋に参加していません。
     .fix = 招待を用意して `hanare join` を実行してください。
 up-runs = トンネルが動いています。ログ: { $log }

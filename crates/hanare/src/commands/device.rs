@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use hanare_tunnel::device::{self, DeviceOptions};
+use hanare_tunnel::device::{self, DeviceError, DeviceOptions};
 
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
@@ -27,7 +27,14 @@ impl Args {
         } else {
             let mut command = Command::new("/proc/self/exe");
             command.args(&context.inherited).args(["device", "--detached", &interface]);
-            device::start_in_background(&mut command, &interface).map_err(foreign::device_error)?;
+            match device::start_in_background(&mut command, &interface) {
+                // It has said why, in the person's language and form.
+                Err(DeviceError::Background { said, status: Some(status) }) => {
+                    context.out.relay(&said);
+                    return Ok(u8::try_from(status).map_or(Exit::Bug, Exit::from_code));
+                }
+                started => started.map_err(foreign::device_error)?,
+            }
         }
         Ok(Exit::Good)
     }

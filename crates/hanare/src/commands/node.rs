@@ -20,6 +20,9 @@ use crate::failure::Failure;
 use crate::input::NewFile;
 use crate::{input, qr, show, table};
 
+/// More than a wg-quick file takes with any number of headquarters' networks that fits into a QR code, and with many that do not.
+const ROOM: usize = 64 * 1024;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     List,
@@ -185,23 +188,53 @@ impl AddArgs {
         // The only copy of the key comes back once: without a place for it there would be no use in making it.
         let to_stdout = wg_quick.as_deref().is_none_or(|path| path == Path::new("-"));
         let file = match wg_quick.as_deref() {
-            Some(path) if !to_stdout => Some(NewFile::create(path, 0o600)?),
+            Some(path) if !to_stdout => {
+                let mut file = NewFile::create(path, 0o600)?;
+                file.reserve(ROOM)?;
+                Some(file)
+            }
             Some(_) | None => None,
         };
         let external = context.ask(NodeAddExternal { room, name, dns })?;
-        if let Some(file) = file {
-            file.keep(external.wg_quick.as_bytes())?;
-        }
-        let code = if qr && !context.out.json() { Some(qr::draw(&external.wg_quick)?) } else { None };
         let shown = to_stdout && (wg_quick.is_some() || !qr);
         let text = if shown { Some(external.wg_quick.as_str()) } else { None };
+        let in_file = file.is_some();
+        let code = code_and_file(context, &external, qr, file)
+            .map_err(|failure| lost_key(context, &external, failure))?;
         let document = document(&external, text, wg_quick.as_deref());
-        context.out.result("node.add", &document, |_| {
+        let printed = context.out.result("node.add", &document, |_| {
             text.map(str::to_owned).into_iter().chain(code).collect::<Vec<_>>().join("\n")
-        })?;
+        });
+        if let Err(error) = printed {
+            let failure = Failure::from(error);
+            return Err(if in_file { failure } else { lost_key(context, &external, failure) });
+        }
         context.out.talk("external-once", &[("node", &external.node.name)]);
         Ok(())
     }
+}
+
+/// Writes the key to its file, once nothing else stands in the way of that.
+fn code_and_file(
+    context: &Context,
+    external: &admin::ExternalNode,
+    qr: bool,
+    file: Option<NewFile>,
+) -> Result<Option<String>, Failure> {
+    let code = if qr && !context.out.json() { Some(qr::draw(&external.wg_quick)?) } else { None };
+    if let Some(file) = file {
+        file.keep(external.wg_quick.as_bytes())?;
+    }
+    Ok(code)
+}
+
+/// Nobody has the node's key nor ever will: it is revoked. The failure that led here is what the admin reads.
+fn lost_key(context: &Context, external: &admin::ExternalNode, failure: Failure) -> Failure {
+    let revoke = NodeRevoke { name: external.node.name.clone(), reason: None, abandon_sealed: false };
+    if let Err(second) = context.ask(revoke) {
+        tracing::warn!(code = second.code, node = %external.node.name, "a node whose key is lost could not be revoked");
+    }
+    failure
 }
 
 /// With `--json` the file's text is part of the document only if it went nowhere else.

@@ -1,16 +1,17 @@
 //! `hanare status`: whether the tunnel is up, as a person wants to read it.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::time::Duration;
 
-use hanare_tunnel::control::{Client, ControlError, HqStatus, KillSwitch, State, Status};
+use hanare_tunnel::control::{Client, ControlError, HqStatus, KillSwitch, State, Status, WarningCode};
 use hanare_tunnel::node;
 
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::voice::Voice;
-use crate::{foreign, show, table, times};
+use crate::{boot, foreign, show, table, times};
 
 /// Between two looks with `--watch`.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -44,6 +45,10 @@ fn look(context: &Context, clear: bool) -> Result<Exit, Failure> {
         }
         Err(error) => return Err(foreign::control_error(error)),
     };
+    let has_closed = matches!(status.kill_switch, Some(KillSwitch::Closed | KillSwitch::Unlocked));
+    if has_closed && boot::is_unguarded(Path::new("/")) {
+        status.warnings.push(WarningCode::GuardNotEnabled.warning());
+    }
     for warning in &mut status.warnings {
         let id = format!("warning-{}", warning.code.as_str());
         let voice = context.out.voice();

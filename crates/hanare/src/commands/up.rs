@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use super::hq::ended;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::input::unwritable;
 use crate::{foreign, service};
 
 /// How long a tunnel in the background may take until it answers.
@@ -64,11 +66,9 @@ impl Args {
 
     /// Starts this command again without a terminal, and returns once it answers or has failed.
     fn in_background(&self, context: &Context) -> Outcome {
-        let path = context.runtime.join(LOG);
         context.prepare_runtime();
-        let log = File::create(&path).map_err(|error| {
-            Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(&error)
-        })?;
+        let path = context.runtime.join(LOG);
+        let log = Log::create(&path)?;
         let mut command = Command::new("/proc/self/exe");
         command.args(&context.inherited).args(["up", "--detached", "--interface", &self.interface]);
         if let Some(lan) = &self.lan {
@@ -76,17 +76,20 @@ impl Args {
         }
         let start = Instant::now();
         let not_started = |error| Failure::new(Exit::Impossible, "background").because(&error);
-        let second = log.try_clone().map_err(not_started)?;
-        command.stdin(Stdio::null()).stdout(Stdio::from(log)).stderr(Stdio::from(second));
+        let (first, second) = log.ends().map_err(not_started)?;
+        command.stdin(Stdio::null()).stdout(first).stderr(second);
         let mut child = command.spawn().map_err(not_started)?;
         while start.elapsed() < PATIENCE {
             if let Some(status) = child.try_wait().map_err(not_started)? {
                 // It has said why, in the person's language; these are its last words.
-                context.out.relay(&std::fs::read_to_string(&path).unwrap_or_default());
+                context.out.relay(&log.said());
                 let code = status.code().and_then(|code| u8::try_from(code).ok());
                 return Ok(code.map_or(Exit::Bug, Exit::from_code));
             }
-            if Client::new(&context.runtime).status().is_ok() {
+            // Another tunnel may answer: this one is about to say that it cannot run beside it.
+            let answers = Client::new(&context.runtime).status();
+            if answers.is_ok_and(|status| status.pid == Some(child.id())) {
+                log.keep()?;
                 let document = json!({"interface": self.interface, "pid": child.id(), "log": path});
                 context.out.result("up", &document, |_| String::new())?;
                 context.out.talk("up-runs", &[("log", &path.display())]);
@@ -94,6 +97,47 @@ impl Args {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+        log.keep()?;
         Err(Failure::new(Exit::Unreachable, "up-silent").with("path", path.display()))
+    }
+}
+
+/// What a tunnel in the background says. Until it serves, this is a file of its own: another one that runs, or starts at the same
+/// time, keeps its log.
+struct Log {
+    file: File,
+    own: PathBuf,
+    path: PathBuf,
+}
+
+impl Log {
+    fn create(path: &Path) -> Result<Self, Failure> {
+        let own = path.with_extension(format!("log.{}", std::process::id()));
+        // Left over by a process of this number that died here.
+        let _ = std::fs::remove_file(&own);
+        let file = File::options().append(true).create_new(true).open(&own);
+        let file = file.map_err(|error| unwritable(&own, &error))?;
+        Ok(Self { file, own, path: path.to_owned() })
+    }
+
+    /// For the child's output and errors.
+    fn ends(&self) -> std::io::Result<(Stdio, Stdio)> {
+        Ok((self.file.try_clone()?.into(), self.file.try_clone()?.into()))
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.own).unwrap_or_default()
+    }
+
+    /// Takes the place of the log of a tunnel that ended.
+    fn keep(&self) -> Result<(), Failure> {
+        std::fs::rename(&self.own, &self.path).map_err(|error| unwritable(&self.path, &error))
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // Gone already where it was kept.
+        let _ = std::fs::remove_file(&self.own);
     }
 }

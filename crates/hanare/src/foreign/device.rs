@@ -23,7 +23,7 @@ pub(crate) fn device_error(error: DeviceError) -> Failure {
         DeviceError::Ended { name, why } => {
             Failure::new(Exit::Impossible, "device-ended").with("name", name).with("cause", why)
         }
-        DeviceError::Background(said) => {
+        DeviceError::Background { said, status: _ } => {
             Failure::new(Exit::Impossible, "device-background").with("cause", said)
         }
     }
@@ -36,7 +36,7 @@ pub(crate) fn tun_error(error: TunError) -> Failure {
         TunError::Name(name) => Failure::new(Exit::Input, "interface-name").with("name", name),
         TunError::Taken(name) => impossible("interface-taken").with("name", name),
         TunError::Unavailable(source) => impossible("no-tun").because(&source),
-        TunError::Permission(name) => impossible("no-net-admin").with("what", name),
+        TunError::Permission(_) => impossible("no-net-admin"),
         TunError::Device { name, source } => impossible("host-io").with("what", name).because(&source),
     }
 }
@@ -46,7 +46,7 @@ pub(crate) fn udp_error(error: UdpError) -> Failure {
     let impossible = |code| Failure::new(Exit::Impossible, code);
     match error {
         UdpError::PortInUse(port) => impossible("port-in-use").with("port", port),
-        UdpError::Permission => impossible("no-net-admin").with("what", "SO_MARK"),
+        UdpError::Permission => impossible("no-net-admin"),
         UdpError::Socket(source) => impossible("host-io").with("what", "UDP").because(&source),
     }
 }

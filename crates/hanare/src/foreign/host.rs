@@ -11,7 +11,7 @@ use crate::failure::{Failure, Phrase};
 pub(crate) fn host_error(error: HostError) -> Failure {
     let impossible = |code| Failure::new(Exit::Impossible, code);
     match error {
-        HostError::NoNetAdmin { what } => impossible("no-net-admin").with("what", what),
+        HostError::NoNetAdmin { what: _ } => impossible("no-net-admin"),
         HostError::NoTunDevice { text } => impossible("no-tun").with("cause", text),
         HostError::BadName { name } => Failure::new(Exit::Input, "interface-name").with("name", name),
         HostError::NameTaken { name } => impossible("interface-taken").with("name", name),

@@ -7,7 +7,7 @@ use hanare_tunnel::ApiError;
 use hanare_tunnel::control::{ControlError, Problem};
 use hanare_tunnel::join::JoinError;
 use hanare_tunnel::node::{LeaveError, UpError, WorkerError};
-use hanare_tunnel::state::StateError;
+use hanare_tunnel::state::{Action, StateError};
 
 use super::host::host_error;
 use crate::exit::Exit;
@@ -77,7 +77,15 @@ pub(crate) fn state_error(error: StateError) -> Failure {
     let impossible = |code| Failure::new(Exit::Impossible, code);
     match error {
         StateError::Io { action, path, source } => {
-            impossible("state-io").with("path", path.display()).with("action", action).because(&source)
+            let action = Phrase::new(match action {
+                Action::MakeDirectory | Action::Create => "action-create",
+                Action::LookForKey | Action::Open => "action-open",
+                Action::MakeKey => "action-key",
+                Action::Read => "action-read",
+                Action::Write | Action::Mend => "action-write",
+                Action::Remove => "action-remove",
+            });
+            impossible("state-io").with("path", path.display()).with_phrase("action", action).because(&source)
         }
         StateError::Damaged { path, why } => {
             impossible("state-damaged").with("path", path.display()).with("cause", why)
@@ -98,24 +106,33 @@ pub(crate) fn control_error(error: ControlError) -> Failure {
             Failure::new(Exit::Unreachable, "node-io").with("path", path.display()).because(&source)
         }
         ControlError::Answer => Failure::new(Exit::Bug, "node-answer"),
-        ControlError::Refused(problem) => match problem {
-            Problem::Forbidden { verb } => {
-                Failure::new(Exit::Impossible, "node-forbidden").with("verb", verb)
+        ControlError::Refused(problem) => {
+            match problem {
+                Problem::Forbidden { verb } => {
+                    Failure::new(Exit::Impossible, "node-forbidden").with("verb", verb)
+                }
+                Problem::Wrong { why } => Failure::new(Exit::Input, "node-wrong").with("cause", why),
+                Problem::Reason => Failure::new(Exit::Input, "node-wrong")
+                    .with_phrase("cause", Phrase::new("refused-reason")),
+                Problem::Time => {
+                    Failure::new(Exit::Input, "node-wrong").with_phrase("cause", Phrase::new("refused-time"))
+                }
+                Problem::UnlockTooSoon { seconds } => {
+                    Failure::new(Exit::Refused, "unlock-too-soon").with("seconds", seconds)
+                }
+                Problem::Busy => Failure::new(Exit::Impossible, "node-busy"),
+                Problem::Work { refusal } => super::work::refused(refusal),
+                Problem::TooSoon { seconds } => Failure::new(Exit::Refused, "work-too-soon")
+                    .with_phrase("span", super::work::span(seconds)),
+                Problem::HqSilent => Failure::new(Exit::Unreachable, "work-hq-silent"),
+                Problem::NotEnrolled => Failure::new(Exit::Refused, "not-enrolled"),
+                Problem::OtherVersion => Failure::new(Exit::Refused, "hq-other-version"),
+                Problem::WorkBusy => Failure::new(Exit::Impossible, "work-busy"),
+                Problem::WorkNotOpen => Failure::new(Exit::No, "work-not-open"),
+                Problem::Host { failure } => host_error(failure),
+                Problem::State { text } => Failure::new(Exit::Impossible, "node-state").with("cause", text),
             }
-            Problem::Wrong { why } => Failure::new(Exit::Input, "node-wrong").with("cause", why),
-            Problem::Busy => Failure::new(Exit::Impossible, "node-busy"),
-            Problem::Work { refusal } => super::work::refused(refusal),
-            Problem::TooSoon { seconds } => {
-                Failure::new(Exit::Refused, "work-too-soon").with_phrase("span", super::work::span(seconds))
-            }
-            Problem::HqSilent => Failure::new(Exit::Unreachable, "work-hq-silent"),
-            Problem::NotEnrolled => Failure::new(Exit::Refused, "not-enrolled"),
-            Problem::OtherVersion => Failure::new(Exit::Refused, "hq-other-version"),
-            Problem::WorkBusy => Failure::new(Exit::Impossible, "work-busy"),
-            Problem::WorkNotOpen => Failure::new(Exit::No, "work-not-open"),
-            Problem::Host { failure } => host_error(failure),
-            Problem::State { text } => Failure::new(Exit::Impossible, "node-state").with("cause", text),
-        },
+        }
     }
 }
 
@@ -162,6 +179,9 @@ pub(crate) fn worker_error(error: WorkerError) -> Failure {
         WorkerError::System { what, source } => {
             Failure::new(Exit::Impossible, "host-io").with("what", what).because(&source)
         }
+        WorkerError::InterfaceLost(name) => {
+            Failure::new(Exit::Impossible, "interface-lost").with("name", name)
+        }
         WorkerError::Plane(text) => Failure::new(Exit::Bug, "bug").with("cause", text),
     }
 }
@@ -170,6 +190,27 @@ pub(crate) fn worker_error(error: WorkerError) -> Failure {
 mod tests {
     use super::*;
     use crate::voice::{Language, Voice};
+
+    #[test]
+    fn what_was_tried_on_a_file_is_told_in_the_persons_language() {
+        let actions = [
+            Action::MakeDirectory,
+            Action::LookForKey,
+            Action::MakeKey,
+            Action::Create,
+            Action::Open,
+            Action::Read,
+            Action::Write,
+            Action::Remove,
+            Action::Mend,
+        ];
+        for action in actions {
+            let source = std::io::Error::from_raw_os_error(28);
+            let error = StateError::Io { action, path: "/p".into(), source };
+            let told = state_error(error).tell(&Voice::new(Language::Japanese));
+            assert!(!told.text.chars().any(|c| c.is_ascii_alphabetic() && c != 'p'), "{}", told.text);
+        }
+    }
 
     #[test]
     fn a_machine_that_left_by_itself_is_told_so_in_its_language() {

@@ -35,6 +35,11 @@ pub(crate) fn serve_error(error: ServeError) -> Failure {
         ServeError::Store(error) => store_error(error),
         ServeError::Work(error) => work_store_error(error),
         ServeError::Keys(error) => keys_error(error),
+        ServeError::Api(ApiError::Bind { address, source }) | ServeError::Inside { address, source, .. }
+            if source.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
+            Failure::new(Exit::Impossible, "api-port").with("address", address)
+        }
         ServeError::Api(ApiError::Bind { address, source }) => {
             Failure::new(Exit::Impossible, "api-bind").with("address", address).because(&source)
         }

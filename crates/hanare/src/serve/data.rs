@@ -121,15 +121,13 @@ impl DataPlane {
     }
 
     /// What the host process noticed below the tunnel.
-    pub(super) fn notice(&self, notice: &Notice) -> Result<(), Failure> {
+    pub(super) fn notice(&self, notice: &Notice, interface: &str) -> Result<(), Failure> {
         match notice {
             Notice::UnderlayChanged => {
                 // A data plane that has ended says so itself.
                 let _ = self.handle.underlay_changed();
             }
-            Notice::InterfaceLost => {
-                return Err(Failure::new(Exit::Impossible, "interface-lost").with("name", ""));
-            }
+            Notice::InterfaceLost => return Err(interface_lost(interface)),
             Notice::FirewallRestored { .. } | Notice::FirewallLost { .. } | Notice::Stop | Notice::Locked => {
             }
         }
@@ -151,6 +149,11 @@ impl DataPlane {
             tracing::warn!("the data plane did not end in time");
         }
     }
+}
+
+/// Somebody removed the tunnel interface.
+pub(super) fn interface_lost(name: &str) -> Failure {
+    Failure::new(Exit::Impossible, "interface-lost").with("name", name)
 }
 
 fn peer_report(state: &PeerState) -> PeerReport {

@@ -100,7 +100,7 @@ impl<'a> Keeper<'a> {
                 Ok(())
             }
             Notice::UnderlayChanged | Notice::InterfaceLost | Notice::Stop | Notice::Locked => {
-                self.plane.notice(notice)
+                self.plane.notice(notice, self.interface())
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The worker of `hq serve`: joins headquarters' registry with the data plane and the hands of the host process.
 
+mod binder;
 mod data;
 mod keep;
 
@@ -8,12 +9,14 @@ use std::net::SocketAddr;
 use hanare_host::confine::{self, Access as Reach, Grants};
 use hanare_host::hands::{AsyncNotices, Client, Notice};
 use hanare_host::memory::forget_start;
+use hanare_host::unix::{self, Peer};
 use hanare_host::{HostError, privileges};
 use hanare_hq::{Order, Published, ServeOptions, Server};
 use hanare_tunnel::plane::End;
 use hanare_tunnel::uapi::{self, Access, Listener, Service};
 use tokio::sync::{mpsc, watch};
 
+use self::binder::Binder;
 use self::data::DataPlane;
 use self::keep::Keeper;
 use crate::context::{Context, Outcome, keep_on};
@@ -29,11 +32,13 @@ const BLOCKING_THREADS: usize = 4;
 pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
     // Before there is another thread, so that it holds for all of them.
     hanare_host::memory::give_back_large();
+    let binder = Binder::start().map_err(foreign::host_error)?;
     privileges::become_worker().map_err(foreign::host_error)?;
     let files =
         keep_on(hanare_hq::prepare(&options.state, options.api.port(), options.credentials.as_deref()))?
             .map_err(foreign::serve_error)?;
     forget_start();
+    unix::learn_admins();
     confined(&options, files).map_err(foreign::host_error)?;
     let hands = Client::from_stdin().map_err(foreign::host_error)?;
     let mut builder = tokio::runtime::Builder::new_current_thread();
@@ -42,7 +47,7 @@ pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
         .max_blocking_threads(BLOCKING_THREADS)
         .build()
         .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))?;
-    let outcome = runtime.block_on(serve(context, options, hands));
+    let outcome = runtime.block_on(serve(context, options, hands, binder));
     runtime.shutdown_background();
     outcome
 }
@@ -61,18 +66,21 @@ fn confined(options: &ServeOptions, files: hanare_hq::Files) -> Result<(), HostE
     ];
     paths.extend(options.credentials.iter().map(|path| (path.clone(), Reach::Read)));
     paths.extend(files.writes.into_iter().map(|path| (path, Reach::Write)));
-    let read = ["/etc/group", "/etc/passwd", "/dev/urandom"];
+    let read = ["/dev/urandom"];
     paths.extend(read.map(|path| (path.into(), Reach::Read)));
     confine::confine(&Grants { paths, listen: files.ports }).map(drop)
 }
 
-async fn serve(context: &Context, options: ServeOptions, hands: Client) -> Outcome {
+async fn serve(context: &Context, options: ServeOptions, hands: Client, mut binder: Binder) -> Outcome {
     let listen = options.listen;
     let interface = options.interface.clone();
     let notices = hands.notices().and_then(hanare_host::hands::Notices::into_async);
     let mut notices = notices.map_err(foreign::host_error)?;
     let socket = Listener::bind(&interface).map_err(foreign::uapi_error)?;
-    let outcome = match Server::start(options).await {
+    let caller: hanare_hq::Caller = |socket| Peer::of(socket).map(|peer| (peer.uid, peer.is_admin()));
+    let started = Server::start_with(options, |address, free| binder.bind(address, free), caller).await;
+    drop(binder);
+    let outcome = match started {
         Ok(mut server) => {
             forget_start();
             // The API's tasks have not run yet: nothing was read that came from a network.
@@ -117,8 +125,10 @@ async fn with_plane(
     forget_start();
     let orders = server.take_orders();
     let ended = follow(server, (&plane, first), hands, notices, published, orders).await;
+    // Whatever noticed it first.
+    let lost = ended.is_err() && plane.handle().end() == Some(End::InterfaceRemoved);
     plane.stop().await;
-    ended
+    if lost { Err(data::interface_lost(interface)) } else { ended }
 }
 
 /// Keeps the data plane, the interface and the firewall as headquarters publishes them, and headquarters informed.
@@ -158,7 +168,7 @@ async fn follow(
             },
             end = plane.handle().ended() => return match end {
                 End::Shutdown => Ok(Exit::Good),
-                End::InterfaceRemoved => Err(Failure::new(Exit::Impossible, "interface-lost").with("name", keeper.interface())),
+                End::InterfaceRemoved => Err(data::interface_lost(keeper.interface())),
                 End::Failed(why) => Err(Failure::new(Exit::Bug, "bug").with("cause", why)),
             },
         }

@@ -76,7 +76,8 @@ impl Tun {
     /// # Errors
     /// [`TunError`], by cause.
     pub fn create(name: &str, mtu: u16, wanted: Offload) -> Result<Self, TunError> {
-        let fits = (1..=15).contains(&name.len()) && !matches!(name, "." | "..");
+        // The last two stand for every interface in the kernel's settings.
+        let fits = (1..=15).contains(&name.len()) && !matches!(name, "." | ".." | "all" | "default");
         if !fits || name.contains(|c: char| c == '/' || c.is_whitespace() || c == '\0' || c == '%') {
             return Err(TunError::Name(name.to_owned()));
         }

@@ -44,6 +44,9 @@ pub enum Change {
     Sysctl {
         /// Paths below `/proc/sys` with their old values, in the order in which they are written back.
         values: Vec<(PathBuf, String)>,
+        /// Whether every device of that time is among them, so that one that is not came later and has its setting from us.
+        #[serde(default)]
+        every_device: bool,
     },
     /// A firewall table was made; never the kill switch's.
     Table {
@@ -97,7 +100,7 @@ impl Change {
                 None => Ok(()),
             },
             Self::Rule { rule } => netlink.remove_rule(rule).map(drop),
-            Self::Sysctl { values } => sysctl::write_back(values),
+            Self::Sysctl { values, every_device } => sysctl::write_back(values, *every_device),
             Self::Table { family, name } => {
                 let mut rules = Transaction::default();
                 rules.remove_table(*family, name);

@@ -195,15 +195,21 @@ fn read(path: &Path) -> Result<(Vec<Entry>, u64), HostError> {
     };
     let mut entries: Vec<Entry> = Vec::new();
     let mut next = 0;
-    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    let mut lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).peekable();
+    while let Some(line) = lines.next() {
+        let is_last = lines.peek().is_none();
         match serde_json::from_slice(line) {
             Ok(Line::Made(entry)) => {
                 next = next.max(entry.number + 1);
                 entries.push(entry);
             }
             Ok(Line::Undone { undone }) => entries.retain(|entry| entry.number != undone),
-            // The process died while it wrote this line, hence before it made the change.
-            Err(error) => tracing::debug!(%error, "a torn line in the undo log"),
+            // The process died, or the disk was full, while it wrote this line, hence before it made the change.
+            Err(error) if error.is_eof() || (is_last && !error.is_data()) => {
+                tracing::debug!(%error, "a torn line in the undo log");
+            }
+            // What it stands for may be in force, and this program cannot undo it.
+            Err(error) => return Err(HostError::io(format!("reading {}", path.display()), &error.into())),
         }
     }
     Ok((entries, next))
@@ -234,5 +240,26 @@ mod tests {
         let (entries, _) = read(&log.path).unwrap();
         let changes: Vec<_> = entries.into_iter().map(|entry| entry.change).collect();
         assert_eq!(changes, [change("a"), change("b")]);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_keeps_the_log_and_says_so() {
+        let state = tempfile::tempdir().unwrap();
+        let mut log = UndoLog::open(state.path()).unwrap();
+        log.record(Change::Up { interface: "a".to_owned() }).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&log.path).unwrap();
+        // Of a later version; rotten; and a good one behind them.
+        for bad in
+            ["{\"number\":1,\"place\":{},\"change\":{\"change\":\"of-tomorrow\"}}", "{\"numb\u{0}r\":1}"]
+        {
+            let before = std::fs::read(&log.path).unwrap();
+            file.write_all(format!("{bad}\n").as_bytes()).unwrap();
+            log.record(Change::Up { interface: "b".to_owned() }).unwrap();
+            let error = UndoLog::open(state.path()).unwrap_err();
+            assert!(error.to_string().contains(FILE), "{error}");
+            assert!(log.path.exists());
+            std::fs::write(&log.path, before).unwrap();
+        }
+        assert_eq!(read(&log.path).unwrap().0.len(), 1);
     }
 }

@@ -69,6 +69,10 @@ fn a_hijacked_headquarters_stays_in_its_overlay() {
 fn headquarters_routes_and_segments_and_gives_the_machine_back() {
     inside("headquarters::headquarters_routes_and_segments_and_gives_the_machine_back", false, || {
         let _peers = machine();
+        // One that forwarded before goes on.
+        run(
+            "ip link add early type veth peer name early1; echo 1 > /proc/sys/net/ipv4/conf/early/forwarding",
+        );
         let before = snapshot();
         let state = tempfile::tempdir().unwrap();
         let mut host = Host::ready("hq", state.path());
@@ -84,7 +88,13 @@ fn headquarters_routes_and_segments_and_gives_the_machine_back() {
         eventually("the tunnel is tracked for another table", || !untracked());
         run("nft delete table inet other");
         eventually("nobody needs that any more", untracked);
+        // A device that comes meanwhile forwards too, and no longer than we do.
+        run("ip link add late type veth peer name late1");
+        let late = || run("cat /proc/sys/net/ipv4/conf/late/forwarding").trim().to_owned();
+        assert_eq!(late(), "1");
         host.stop();
+        assert_eq!(late(), "0");
+        run("ip link delete late");
         assert_eq!(snapshot(), before);
         let mut host = Host::ready("hq", state.path());
         host.kill();

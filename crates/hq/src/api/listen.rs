@@ -1,27 +1,39 @@
 //! Listening sockets, outside and inside the tunnel.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener as Socket};
 
-use tokio::net::{TcpListener, TcpSocket};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use tokio::net::TcpListener;
 
 use super::ApiError;
 
 /// Connections that wait to be accepted.
-const BACKLOG: u32 = 256;
+const BACKLOG: i32 = 256;
 
 /// Listens where nodes come from outside. The IPv6 wildcard takes IPv4 too where the system lets it.
-pub(crate) fn outside(address: SocketAddr) -> Result<TcpListener, ApiError> {
-    bind(address, false).map_err(|source| ApiError::Bind { address, source })
+pub(crate) fn outside(
+    address: SocketAddr,
+    bind: &mut impl FnMut(SocketAddr, bool) -> io::Result<Socket>,
+) -> Result<TcpListener, ApiError> {
+    bind(address, false).and_then(TcpListener::from_std).map_err(|source| ApiError::Bind { address, source })
 }
 
 /// Listens on headquarters' own addresses inside the tunnel, on `port`, where a wildcard does not already.
 /// The addresses need not be there yet (`IP_FREEBIND`, ip(7)), so a node never meets a closed port.
-pub(crate) fn inside(outside: SocketAddr, own: [IpAddr; 2], port: u16) -> Result<Vec<TcpListener>, ApiError> {
+pub(crate) fn inside(
+    outside: SocketAddr,
+    own: [IpAddr; 2],
+    port: u16,
+    bind: &mut impl FnMut(SocketAddr, bool) -> io::Result<Socket>,
+) -> Result<Vec<TcpListener>, ApiError> {
     own.into_iter()
         .filter(|ip| port != outside.port() || !covered(outside.ip(), *ip))
         .map(|ip| SocketAddr::new(ip, port))
-        .map(|address| bind(address, true).map_err(|source| ApiError::Bind { address, source }))
+        .map(|address| {
+            let bound = bind(address, true).and_then(TcpListener::from_std);
+            bound.map_err(|source| ApiError::Bind { address, source })
+        })
         .collect()
 }
 
@@ -30,22 +42,30 @@ fn covered(listening: IpAddr, own: IpAddr) -> bool {
     listening == own || (listening.is_unspecified() && (listening.is_ipv6() || own.is_ipv4()))
 }
 
-fn bind(address: SocketAddr, free: bool) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
+/// A socket that listens and does not block; `free`: on an address that need not be there yet. A port below 1024 takes
+/// `CAP_NET_BIND_SERVICE`.
+///
+/// # Errors
+/// What the kernel says.
+pub fn bind(address: SocketAddr, free: bool) -> io::Result<Socket> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
         // So that the IPv4 overlay address can be bound besides, whatever `bindv6only` says.
-        rustix::net::sockopt::set_ipv6_v6only(&socket, !address.ip().is_unspecified())?;
+        sockopt::set_ipv6_v6only(&socket, !address.ip().is_unspecified())?;
     }
     if free {
         if address.is_ipv4() {
-            rustix::net::sockopt::set_ip_freebind(&socket, true)?;
+            sockopt::set_ip_freebind(&socket, true)?;
         } else {
-            rustix::net::sockopt::set_ipv6_freebind(&socket, true)?;
+            sockopt::set_ipv6_freebind(&socket, true)?;
         }
     }
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    rustix::net::bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
 }
 
 #[cfg(test)]
@@ -56,13 +76,17 @@ mod tests {
     async fn headquarters_own_addresses_are_bound_whatever_is_bound_outside() {
         let own = ["10.88.0.1".parse().unwrap(), "fd00:1:2::1".parse().unwrap()];
         for (wildcard, besides) in [("127.0.0.1:0", 2), ("0.0.0.0:0", 1), ("[::]:0", 0), ("[::1]:0", 2)] {
-            let listener = outside(wildcard.parse().unwrap()).unwrap();
+            let listener = outside(wildcard.parse().unwrap(), &mut bind).unwrap();
             let address = listener.local_addr().unwrap();
-            let listeners = inside(address, own, address.port()).unwrap();
+            let listeners = inside(address, own, address.port(), &mut bind).unwrap();
             assert_eq!(listeners.len(), besides, "{wildcard}");
             drop(listeners);
             let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-            assert_eq!(inside(address, own, elsewhere).unwrap().len(), 2, "{wildcard}, on a port of its own");
+            assert_eq!(
+                inside(address, own, elsewhere, &mut bind).unwrap().len(),
+                2,
+                "{wildcard}, on a port of its own"
+            );
         }
     }
 }

@@ -8,6 +8,7 @@ mod report;
 mod routes;
 pub(crate) mod sealed;
 mod share;
+mod strangers;
 mod tls;
 mod work;
 
@@ -21,19 +22,21 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 #[cfg(test)]
 pub(crate) use events::Feed;
+pub use listen::bind;
 pub(crate) use listen::{inside as listen_inside, outside as listen};
 
 use crate::keys::Keys;
 use crate::limit::{Limiter, Rate, network};
 use crate::registry::NodeRow;
 use crate::shared::Hq;
-use share::{Shares, Source};
+use share::{Shares, Source, site};
+use strangers::{Stranger, Strangers};
 use tls::Peer;
 
 /// How long a handshake, a request's headers, or its body and our decision together may take.
@@ -46,6 +49,10 @@ const MAX_OUTSIDE: usize = 256;
 const MAX_INSIDE: usize = 4096;
 /// Of those, from one address outside: a room behind one address gets its turn, and leaves the others theirs.
 const OUTSIDE_SHARE: usize = 64;
+/// And from one IPv6 network of 48 bits, which is what one customer of a provider has.
+const SITE_SHARE: usize = 96;
+/// How long a connection that makes room may take to end.
+const ROOM_PATIENCE: Duration = Duration::from_millis(100);
 /// And from one node inside: with connections whose other end went silent.
 const INSIDE_SHARE: usize = 32;
 /// New connections from one address: far more than a room behind one address makes, far less than a core can handshake.
@@ -86,6 +93,7 @@ pub(crate) struct Api {
     openings: Mutex<Limiter>,
     reports: Mutex<Limiter>,
     shares: Arc<Shares>,
+    strangers: Arc<Strangers>,
 }
 
 impl Api {
@@ -101,6 +109,7 @@ impl Api {
             openings: Mutex::new(Limiter::new(OPENINGS)),
             reports: Mutex::new(Limiter::new(REPORTS)),
             shares: Arc::default(),
+            strangers: Arc::default(),
         }))
     }
 
@@ -120,25 +129,52 @@ impl Api {
             };
             let Ok(at) = stream.local_addr() else { continue };
             let inside = self.is_inside(at, from);
-            let permits = if inside { &self.inside } else { &self.outside };
-            let Ok(permit) = Arc::clone(permits).try_acquire_owned() else { continue };
             let most = if inside { INSIDE_SHARE } else { OUTSIDE_SHARE };
-            let Some(share) = Shares::take(&self.shares, self.source(from, inside), most) else { continue };
+            let source = self.source(from, inside);
+            let site = match source {
+                Source::Network(IpAddr::V6(v6)) => Some(Source::Site(site(v6))),
+                Source::Network(IpAddr::V4(_)) | Source::Node(_) | Source::Site(_) => None,
+            };
+            let Some(share) = Shares::take(&self.shares, source, most) else { continue };
+            let site_share = site.map(|site| Shares::take(&self.shares, site, SITE_SHARE));
+            if site_share.as_ref().is_some_and(Option::is_none) {
+                continue;
+            }
             if !inside && !take(&self.connections, from) {
                 continue;
             }
+            let Some(permit) = self.permit(inside).await else { continue };
             let api = Arc::clone(&self);
-            connections.spawn(async move {
-                let connection = api.connection(stream, from, inside);
+            let stranger = (!inside).then(|| Strangers::come(&self.strangers));
+            let number = stranger.as_ref().map(Stranger::number);
+            let task = connections.spawn(async move {
+                let connection = api.connection(stream, from, inside, stranger);
                 if inside {
                     connection.await;
                 } else if tokio::time::timeout(OUTSIDE_LIFE, connection).await.is_err() {
                     tracing::debug!(%from, "a connection took too long");
                 }
-                drop((permit, share));
+                drop((permit, share, site_share));
             });
+            if let Some(number) = number {
+                self.strangers.served_by(number, task);
+            }
         }
         connections.shutdown().await;
+    }
+
+    /// A place for one more connection. Outside, where all are taken, the oldest of those who have not said who they are goes:
+    /// whoever holds them has to come again and again, and a node with something to say is in meanwhile.
+    async fn permit(&self, inside: bool) -> Option<OwnedSemaphorePermit> {
+        let permits = if inside { &self.inside } else { &self.outside };
+        if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+            return Some(permit);
+        }
+        if inside || !self.strangers.evict() {
+            return None;
+        }
+        let room = tokio::time::timeout(ROOM_PATIENCE, Arc::clone(permits).acquire_owned());
+        room.await.ok()?.ok()
     }
 
     /// Whether a connection came through the tunnel: to an address that is there and from one. The firewall takes care that
@@ -163,11 +199,23 @@ impl Api {
         }
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, from: SocketAddr, inside: bool) {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        from: SocketAddr,
+        inside: bool,
+        stranger: Option<Stranger>,
+    ) {
         let _ = stream.set_nodelay(true);
         let accepted = tokio::time::timeout(PATIENCE, self.acceptor.accept(stream)).await;
         let Ok(Ok(stream)) = accepted else { return };
         let Some(peer) = tls::peer(stream.get_ref().1, from, inside) else { return };
+        let registry = self.hq.writer.registry();
+        let is_known = registry
+            .enrolled()
+            .any(|node| peer.signing_key.is_some() && node.signing_key == peer.signing_key);
+        drop(registry);
+        let _stranger = stranger.filter(|_| !is_known);
         self.speak(stream, peer).await;
     }
 

@@ -1,7 +1,7 @@
 //! Who holds how many connections: nobody gets all of them.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hanare_model::PublicKey;
@@ -13,6 +13,13 @@ pub(super) enum Source {
     Node(PublicKey),
     /// An address, or an IPv6 network of 64 bits.
     Network(IpAddr),
+    /// An IPv6 network of 48 bits, besides the network in it.
+    Site(Ipv6Addr),
+}
+
+/// The network of 48 bits around an address.
+pub(super) fn site(address: Ipv6Addr) -> Ipv6Addr {
+    Ipv6Addr::from(u128::from(address) >> 80 << 80)
 }
 
 /// Connections that are open, by source. Sources without one take no memory.

@@ -1,6 +1,7 @@
 //! The database: SQLite with one writing connection, durable before anything is acknowledged.
 
 mod error;
+mod flood;
 mod load;
 mod save;
 mod sql;

@@ -116,9 +116,28 @@ async fn an_older_database_is_kept_before_it_is_migrated() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(FILE_NAME);
     std::fs::write(&path, b"").unwrap();
-    Store::open(&path).await.unwrap().close().await.unwrap();
-    let backup = directory.path().join("hq.sqlite3.schema-0.backup");
-    assert_eq!(std::fs::metadata(backup).unwrap().permissions().mode() & 0o777, 0o600);
+    // A database of the first version with a company in it, which has not left the log yet.
+    let first = MIGRATIONS.migrations.first().unwrap().clone();
+    let version = first.version;
+    let older = Migrator { migrations: vec![first].into(), ..Migrator::DEFAULT };
+    let mut before = Store::connect(&path).await.unwrap();
+    older.run(&mut before.connection).await.unwrap();
+    let company = "INSERT INTO company (id, name, created_at) VALUES ('aoba', '青葉', 7)";
+    sqlx::query(company).execute(&mut before.connection).await.unwrap();
+    let mut store = Store::open(&path).await.unwrap();
+    assert_eq!(store.version().await.unwrap(), known_version());
+    let name = "SELECT name FROM company WHERE id = 'aoba'";
+    let migrated: String = sqlx::query_scalar(name).fetch_one(&mut store.connection).await.unwrap();
+    store.close().await.unwrap();
+
+    // The backup is by itself what was there: whole, of the old version, and with everything in it.
+    let backup = directory.path().join(format!("hq.sqlite3.schema-{version}.backup"));
+    assert_eq!(std::fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut kept = Store::connect(&backup).await.unwrap();
+    kept.check().await.unwrap();
+    assert_eq!(kept.version().await.unwrap(), version);
+    let backed_up: String = sqlx::query_scalar(name).fetch_one(&mut kept.connection).await.unwrap();
+    assert_eq!((migrated.as_str(), backed_up.as_str()), ("青葉", "青葉"));
 }
 
 #[tokio::test]

@@ -1,15 +1,15 @@
 //! The one writer: decides on what is asked, in order, makes a group of decisions durable in one commit, then answers.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hanare_ledger::{Entry, Head};
 use hanare_model::{PublicKey, SigningKey, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::flood::Floods;
 use super::{Store, StoreError};
 use crate::admin::{Problem, ReceiptHeld, ReceiptPlace};
-use crate::limit::{Bucket, Rate};
 use crate::random;
 use crate::registry::{Act, Change, Context, Outcome, Registry, decide};
 
@@ -17,12 +17,8 @@ use crate::registry::{Act, Change, Context, Outcome, Registry, decide};
 const GROUP: usize = 64;
 /// Acts that wait before whoever asks has to wait too.
 const QUEUE: usize = 256;
-/// Refused joins and openings that are written down one by one. A flood is written down as a number, at the next one that has room.
-const REFUSALS: Rate = Rate { burst: 200, every: Duration::from_secs(1) };
 /// Receipts in a page: 4 MiB of the longest ones.
 const RECEIPTS: u32 = 16;
-/// The kinds of those records, each with a rate of its own.
-const REFUSED: [&str; 3] = ["join.refused", "work.refused", "receipt.refused"];
 
 /// The writer's other end.
 #[derive(Debug, Clone)]
@@ -51,7 +47,7 @@ impl Writer {
         let registry = Arc::new(store.load(random::now()).await?);
         let (publish, watch) = watch::channel(Arc::clone(&registry));
         let (queue, messages) = mpsc::channel(QUEUE);
-        let floods = REFUSED.map(|kind| Flood { kind, room: Bucket::new(Instant::now()), unrecorded: 0 });
+        let floods = Floods::new(Instant::now());
         let task = Task { store, context, key, registry, publish, floods };
         tokio::spawn(task.run(messages));
         Ok(Self { queue, registry: watch })
@@ -110,15 +106,7 @@ struct Task {
     key: SigningKey,
     registry: Arc<Registry>,
     publish: watch::Sender<Arc<Registry>>,
-    floods: [Flood; REFUSED.len()],
-}
-
-/// What may come in any number.
-struct Flood {
-    kind: &'static str,
-    room: Bucket,
-    /// How many came since the last one on the ledger.
-    unrecorded: u64,
+    floods: Floods,
 }
 
 type Reply = oneshot::Sender<Result<Outcome, Problem>>;
@@ -156,21 +144,6 @@ impl Task {
         }
     }
 
-    /// Lets every entry onto the ledger but a flood of refusals.
-    fn admit(&mut self, mut entry: Entry) -> Option<Entry> {
-        let Some(flood) = self.floods.iter_mut().find(|flood| flood.kind == entry.kind) else {
-            return Some(entry);
-        };
-        if flood.room.take(REFUSALS, Instant::now()).is_err() {
-            flood.unrecorded = flood.unrecorded.saturating_add(1);
-            return None;
-        }
-        if let (1.., Some(data)) = (flood.unrecorded, entry.data.as_object_mut()) {
-            data.insert("unrecorded_before".to_owned(), std::mem::take(&mut flood.unrecorded).into());
-        }
-        Some(entry)
-    }
-
     /// Decides on each act upon what the ones before it have changed, and commits all of it or nothing.
     async fn commit(&mut self, acts: Vec<(Act, String, Reply)>) {
         if acts.is_empty() {
@@ -188,7 +161,9 @@ impl Task {
                     decision.changes.iter().for_each(|change| registry.apply(change));
                 }
                 changes.extend(decision.changes);
-                entries.extend(decision.entries.into_iter().filter_map(|entry| self.admit(entry)));
+                let now = Instant::now();
+                let admitted = decision.entries.into_iter().filter_map(|entry| self.floods.admit(entry, now));
+                entries.extend(admitted);
                 decision.outcome
             });
             answers.push((reply, outcome));

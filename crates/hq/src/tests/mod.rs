@@ -9,6 +9,7 @@ mod holding;
 mod leaving;
 mod lockout;
 mod persons;
+mod places;
 mod receipts;
 mod sealed;
 mod sheet;

@@ -102,6 +102,18 @@ pub enum Problem {
         /// What is wrong with it.
         why: String,
     },
+    /// An unlock without a reason, or with one that is no line of a person's words.
+    #[error("the reason is missing or too long")]
+    Reason,
+    /// An unlock for no time or too long a time.
+    #[error("an unlock lasts from 1 second to 30 minutes")]
+    Time,
+    /// This user asked for an unlock a moment ago.
+    #[error("the last unlock was a moment ago; wait {seconds} s")]
+    UnlockTooSoon {
+        /// How long to wait.
+        seconds: u64,
+    },
     /// This user, or everybody but the admins together, has too many questions open.
     #[error("too many questions are open")]
     Busy,

@@ -170,13 +170,12 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
         Request::Leave if !admin => return forbidden("leave"),
         Request::WorkToday | Request::WorkOvertime { .. } if peer.uid != 0 => return forbidden("work today"),
         Request::Unlock { reason, .. } if reason.trim().is_empty() => {
-            return Err(Problem::Wrong { why: "an unlock needs a reason".to_owned() });
+            return Err(Problem::Reason);
         }
         Request::Unlock { reason, .. }
             if reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control) =>
         {
-            let why = format!("a reason is one line of at most {MAX_REASON} characters");
-            return Err(Problem::Wrong { why });
+            return Err(Problem::Reason);
         }
         Request::Unlock { program: Some(program), .. }
             if program.is_empty()
@@ -187,7 +186,7 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
             return Err(Problem::Wrong { why });
         }
         Request::Unlock { seconds, .. } if !(1..=MAX_UNLOCK_SECONDS).contains(seconds) => {
-            return Err(Problem::Wrong { why: "an unlock lasts from 1 second to 30 minutes".to_owned() });
+            return Err(Problem::Time);
         }
         Request::Status
         | Request::Down
@@ -238,7 +237,7 @@ mod tests {
         for wrong in
             [unlock(0, "x"), unlock(1801, "x"), unlock(60, " "), unlock(60, &long), unlock(60, "a\nb")]
         {
-            assert!(matches!(permitted(wrong, &own), Err(Problem::Wrong { .. })));
+            assert!(matches!(permitted(wrong, &own), Err(Problem::Reason | Problem::Time)));
         }
     }
 

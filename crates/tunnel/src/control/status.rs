@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Status {
     /// In one word.
     pub state: State,
+    /// The process that runs the tunnel; `None` without a daemon, and of a daemon of the version before.
+    #[serde(default)]
+    pub pid: Option<u32>,
     /// The tunnel interface; `None` without a daemon.
     pub interface: Option<String>,
     /// The node's own addresses inside the tunnel.
@@ -112,6 +115,12 @@ pub enum WarningCode {
     ClockWrong,
     /// This kernel lacks Landlock or seccomp: the worker runs without.
     NotConfined,
+    /// What headquarters said is in force, and the disk did not take it.
+    NotWritten,
+    /// The machine could not be made what a new lease says.
+    MachineUnchanged,
+    /// The kill switch will not be closed from the next boot on until `up` runs.
+    GuardNotEnabled,
     /// The node is not enrolled yet.
     NotJoined,
 }
@@ -132,6 +141,9 @@ impl WarningCode {
             Self::NameNotFound => "name-not-found",
             Self::ClockWrong => "clock-wrong",
             Self::NotConfined => "not-confined",
+            Self::NotWritten => "not-written",
+            Self::MachineUnchanged => "machine-unchanged",
+            Self::GuardNotEnabled => "guard-not-enabled",
             Self::NotJoined => "not-joined",
         }
     }
@@ -179,6 +191,18 @@ impl WarningCode {
             Self::NotConfined => (
                 "this kernel cannot confine the part that talks to the network",
                 "use a kernel with Landlock and seccomp",
+            ),
+            Self::NotWritten => (
+                "what headquarters said last is in force, and this machine's disk did not take it",
+                "make room on the disk of the state directory; it is tried again every second",
+            ),
+            Self::MachineUnchanged => (
+                "a new lease's addresses and routes could not be set",
+                "make room on the disk of the state directory; it is tried again every second",
+            ),
+            Self::GuardNotEnabled => (
+                "after a reboot this machine's network is open until `hanare up` runs",
+                "install and enable hanare-guard.service, as README says",
             ),
             Self::NotJoined => ("this machine is not enrolled", "run `hanare join` with an invite"),
         };

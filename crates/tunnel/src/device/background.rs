@@ -22,19 +22,22 @@ pub fn start_in_background(command: &mut Command, interface: &str) -> Result<(),
     let path = Path::new(uapi::DIRECTORY).join(format!("{interface}.sock"));
     let mut child = command
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
         .map_err(failed("starting in the background"))?;
     let start = Instant::now();
     loop {
-        if let Some(_status) = child.try_wait().map_err(failed("waiting for the device"))? {
-            let mut text = String::new();
-            if let Some(stderr) = child.stderr.take() {
-                let _ = stderr.take(8192).read_to_string(&mut text);
+        if let Some(status) = child.try_wait().map_err(failed("waiting for the device"))? {
+            let mut said = String::new();
+            if let Some(stdout) = child.stdout.take() {
+                let _ = stdout.take(8192).read_to_string(&mut said);
             }
-            return Err(DeviceError::Background(text.trim().to_owned()));
+            if let Some(stderr) = child.stderr.take() {
+                let _ = stderr.take(8192).read_to_string(&mut said);
+            }
+            return Err(DeviceError::Background { said: said.trim().to_owned(), status: status.code() });
         }
         // The child is alive; whoever answers under its name is the child, or the child is about to end.
         if UnixStream::connect(&path).is_ok() && is_settled(&mut child.stderr) {
@@ -42,7 +45,8 @@ pub fn start_in_background(command: &mut Command, interface: &str) -> Result<(),
         }
         if start.elapsed() > PATIENCE {
             let _ = child.kill();
-            return Err(DeviceError::Background(format!("{} does not answer", path.display())));
+            let said = format!("{} does not answer", path.display());
+            return Err(DeviceError::Background { said, status: None });
         }
         std::thread::sleep(Duration::from_millis(5));
     }

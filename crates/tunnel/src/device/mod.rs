@@ -61,8 +61,13 @@ pub enum DeviceError {
         why: String,
     },
     /// The process that was started in the background ended at once.
-    #[error("the device ended at once: {0}")]
-    Background(String),
+    #[error("the device ended at once: {said}")]
+    Background {
+        /// What it said, as it would have said it in the foreground.
+        said: String,
+        /// How it ended, if by itself.
+        status: Option<i32>,
+    },
 }
 
 fn io(what: &'static str) -> impl Fn(std::io::Error) -> DeviceError {
@@ -80,7 +85,7 @@ pub fn run(options: &DeviceOptions) -> Result<(), DeviceError> {
     let tun = Tun::create(&options.name, MTU, Offload::TcpUdp)?;
     let udp = Udp::bind(0, None)?;
     let socket = Listener::bind(&options.name)?;
-    hanare_host::privileges::keep_net_admin().map_err(|error| DeviceError::Privileges(error.into()))?;
+    hanare_host::privileges::become_device().map_err(|error| DeviceError::Privileges(error.into()))?;
     let outcome = serve(tun, udp, &socket, &signals, options);
     socket.remove();
     outcome

@@ -50,6 +50,25 @@ pub(super) async fn machine(daemon: &mut Daemon) -> Result<(), WorkerError> {
     Ok(())
 }
 
+/// The same while the tunnel runs: where nothing can be written, hence nothing undone, the machine stays as it is, and this is
+/// tried again.
+pub(super) async fn change_machine(daemon: &mut Daemon) -> Result<(), WorkerError> {
+    daemon.machine_waits = match machine(daemon).await {
+        Err(WorkerError::Host(error @ HostError::Io { .. })) => {
+            if daemon.warnings.insert(WarningCode::MachineUnchanged) {
+                tracing::error!(%error, "the machine is not yet what the lease says; tried again");
+            }
+            true
+        }
+        changed => {
+            changed?;
+            daemon.warnings.remove(&WarningCode::MachineUnchanged);
+            false
+        }
+    };
+    Ok(())
+}
+
 /// The gateway's own address in a LAN prefix: the first host.
 fn first_host(prefix: &IpNet) -> Option<IpNet> {
     // An IPv6 /64 has its first host right behind the subnet-router anycast address.
@@ -126,7 +145,8 @@ pub(super) async fn granted(daemon: &mut Daemon, granted: &Granted) -> Result<()
 /// Puts a newer lease in force; the session goes on wherever it can.
 async fn replace(daemon: &mut Daemon, lease: Lease, signed: &Signed) -> Result<(), WorkerError> {
     tracing::info!(serial = lease.serial, until = %lease.expires_at, "a new lease");
-    daemon.state.store_lease(signed)?;
+    daemon.unwritten.lease(signed);
+    write(daemon);
     let shown = signed.clone();
     daemon.hands.run(move |hands| hands.lease(&shown)).await?;
     let before = std::mem::replace(&mut daemon.lease, lease);
@@ -139,11 +159,11 @@ async fn replace(daemon: &mut Daemon, lease: Lease, signed: &Signed) -> Result<(
     let places_changed = before.hq.endpoints != now.hq.endpoints || before.hq.api != now.hq.api;
     let inside_changed = before.hq.addresses != now.hq.addresses || before.hq.api_port != now.hq.api_port;
     if machine_changed {
-        machine(daemon).await?;
+        change_machine(daemon).await?;
     }
     if places_changed {
         let literals = Resolved::literals(&daemon.lease.hq.endpoints, &daemon.lease.hq.api);
-        daemon.candidates.replace(literals.wireguard, std::time::Instant::now());
+        daemon.candidates.replace(literals.wireguard, daemon.watch.now());
         daemon.api = literals.api;
         daemon.names_changed();
         permit(daemon).await?;
@@ -156,6 +176,17 @@ async fn replace(daemon: &mut Daemon, lease: Lease, signed: &Signed) -> Result<(
         daemon.talk_inside();
     }
     Ok(())
+}
+
+/// Puts on the disk what headquarters said. A disk that does not take it is a warning and no reason to end: what was said is in
+/// force, and without the tunnel nobody at headquarters could see what is wrong here.
+pub(super) fn write(daemon: &mut Daemon) {
+    daemon.unwritten.write(&daemon.state);
+    if daemon.unwritten.is_empty() {
+        daemon.warnings.remove(&WarningCode::NotWritten);
+    } else {
+        daemon.warnings.insert(WarningCode::NotWritten);
+    }
 }
 
 /// A tombstone came: stored first, so that a restart knows; acknowledged; then nothing travels any more.
@@ -175,13 +206,14 @@ pub(super) async fn revoked(daemon: &mut Daemon, signed: &Signed) -> Result<(), 
         return Ok(());
     }
     tracing::warn!(at = %tombstone.revoked_at, "headquarters revoked this node");
-    daemon.state.store_tombstone(signed)?;
+    daemon.unwritten.tombstone(signed);
+    daemon.warnings.clear();
+    write(daemon);
     daemon.revoked = Some(tombstone);
     daemon.work.forget();
     if let Some(inside) = daemon.inside.take() {
         inside.acknowledge(Ack::Revoked, LAST_WORD).await;
     }
-    daemon.warnings.clear();
     peer(daemon)
 }
 

@@ -12,11 +12,14 @@ use tokio::sync::mpsc;
 
 use super::agenda::{Act, Agenda, Situation};
 use super::candidates::Candidates;
+use super::gap::Gap;
 use super::health::Health;
 use super::inside::{Inside, News};
 use super::permitted::Permitted;
 use super::resolve::{self, Resolved};
 use super::term::{HqClock, Term};
+use super::unwritten::Unwritten;
+use super::watch::Watch;
 use super::worker::WorkerError;
 use super::{apply, obey, outside, work};
 use crate::api::{ApiError, Identity};
@@ -51,8 +54,12 @@ pub(super) struct Daemon {
     pub(super) enrolment: Enrolment,
     pub(super) lease: Lease,
     pub(super) interface: String,
+    /// The host process, which is what `hanare up` is to whoever started it.
+    pub(super) host_process: Option<u32>,
     pub(super) lan: bool,
     pub(super) revoked: Option<Tombstone>,
+    /// What `health`, `candidates` and `agenda` count by.
+    pub(super) watch: Watch,
     pub(super) health: Health,
     pub(super) candidates: Candidates,
     pub(super) api: Vec<SocketAddr>,
@@ -67,8 +74,11 @@ pub(super) struct Daemon {
     pub(super) work: work::Work,
     /// Whether the kill switch has taken headquarters' newest addresses.
     pub(super) permitted: Permitted,
-    /// When somebody last asked for an unlock.
-    pub(super) unlock_asked: Option<Instant>,
+    /// What headquarters said that is not on the disk.
+    pub(super) unwritten: Unwritten,
+    /// Whether a lease's addresses and routes could not be made yet.
+    pub(super) machine_waits: bool,
+    pub(super) unlock_gap: Gap,
     pub(super) outcomes: mpsc::Sender<Outcome>,
     pub(super) inbox: Inbox,
     /// For `wg show`.
@@ -93,22 +103,10 @@ pub(super) enum Next {
 impl Daemon {
     /// Runs until somebody asks for the end, or the host process or the data plane is gone.
     pub(super) async fn run(mut self) -> Result<(), WorkerError> {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let plane = self.plane.clone();
-        let mut plane_ended = std::pin::pin!(plane.ended());
-        loop {
-            let next = tokio::select! {
-                end = &mut plane_ended => return Err(WorkerError::Plane(format!("{end:?}"))),
-                notice = self.inbox.notices.next() => self.notice(notice?).await?,
-                Some(command) = self.inbox.commands.recv() => obey::obey(&mut self, command).await,
-                Some(news) = self.inbox.news.recv() => self.hear(news).await?,
-                Some(outcome) = self.inbox.outcomes.recv() => self.outcome(outcome).await?,
-                _ = tick.tick() => self.tick().await?,
-            };
-            if next == Next::End {
-                break;
-            }
+        if let Err(error) = self.follow().await {
+            // Whatever noticed it first.
+            let lost = self.plane.end() == Some(plane::End::InterfaceRemoved);
+            return Err(if lost { WorkerError::InterfaceLost(self.interface) } else { error });
         }
         work::goodbye(&mut self).await;
         self.inside = None;
@@ -120,12 +118,32 @@ impl Daemon {
         Ok(())
     }
 
+    async fn follow(&mut self) -> Result<(), WorkerError> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let plane = self.plane.clone();
+        let mut plane_ended = std::pin::pin!(plane.ended());
+        loop {
+            let next = tokio::select! {
+                end = &mut plane_ended => return Err(WorkerError::Plane(format!("{end:?}"))),
+                notice = self.inbox.notices.next() => self.notice(notice?).await?,
+                Some(command) = self.inbox.commands.recv() => obey::obey(self, command).await,
+                Some(news) = self.inbox.news.recv() => self.hear(news).await?,
+                Some(outcome) = self.inbox.outcomes.recv() => self.outcome(outcome).await?,
+                _ = tick.tick() => self.tick().await?,
+            };
+            if next == Next::End {
+                return Ok(());
+            }
+        }
+    }
+
     async fn notice(&mut self, notice: Notice) -> Result<Next, WorkerError> {
         tracing::info!(?notice, "the machine changed");
         match notice {
             Notice::Stop => return Ok(Next::End),
             Notice::InterfaceLost => {
-                return Err(WorkerError::Plane("its interface was removed".to_owned()));
+                return Err(WorkerError::InterfaceLost(self.interface.clone()));
             }
             Notice::FirewallRestored { what } => {
                 tracing::warn!(what, "the kill switch was restored");
@@ -167,7 +185,7 @@ impl Daemon {
     async fn hear(&mut self, news: News) -> Result<Next, WorkerError> {
         match news {
             News::Answered { rtt, clock } => {
-                let now = Instant::now();
+                let now = self.watch.now();
                 if !self.health.is_up(now) {
                     tracing::info!(rtt_us = rtt.map(|rtt| rtt.as_micros()), "headquarters answers");
                 }
@@ -221,11 +239,17 @@ impl Daemon {
         if self.permitted.is_due() {
             apply::permit(self).await?;
         }
+        if !self.unwritten.is_empty() {
+            apply::write(self);
+        }
+        if self.machine_waits {
+            apply::change_machine(self).await?;
+        }
         work::tick(self);
         if self.revoked.is_some() {
             return Ok(Next::Go);
         }
-        let now = Instant::now();
+        let now = self.watch.now();
         let silence = self.health.silence(now);
         let term = self.term();
         apply::term(self, term)?;
@@ -295,7 +319,7 @@ impl Daemon {
             // Nothing found is no reason to forget what was.
             return Ok(());
         }
-        self.candidates.replace(wireguard, Instant::now());
+        self.candidates.replace(wireguard, self.watch.now());
         self.api = api;
         apply::permit(self).await?;
         apply::peer(self)

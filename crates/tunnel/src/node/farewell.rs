@@ -27,7 +27,7 @@ pub(super) async fn from_daemon(daemon: &Daemon) -> bool {
         return true;
     }
     if let Some(inside) = &daemon.inside
-        && daemon.health.is_up(std::time::Instant::now())
+        && daemon.health.is_up(daemon.watch.now())
         && heard("through the tunnel", timeout(PATIENCE, inside.leave()).await)
     {
         return true;

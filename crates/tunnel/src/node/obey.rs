@@ -1,7 +1,7 @@
 //! What the control socket asks of the daemon.
 
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hanare_ledger::Entry;
 
@@ -11,9 +11,6 @@ use crate::control::server::Command;
 use crate::control::{Problem, Reply, Request};
 use crate::state::StateError;
 
-/// Between unlocks that people other than root ask for: each is written down for good, and nobody shall fill the disk.
-const UNLOCK_GAP: Duration = Duration::from_secs(10);
-
 /// Does what is asked and answers.
 pub(super) async fn obey(daemon: &mut Daemon, command: Command) -> Next {
     let Command { request, uid, is_admin, requester, reply } = command;
@@ -21,7 +18,7 @@ pub(super) async fn obey(daemon: &mut Daemon, command: Command) -> Next {
         Request::Status => (Reply::Status { status: Box::new(daemon.report().await) }, Next::Go),
         Request::Down => (Reply::Done, Next::End),
         Request::Unlock { reason, seconds, all, program } => {
-            let unlock = Unlock { uid, reason, seconds, all, program };
+            let unlock = Unlock { uid, is_admin, reason, seconds, all, program };
             (answer(unlock.run(daemon, requester).await), Next::Go)
         }
         Request::Leave => leave(daemon, requester).await,
@@ -60,6 +57,7 @@ fn answer(done: Result<(), Problem>) -> Reply {
 
 struct Unlock {
     uid: u32,
+    is_admin: bool,
     reason: String,
     seconds: u64,
     all: bool,
@@ -69,13 +67,10 @@ struct Unlock {
 impl Unlock {
     /// On the record first, then open: an unlock that cannot be recorded does not happen.
     async fn run(self, daemon: &mut Daemon, requester: OwnedFd) -> Result<(), Problem> {
-        let now = Instant::now();
-        let last = daemon.unlock_asked.filter(|at| now.saturating_duration_since(*at) < UNLOCK_GAP);
-        if last.is_some() && self.uid != 0 {
-            let why = format!("the last unlock is less than {} s ago", UNLOCK_GAP.as_secs());
-            return Err(Problem::Wrong { why });
+        if !self.is_admin {
+            let now = daemon.watch.now();
+            daemon.unlock_gap.ask(self.uid, now).map_err(|seconds| Problem::UnlockTooSoon { seconds })?;
         }
-        daemon.unlock_asked = Some(now);
         self.record(daemon, "kill-switch.unlock")?;
         let unlock = daemon.hands.run(move |hands| hands.unlock(requester.as_fd()));
         if let Err(failure) = unlock.await {

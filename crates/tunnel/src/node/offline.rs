@@ -59,6 +59,7 @@ pub fn offline_status(state: &Path) -> Result<Status, StateError> {
     };
     Ok(Status {
         state,
+        pid: None,
         interface: None,
         addresses: lease.iter().flat_map(|lease| lease.addresses.iter().map(IpNet::addr)).collect(),
         node: lease.as_ref().map(|lease| lease.node.clone()),

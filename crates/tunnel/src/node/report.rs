@@ -11,12 +11,13 @@ use crate::control::{HqStatus, KillSwitch, State, Status, WarningCode};
 
 impl Daemon {
     pub(super) async fn report(&self) -> Status {
-        let now = Instant::now();
+        let now = self.watch.now();
         let kill_switch = self.hands.run(Client::kill_switch_state).await.ok();
         let (kill_switch, unlocked_until) = kill_switch_status(kill_switch, own_clock());
         let unread = kill_switch.is_none().then_some(WarningCode::KillSwitchUnread);
         Status {
             state: self.one_word(now, unread.is_none()),
+            pid: self.host_process,
             interface: Some(self.interface.clone()),
             addresses: self.lease.addresses.iter().map(ipnet::IpNet::addr).collect(),
             node: Some(self.lease.node.clone()),

@@ -1,7 +1,6 @@
 //! The daemon's beginning: kill switch, interface, data plane, control socket, in an order in which nothing leaks.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use hanare_host::confine::{self, Confinement};
 use hanare_host::hands::Client;
@@ -14,10 +13,13 @@ use super::agenda::Agenda;
 use super::apply;
 use super::candidates::Candidates;
 use super::daemon::{ANYWHERE, Daemon, Inbox};
+use super::gap::Gap;
 use super::health::Health;
 use super::permitted::Permitted;
 use super::resolve::Resolved;
 use super::term::HqClock;
+use super::unwritten::Unwritten;
+use super::watch::Watch;
 use super::work::Work;
 use super::worker::{WorkerError, WorkerOptions};
 use crate::api::Identity;
@@ -44,6 +46,8 @@ impl Daemon {
         let control = server::listen(&options.runtime)
             .map_err(|source| WorkerError::Control { path: options.runtime.clone(), source })?;
 
+        let host_process =
+            rustix::process::getppid().and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok());
         let mtu = lease.mtu;
         let tunnel = hands.run(move |hands| hands.tunnel(mtu, ANYWHERE, true)).await?;
         let system = |what| move |source| WorkerError::System { what, source };
@@ -59,7 +63,8 @@ impl Daemon {
         let plane = plane::spawn(config).map_err(system("the data plane"))?;
 
         let uapi = shown.and_then(|listener| show_to_wg(listener, &plane, private_key));
-        let now = Instant::now();
+        let watch = Watch::new();
+        let now = watch.now();
         let (news, news_inbox) = mpsc::channel(16);
         let (outcomes, outcomes_inbox) = mpsc::channel(16);
         let (commands, commands_inbox) = mpsc::channel(16);
@@ -72,8 +77,10 @@ impl Daemon {
             enrolment,
             lease,
             interface: tunnel.interface,
+            host_process,
             lan: options.lan,
             revoked: None,
+            watch,
             health: Health::new(now),
             candidates: Candidates::new(now),
             api: Vec::new(),
@@ -85,7 +92,9 @@ impl Daemon {
             name_missing: false,
             work: Work::default(),
             permitted: Permitted::default(),
-            unlock_asked: None,
+            unwritten: Unwritten::default(),
+            machine_waits: false,
+            unlock_gap: Gap::default(),
             outcomes,
             inbox: Inbox { news: news_inbox, outcomes: outcomes_inbox, commands: commands_inbox, notices },
             uapi,

@@ -1,6 +1,6 @@
 //! A person's work on this node: their proof goes to headquarters through the tunnel, the session stays in memory only.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hanare_model::api::Refusal;
 use hanare_model::work::{Notice, WorkEnd, WorkOpen, WorkOpened, WorkOvertime, WorkRefusal};
@@ -293,7 +293,7 @@ pub(super) fn today(daemon: &Daemon) -> Today {
         open,
         ended: daemon.work.ended.clone(),
         revoked: daemon.revoked.is_some(),
-        headquarters: daemon.health.is_up(Instant::now()),
+        headquarters: daemon.health.is_up(daemon.watch.now()),
         time: daemon.clock.heard(),
     }
 }

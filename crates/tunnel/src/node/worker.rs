@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hanare_host::confine::{self, Access, Confinement, Grants};
 use hanare_host::hands::Client;
-use hanare_host::{HostError, privileges};
+use hanare_host::{HostError, privileges, unix};
 
 use super::daemon::Daemon;
 use crate::api::ApiError;
@@ -55,7 +55,10 @@ pub enum WorkerError {
         #[source]
         source: std::io::Error,
     },
-    /// \[4\] The data plane ended although nobody asked.
+    /// \[4\] Somebody removed the tunnel interface.
+    #[error("the interface {0} was removed")]
+    InterfaceLost(String),
+    /// \[70\] The data plane ended although nobody asked.
     #[error("the data plane ended: {0}")]
     Plane(String),
 }
@@ -66,6 +69,7 @@ pub enum WorkerError {
 /// See [`WorkerError`].
 pub fn run_worker(options: &WorkerOptions) -> Result<(), WorkerError> {
     privileges::become_worker()?;
+    unix::learn_admins();
     let confinement = confined(options)?;
     let hands = Client::from_stdin()?;
     let state = NodeState::new(&options.state);
@@ -85,7 +89,7 @@ pub fn run_worker(options: &WorkerOptions) -> Result<(), WorkerError> {
     ended
 }
 
-/// Everything that the daemon needs of the machine by itself: its own files, the two files that name hosts and groups, and
+/// Everything that the daemon needs of the machine by itself: its own files, the file that names hosts, and
 /// places for its two sockets. All else comes through the hands.
 fn confined(options: &WorkerOptions) -> Result<Confinement, HostError> {
     // What cannot be made now is missed, and named, where it is used.
@@ -97,7 +101,6 @@ fn confined(options: &WorkerOptions) -> Result<Confinement, HostError> {
         (options.runtime.clone(), Access::Sockets),
         (path(uapi::DIRECTORY), Access::Sockets),
         (path("/etc/hosts"), Access::Read),
-        (path("/etc/group"), Access::Read),
     ];
     confine::confine(&Grants { paths, listen: Vec::new() })
 }

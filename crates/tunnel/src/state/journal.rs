@@ -9,7 +9,7 @@ use hanare_ledger::{Chain, Entry, Hash, Head, Record};
 use hanare_model::SigningKey;
 
 use super::file::failed;
-use super::{NodeState, StateError};
+use super::{Action, NodeState, StateError};
 
 /// The file's name.
 const NAME: &str = "ledger.jsonl";
@@ -36,13 +36,13 @@ impl Journal {
             .create(true)
             .mode(0o600)
             .open(&path)
-            .map_err(failed("opening", &path))?;
-        let length = file.metadata().map_err(failed("reading", &path))?.len();
+            .map_err(failed(Action::Open, &path))?;
+        let length = file.metadata().map_err(failed(Action::Read, &path))?.len();
         let start = length.saturating_sub(TAIL);
         let mut text = Vec::new();
         file.seek(SeekFrom::Start(start))
             .and_then(|_| file.read_to_end(&mut text))
-            .map_err(failed("reading", &path))?;
+            .map_err(failed(Action::Read, &path))?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         if whole == 0 && start > 0 {
             let why = "its last line has no end".to_owned();
@@ -50,7 +50,7 @@ impl Journal {
         }
         let length = start + u64::try_from(whole).unwrap_or(0);
         if whole < text.len() {
-            file.set_len(length).map_err(failed("mending", &path))?;
+            file.set_len(length).map_err(failed(Action::Mend, &path))?;
         }
         let lines = text.get(..whole).unwrap_or_default();
         let head = match lines.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()) {
@@ -76,7 +76,7 @@ impl Journal {
             .set_len(self.length)
             .and_then(|()| self.file.write_all(line.as_bytes()))
             .and_then(|()| self.file.sync_data())
-            .map_err(failed("writing", &self.path))?;
+            .map_err(failed(Action::Write, &self.path))?;
         self.length += line.len() as u64;
         self.chain = chain;
         Ok(())

@@ -8,6 +8,6 @@ mod parse;
 mod server;
 mod socket;
 
-pub use parse::{AllowedIp, ParseError, PeerChange, Request, Set, parse};
+pub use parse::{AllowedIp, ParseError, PeerChange, Request, Scope, Set, parse};
 pub use server::{Access, Service, spawn};
 pub use socket::{DIRECTORY, Listener, SocketError};

@@ -1,6 +1,6 @@
 //! Requests as text becoming requests as types. Knows nothing of sockets or devices.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
 
 use hanare_model::{PresharedKey, PrivateKey, PublicKey};
 use ipnet::IpNet;
@@ -104,17 +104,21 @@ impl PeerChange {
     }
 }
 
-/// Reads one request, with or without the empty line that ends it.
+/// An interface's number by its name, as the machine has it.
+pub type Scope<'a> = &'a dyn Fn(&str) -> Option<u32>;
+
+/// Reads one request, with or without the empty line that ends it. `scope` is asked where a link-local endpoint names its
+/// interface, as wg(8) writes it.
 ///
 /// # Errors
 /// [`ParseError`]; nothing of the request is to be carried out then.
-pub fn parse(text: &str) -> Result<Request, ParseError> {
+pub fn parse(text: &str, scope: Scope<'_>) -> Result<Request, ParseError> {
     let mut lines = text.strip_suffix("\n\n").unwrap_or(text).lines();
     match lines.next() {
         Some("get=1") => lines.next().map_or(Ok(Request::Get), |_| Err(ParseError::Protocol)),
         Some("set=1") => {
             let mut set = Set::default();
-            lines.try_for_each(|line| set.line(line))?;
+            lines.try_for_each(|line| set.line(line, scope))?;
             Ok(Request::Set(set))
         }
         _ => Err(ParseError::Protocol),
@@ -122,7 +126,7 @@ pub fn parse(text: &str) -> Result<Request, ParseError> {
 }
 
 impl Set {
-    fn line(&mut self, line: &str) -> Result<(), ParseError> {
+    fn line(&mut self, line: &str, scope: Scope<'_>) -> Result<(), ParseError> {
         let (key, value) = line.split_once('=').ok_or(ParseError::Protocol)?;
         if key == "public_key" {
             let public_key = PublicKey::from_hex(value).map_err(|_| ParseError::Invalid)?;
@@ -130,7 +134,7 @@ impl Set {
             return Ok(());
         }
         match self.peers.last_mut() {
-            Some(peer) => peer.line(key, value),
+            Some(peer) => peer.line(key, value, scope),
             None => self.device_line(key, value),
         }
     }
@@ -151,7 +155,7 @@ impl Set {
 }
 
 impl PeerChange {
-    fn line(&mut self, key: &str, value: &str) -> Result<(), ParseError> {
+    fn line(&mut self, key: &str, value: &str, scope: Scope<'_>) -> Result<(), ParseError> {
         match key {
             "remove" => self.remove = yes(value)?,
             "update_only" => self.update_only = yes(value)?,
@@ -160,7 +164,7 @@ impl PeerChange {
                 let zero = PresharedKey::from_bytes([0; 32]);
                 self.preshared_key = Some((preshared != zero).then_some(preshared));
             }
-            "endpoint" => self.endpoint = Some(value.parse().map_err(|_| ParseError::Invalid)?),
+            "endpoint" => self.endpoint = Some(endpoint(value, scope).ok_or(ParseError::Invalid)?),
             "persistent_keepalive_interval" => {
                 let seconds: u16 = number(value)?;
                 self.keepalive = Some((seconds != 0).then_some(seconds));
@@ -172,6 +176,16 @@ impl PeerChange {
         }
         Ok(())
     }
+}
+
+/// `ADDRESS:PORT`; behind the `%` of an IPv6 address there may be a number or a name.
+fn endpoint(value: &str, scope: Scope<'_>) -> Option<SocketAddr> {
+    if let Ok(endpoint) = value.parse() {
+        return Some(endpoint);
+    }
+    let (address, rest) = value.strip_prefix('[')?.split_once('%')?;
+    let (name, port) = rest.rsplit_once("]:")?;
+    Some(SocketAddrV6::new(address.parse().ok()?, number(port).ok()?, 0, scope(name)?).into())
 }
 
 fn allowed_ip(value: &str) -> Result<AllowedIp, ParseError> {
@@ -201,8 +215,12 @@ mod tests {
 
     const KEY: &str = "b85996fecc9c7f1fc6d2572a76eda11d59bcd20be8e543b15ce4bd85a8e75a33";
 
+    fn scope(name: &str) -> Option<u32> {
+        (name == "eth0").then_some(2)
+    }
+
     fn set(text: &str) -> Set {
-        match parse(text) {
+        match parse(text, &scope) {
             Ok(Request::Set(set)) => set,
             other => panic!("{other:?}"),
         }
@@ -215,13 +233,29 @@ mod tests {
              preshared_key={KEY}\nreplace_allowed_ips=true\nallowed_ip=192.168.4.4/32\nendpoint=[abcd:23::33%2]:51820\n\
              public_key={KEY}\ntx_bytes=1\n\n"
         );
-        assert_eq!(parse(&text).unwrap_err(), ParseError::Invalid, "figures cannot be set");
+        assert_eq!(parse(&text, &scope).unwrap_err(), ParseError::Invalid, "figures cannot be set");
         let set = set(text.strip_suffix("tx_bytes=1\n\n").unwrap());
         assert_eq!((set.listen_port, set.fwmark, set.replace_peers), (Some(12912), Some(0), true));
         assert_eq!(set.peers.len(), 2);
         let peer = &set.peers[0];
         assert_eq!(peer.endpoint.unwrap().to_string(), "[abcd:23::33%2]:51820");
         assert!(peer.replace_allowed_ips && peer.preshared_key.as_ref().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_link_local_endpoint_may_name_its_interface() {
+        let endpoint = |value: &str| parse(&format!("set=1\npublic_key={KEY}\nendpoint={value}\n\n"), &scope);
+        let Ok(Request::Set(set)) = endpoint("[fe80::1%eth0]:51820") else { panic!("refused") };
+        assert_eq!(set.peers[0].endpoint.unwrap().to_string(), "[fe80::1%2]:51820");
+        for wrong in [
+            "[fe80::1%eth1]:51820",
+            "[fe80::1%eth0]:+1",
+            "[fe80::1%]:1",
+            "fe80::1%eth0:1",
+            "[1.2.3.4%eth0]:1",
+        ] {
+            assert_eq!(endpoint(wrong).unwrap_err(), ParseError::Invalid, "{wrong}");
+        }
     }
 
     #[test]
@@ -253,7 +287,7 @@ mod tests {
     #[test]
     fn what_is_not_the_protocol_is_refused() {
         for text in ["", "get=2\n\n", "hello", "get=1\nx=1\n\n", "set=1\nlisten_port"] {
-            assert_eq!(parse(text).unwrap_err(), ParseError::Protocol, "{text}");
+            assert_eq!(parse(text, &scope).unwrap_err(), ParseError::Protocol, "{text}");
         }
         for line in [
             "listen_port=70000",
@@ -265,7 +299,11 @@ mod tests {
             "replace_peers=false",
             "public_key=zz",
         ] {
-            assert_eq!(parse(&format!("set=1\n{line}\n\n")).unwrap_err(), ParseError::Invalid, "{line}");
+            assert_eq!(
+                parse(&format!("set=1\n{line}\n\n"), &scope).unwrap_err(),
+                ParseError::Invalid,
+                "{line}"
+            );
         }
         for line in [
             "endpoint=hq:1",
@@ -276,14 +314,14 @@ mod tests {
             "private_key=00",
         ] {
             let text = format!("set=1\npublic_key={KEY}\n{line}\n\n");
-            assert_eq!(parse(&text).unwrap_err(), ParseError::Invalid, "{line}");
+            assert_eq!(parse(&text, &scope).unwrap_err(), ParseError::Invalid, "{line}");
         }
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(set=1\n)?([a-z_]{0,12}=[-0-9a-f./:]{0,20}\n){0,8}\n?") {
-            let _ = parse(&text);
+            let _ = parse(&text, &scope);
         }
     }
 }

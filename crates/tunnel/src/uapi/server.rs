@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use hanare_host::netlink::Netlink;
 use hanare_host::udp::{Udp, UdpError};
 use hanare_model::PrivateKey;
 use rustix::io::Errno;
@@ -15,6 +16,7 @@ use super::answer::{Effect, change, get};
 use super::parse::{Request, Set, parse};
 use super::socket::Listener;
 use crate::plane::PlaneHandle;
+use crate::state::random_seed;
 
 /// Clients at a time; one more is turned away.
 const CLIENTS: usize = 16;
@@ -58,11 +60,14 @@ impl Service {
 
     /// Answers one request; the text ends with an empty line.
     fn answer(&self, request: &str) -> Zeroizing<String> {
-        let outcome = parse(request).map_err(super::ParseError::errno).and_then(|request| match request {
-            Request::Get => self.get(),
-            Request::Set(_) if self.access == Access::ReadOnly => Err(Errno::PERM.raw_os_error()),
-            Request::Set(set) => self.set(set).map(|()| Zeroizing::new(String::new())),
-        });
+        // Where nothing may be set, nothing is looked up either.
+        let scope = |name: &str| if self.access == Access::Full { index(name) } else { Some(0) };
+        let outcome =
+            parse(request, &scope).map_err(super::ParseError::errno).and_then(|request| match request {
+                Request::Get => self.get(),
+                Request::Set(_) if self.access == Access::ReadOnly => Err(Errno::PERM.raw_os_error()),
+                Request::Set(set) => self.set(set).map(|()| Zeroizing::new(String::new())),
+            });
         match outcome {
             Ok(mut text) => {
                 text.push_str("errno=0\n\n");
@@ -83,25 +88,32 @@ impl Service {
         let gone = |_| Errno::NODEV.raw_os_error();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = self.plane.snapshot_blocking().map_err(gone)?;
-        // What can fail comes first, so that a refused request changes nothing else.
-        if let Some(mark) = set.fwmark.filter(|mark| *mark != state.mark) {
+        // What can fail comes first, so that a refused request changes nothing.
+        let mark = set.fwmark.unwrap_or(state.mark);
+        let bind = |port| Udp::bind(port, (mark != 0).then_some(mark)).map_err(|error| errno(&error));
+        let udp = set.listen_port.filter(|port| *port != snapshot.port).map(bind).transpose()?;
+        // Without a key there is none that anybody knows.
+        let nobody = || random_seed().map(PrivateKey::from_bytes).map_err(|_| Errno::IO.raw_os_error());
+        let private_key = match &set.private_key {
+            Some(Some(key)) => Some(key.clone()),
+            Some(None) => Some(nobody()?),
+            None => None,
+        };
+        if mark != state.mark {
             if !self.plane.set_mark_blocking(mark).map_err(gone)? {
                 return Err(Errno::PERM.raw_os_error());
             }
             state.mark = mark;
         }
-        if let Some(port) = set.listen_port.filter(|port| *port != snapshot.port) {
-            let mark = (state.mark != 0).then_some(state.mark);
-            let udp = Udp::bind(port, mark).map_err(|error| errno(&error))?;
+        if let Some(udp) = udp {
             self.plane.replace_udp(udp).map_err(gone)?;
         }
-        if let Some(key) = set.private_key {
-            if let Some(key) = &key {
-                self.plane.set_private_key(key.clone()).map_err(gone)?;
-                // A peer with our own key would be ourselves.
-                self.plane.remove(key.public()).map_err(gone)?;
-            }
-            state.private_key = key;
+        let taken_away = matches!(set.private_key, Some(None));
+        if let (Some(key), Some(shown)) = (private_key, set.private_key) {
+            self.plane.set_private_key(key.clone()).map_err(gone)?;
+            // A peer with our own key would be ourselves.
+            self.plane.remove(key.public()).map_err(gone)?;
+            state.private_key = shown;
         }
         let own = state.private_key.as_ref().map(PrivateKey::public);
         let mut peers: std::collections::BTreeMap<_, _> =
@@ -126,6 +138,13 @@ impl Service {
         }
         // One upsert per peer, at its last mention: a peer in the middle of a change is never seen.
         let mut touched = std::collections::BTreeSet::new();
+        if taken_away {
+            // Sessions outlive a change of keys; of none there is nothing to go on.
+            touched.extend(peers.keys().copied());
+            for key in &touched {
+                self.plane.remove(*key).map_err(gone)?;
+            }
+        }
         for peer in set.peers.into_iter().filter(|peer| Some(peer.public_key) != own) {
             let key = peer.public_key;
             match change(peers.get(&key), peer) {
@@ -208,6 +227,11 @@ pub fn spawn(listener: &Listener, service: Service) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// An interface's number by its name.
+fn index(name: &str) -> Option<u32> {
+    Netlink::open().and_then(|mut netlink| netlink.link(name)).ok().flatten().map(|link| link.index)
 }
 
 fn errno(error: &UdpError) -> i32 {

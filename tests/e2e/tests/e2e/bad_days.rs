@@ -60,6 +60,41 @@ fn headquarters_refuses_what_it_cannot_do() {
 }
 
 #[test]
+fn headquarters_listens_on_ports_that_only_root_may_take() {
+    inside("bad_days::headquarters_listens_on_ports_that_only_root_may_take", LIMIT, |lab| {
+        let program = Program::built()?;
+        let (host, pc) = (lab.host("hq")?, lab.host("pc")?);
+        lab.cable((&host, "eth0", &["192.0.2.1/24"]), (&pc, "eth0", &["192.0.2.2/24"]))?;
+        let init = ["--company", "aoba", "--endpoint", "192.0.2.1:443"];
+        let ports = ["--listen", "0.0.0.0:443", "--api", "0.0.0.0:444"];
+        let mut hq = Headquarters::open(&host, &program, &init, &ports)?;
+        hq.admin(&["room", "add", "kofu/1", "--company", "aoba"])?;
+        let mut node = hanare_lab::Node::new(&pc, &program);
+        node.enrol(&hq, "kofu/1", "endpoint")?;
+        node.up(&[])?;
+        // Whoever reads what comes from there has no privilege left, in none of its threads.
+        let workers = hq.daemon.children();
+        assert!(!workers.is_empty());
+        for pid in workers {
+            for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten() {
+                let status = std::fs::read_to_string(task.path().join("status")).unwrap();
+                let sets = ["CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"];
+                let zero = sets.iter().all(|set| status.contains(&format!("{set}\t0000000000000000")));
+                assert!(zero, "{status}");
+            }
+        }
+        hq.daemon.stop(Duration::from_secs(10))?;
+        // Without the privilege: why, and what to do about just that.
+        let mut command = host.command("setpriv");
+        command.args(["--bounding-set", "-net_bind_service", "--inh-caps", "-net_bind_service"]);
+        command.arg(program.path()).args(["--json", "--runtime", "/run/hanare", "--state"]);
+        command.arg(host.directory().join("state")).args(["hq", "serve", "--api", "0.0.0.0:444"]);
+        Refusal(4, "api-port").read(&hanare_lab::run(&mut command, "", LIMIT)?);
+        Ok(())
+    });
+}
+
+#[test]
 fn two_headquarters_on_one_state_are_one_too_many() {
     inside("bad_days::two_headquarters_on_one_state_are_one_too_many", LIMIT, |lab| {
         let deployment = Deployment::open(lab)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hanare_e2e::{Deployment, Refusal};
-use hanare_lab::inside;
+use hanare_lab::{Daemon, inside};
 
 const LIMIT: Duration = Duration::from_mins(3);
 
@@ -25,11 +25,14 @@ fn a_node_says_what_it_lacks() {
         assert_eq!(host.sh("nft list tables")?.stdout, "");
         host.sh("ip address del 10.88.9.2/24 dev eth0")?;
         // Without CAP_NET_ADMIN.
-        let mut command = host.command("setpriv");
-        command.args(["--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]).arg(program.path());
-        command.args(["--json", "--state"]).arg(host.directory().join("state"));
-        command.args(["--runtime", "/run/hanare", "up"]);
-        Refusal(4, "no-net-admin").read(&hanare_lab::run(&mut command, "", LIMIT)?);
+        for words in [["up"].as_slice(), &["device", "--foreground", "wg9"], &["hq", "serve"]] {
+            // Headquarters' state is not here: what it lacks first is the right.
+            let state = if words[0] == "hq" { &deployment.hq.host } else { &host }.directory().join("state");
+            let mut command = host.command("setpriv");
+            command.args(["--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]).arg(program.path());
+            command.args(["--json", "--state"]).arg(state).args(["--runtime", "/run/hanare"]).args(words);
+            Refusal(4, "no-net-admin").read(&hanare_lab::run(&mut command, "", LIMIT)?);
+        }
         // No TUN device, for each of the three that want one.
         host.sh("mount -t tmpfs none /dev/net")?;
         up(Refusal(4, "no-tun"), &[])?;
@@ -61,5 +64,25 @@ fn a_node_says_what_it_lacks() {
             refusal.of(&program, &host, &["unlock", "--reason", "test", "--for", time], "")?;
         }
         Ok(())
+    });
+}
+
+#[test]
+fn an_interface_that_somebody_removes_ends_the_tunnel_and_is_named() {
+    inside("bad_nodes::an_interface_that_somebody_removes_ends_the_tunnel_and_is_named", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut pc = deployment.node("pc", "kofu/306", "endpoint")?;
+        let said = |daemon: &mut Daemon, name: &str| {
+            let status = daemon.wait(Duration::from_secs(10))?;
+            let said = daemon.said();
+            assert_eq!(status.code(), Some(4), "{said}");
+            assert!(said.contains(&format!("The tunnel interface {name} is gone.")), "{said}");
+            Ok::<_, hanare_lab::Error>(())
+        };
+        pc.host.sh("ip link del hn0")?;
+        said(pc.node.daemon.as_mut().unwrap(), "hn0")?;
+        assert_eq!(pc.node.status()?["state"], "locked");
+        deployment.hq.host.sh("ip link del hnhq0")?;
+        said(&mut deployment.hq.daemon, "hnhq0")
     });
 }

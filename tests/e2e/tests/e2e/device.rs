@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hanare_e2e::{Bare, Deployment, Implementation, configure, keys};
+use hanare_e2e::{Bare, Deployment, Implementation, Refusal, configure, keys};
 use hanare_lab::{Daemon, Host, Lab, Program, Result, inside, receive_once, send, until};
 
 const LIMIT: Duration = Duration::from_mins(3);
@@ -112,6 +112,64 @@ fn a_filter_that_refuses_its_datagrams_does_not_end_a_device() {
         drop(load);
         carries(&pair)
     });
+}
+
+#[test]
+fn a_device_cannot_have_the_name_of_all_interfaces() {
+    inside("device::a_device_cannot_have_the_name_of_all_interfaces", LIMIT, |lab| {
+        let (host, program) = (lab.host("a")?, Program::built()?);
+        for name in ["all", "default"] {
+            Refusal(3, "interface-name").of(&program, &host, &["device", "--foreground", name], "")?;
+            // In the background it is the same word for word, and not a word within a word.
+            Refusal(3, "interface-name").of(&program, &host, &["device", name], "")?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_device_listens_on_a_port_that_only_root_may_bind() {
+    inside("device::a_device_listens_on_a_port_that_only_root_may_bind", LIMIT, |lab| {
+        let pair = pair(lab)?;
+        pair.hosts[1].sh("wg set wg0 listen-port 443")?;
+        assert_eq!(pair.hosts[1].sh("wg show wg0 listen-port")?.stdout.trim(), "443");
+        let key = keys_of(&pair.hosts[1])?;
+        pair.hosts[0].sh(&format!("wg set wg0 peer {key} endpoint 192.0.2.2:443"))?;
+        carries(&pair)
+    });
+}
+
+#[test]
+fn what_wg_takes_away_is_gone_and_what_it_cannot_have_changes_nothing() {
+    inside("device::what_wg_takes_away_is_gone_and_what_it_cannot_have_changes_nothing", LIMIT, |lab| {
+        let pair = pair(lab)?;
+        let [one, two] = &pair.hosts;
+        let shown = |what: &str| Ok::<_, hanare_lab::Error>(two.sh(&format!("wg show wg0 {what}"))?.stdout);
+        // A mark and a port that another program has: neither.
+        let taken = two.within(|| std::net::UdpSocket::bind("[::]:5001"))?.unwrap();
+        assert!(!two.attempt("wg set wg0 fwmark 7 listen-port 5001")?.good());
+        assert_eq!((shown("fwmark")?.trim(), shown("listen-port")?.trim()), ("off", "5000"));
+        drop(taken);
+        two.sh("wg set wg0 fwmark 7 listen-port 5001")?;
+        assert_eq!((shown("fwmark")?.trim(), shown("listen-port")?.trim()), ("0x7", "5001"));
+        two.sh("wg set wg0 fwmark 0 listen-port 5000")?;
+        // A neighbour by its link-local address, as wg writes it.
+        let key = keys_of(two)?;
+        let link = two.sh("ip -br -6 address show dev eth0 scope link")?.stdout;
+        let address = link.split_whitespace().nth(2).unwrap().split('/').next().unwrap().to_owned();
+        one.sh(&format!("wg set wg0 peer {key} endpoint [{address}%eth0]:5000"))?;
+        carries(&pair)?;
+        // Without a key there is no session, not even the one that was.
+        two.sh("wg set wg0 private-key /dev/null")?;
+        assert_eq!(shown("private-key")?.trim(), "(none)");
+        assert!(!one.pings(INSIDE[1].parse().unwrap(), 2)?);
+        Ok(())
+    });
+}
+
+/// The public key of the device on this machine.
+fn keys_of(host: &Host) -> Result<String> {
+    Ok(host.sh("wg show wg0 public-key")?.stdout.trim().to_owned())
 }
 
 #[test]

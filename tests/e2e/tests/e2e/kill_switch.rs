@@ -77,9 +77,15 @@ fn attempt(scene: &Scene<'_>, way: Way, ipv6: bool, bound: bool) -> Result<()> {
     let device = bound.then_some("eth0");
     let host = if way == Way::Forwarded { &scene.behind } else { &scene.pc.host };
     match way {
-        Way::Tcp => host.within(move || tcp(SocketAddr::new(target, 8080), device)),
-        Way::Udp | Way::Forwarded => host.within(move || udp(SocketAddr::new(target, 9999), device)),
-        Way::Dns => host.within(move || udp(SocketAddr::new(target, 53), device)),
+        // Each also by the port that is open towards headquarters, where somebody else listens on it.
+        Way::Tcp => host
+            .within(move || [8080, 51821].map(|port| tcp(SocketAddr::new(target, port), device)))
+            .map(drop),
+        Way::Udp | Way::Forwarded => host.within(move || {
+            udp(SocketAddr::new(target, 9999), b"a secret", device);
+            udp(SocketAddr::new(target, 51820), &initiation(), device);
+        }),
+        Way::Dns => host.within(move || udp(SocketAddr::new(target, 53), b"a secret", device)),
         Way::Icmp => {
             let bind = if bound { "-I eth0 " } else { "" };
             host.attempt(&format!("ping -n -q -c 2 -i 0.2 -W 1 {bind}{target}")).map(drop)
@@ -98,7 +104,14 @@ fn tcp(target: SocketAddr, device: Option<&'static str>) {
     drop(TcpStream::from(socket));
 }
 
-fn udp(target: SocketAddr, device: Option<&'static str>) {
+/// What looks like `WireGuard`.
+fn initiation() -> [u8; 148] {
+    let mut message = [7; 148];
+    message[..4].copy_from_slice(&[1, 0, 0, 0]);
+    message
+}
+
+fn udp(target: SocketAddr, payload: &[u8], device: Option<&'static str>) {
     let domain = socket2::Domain::for_address(target);
     let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None).unwrap();
     if let Some(device) = device {
@@ -106,7 +119,7 @@ fn udp(target: SocketAddr, device: Option<&'static str>) {
     }
     let socket = UdpSocket::from(socket);
     for _ in 0..3 {
-        let _refused = socket.send_to(b"a secret", target);
+        let _refused = socket.send_to(payload, target);
     }
 }
 
@@ -147,7 +160,8 @@ fn leaks(scene: &Scene<'_>, state: &str) -> Result<Vec<(String, usize)>> {
                 }
                 let capture = Capture::leaving(&scene.pc.link)?;
                 attempt(scene, way, ipv6, bound)?;
-                let tally = Captured::tally(&capture.stop()?, &Ports::default());
+                let hq = ["192.0.2.1", "2001:db8::1"].map(|address| address.parse().unwrap());
+                let tally = Captured::tally(&capture.stop()?, &Ports::of(&hq));
                 let strangers = tally.iter().filter(|(kind, _)| matches!(kind, Kind::Other(_)));
                 let count = strangers.map(|(_, count)| count).sum();
                 let family = if ipv6 { 6 } else { 4 };
@@ -250,8 +264,15 @@ fn nothing_leaks_in_any_state_and_everything_does_without_the_guard() {
         }
         assert_none("daemon killed", &leaks(&scene, "daemon killed")?);
 
-        scene.pc.node.start(&[])?;
-        program.attempt(&host, &["down"], "")?;
+        // Up again, headquarters included, or `down` has nothing to end.
+        scene.deployment.hq.host.sh("ip link set eth0 up")?;
+        scene.pc.node.up(&[])?;
+        let down = program.run(&host, &["--json", "down"])?.json()?;
+        assert_eq!(down["stopped"], true);
+        if let Some(daemon) = &mut scene.pc.node.daemon {
+            assert!(daemon.wait(Duration::from_secs(10))?.success());
+        }
+        assert!(!host.attempt("ip link show hn0")?.good());
         assert_none("down", &leaks(&scene, "down")?);
 
         program.run(&host, &["leave", "--yes"])?;

@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod admins;
 mod alone;
+mod background;
 mod bad_days;
 mod bad_disks;
 mod bad_invites;
@@ -16,6 +18,7 @@ mod devices;
 mod enrolment;
 mod external;
 mod flood;
+mod full_disk;
 mod gateway;
 mod gateway_intruders;
 mod gateway_leaks;
@@ -34,6 +37,7 @@ mod outage;
 mod person;
 mod persons;
 mod qr;
+mod readiness;
 mod readme;
 mod receipts;
 mod reserve;

@@ -83,8 +83,10 @@ fn after_headquarters_was_restarted() {
         let asked = now();
         deployment.hq.daemon.stop(Duration::from_secs(10))?;
         deployment.hq.start_again()?;
-        println!("measured: restart of headquarters took {} ms", now().saturating_sub(asked).as_millis());
-        judge("headquarters restarted", &views, now(), Duration::from_secs(10))
+        let restart = now().saturating_sub(asked);
+        println!("measured: restart of headquarters took {} ms", restart.as_millis());
+        // The restart itself is part of what people wait for.
+        judge("headquarters restarted", &views, now(), Duration::from_secs(10).saturating_sub(restart))
     });
 }
 

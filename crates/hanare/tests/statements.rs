@@ -121,7 +121,7 @@ fn day(days: i64) -> String {
 }
 
 fn code(answer: &(i32, Value)) -> (i32, &str) {
-    (answer.0, answer.1["code"].as_str().unwrap_or_default())
+    (answer.0, answer.1.get("code").and_then(Value::as_str).unwrap_or_default())
 }
 
 fn status<'a>(report: &'a Value, id: &str) -> &'a str {

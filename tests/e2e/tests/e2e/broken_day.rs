@@ -21,7 +21,7 @@ fn an_end_that_is_cut_off_goes_on_in_the_next_agent() {
         let state = desk.place.host.directory().join("state").display().to_string();
         let program = desk.program.path().display().to_string();
         let order = format!("{program} --state {state} work close --abandon > /dev/null 2>&1 &");
-        desk.place.host.sh(&order)?;
+        desk.place.host.run("sh", ["-c", &order], "", SOON)?.must()?;
         until("an end that has begun", SOON, || {
             desk.place.host.sh("grep -q ending...trigger /run/hanare/wipe/day.json").is_ok()
         })?;
@@ -54,7 +54,8 @@ fn a_day_that_nobody_wrote_down_is_sealed_in_the_name_of_its_person() {
         until("an agent that knows whose day this is", SOON, || {
             desk.ask(&["work", "status"]).is_ok_and(|status| status["handover"]["active"] == true)
         })?;
-        desk.ask(&["work", "close"])?;
+        let closed = desk.ask(&["work", "close"])?;
+        assert_eq!(closed["verdict"], "pass", "{closed}");
         desk.until_locked("log-out")?;
         let last = desk.ask(&["work", "status"])?["handover"]["last"].clone();
         assert_eq!((&last["person"], &last["end"]["lost"]), (&"hanako".into(), &0.into()), "{last}");

@@ -61,7 +61,7 @@ impl Attest {
         let evidence = self.evidence.iter().map(|path| office.keep(path)).collect::<Result<_, _>>()?;
         let stated = Stated::Attestation { by: self.by, evidence };
         let statement = Statement { id: self.id, stated, until: self.until, ends, made: times::now() };
-        record(context, &office, statement, "audit.attest", "audit-attested-until")
+        record(context, &office, &statement, "audit.attest", "audit-attested-until")
     }
 }
 
@@ -80,7 +80,7 @@ impl Waive {
         let ends = ends(&site, &self.until)?;
         let stated = Stated::Waiver { owner: self.owner, reason: self.reason };
         let statement = Statement { id: self.id, stated, until: self.until, ends, made: times::now() };
-        record(context, &Office::of(context, &self.office), statement, "audit.waive", "audit-waived-until")
+        record(context, &Office::of(context, &self.office), &statement, "audit.waive", "audit-waived-until")
     }
 }
 
@@ -109,9 +109,9 @@ fn ends(site: &Site, until: &Day) -> Result<hanare_model::Timestamp, Failure> {
     })
 }
 
-fn record(context: &Context, office: &Office, statement: Statement, name: &str, said: &str) -> Outcome {
+fn record(context: &Context, office: &Office, statement: &Statement, name: &str, said: &str) -> Outcome {
     office.add(statement.clone())?;
-    context.out.result(name, &statement, |voice| {
+    context.out.result(name, statement, |voice| {
         voice.say_with(
             said,
             &[("id", &statement.id), ("until", &statement.until), ("ends", &times::tell(statement.ends))],

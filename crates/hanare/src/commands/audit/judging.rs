@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::chain::Remembered;
 use super::document::{Made, report};
-use super::formats::{self, Format};
+use super::formats::Format;
 use super::office::Office;
 use super::{checklist, explain, facts, show};
 use crate::context::Context;
@@ -90,9 +90,8 @@ impl Options {
             chain: remembered.as_ref().map(|remembered| remembered.chain.clone()),
         });
         let bytes = report.bytes().map_err(|error| Failure::new(Exit::Bug, "bug").because(&error))?;
-        let written = self.out.as_deref().map(|directory| {
-            write(directory, &report, &bytes, &self.format, signer.as_ref().zip(remembered))
-        });
+        let signer = signer.as_ref().zip(remembered);
+        let written = self.out.as_deref().map(|directory| write(directory, &bytes, signer.as_ref()));
         let written = written.transpose()?;
         context.out.result(name, &document(&report)?, |voice| show::told(&report, voice))?;
         if let Some(paths) = written {
@@ -150,45 +149,27 @@ fn status(report: &Report, accept_waivers: bool) -> Exit {
     }
 }
 
-/// Writes the report in the wanted formats; with a key the JSON's signature before it, and the chain before both.
+/// Writes the report; with a key its signature before it, and the chain before both.
 fn write(
     directory: &Path,
-    report: &Report,
     bytes: &[u8],
-    wanted: &[Format],
-    signer: Option<(&SigningKey, Remembered)>,
+    signer: Option<&(&SigningKey, Remembered)>,
 ) -> Result<Vec<PathBuf>, Failure> {
     let put = |path: &Path, bytes: &[u8]| {
         files::write_atomic(path, bytes, 0o644).map_err(|error| input::unwritable(path, &error))
     };
     std::fs::create_dir_all(directory).map_err(|error| input::unwritable(directory, &error))?;
-    let mut paths = Vec::new();
-    for format in Format::ALL {
-        // A signature is over the JSON: what is signed is written, whatever else is wanted.
-        let is_wanted = wanted.is_empty() && format == Format::Json
-            || wanted.contains(&format)
-            || (format == Format::Json && signer.is_some());
-        if !is_wanted {
-            continue;
-        }
-        let path = directory.join(format.file());
-        if format == Format::Json {
-            let signature = signature_path(&path);
-            if let Some((key, remembered)) = &signer {
-                remembered.add(Hash::of(bytes))?;
-                let signed = sshsig::sign(&sshsig::Digest::of(bytes), NAMESPACE, key);
-                put(&signature, signed.as_bytes())?;
-            } else {
-                // An earlier report's signature beside this one would only look like forgery.
-                files::remove(&signature).map_err(|error| input::unwritable(&signature, &error))?;
-            }
-            put(&path, bytes)?;
-        } else {
-            put(&path, &formats::rendered(format, report, bytes)?)?;
-        }
-        paths.push(path);
+    let path = directory.join(Format::Json.file());
+    let signature = signature_path(&path);
+    if let Some((key, remembered)) = signer {
+        remembered.add(Hash::of(bytes))?;
+        put(&signature, sshsig::sign(&sshsig::Digest::of(bytes), NAMESPACE, key).as_bytes())?;
+    } else {
+        // An earlier report's signature beside this one would only look like forgery.
+        files::remove(&signature).map_err(|error| input::unwritable(&signature, &error))?;
     }
-    Ok(paths)
+    put(&path, bytes)?;
+    Ok(vec![path])
 }
 
 /// A person's private key. One that others can read is refused, as ssh refuses it.

@@ -221,7 +221,9 @@ impl Agent<'_> {
             let happened = {
                 let [terminate, interrupt] = &mut self.stop;
                 tokio::select! {
-                    () = sleep(LOOK) => None,
+                    // One that something more urgent came between has waited long enough.
+                    () = sleep(LOOK), if self.unanswered.is_none() => None,
+                    () = std::future::ready(()), if self.unanswered.is_some() => None,
                     happened = self.machine.next() => Some(happened),
                     _ = terminate.recv() => Some(Happened::Stop),
                     _ = interrupt.recv() => Some(Happened::Stop),
@@ -231,10 +233,10 @@ impl Agent<'_> {
                     }
                 }
             };
-            let wished = match wished {
-                Some(wish) => self.wished(wish, kept.as_deref_mut()).await,
-                None => None,
-            };
+            if let Some(wish) = wished {
+                let before = self.unanswered.take();
+                self.unanswered = self.wished(wish, kept.as_deref_mut()).await.or(before);
+            }
             if let Some(progress) = &progress {
                 let progress = progress.borrow().clone();
                 self.tell(|standing| standing.count(&progress));
@@ -242,7 +244,7 @@ impl Agent<'_> {
             let today = self.today().await;
             let Some(kept) = kept.as_deref_mut() else {
                 let open = today.and_then(|today| today.open);
-                if let Some(wish) = wished {
+                if let Some(wish) = self.unanswered.take() {
                     return Pause::Wish(wish);
                 }
                 match happened {
@@ -251,8 +253,12 @@ impl Agent<'_> {
                     _ => continue,
                 }
             };
+            let mut renewed = None;
             let said = match today.map(|today| said(today, kept)) {
-                Some(Said::Renewed(session)) => return Pause::Renewed(session),
+                Some(Said::Renewed(session)) => {
+                    renewed = Some(session);
+                    None
+                }
                 Some(Said::Nothing(time)) => {
                     kept.date(time, &self.context.runtime);
                     None
@@ -273,6 +279,9 @@ impl Agent<'_> {
             if let Some(trigger) = coming.due(now) {
                 return Pause::End(trigger);
             }
+            if let Some(session) = renewed {
+                return Pause::Renewed(session);
+            }
             let alone = kept.is_alone();
             self.tell(|standing| standing.alone = alone);
             self.count_down(coming, kept, now);
@@ -290,7 +299,7 @@ impl Agent<'_> {
                 return Pause::Again;
             }
             // After all that ends a day: whoever goes on wishing keeps nobody from it.
-            if let Some(wish) = wished {
+            if let Some(wish) = self.unanswered.take() {
                 return Pause::Wish(wish);
             }
         }

@@ -100,6 +100,7 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>, bounds: B
         machine: Machine::watch(policy.as_ref()),
         policy,
         wishes,
+        unanswered: None,
         told,
         stop: [terminate, interrupt],
     };
@@ -122,6 +123,8 @@ struct Agent<'a> {
     bounds: Bounds,
     policy: Option<Policy>,
     wishes: mpsc::Receiver<Wish>,
+    /// A wish that something more urgent came between.
+    unanswered: Option<Wish>,
     told: watch::Sender<Standing>,
     stop: [Signal; 2],
     machine: Machine,
@@ -168,6 +171,10 @@ impl Agent<'_> {
             }
             let sealed = self.spool.count();
             self.tell(|standing| standing.sealed = sealed);
+            if let Some(wish) = self.unanswered.take() {
+                // The day has ended meanwhile, and how is what there is to say.
+                let _ = wish.reply.send(self.told.borrow().clone());
+            }
             let carrier = if self.deliveries.is_due() { self.line(None)? } else { None };
             let (deliveries, client) = (&mut self.deliveries, self.client.clone());
             let idle = async {

@@ -242,8 +242,9 @@ fn discard(draft: &Path, keys_directory: &Path) -> io::Result<()> {
         name.push(suffix);
         gone(std::fs::remove_file(PathBuf::from(name)))?;
     }
+    let sealing = [crate::keys::SEALING, crate::keys::SEALING_MARK];
     for name in
-        ["wireguard.key", "signing.key", "tls.key", "tls.crt", crate::keys::SEALING, overlay::FILE_NAME]
+        ["wireguard.key", "signing.key", "tls.key", "tls.crt", overlay::FILE_NAME].into_iter().chain(sealing)
     {
         gone(std::fs::remove_file(keys_directory.join(name)))?;
     }

@@ -24,7 +24,7 @@ pub(crate) const SEALING: &str = "sealing.key";
 /// The same as a systemd credential, which is used instead of the file where it is given.
 const CREDENTIAL: &str = "hanare-sealing.key";
 /// By which it is known again: sealed work that waits in rooms opens with no other.
-const SEALING_MARK: &str = "sealing.mark";
+pub(crate) const SEALING_MARK: &str = "sealing.mark";
 
 /// Why keys cannot be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +146,16 @@ pub(crate) fn make_sealing(directory: &Path, credentials: Option<&Path>) -> Resu
     match std::fs::read_to_string(&mark) {
         Ok(text) if text.trim() == known => return Ok(()),
         Ok(_) => return Err(KeysError::SealingOther { path }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => write_private(&mark, &known)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Whole or not at all: half of one would be another key's.
+            let new = mark.with_extension("new");
+            let io = |source| KeysError::Io { path: mark.clone(), source };
+            match std::fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+                Ok(()) | Err(_) => write_private(&new, &known)?,
+            }
+            std::fs::rename(&new, &mark).map_err(io)?;
+        }
         Err(source) => return Err(KeysError::Io { path: mark, source }),
     }
     sync_directory(directory)

@@ -112,6 +112,13 @@ impl Daemon {
         family(self.pid()).into_iter().map(|pid| memory_field(pid, "VmRSS:")).sum()
     }
 
+    /// The part of [`Daemon::memory`] that is no code of a program's file: what others can make grow. Code that was given back
+    /// comes again when it is run.
+    #[must_use]
+    pub fn own_memory(&self) -> u64 {
+        family(self.pid()).into_iter().map(|pid| memory_field(pid, "RssAnon:")).sum()
+    }
+
     /// Processor time so far, in seconds, of this process and of those it started that still run.
     #[must_use]
     pub fn processor(&self) -> f64 {

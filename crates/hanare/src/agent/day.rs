@@ -105,9 +105,13 @@ impl Agent<'_> {
                 }
                 Pause::Wish(wish) => {
                     let alive = Alive::begin();
-                    let ended = match &mut day {
-                        Some(day) => finish(day).await,
-                        None => Ended { lost: self.told.borrow().waiting, trouble: None },
+                    let ended = if let Some(day) = &mut day {
+                        finish(day).await
+                    } else {
+                        // Nobody can say how much there is in a volume that nobody looks into: not nothing.
+                        let told = self.told.borrow();
+                        let lost = told.waiting.max(u64::from(kept.is_some()));
+                        Ended { lost, trouble: told.trouble.clone() }
                     };
                     if let Some(day) = &day {
                         let progress = day.progress().borrow().clone();
@@ -227,15 +231,15 @@ impl Agent<'_> {
                     happened = self.machine.next() => Some(happened),
                     _ = terminate.recv() => Some(Happened::Stop),
                     _ = interrupt.recv() => Some(Happened::Stop),
-                    Some(wish) = self.wishes.recv() => {
+                    // One at a time: what one waits for is not lost to the next.
+                    Some(wish) = self.wishes.recv(), if self.unanswered.is_none() => {
                         wished = Some(wish);
                         None
                     }
                 }
             };
             if let Some(wish) = wished {
-                let before = self.unanswered.take();
-                self.unanswered = self.wished(wish, kept.as_deref_mut()).await.or(before);
+                self.unanswered = self.wished(wish, kept.as_deref_mut()).await;
             }
             if let Some(progress) = &progress {
                 let progress = progress.borrow().clone();

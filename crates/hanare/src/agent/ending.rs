@@ -84,6 +84,9 @@ impl Agent<'_> {
         } else {
             self.told.borrow().waiting.max(1)
         };
+        // What follows is tried as often as it takes.
+        kept.noted.ending = Some(Ending { trigger, tries });
+        kept.note(&self.context.runtime);
         let announced = Announced { cause, lost: left, sealed: self.spool.count() };
         if let Err(error) = volume::announce(places.borrow(), &announced) {
             tracing::warn!(error = &error as &dyn std::error::Error, "the end was not announced");

@@ -145,6 +145,7 @@ impl Agent<'_> {
         }
         loop {
             let mut pause = LOOK;
+            self.answer_late();
             let policy = self.policy.clone();
             if let Some(policy) = policy
                 && self.go_on_ending(&policy).await?
@@ -171,10 +172,7 @@ impl Agent<'_> {
             }
             let sealed = self.spool.count();
             self.tell(|standing| standing.sealed = sealed);
-            if let Some(wish) = self.unanswered.take() {
-                // The day has ended meanwhile, and how is what there is to say.
-                let _ = wish.reply.send(self.told.borrow().clone());
-            }
+            self.answer_late();
             let carrier = if self.deliveries.is_due() { self.line(None)? } else { None };
             let (deliveries, client) = (&mut self.deliveries, self.client.clone());
             let idle = async {
@@ -182,7 +180,10 @@ impl Agent<'_> {
                     // Much may wait; whoever comes to work does not.
                     tokio::select! {
                         () = deliveries.deliver(&carrier) => {}
-                        () = opening(&client) => return,
+                        () = async {
+                            sleep(pause).await;
+                            opening(&client).await;
+                        } => return,
                     }
                 }
                 sleep(pause).await;
@@ -203,6 +204,17 @@ impl Agent<'_> {
                 }
             }
         }
+    }
+
+    /// Answers a wish that a day's end came before: how it ended is what there is to say. Never carried into another day.
+    fn answer_late(&mut self) {
+        let Some(wish) = self.unanswered.take() else { return };
+        let mut standing = self.told.borrow().clone();
+        if matches!(wish.asked, Asked::Close { .. }) {
+            let end = standing.last.as_ref().and_then(|last| last.end);
+            standing.answer = end.map(|end| Answer::Ended { verdict: end.verdict });
+        }
+        let _ = wish.reply.send(standing);
     }
 
     /// Goes on with an end that was interrupted, or that failed; whether there was one.

@@ -56,6 +56,8 @@ pub struct Day<T> {
     watch: Option<Watch>,
     due: Due,
     gone: BTreeSet<WorkPath>,
+    /// Those of them that headquarters is just being told.
+    going: BTreeSet<WorkPath>,
     gone_since: Option<Instant>,
     /// Whose the files become that come back.
     owner: Option<Owner>,
@@ -123,6 +125,7 @@ impl<T: Transport + Post + 'static> Day<T> {
             watch: watch.ok(),
             due: Due::default(),
             gone: BTreeSet::new(),
+            going: BTreeSet::new(),
             gone_since: None,
             owner: None,
             missing: None,
@@ -186,8 +189,17 @@ impl<T: Transport + Post + 'static> Day<T> {
             let sealed = tokio::time::timeout(SEALED_LATE, sealing).await;
             self.sealed(sealed.ok().and_then(Result::ok).unwrap_or_default());
         }
-        self.due.land_all();
+        self.land();
         self.tell();
+    }
+
+    /// Nothing is on its way any more: what was is to be said again.
+    fn land(&mut self) {
+        self.due.land_all();
+        if !self.going.is_empty() {
+            self.gone.append(&mut self.going);
+            self.gone_since.get_or_insert_with(Instant::now);
+        }
     }
 
     fn wake(&self, transfers: bool, seals: bool) -> Instant {
@@ -215,7 +227,10 @@ impl<T: Transport + Post + 'static> Day<T> {
         let now = Instant::now();
         let is_due = |from: Option<Instant>| from.is_none_or(|from| from <= now);
         let brings = self.missing.as_ref().is_some_and(|missing| is_due(missing.again_from));
-        brings || self.recovery.is_some() || (self.has_sealed() && is_due(self.post_from))
+        brings
+            || self.recovery.is_some()
+            || self.decided.is_some()
+            || (self.has_sealed() && is_due(self.post_from))
     }
 
     /// Whether something lies sealed that is to be delivered.
@@ -264,6 +279,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         gone: BTreeSet<WorkPath>,
         delivered: Result<Delivered, TransportError>,
     ) -> Result<(), TransportError> {
+        self.going.clear();
         match delivered {
             Ok(delivered) => {
                 self.count(delivered);

@@ -146,7 +146,13 @@ impl Due {
 
     /// Nothing is on its way any more.
     pub fn land_all(&mut self) {
-        self.0.values_mut().for_each(|wait| wait.flying = false);
+        for wait in self.0.values_mut() {
+            wait.flying = false;
+            // Sealing that was given up is begun again.
+            if wait.seal == Seal::Going {
+                wait.seal = Seal::Open;
+            }
+        }
     }
 
     /// It is not there any more.

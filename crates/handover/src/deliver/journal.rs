@@ -68,7 +68,11 @@ impl<T: Copy + Serialize + DeserializeOwned> Journal<T> {
         }
         let mut inner = Inner { entries, file: Some(file) };
         if lines > 1000 + 2 * inner.entries.len() {
-            inner.rewrite()?;
+            // What was read is known all the same.
+            if let Err(error) = inner.rewrite() {
+                tracing::warn!(%error, "a journal in the work folder");
+                inner.file = None;
+            }
         }
         Ok(Self(Mutex::new(inner)))
     }

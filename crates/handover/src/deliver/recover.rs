@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::courier::Courier;
 use super::known::Gist;
 use super::restore::NotRestored;
-use super::snapshot::digest;
+use super::snapshot::{GivenUp, IsOver, digest};
 use super::transport::{Transport, TransportError};
 use super::tree::{Kind, Owner, Tree};
 use crate::digest::Digest;
@@ -55,14 +55,16 @@ impl<T: Transport> Courier<T> {
     ) -> Result<Option<i64>, TransportError> {
         let browse = Browse { at: wanted.at, after, ..Browse::default() };
         let page = self.transport().browse(&browse).await?;
+        recovered.failed += page.damaged;
+        let given_up = GivenUp::default();
         for entry in page.entries {
             if wanted.path.as_ref().is_some_and(|path| !entry.path.is_in(path)) {
                 continue;
             }
             let looking = {
-                let (tree, entry) = (Arc::clone(tree), entry.clone());
+                let (tree, entry, is_over) = (Arc::clone(tree), entry.clone(), given_up.is_over());
                 // A large file that is here is read, which takes longer than whoever else is on this thread may wait.
-                spawn_blocking(move || place(&tree, &entry))
+                spawn_blocking(move || place(&tree, &entry, &is_over))
             };
             let place = match looking.await {
                 Ok(Some(place)) => place,
@@ -81,6 +83,11 @@ impl<T: Transport> Courier<T> {
                     recovered.bytes += bytes;
                     if is_beside { recovered.beside += 1 } else { recovered.files += 1 }
                 }
+                // One that is damaged there hides no other.
+                Err(NotRestored::Transport(TransportError::Answer(why))) => {
+                    tracing::warn!(why, "a file could not be brought back");
+                    recovered.failed += 1;
+                }
                 Err(NotRestored::Transport(error)) => return Err(error),
                 Err(NotRestored::Io(error)) => {
                     tracing::warn!(%error, "a file could not be brought back");
@@ -93,7 +100,7 @@ impl<T: Transport> Courier<T> {
 }
 
 /// Where it can be put; `None` if it is here already, in its place or beside it.
-fn place(tree: &Tree, entry: &Entry) -> Option<WorkPath> {
+fn place(tree: &Tree, entry: &Entry, is_over: IsOver<'_>) -> Option<WorkPath> {
     let gist = Gist::of(&entry.content)?;
     let beside = entry.path.as_of(&entry.at.to_string());
     let mut free = None;
@@ -102,7 +109,7 @@ fn place(tree: &Tree, entry: &Entry) -> Option<WorkPath> {
             Ok(None) => {
                 free.get_or_insert_with(|| path.clone());
             }
-            Ok(Some(found)) if is_it(tree, path, found.kind, gist) => return None,
+            Ok(Some(found)) if is_it(tree, path, (found.kind, gist), is_over) => return None,
             // What is in the way, or cannot be looked at, is left alone.
             Ok(Some(_)) | Err(_) => {}
         }
@@ -112,10 +119,10 @@ fn place(tree: &Tree, entry: &Entry) -> Option<WorkPath> {
 }
 
 /// Whether a file here has that content, whoever may read it now.
-fn is_it(tree: &Tree, path: &WorkPath, kind: Kind, gist: Gist) -> bool {
+fn is_it(tree: &Tree, path: &WorkPath, (kind, gist): (Kind, Gist), is_over: IsOver<'_>) -> bool {
     match kind {
         Kind::File => {
-            digest(tree, path, &mut Vec::new(), &|| false).is_ok_and(|(found, _)| found == gist.digest)
+            digest(tree, path, &mut Vec::new(), is_over).is_ok_and(|(found, _)| found == gist.digest)
         }
         Kind::Link => {
             gist.mode == Gist::LINK

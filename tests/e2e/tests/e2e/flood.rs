@@ -42,16 +42,32 @@ impl Noise {
     }
 }
 
-fn judge(what: &str, deployment: &Deployment<'_>, before: u64, pings: &Pinger) -> Result<()> {
+/// Bytes that headquarters holds.
+#[derive(Clone, Copy)]
+struct Memory {
+    own: u64,
+    all: u64,
+}
+
+impl Memory {
+    fn of(deployment: &Deployment<'_>) -> Self {
+        let daemon = &deployment.hq.daemon;
+        Self { own: daemon.own_memory(), all: daemon.memory() }
+    }
+}
+
+fn judge(what: &str, deployment: &Deployment<'_>, before: Memory, pings: &Pinger) -> Result<()> {
     let over = now();
     pings.answered_after(over, Duration::from_secs(5))?;
     let answers = pings.answers();
     let gap = answers.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
-    let grown = deployment.hq.daemon.memory().saturating_sub(before);
+    let after = Memory::of(deployment);
+    let grown = after.own.saturating_sub(before.own);
     println!(
-        "measured: {what}: longest gap between answers {} ms, grown by {} KiB",
+        "measured: {what}: longest gap between answers {} ms, grown by {} KiB, with code that is mapped {} KiB",
         gap.as_millis(),
-        grown / 1024
+        grown / 1024,
+        after.all.saturating_sub(before.all) / 1024
     );
     assert!(grown <= GROWTH, "{what}: grown by {grown} bytes");
     assert!(gap < Duration::from_secs(5), "{what}: no answer for {gap:?}");
@@ -63,7 +79,7 @@ fn random_datagrams_of_every_message_type() {
     inside("flood::random_datagrams_of_every_message_type", LIMIT, |lab| {
         let (deployment, pc, attacker) = under_attack(lab)?;
         let pings = Pinger::start(&pc.host, deployment.hq.addresses[0])?;
-        let before = deployment.hq.daemon.memory();
+        let before = Memory::of(&deployment);
         attacker.within(|| {
             let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
             let target: SocketAddr = "192.0.2.1:51820".parse().unwrap();
@@ -103,7 +119,7 @@ fn initiations_with_a_valid_mac1_from_spoofed_addresses() {
         let datagrams: Vec<Vec<u8>> = (0..10_000u32).map(|number| initiation(key, number)).collect();
         let capture = Capture::everywhere(lab)?;
         let pings = Pinger::start(&pc.host, deployment.hq.addresses[0])?;
-        let before = deployment.hq.daemon.memory();
+        let before = Memory::of(&deployment);
         attacker.within(move || {
             let target: SocketAddr = "192.0.2.1:51820".parse().unwrap();
             for (number, datagram) in (0u16..).zip(datagrams) {
@@ -192,7 +208,7 @@ fn a_captured_session_replayed() {
             .map(|packet| packet.bytes[if packet.ethertype == 0x0800 { 28 } else { 48 }..].to_vec())
             .collect();
         assert!(payloads.len() > 40, "{}", payloads.len());
-        let before = deployment.hq.daemon.memory();
+        let before = Memory::of(&deployment);
         let endpoints = || endpoints(&deployment.hq.host);
         let places = endpoints()?;
         // Where the two nodes are, and nobody else: an answer that says nothing proves nothing.

@@ -28,6 +28,7 @@ impl<T: Transport + Post + 'static> Day<T> {
     /// # Errors
     /// [`TransportError`]: what could be handed over was, and what waited waits.
     pub async fn finish(&mut self) -> Result<Swept, TransportError> {
+        self.land();
         match self.post().await {
             // Whatever is wrong with sealed items, the rest is handed over.
             Err(TransportError::Answer(why)) => tracing::warn!(why, "sealed items are left"),
@@ -48,6 +49,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         self.due = Due::default();
         self.say_gone();
         let gone = std::mem::take(&mut self.gone);
+        self.going.clone_from(&gone);
         let delivered = self.courier.delete(&self.tree, &self.known, &gone, false).await;
         self.deleted(gone, delivered)?;
         self.tell();

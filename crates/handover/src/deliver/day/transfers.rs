@@ -54,6 +54,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         if self.gone_since.is_some_and(|since| since + SETTLED <= now) {
             self.say_gone();
             let gone = std::mem::take(&mut self.gone);
+            self.going.clone_from(&gone);
             return Some(Box::pin(async move {
                 let delivered = courier.delete(&tree, &known, &gone, false).await;
                 Arrived::Deleted(gone, delivered)

@@ -145,7 +145,7 @@ impl Tree {
         if found.kind != Kind::File {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        if self.owner.is_some_and(|owner| owner != found.owner) {
+        if !self.is_theirs(path, &found)? {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let here = rustix::fs::fstatvfs(&file)?;
@@ -155,6 +155,17 @@ impl Tree {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         Ok(File::from(file))
+    }
+
+    /// Whether a file is the work of whom the folder belongs to: their own, or one that somebody else has put into a folder of
+    /// theirs for everybody to read.
+    fn is_theirs(&self, path: &WorkPath, found: &Stamp) -> io::Result<bool> {
+        let Some(owner) = self.owner.filter(|owner| *owner != found.owner) else { return Ok(true) };
+        let is_for_all = Mode::from_raw_mode(found.mode).contains(Mode::ROTH);
+        let above = path.as_path().parent().filter(|above| !above.as_os_str().is_empty());
+        let Some(above) = above.filter(|_| is_for_all) else { return Ok(is_for_all) };
+        let above = self.at(above, OFlags::PATH | OFlags::DIRECTORY)?;
+        Ok(stamp(&above)?.owner == owner)
     }
 
     /// Where a symbolic link points.

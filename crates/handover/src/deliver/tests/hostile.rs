@@ -84,3 +84,27 @@ fn a_pipe_in_the_way_holds_neither_writing_nor_reading() {
     assert_eq!(fs::read(here("report.docx")).unwrap(), b"it came back");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing half-written stays");
 }
+
+#[tokio::test]
+async fn another_ones_secret_does_not_become_the_persons_by_lying_in_their_folder() {
+    // Only root has files of several owners.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let world = world().await;
+    std::os::unix::fs::chown(&world.work, Some(4711), Some(4711)).unwrap();
+    world.write("for all", b"root's, and everybody may read it");
+    world.write("secret", b"root's own");
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(world.work.join("secret"), private).unwrap();
+    // A folder of root's, moved here: what is in it is not reached by whom this belongs to.
+    fs::create_dir(world.work.join("moved")).unwrap();
+    world.write("moved/plain", b"in a folder that is root's");
+    world.write("own", b"theirs");
+    std::os::unix::fs::chown(world.work.join("own"), Some(4711), Some(4711)).unwrap();
+    let mut day = world.day();
+    let swept = day.finish().await.unwrap();
+    assert_eq!(swept.unread, 2);
+    let held = world.held().await;
+    assert_eq!(held.keys().map(Vec::as_slice).collect::<Vec<_>>(), [b"for all".as_slice(), b"own"]);
+}

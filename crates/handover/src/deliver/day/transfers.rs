@@ -9,9 +9,9 @@ use super::asked::{Decided, Missing, Recovery};
 use super::{ASKED_AGAIN, BACKOFF, Day, REFUSED};
 use crate::deliver::courier::{BATCH, Delivered};
 use crate::deliver::due::{Ready, SETTLED};
+use crate::deliver::posting::Posted;
 use crate::deliver::recover::Recovered;
 use crate::deliver::restore::Paged;
-use crate::deliver::sealer::Posted;
 use crate::deliver::transport::{Post, Transport, TransportError};
 use crate::path::WorkPath;
 

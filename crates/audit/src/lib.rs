@@ -7,6 +7,7 @@ mod checklist;
 mod checks;
 mod day;
 mod evaluate;
+pub mod formats;
 mod grade;
 mod report;
 mod site;

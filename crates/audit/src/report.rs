@@ -158,6 +158,13 @@ impl Report {
         Ok(bytes)
     }
 
+    /// A report's bytes, read strictly; `None` for any other document.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let report: Self = serde_json::from_slice(bytes).ok()?;
+        (report.schema == REPORT_SCHEMA).then_some(report)
+    }
+
     /// Whether it is, or names as an earlier one, the report of that hash. `own` is the hash of its own bytes.
     #[must_use]
     pub fn extends(&self, own: Hash, head: Hash) -> bool {
@@ -173,8 +180,7 @@ pub fn verify(bytes: &[u8], armoured: &[u8], key: &VerifyKey) -> Result<Report, 
     if signed::signer(bytes, armoured, NAMESPACE)? != *key {
         return Err(Refused::Signer);
     }
-    let report: Report = serde_json::from_slice(bytes).map_err(|_| Refused::Content)?;
-    if report.schema == REPORT_SCHEMA { Ok(report) } else { Err(Refused::Content) }
+    Report::read(bytes).ok_or(Refused::Content)
 }
 
 #[cfg(test)]

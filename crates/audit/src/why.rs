@@ -84,12 +84,26 @@ reasons! {
     KernelPending = "why-kernel-pending",
     /// Lists of updates are old.
     ListsOld = "why-lists-old",
-    /// Which updates wait is not computed.
-    UpdatesNotCounted = "why-updates-not-counted",
+    /// Security updates wait.
+    UpdatesWaiting = "why-updates-waiting",
     /// Ports listen that are not allowed.
     Listening = "why-listening",
-    /// Rules of the firewall are not read.
-    FirewallNotRead = "why-firewall-not-read",
+    /// Rules of the firewall that are not understood.
+    FirewallUnclear = "why-firewall-unclear",
+    /// The firewall lets new connections in.
+    FirewallOpen = "why-firewall-open",
+    /// This machine has no tunnel of its own.
+    NoTunnelHere = "why-no-tunnel-here",
+    /// Packets would leave beside the tunnel.
+    BesideTunnel = "why-beside-tunnel",
+    /// Nothing stops what does not go through the tunnel.
+    NoKillSwitch = "why-no-kill-switch",
+    /// One end alone proves nothing.
+    OtherEnd = "why-other-end",
+    /// Antivirus definitions are old.
+    DefinitionsOld = "why-definitions-old",
+    /// Files are not looked at as they are opened.
+    NotOnAccess = "why-not-on-access",
     /// USB storage is in use.
     UsbLoaded = "why-usb-loaded",
     /// USB storage would be loaded.
@@ -100,10 +114,10 @@ reasons! {
     UsbGuard = "why-usb-guard",
     /// Blocked by file, not seen running.
     UsbNotLive = "why-usb-not-live",
-    /// The clock was set long ago.
-    ClockOld = "why-clock-old",
-    /// Nobody says that the clock was set.
-    ClockUnsaid = "why-clock-unsaid",
+    /// Nobody keeps the clock right.
+    ClockUnkept = "why-clock-unkept",
+    /// The clock may be too far off.
+    ClockOff = "why-clock-off",
     /// More than one administrator, or shared ids.
     SharedAccounts = "why-shared-accounts",
     /// No password.
@@ -122,8 +136,8 @@ reasons! {
     ResolversUnnamed = "why-resolvers-unnamed",
     /// Others are asked.
     ResolversOther = "why-resolvers-other",
-    /// Approved, but the way is not checked.
-    ResolversWay = "why-resolvers-way",
+    /// Approved, but asked beside the tunnel.
+    ResolversBeside = "why-resolvers-beside",
     /// No saved connection.
     WifiNone = "why-wifi-none",
     /// Open or WEP.

@@ -2,14 +2,19 @@
 
 use hanare_model::Timestamp;
 
+use crate::clock::Clock;
 use crate::fact::{Fact, Gap, GapKind, Reading, Trust, View};
 use crate::machine::{Facts, Origin, SCHEMA};
 use crate::root::Root;
-use crate::{accounts, journal, modprobe, network, software, storage, sudo, wifi};
+use crate::{
+    accounts, antivirus, firewall, journal, modprobe, network, routes, software, storage, sudo, waiting, wifi,
+};
 
-/// Looks at a machine. `at` is the time that the facts carry.
+const CLOCK: &str = "adjtimex";
+
+/// Looks at a machine. `at` is the time that the facts carry, `clock` what the kernel says of its clock.
 #[must_use]
-pub fn collect(root: &Root, view: View, at: Timestamp) -> Facts {
+pub fn collect(root: &Root, view: View, at: Timestamp, clock: Option<Clock>) -> Facts {
     let look = Look { root, at };
     Facts {
         schema: SCHEMA.to_owned(),
@@ -20,9 +25,13 @@ pub fn collect(root: &Root, view: View, at: Timestamp) -> Facts {
         system: look.files("/etc/os-release", software::system),
         storage: look.running("/proc/self/mountinfo, /proc/swaps, /sys/dev/block", storage::storage),
         updates: look.running("/var/lib/apt, /run/reboot-required, /boot", software::updates),
+        waiting: look.running("/var/lib/dpkg/status, /var/lib/apt/lists", waiting::waiting),
+        antivirus: look.running("/var/lib/clamav, /proc", antivirus::antivirus),
+        routes: look.running("netlink: route", routes::routes),
+        firewall: look.running("netlink: nftables", |_| firewall::firewall()),
         listeners: look.running("/proc/net/{tcp,tcp6,udp,udp6}", network::listeners),
         modules: look.files("/etc/modprobe.d, /sys/module", modprobe::modules),
-        synchronised: look.running(network::SYNCHRONISED, |root| root.changed(network::SYNCHRONISED)),
+        clock: look.running(CLOCK, |_| clock.ok_or_else(|| Gap::new(GapKind::Failed, CLOCK))),
         accounts: look.files("/etc/passwd", accounts::accounts),
         passwords: look.files("/etc/shadow", accounts::passwords),
         sudo: look.files(sudo::FILE, sudo::rules),
@@ -62,7 +71,7 @@ mod tests {
     #[test]
     fn the_running_machine_reads_and_replays() {
         let at = Timestamp::from_seconds(1_800_000_000);
-        let facts = collect(&Root::live().unwrap(), View::Endpoint, at);
+        let facts = collect(&Root::live().unwrap(), View::Endpoint, at, None);
         assert_eq!(facts.origin, Origin::Live);
         assert!(facts.storage.known().is_ok_and(|storage| !storage.mounts.is_empty()), "{facts:?}");
         assert!(facts.accounts.known().is_ok_and(|accounts| !accounts.administrators.is_empty()));
@@ -74,7 +83,7 @@ mod tests {
     #[test]
     fn an_empty_tree_is_gaps_and_no_crash() {
         let dir = tempfile::tempdir().unwrap();
-        let facts = collect(&Root::of(dir.path()).unwrap(), View::Endpoint, Timestamp::from_seconds(0));
+        let facts = collect(&Root::of(dir.path()).unwrap(), View::Endpoint, Timestamp::from_seconds(0), None);
         assert_eq!(facts.accounts.known().unwrap_err().kind, GapKind::Absent);
         assert_eq!(facts.passwords.known().unwrap_err().kind, GapKind::Absent);
         assert_eq!(facts.storage.known().unwrap_err().kind, GapKind::NotLive);

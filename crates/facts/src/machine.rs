@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact::{Fact, View};
 use crate::{
-    Accounts, Journal, Listener, Modules, Passwords, Resolvers, Storage, SudoRule, System, Updates, Wifi,
+    Accounts, Antivirus, Clock, Firewall, Journal, Listener, Modules, Passwords, Resolvers, Routes, Storage,
+    SudoRule, System, Updates, Waiting, Wifi,
 };
 
 /// What the document calls itself.
@@ -43,12 +44,20 @@ pub struct Facts {
     pub storage: Fact<Storage>,
     /// Updates.
     pub updates: Fact<Updates>,
+    /// Security updates that wait.
+    pub waiting: Fact<Vec<Waiting>>,
+    /// Antivirus.
+    pub antivirus: Fact<Antivirus>,
+    /// Where packets would go.
+    pub routes: Fact<Routes>,
+    /// What nftables lets in and out.
+    pub firewall: Fact<Firewall>,
     /// Ports that listen to others.
     pub listeners: Fact<Vec<Listener>>,
     /// Kernel modules for removable media.
     pub modules: Fact<Modules>,
-    /// When the clock was last set right; `None` if a synchronisation service never said so.
-    pub synchronised: Fact<Option<Timestamp>>,
+    /// The clock, as the kernel sees it.
+    pub clock: Fact<Clock>,
     /// Accounts.
     pub accounts: Fact<Accounts>,
     /// Passwords, by what they are not.

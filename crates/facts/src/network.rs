@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::fact::{Gap, GapKind};
 use crate::root::{Root, if_any};
 
-/// Touched by systemd-timesyncd whenever it has set the clock.
-pub(crate) const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 pub(crate) const RESOLVERS: &str = "/etc/resolv.conf";
 /// What systemd-resolved asks when the file above names only its own stub.
 const BEHIND_STUB: &str = "/run/systemd/resolve/resolv.conf";

@@ -178,7 +178,8 @@ fn reopened(handle: &OwnedFd, flags: OFlags) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(CWD, name, flags, Mode::empty())
 }
 
-fn kind_of(errno: Errno) -> GapKind {
+/// Why something could not be read.
+pub(crate) fn kind_of(errno: Errno) -> GapKind {
     match errno {
         Errno::NOENT | Errno::NOTDIR => GapKind::Absent,
         Errno::ACCESS | Errno::PERM => GapKind::Permission,

@@ -1,6 +1,7 @@
 //! The only hands: TUN, UDP, netlink, nftables, resolver, undo log.
 
 pub mod account;
+pub mod clock;
 pub mod confine;
 pub mod control_group;
 pub mod desktop;

@@ -45,6 +45,9 @@ pub const TESTS: &[Tool] = &[
     tool("script", "bsdutils"),
 ];
 
+/// For the pages that people read in a browser.
+pub const BROWSER: &[Tool] = &[tool("chromium", "chromium")];
+
 /// For virtual machines, beside [`TESTS`].
 pub const MACHINES: &[Tool] = &[
     tool("qemu-system-x86_64", "qemu-system-x86"),

@@ -132,6 +132,10 @@ pub enum Effort {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckName {
+    /// DEV-05.
+    Antivirus,
+    /// NET-07.
+    FullTunnel,
     /// DEV-01.
     DiskEncryption,
     /// DEV-04.
@@ -157,6 +161,13 @@ pub enum CheckName {
 /// A machine's check with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Check {
+    /// Files are looked at as they are opened, by definitions of today.
+    Antivirus {
+        /// How old they may be.
+        definitions_max_days: u32,
+    },
+    /// Nothing leaves beside the tunnel.
+    FullTunnel,
     /// All persistent storage is encrypted.
     DiskEncryption,
     /// Updated and supported.
@@ -175,8 +186,8 @@ pub enum Check {
     UsbStorage,
     /// The clock is right.
     Clock {
-        /// How long ago it may have been set.
-        max_seconds: u32,
+        /// How far off it may be.
+        max_error_seconds: u32,
     },
     /// Accounts are individual.
     Accounts,

@@ -15,7 +15,9 @@ use super::{
 };
 use crate::day::Day;
 
-/// Ten years of days, or so; also the most seconds divided by a day's.
+/// A clock that is further off than an hour is not one.
+const MAX_ERROR_SECONDS: u32 = 3600;
+/// Ten years of days, or so.
 const MAX_DAYS: u32 = 3650;
 
 #[derive(Deserialize)]
@@ -71,9 +73,10 @@ struct ChecksTable {
 struct CheckTable {
     name: Spanned<CheckName>,
     lists_max_days: Option<Spanned<u32>>,
+    definitions_max_days: Option<Spanned<u32>>,
     support: Option<Spanned<BTreeMap<String, Spanned<String>>>>,
     listeners: Option<Spanned<Vec<String>>>,
-    synchronised_max_seconds: Option<Spanned<u32>>,
+    max_error_seconds: Option<Spanned<u32>>,
     min_days: Option<Spanned<u32>>,
     resolvers: Option<Spanned<Vec<String>>>,
 }
@@ -191,6 +194,12 @@ impl Text<'_> {
             CheckName::Accounts => (Check::Accounts, &[]),
             CheckName::WifiEncryption => (Check::WifiEncryption, &[]),
             CheckName::WifiLogIn => (Check::WifiLogIn, &[]),
+            CheckName::FullTunnel => (Check::FullTunnel, &[]),
+            CheckName::Antivirus => {
+                let what = "definitions_max_days";
+                let definitions_max_days = days(&table.definitions_max_days, what)?;
+                (Check::Antivirus { definitions_max_days }, &["definitions_max_days"])
+            }
             CheckName::Updates => {
                 let lists_max_days = days(&table.lists_max_days, "lists_max_days")?;
                 let support = self.support(table.support.as_ref().ok_or_else(|| wants("support"))?)?;
@@ -200,11 +209,11 @@ impl Text<'_> {
                 (Check::Listeners { allowed: list(&table.listeners, "listeners")? }, &["listeners"])
             }
             CheckName::Clock => {
-                let what = "synchronised_max_seconds";
-                let seconds = table.synchronised_max_seconds.as_ref().ok_or_else(|| wants(what))?;
+                let what = "max_error_seconds";
+                let seconds = table.max_error_seconds.as_ref().ok_or_else(|| wants(what))?;
                 (
-                    Check::Clock { max_seconds: self.number(seconds, MAX_DAYS.saturating_mul(86_400))? },
-                    &["synchronised_max_seconds"],
+                    Check::Clock { max_error_seconds: self.number(seconds, MAX_ERROR_SECONDS)? },
+                    &["max_error_seconds"],
                 )
             }
             CheckName::Journal => {
@@ -258,9 +267,10 @@ impl CheckTable {
         let list = |given: &Option<Spanned<Vec<String>>>| given.as_ref().map(|given| given.span().start);
         let all = [
             ("lists_max_days", number(&self.lists_max_days)),
+            ("definitions_max_days", number(&self.definitions_max_days)),
             ("support", self.support.as_ref().map(|given| given.span().start)),
             ("listeners", list(&self.listeners)),
-            ("synchronised_max_seconds", number(&self.synchronised_max_seconds)),
+            ("max_error_seconds", number(&self.max_error_seconds)),
             ("min_days", number(&self.min_days)),
             ("resolvers", list(&self.resolvers)),
         ];

@@ -1,9 +1,8 @@
-//! DEV-07, DEV-08 and DEV-09: USB storage, clock, accounts.
+//! DEV-05 and DEV-07 to DEV-09: antivirus, USB storage, clock, accounts.
 
 use std::time::Duration;
 
-use hanare_facts::{Accounts, Modules, Passwords, SudoRule};
-use hanare_model::Timestamp;
+use hanare_facts::{Accounts, Antivirus, Clock, Modules, Passwords, SudoRule};
 
 use super::{Judged, Look, fail, listed, pass, unknown};
 use crate::why::Why;
@@ -28,15 +27,31 @@ pub(super) fn usb_storage(look: &mut Look<'_>) -> Judged {
     }
 }
 
-pub(super) fn clock(look: &mut Look<'_>, max_seconds: u32) -> Judged {
-    let set = look.see(&look.facts.synchronised, |set: &Option<Timestamp>| {
-        set.map_or_else(|| "-".to_owned(), |set| set.to_string())
+pub(super) fn clock(look: &mut Look<'_>, max_error_seconds: u32) -> Judged {
+    let clock = look.see(&look.facts.clock, |clock: &Clock| {
+        format!("synchronised {}, at most {} µs off", clock.is_synchronised, clock.max_error_microseconds)
     })?;
-    let longest = Duration::from_secs(u64::from(max_seconds));
-    match set {
-        None => unknown(Why::ClockUnsaid, ""),
-        // A clock that was set in the future has jumped since.
-        Some(set) if *set > look.at || look.at.since(*set) > longest => fail(Why::ClockOld, set.to_string()),
+    let own = look.site.and_then(|site| site.clock_max_error_seconds);
+    let most = u64::from(own.unwrap_or(max_error_seconds)).saturating_mul(1_000_000);
+    match () {
+        () if !clock.is_synchronised => fail(Why::ClockUnkept, ""),
+        () if clock.max_error_microseconds >= most => {
+            fail(Why::ClockOff, clock.max_error_microseconds.to_string())
+        }
+        () => pass(),
+    }
+}
+
+pub(super) fn antivirus(look: &mut Look<'_>, definitions_max_days: u32) -> Judged {
+    let antivirus = look.see(&look.facts.antivirus, |antivirus: &Antivirus| {
+        let definitions = antivirus.definitions.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        format!("ClamAV: definitions {definitions}, on access {}", antivirus.on_access)
+    })?;
+    let longest = Duration::from_secs(u64::from(definitions_max_days).saturating_mul(86_400));
+    match antivirus.definitions {
+        None => fail(Why::DefinitionsOld, "-"),
+        Some(at) if at > look.at || look.at.since(at) > longest => fail(Why::DefinitionsOld, at.to_string()),
+        Some(_) if !antivirus.on_access => fail(Why::NotOnAccess, ""),
         Some(_) => pass(),
     }
 }

@@ -1,6 +1,7 @@
 //! The checks: pure functions from facts to a verdict with what it was judged by.
 
 mod device;
+mod firewall;
 mod network;
 mod software;
 mod storage;
@@ -32,7 +33,9 @@ pub(crate) fn run(check: &Check, facts: &Facts, site: Option<&Site>, at: Timesta
         Check::Updates { lists_max_days, support } => software::updated(&mut look, *lists_max_days, support),
         Check::Listeners { allowed } => network::listening(&mut look, allowed),
         Check::UsbStorage => device::usb_storage(&mut look),
-        Check::Clock { max_seconds } => device::clock(&mut look, *max_seconds),
+        Check::Clock { max_error_seconds } => device::clock(&mut look, *max_error_seconds),
+        Check::Antivirus { definitions_max_days } => device::antivirus(&mut look, *definitions_max_days),
+        Check::FullTunnel => network::full_tunnel(&mut look),
         Check::Accounts => device::accounts(&mut look),
         Check::Journal { min_days } => software::journal(&mut look, *min_days),
         Check::Resolvers { approved } => network::resolvers(&mut look, approved),

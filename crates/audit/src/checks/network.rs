@@ -1,7 +1,8 @@
-//! DEV-06, NET-08, WIF-01 and WIF-05, as far as a machine's own state tells.
+//! DEV-06, NET-07, NET-08, WIF-01 and WIF-05, as far as a machine's own state tells.
 
-use hanare_facts::{Listener, Resolvers, Wifi, WifiSecurity};
+use hanare_facts::{Firewall, Hook, Listener, Resolvers, RouteTo, Routes, Wifi, WifiSecurity};
 
+use super::firewall::{self, Passage};
 use super::{Judged, Look, fail, listed, pass, unknown};
 use crate::why::Why;
 
@@ -12,7 +13,53 @@ pub(super) fn listening(look: &mut Look<'_>, allowed: &[String]) -> Judged {
     if !stray.is_empty() {
         return fail(Why::Listening, listed(&stray));
     }
-    unknown(Why::FirewallNotRead, "")
+    let firewall =
+        look.see(&look.facts.firewall, |firewall: &Firewall| firewall::said(firewall, Hook::Input))?;
+    match firewall::passage(firewall, Hook::Input) {
+        Passage::Closed => pass(),
+        Passage::Unclear => unknown(Why::FirewallUnclear, ""),
+        Passage::Open => fail(Why::FirewallOpen, ""),
+    }
+}
+
+pub(super) fn full_tunnel(look: &mut Look<'_>) -> Judged {
+    let routes = look.see(&look.facts.routes, |routes: &Routes| {
+        format!("{}; tunnels: {}", ways(&routes.world), listed(&routes.tunnels))
+    })?;
+    let beside = beside(look, routes, &routes.world);
+    if routes.tunnels.is_empty() {
+        // A PC without a tunnel may sit behind a gateway that has one.
+        return unknown(Why::NoTunnelHere, "");
+    }
+    if !beside.is_empty() {
+        return fail(Why::BesideTunnel, beside.join(", "));
+    }
+    let firewall =
+        look.see(&look.facts.firewall, |firewall: &Firewall| firewall::said(firewall, Hook::Output))?;
+    match firewall::passage(firewall, Hook::Output) {
+        Passage::Closed => unknown(Why::OtherEnd, ""),
+        Passage::Unclear => unknown(Why::FirewallUnclear, ""),
+        Passage::Open => fail(Why::NoKillSwitch, ""),
+    }
+}
+
+/// Ways that lead past the tunnels: past the one that the site file names, or past all of them.
+fn beside(look: &Look<'_>, routes: &Routes, ways: &[RouteTo]) -> Vec<String> {
+    let named = look.site.and_then(|site| site.tunnel.as_ref()?.endpoint_interface.as_ref());
+    let is_tunnel = |interface: &String| match named {
+        Some(named) => interface == named,
+        None => routes.tunnels.contains(interface),
+    };
+    let past = ways.iter().filter_map(|way| Some((way, way.interface.as_ref()?)));
+    past.filter(|(_, interface)| !is_tunnel(interface))
+        .map(|(way, interface)| format!("{} ({interface})", way.address))
+        .collect()
+}
+
+fn ways(ways: &[RouteTo]) -> String {
+    let said =
+        ways.iter().map(|way| format!("{} by {}", way.address, way.interface.as_deref().unwrap_or("-")));
+    listed(&said.collect::<Vec<_>>())
 }
 
 fn names(listeners: &[Listener]) -> Vec<&str> {
@@ -34,7 +81,13 @@ pub(super) fn resolvers(look: &mut Look<'_>, approved: &[String]) -> Judged {
     if !others.is_empty() {
         return fail(Why::ResolversOther, listed(&others));
     }
-    unknown(Why::ResolversWay, "")
+    let routes = look.see(&look.facts.routes, |routes: &Routes| ways(&routes.resolvers))?;
+    let beside = beside(look, routes, &routes.resolvers);
+    match () {
+        () if routes.tunnels.is_empty() => unknown(Why::NoTunnelHere, ""),
+        () if !beside.is_empty() => fail(Why::ResolversBeside, beside.join(", ")),
+        () => unknown(Why::OtherEnd, ""),
+    }
 }
 
 pub(super) fn wifi_encryption(look: &mut Look<'_>) -> Judged {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hanare_facts::{Journal, JournalStorage, System, Updates};
+use hanare_facts::{Journal, JournalStorage, System, Updates, Waiting};
 
-use super::{Judged, Look, fail, pass, unknown};
+use super::{Judged, Look, fail, listed, pass, unknown};
 use crate::day::Day;
 use crate::why::Why;
 
@@ -35,11 +35,19 @@ pub(super) fn updated(look: &mut Look<'_>, lists_max_days: u32, support: &BTreeM
     let oldest = Duration::from_secs(u64::from(lists_max_days).saturating_mul(DAY));
     match updates.lists {
         Some(lists) if lists <= look.at && look.at.since(lists) <= oldest => {
-            unknown(Why::UpdatesNotCounted, "")
+            let waiting = look.see(&look.facts.waiting, |waiting: &Vec<Waiting>| named(waiting))?;
+            if waiting.is_empty() { pass() } else { fail(Why::UpdatesWaiting, named(waiting)) }
         }
         Some(lists) => unknown(Why::ListsOld, lists.to_string()),
         None => unknown(Why::ListsOld, "-"),
     }
+}
+
+#[expect(clippy::ptr_arg, reason = "a fact holds a vector")]
+fn named(waiting: &Vec<Waiting>) -> String {
+    let names: Vec<String> =
+        waiting.iter().map(|one| format!("{} {} < {}", one.package, one.installed, one.available)).collect();
+    listed(&names)
 }
 
 /// Whether a kernel of the same flavour has higher numbers.

@@ -14,7 +14,7 @@ fn checklist() -> Checklist {
 }
 
 fn here() -> BTreeMap<View, Facts> {
-    BTreeMap::from([(View::Endpoint, collect(&Root::live().unwrap(), View::Endpoint, NOW))])
+    BTreeMap::from([(View::Endpoint, collect(&Root::live().unwrap(), View::Endpoint, NOW, None))])
 }
 
 /// Answers that all came out alike.
@@ -69,11 +69,17 @@ fn an_item_that_rests_on_another_does_not_pass_without_it() {
     std::fs::create_dir(dir.path().join("etc")).unwrap();
     std::fs::write(dir.path().join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
     std::fs::write(dir.path().join("etc/shadow"), "root:*:19000:0:99999:7:::\n").unwrap();
-    let facts = collect(&Root::of(dir.path()).unwrap(), View::Endpoint, NOW);
+    let facts = collect(&Root::of(dir.path()).unwrap(), View::Endpoint, NOW, None);
     let facts = BTreeMap::from([(View::Endpoint, facts)]);
     let alone = checklist();
     let status = |list: &Checklist, item| answer(list, item, View::Endpoint, &facts, None, NOW);
     assert_eq!(status(&alone, alone.item("DEV-09").unwrap()).status, Status::Pass);
+    // Evidence of a day counts for a day, and not a second longer.
+    let at = |seconds| {
+        let later = Timestamp::from_seconds(NOW.seconds() + seconds);
+        answer(&alone, alone.item("DEV-09").unwrap(), View::Endpoint, &facts, None, later).reason.why
+    };
+    assert_eq!((at(86_400), at(86_401)), (Why::Good, Why::Stale));
     let rested = status(&on, item);
     assert_eq!((rested.status, rested.reason.why), (Status::Unknown, Why::Requires));
 }

@@ -15,6 +15,7 @@ mod demo;
 mod desk;
 mod device;
 mod devices;
+mod endpoint_facts;
 mod enrolment;
 mod external;
 mod flood;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hanare_facts::{Facts, MAX_LEN, Root, View};
+use hanare_facts::{Clock, Facts, MAX_LEN, Root, View};
 use hanare_model::Timestamp;
 
 use crate::context::{Context, Outcome};
@@ -38,7 +38,11 @@ pub(super) fn collect(root: Option<&Path>, view: View, at: Timestamp) -> Result<
     let root = root.map_or_else(Root::live, Root::of).map_err(|error| {
         Failure::new(Exit::Input, "audit-root").with("path", error.path.display()).because(&error.source)
     })?;
-    Ok(hanare_facts::collect(&root, view, at))
+    let clock = hanare_host::clock::state().ok().map(|state| Clock {
+        is_synchronised: state.is_synchronised,
+        max_error_microseconds: state.max_error_microseconds,
+    });
+    Ok(hanare_facts::collect(&root, view, at, clock))
 }
 
 /// Facts that were collected elsewhere or earlier.

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::chain::Remembered;
 use super::document::{Made, report};
-use super::formats::Format;
+use super::formats::{self, Format};
 use super::office::Office;
 use super::{checklist, explain, facts, show};
 use crate::context::Context;
@@ -51,7 +51,7 @@ pub(super) struct Subject {
     pub(super) facts: BTreeMap<View, Facts>,
 }
 
-/// Whose reports are remembered.
+/// What came of it.
 pub(super) struct Judged {
     pub(super) exit: Exit,
     pub(super) report: Report,
@@ -91,8 +91,10 @@ impl Options {
         });
         let bytes = report.bytes().map_err(|error| Failure::new(Exit::Bug, "bug").because(&error))?;
         let signer = signer.as_ref().zip(remembered);
-        let written = self.out.as_deref().map(|directory| write(directory, &bytes, signer.as_ref()));
-        let written = written.transpose()?;
+        let written = match &self.out {
+            Some(directory) => Some(write(directory, &self.rendered(&report, &bytes)?, signer.as_ref())?),
+            None => None,
+        };
         context.out.result(name, &document(&report)?, |voice| show::told(&report, voice))?;
         if let Some(paths) = written {
             for path in paths {
@@ -101,6 +103,14 @@ impl Options {
             context.out.talk("audit-head", &[("hash", &Hash::of(&bytes))]);
         }
         Ok(Judged { exit: status(&report, self.accept_waivers), report, bytes })
+    }
+
+    /// The report as each file that is written: as JSON, which is what is signed and what the others refer to, and as what was
+    /// asked for.
+    fn rendered(&self, report: &Report, bytes: &[u8]) -> Result<Vec<(Format, Vec<u8>)>, Failure> {
+        let is_wanted = |format: &Format| *format == Format::Json || self.format.contains(format);
+        let wanted = Format::ALL.into_iter().filter(is_wanted);
+        wanted.map(|format| Ok((format, formats::rendered(format, report, bytes)?))).collect()
     }
 
     /// Facts by view, of those handed in.
@@ -152,24 +162,30 @@ fn status(report: &Report, accept_waivers: bool) -> Exit {
 /// Writes the report; with a key its signature before it, and the chain before both.
 fn write(
     directory: &Path,
-    bytes: &[u8],
+    rendered: &[(Format, Vec<u8>)],
     signer: Option<&(&SigningKey, Remembered)>,
 ) -> Result<Vec<PathBuf>, Failure> {
     let put = |path: &Path, bytes: &[u8]| {
         files::write_atomic(path, bytes, 0o644).map_err(|error| input::unwritable(path, &error))
     };
     std::fs::create_dir_all(directory).map_err(|error| input::unwritable(directory, &error))?;
-    let path = directory.join(Format::Json.file());
-    let signature = signature_path(&path);
-    if let Some((key, remembered)) = signer {
-        remembered.add(Hash::of(bytes))?;
-        put(&signature, sshsig::sign(&sshsig::Digest::of(bytes), NAMESPACE, key).as_bytes())?;
-    } else {
-        // An earlier report's signature beside this one would only look like forgery.
-        files::remove(&signature).map_err(|error| input::unwritable(&signature, &error))?;
+    let mut written = Vec::new();
+    for (format, bytes) in rendered {
+        let path = directory.join(format.file());
+        if *format == Format::Json {
+            let signature = signature_path(&path);
+            if let Some((key, remembered)) = signer {
+                remembered.add(Hash::of(bytes))?;
+                put(&signature, sshsig::sign(&sshsig::Digest::of(bytes), NAMESPACE, key).as_bytes())?;
+            } else {
+                // An earlier report's signature beside this one would only look like forgery.
+                files::remove(&signature).map_err(|error| input::unwritable(&signature, &error))?;
+            }
+        }
+        put(&path, bytes)?;
+        written.push(path);
     }
-    put(&path, bytes)?;
-    Ok(vec![path])
+    Ok(written)
 }
 
 /// A person's private key. One that others can read is refused, as ssh refuses it.

@@ -3,10 +3,12 @@
 mod attest;
 mod chain;
 mod checklist;
+mod diff;
 mod document;
 mod explain;
 mod facts;
 mod formats;
+mod history;
 mod judging;
 mod list;
 mod office;
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Attest(attest::Attest),
     Waive(attest::Waive),
     Report(report::Args),
+    Diff(diff::Args),
+    History(history::Args),
     #[command(subcommand)]
     Site(site::Command),
     #[command(subcommand)]
@@ -48,6 +52,8 @@ impl Command {
             Self::Attest(args) => args.run(context),
             Self::Waive(args) => args.run(context),
             Self::Report(args) => args.run(context),
+            Self::Diff(args) => args.run(context),
+            Self::History(args) => args.run(context),
             Self::Site(command) => command.run(context),
             Self::Checklist(command) => command.run(context),
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hanare_audit::{EvidenceFile, Report, Stated, Statement, Statements};
+use hanare_audit::{EvidenceFile, MAX_REPORT, Report, Stated, Statement, Statements};
 use hanare_host::files;
 use hanare_ledger::Hash;
 use hanare_model::OfficeId;
@@ -34,6 +34,28 @@ struct File {
     statements: Statements,
 }
 
+/// A report that is kept.
+pub(super) struct Kept {
+    pub(super) path: PathBuf,
+    /// `None` if it is not what its name says.
+    pub(super) report: Option<Report>,
+}
+
+impl Kept {
+    fn read(path: PathBuf) -> Result<Self, Failure> {
+        let bytes = input::bytes(&path, MAX_REPORT)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let is_it = name.rsplit_once('-').is_some_and(|(_, hash)| hash == Hash::of(&bytes).to_string());
+        let report = if is_it { Report::read(&bytes) } else { None };
+        Ok(Self { path, report })
+    }
+
+    /// The file, as a person names it to `diff`.
+    pub(super) fn file(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
 impl Office {
     /// Where an office's records are.
     pub(super) fn path(context: &Context, office: &OfficeId) -> PathBuf {
@@ -60,7 +82,7 @@ impl Office {
 
     /// Adds one.
     pub(super) fn add(&self, statement: Statement) -> Result<(), Failure> {
-        self.made(&self.directory)?;
+        made(&self.directory)?;
         let _held = files::lock(&self.directory, "lock")
             .map_err(|error| input::unwritable(&self.directory, &error))?;
         let mut statements = self.statements()?;
@@ -86,7 +108,7 @@ impl Office {
         }
         let hash = Hash::of(&bytes);
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        self.made(&self.evidence())?;
+        made(&self.evidence())?;
         let copy = self.evidence().join(hash.to_string());
         files::write_atomic(&copy, &bytes, 0o600).map_err(|error| input::unwritable(&copy, &error))?;
         Ok(EvidenceFile { name, hash })
@@ -111,9 +133,27 @@ impl Office {
     /// Keeps a report. Its name sorts by time and says what it must hash to.
     pub(super) fn remember(&self, report: &Report, bytes: &[u8]) -> Result<(), Failure> {
         let directory = self.reports();
-        self.made(&directory)?;
+        made(&directory)?;
         let path = directory.join(format!("{:012}-{}.json", report.at.seconds().max(0), Hash::of(bytes)));
         files::write_atomic(&path, bytes, 0o600).map_err(|error| input::unwritable(&path, &error))
+    }
+
+    /// The reports that are kept, the oldest first.
+    pub(super) fn kept(&self) -> Result<Vec<Kept>, Failure> {
+        let directory = self.reports();
+        let entries = match std::fs::read_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|error| input::unreadable(&directory, &error))?,
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| input::unreadable(&directory, &error))?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        paths.into_iter().map(Kept::read).collect()
     }
 
     fn reports(&self) -> PathBuf {
@@ -127,11 +167,8 @@ impl Office {
     fn evidence(&self) -> PathBuf {
         self.directory.join("evidence")
     }
+}
 
-    #[expect(clippy::unused_self, reason = "only an office's own directories are made")]
-    fn made(&self, directory: &Path) -> Result<(), Failure> {
-        let made = files::create_private_directory(directory);
-        made.or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
-            .map_err(|error| input::unwritable(directory, &error))
-    }
+fn made(directory: &Path) -> Result<(), Failure> {
+    files::create_private_directory(directory).map_err(|error| input::unwritable(directory, &error))
 }

@@ -1,6 +1,7 @@
 //! Statuses, grades, tiers and reasons in words.
 
 use hanare_audit::{BothTexts, Confidence, Grade, Reason, Responsible, Status, Tier};
+use hanare_facts::{Trust, View};
 
 use crate::voice::{Language, Voice};
 
@@ -28,6 +29,12 @@ impl Voices {
         BothTexts { ja: self.ja.say(id), en: self.en.say(id) }
     }
 
+    /// A message with a count.
+    pub(super) fn say_count(&self, id: &str, count: usize) -> BothTexts {
+        let say = |voice: &Voice| voice.say_with(id, &[("count", &count)]);
+        BothTexts { ja: say(&self.ja), en: say(&self.en) }
+    }
+
     /// A reason with what it is about.
     pub(super) fn reason(&self, reason: &Reason) -> BothTexts {
         let say = |voice: &Voice| voice.say_with(reason.why.as_str(), &[("what", &reason.what)]);
@@ -45,6 +52,23 @@ pub(super) const fn status(status: Status) -> &'static str {
         Status::Attested => "audit-attested",
         Status::Pass => "audit-pass",
         Status::NotApplicable => "audit-not-applicable",
+    }
+}
+
+pub(super) const fn trust(trust: Trust) -> &'static str {
+    match trust {
+        Trust::Measured => "trust-measured",
+        Trust::Device => "trust-device",
+        Trust::Supplied => "trust-supplied",
+        Trust::Word => "trust-word",
+    }
+}
+
+pub(super) const fn view(view: View) -> &'static str {
+    match view {
+        View::Endpoint => "view-endpoint",
+        View::Gateway => "view-gateway",
+        View::Hq => "view-hq",
     }
 }
 

@@ -7,6 +7,7 @@ use hanare_lab::{
     Capture, Guest, Headquarters, Host, Lab, Node, Ports, Program, Result, receive_once, send, until,
 };
 
+use super::audit;
 use super::cast::{self, COMPANIES, ENDPOINTS, LAN, Player, ROOMS, Stage};
 use super::desk::Desk;
 use super::narrator::Narrator;
@@ -83,6 +84,8 @@ pub(crate) fn play(lab: &Lab, narrator: &Narrator, report: &mut Report) -> Resul
         report.handover = desk.work(&headquarters)?;
         narrator.tell("demo-wipe", &[]);
         report.wipe = desk.end_the_day()?;
+        narrator.tell("demo-audit", &[]);
+        report.audit = audit::audit(&program, &pc.host, narrator)?;
     }
 
     let packets = capture.stop()?;

@@ -4,6 +4,7 @@
 //! the commands that they would type. It needs no root where user namespaces are allowed, and leaves nothing behind.
 
 mod acts;
+mod audit;
 mod cast;
 mod desk;
 mod keep;

@@ -1,6 +1,7 @@
 //! What the demo found out, as `demo --json` prints it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hanare_lab::{Captured, Error, Kind, Ports};
@@ -41,6 +42,8 @@ pub(crate) struct Report {
     pub(crate) handover: Handover,
     /// What came of the day's end there.
     pub(crate) wipe: Wipe,
+    /// What the audit of that PC found, a planted fault among it.
+    pub(crate) audit: Audit,
     /// From the first machine to the last packet.
     seconds: f64,
     /// What went wrong, if something did.
@@ -78,6 +81,24 @@ pub(crate) struct Wipe {
 impl Wipe {
     fn good(&self) -> bool {
         self.verdict == "pass" && self.remnants == Some(0)
+    }
+}
+
+/// What an audit counted.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Audit {
+    /// Results by status.
+    #[serde(flatten)]
+    pub(crate) counts: BTreeMap<String, u64>,
+    /// The fault that was planted is among what failed.
+    pub(crate) planted_found: bool,
+    /// Where the report for people was kept, if it was.
+    pub(crate) page: Option<PathBuf>,
+}
+
+impl Audit {
+    fn good(&self) -> bool {
+        self.planted_found && self.counts.get("fail").is_some_and(|count| *count > 0)
     }
 }
 
@@ -131,6 +152,7 @@ impl Report {
             && bytes
             && self.handover.good()
             && self.wipe.good()
+            && self.audit.good()
             && self.underlay.good()
             && self.error.is_none()
     }
@@ -154,6 +176,11 @@ mod tests {
             isolation_ok: true,
             handover: Handover { files: 5, bytes: 5, digest_ok: true, sealed: 0 },
             wipe: Wipe { verdict: "pass".to_owned(), remnants: Some(0) },
+            audit: Audit {
+                counts: BTreeMap::from([("fail".to_owned(), 1)]),
+                planted_found: true,
+                page: None,
+            },
             underlay: Underlay { wireguard: 1, api_tls: 1, ..Underlay::default() },
             ..Report::default()
         };

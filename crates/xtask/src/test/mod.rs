@@ -2,6 +2,7 @@
 
 mod bound;
 mod fuzz;
+mod mutations;
 
 use std::fmt::Write as _;
 use std::process::{Command, ExitCode};
@@ -47,10 +48,12 @@ const FULL: &[Step] = &[
     ("documentation", documentation),
     ("unit tests", unit_tests),
     ("virtual time", virtual_time),
+    ("browser", browser),
     ("end to end", end_to_end),
     ("erasing", erasing),
     ("virtual machine", virtual_machine),
     ("fuzzing", fuzz::fuzz),
+    ("mutations", mutations::mutations),
 ];
 const MACHINES: &[Step] = &[("virtual machines", virtual_machine)];
 
@@ -153,6 +156,15 @@ fn unit_tests(_: &Options) -> Outcome {
         "--exclude",
         "hanare-wipe-tests",
     ]))
+}
+
+/// The report's page in chromium, which only this step wants.
+fn browser(_: &Options) -> Outcome {
+    if let Err(error) = hanare_lab::install(hanare_lab::BROWSER) {
+        return Outcome::Failed(error.to_string());
+    }
+    let cargo = ["test", "--package", "hanare", "--test", "reports", "--locked", "--", "--ignored"];
+    outcome(repository::cargo().args(cargo))
 }
 
 /// In an invocation of its own, so that the feature never reaches a shipped binary.

@@ -7,7 +7,7 @@ use hanare_facts::{Facts, View};
 use hanare_ledger::Hash;
 use hanare_model::Timestamp;
 
-use crate::checklist::{Checklist, Item};
+use crate::checklist::{Checklist, DeviceClass, Item};
 use crate::checks::{self, Verdict};
 use crate::site::Site;
 use crate::statement::{self, Statements};
@@ -118,6 +118,27 @@ fn judged(
     site: Option<&Site>,
     at: Timestamp,
 ) -> Verdict {
+    let seen = seen(item, view, facts, site, at);
+    let is_none = |class: &DeviceClass| site.is_some_and(|site| site.none.contains(class));
+    match item.device_class.filter(is_none) {
+        // What a machine saw fail fails, whatever there is said to be.
+        Some(class) if seen.status != Status::Fail => {
+            let pc = facts.get(&View::Endpoint);
+            let verdict = checks::absent(class, pc, at);
+            pc.map_or(verdict.clone(), |pc| aged(verdict, item, pc, at))
+        }
+        Some(_) | None => seen,
+    }
+}
+
+/// What the item's own check says.
+fn seen(
+    item: &Item,
+    view: View,
+    facts: &BTreeMap<View, Facts>,
+    site: Option<&Site>,
+    at: Timestamp,
+) -> Verdict {
     let without = |status, why| Verdict { status, reason: Reason::plain(why), evidence: Vec::new() };
     let Some(check) = item.checks.get(&view) else {
         // People's items appear at headquarters.
@@ -128,8 +149,12 @@ fn judged(
         };
     };
     let Some(facts) = facts.get(&view) else { return without(Status::Unknown, Why::OtherView) };
+    aged(checks::run(check, facts, site, at), item, facts, at)
+}
+
+/// A verdict by facts that are of no use any more, or not yet, is none.
+fn aged(verdict: Verdict, item: &Item, facts: &Facts, at: Timestamp) -> Verdict {
     let longest = Duration::from_secs(u64::from(item.evidence_days).saturating_mul(86_400));
-    let verdict = checks::run(check, facts, site, at);
     match () {
         () if facts.at > at => {
             Verdict { status: Status::Unknown, reason: Reason::plain(Why::Future), ..verdict }

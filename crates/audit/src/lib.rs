@@ -16,8 +16,8 @@ mod status;
 mod why;
 
 pub use checklist::{
-    BothTexts, Check, CheckName, Checklist, ChecklistError, Confidence, Effort, Fault, Item, MAX_LEN,
-    Responsible, Tier, VERSION,
+    BothTexts, Check, CheckName, Checklist, ChecklistError, Confidence, DeviceClass, Effort, Fault, Item,
+    MAX_LEN, Responsible, Tier, VERSION,
 };
 pub use day::{Day, NotADay};
 pub use evaluate::{Answer, Asked, Known, evaluate, merged};

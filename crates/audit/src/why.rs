@@ -44,6 +44,12 @@ reasons! {
     WaiverOver = "why-waiver-over",
     /// Another item that it rests on is not good.
     Requires = "why-requires",
+    /// The office states that it has none, and a PC there uses none.
+    NoneHere = "why-none-here",
+    /// The office states that it has none, but a PC there uses one.
+    NoneDoubted = "why-none-doubted",
+    /// The office states that it has none, and no PC was looked at.
+    NoneUnseen = "why-none-unseen",
     /// The facts are from after the time of judging.
     Future = "why-future",
     /// The facts are older than evidence may be.

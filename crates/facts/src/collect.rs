@@ -7,7 +7,8 @@ use crate::fact::{Fact, Gap, GapKind, Reading, Trust, View};
 use crate::machine::{Facts, Origin, SCHEMA};
 use crate::root::Root;
 use crate::{
-    accounts, antivirus, firewall, journal, modprobe, network, routes, software, storage, sudo, waiting, wifi,
+    accounts, antivirus, firewall, journal, modprobe, nearby, network, routes, software, storage, sudo,
+    waiting, wifi,
 };
 
 const CLOCK: &str = "adjtimex";
@@ -37,6 +38,7 @@ pub fn collect(root: &Root, view: View, at: Timestamp, clock: Option<Clock>) -> 
         sudo: look.files(sudo::FILE, sudo::rules),
         journal: look.files("/etc/systemd/journald.conf, /var/log/journal", journal::journal),
         resolvers: look.running(network::RESOLVERS, network::resolvers),
+        nearby: look.running("/sys/class/net, /etc/cups/printers.conf", nearby::nearby),
         wifi: look.files(wifi::DIRECTORY, wifi::connections),
     }
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact::{Fact, View};
 use crate::{
-    Accounts, Antivirus, Clock, Firewall, Journal, Listener, Modules, Passwords, Resolvers, Routes, Storage,
-    SudoRule, System, Updates, Waiting, Wifi,
+    Accounts, Antivirus, Clock, Firewall, Journal, Listener, Modules, Nearby, Passwords, Resolvers, Routes,
+    Storage, SudoRule, System, Updates, Waiting, Wifi,
 };
 
 /// What the document calls itself.
@@ -68,6 +68,8 @@ pub struct Facts {
     pub journal: Fact<Journal>,
     /// Name servers.
     pub resolvers: Fact<Resolvers>,
+    /// Devices of the office that the machine uses.
+    pub nearby: Fact<Nearby>,
     /// Saved Wi-Fi connections.
     pub wifi: Fact<Vec<Wifi>>,
 }

@@ -52,6 +52,8 @@ pub struct Item {
     pub effort: Effort,
     /// How long evidence counts, in days.
     pub evidence_days: u32,
+    /// What it is about: it has no meaning where there is none of it.
+    pub device_class: Option<DeviceClass>,
     /// Items that must be good for this one to be.
     pub requires: Vec<String>,
     /// In a few words.
@@ -114,6 +116,30 @@ pub enum Responsible {
     Operator,
     /// The company that rents.
     Tenant,
+}
+
+/// Devices that an office may do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceClass {
+    /// Wi-Fi.
+    Wifi,
+    /// Printers and copiers on the network.
+    Printers,
+    /// Shared storage.
+    Nas,
+}
+
+impl DeviceClass {
+    /// The word in files.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wifi => "wifi",
+            Self::Printers => "printers",
+            Self::Nas => "nas",
+        }
+    }
 }
 
 /// What it takes to mend.

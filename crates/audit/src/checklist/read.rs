@@ -10,8 +10,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    BothTexts, Check, CheckName, Checklist, ChecklistError, Confidence, Effort, Fault, Item, MAX_LEN,
-    Responsible, Tier, VERSION,
+    BothTexts, Check, CheckName, Checklist, ChecklistError, Confidence, DeviceClass, Effort, Fault, Item,
+    MAX_LEN, Responsible, Tier, VERSION,
 };
 use crate::day::Day;
 
@@ -50,6 +50,7 @@ struct ItemTable {
     responsible: Responsible,
     effort: Effort,
     evidence_days: Spanned<u32>,
+    device_class: Option<DeviceClass>,
     #[serde(default)]
     requires: Vec<Spanned<String>>,
     title: Spanned<BothTexts>,
@@ -170,6 +171,7 @@ impl Text<'_> {
             views: table.views.into_inner(),
             responsible: table.responsible,
             effort: table.effort,
+            device_class: table.device_class,
             requires: table.requires.into_iter().map(Spanned::into_inner).collect(),
             title: self.both(table.title)?,
             measure: self.both(table.measure)?,

@@ -1,5 +1,6 @@
 //! The checks: pure functions from facts to a verdict with what it was judged by.
 
+mod absence;
 mod device;
 mod firewall;
 mod network;
@@ -9,7 +10,7 @@ mod storage;
 use hanare_facts::{Fact, Facts, Gap, GapKind, Trust};
 use hanare_model::Timestamp;
 
-use crate::checklist::Check;
+use crate::checklist::{Check, DeviceClass};
 use crate::site::Site;
 use crate::status::{Evidence, Status};
 use crate::why::{Reason, Why};
@@ -42,15 +43,19 @@ pub(crate) fn run(check: &Check, facts: &Facts, site: Option<&Site>, at: Timesta
         Check::WifiEncryption => network::wifi_encryption(&mut look),
         Check::WifiLogIn => network::wifi_log_in(&mut look),
     };
-    let (status, reason) = match judged {
-        // What was only handed in or said never makes a pass.
-        Ok((Status::Pass, _)) if look.weakest > Trust::Device => {
-            (Status::Unknown, Reason::plain(Why::NotMeasured))
-        }
-        Ok(judged) => judged,
-        Err(reason) => (Status::Unknown, reason),
+    look.verdict(judged)
+}
+
+/// Whether an item has no meaning where the office states that it has no such devices. `facts` are a PC's there.
+pub(crate) fn absent(class: DeviceClass, facts: Option<&Facts>, at: Timestamp) -> Verdict {
+    let statement = absence::statement(class, at);
+    let Some(facts) = facts else {
+        let reason = Reason::plain(Why::NoneUnseen);
+        return Verdict { status: Status::Unknown, reason, evidence: vec![statement] };
     };
-    Verdict { status, reason, evidence: look.evidence }
+    let mut look = Look { facts, site: None, at, evidence: vec![statement], weakest: Trust::Measured };
+    let judged = absence::absent(&mut look, class);
+    look.verdict(judged)
 }
 
 /// A check's eyes: what it looks at becomes its evidence.
@@ -63,6 +68,18 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
+    fn verdict(self, judged: Judged) -> Verdict {
+        let (status, reason) = match judged {
+            // What was only handed in or said never makes a pass.
+            Ok((Status::Pass | Status::NotApplicable, _)) if self.weakest > Trust::Device => {
+                (Status::Unknown, Reason::plain(Why::NotMeasured))
+            }
+            Ok(judged) => judged,
+            Err(reason) => (Status::Unknown, reason),
+        };
+        Verdict { status, reason, evidence: self.evidence }
+    }
+
     /// A fact's value, and `said` of it as evidence; the reason if nothing is known.
     fn see<T>(&mut self, fact: &'a Fact<T>, said: impl FnOnce(&T) -> String) -> Result<&'a T, Reason> {
         let value = match fact.known() {

@@ -1,14 +1,16 @@
 //! Each check at {good, mutations, evidence gone}: the rows that `tests/README.md` lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hanare_facts::{
     Accounts, Antivirus, Archive, Chain, Clock, Device, Facts, Family, Firewall, Hook, Journal,
-    JournalStorage, Listener, Modules, Mount, Origin, Passwords, Reading, Resolvers, RouteTo, Routes, SCHEMA,
-    Storage, SudoRule, SudoWay, Swap, System, Updates, View, Waiting, Wifi, WifiSecurity,
+    JournalStorage, Listener, Modules, Mount, Nearby, Origin, Passwords, Reading, Resolvers, RouteTo, Routes,
+    SCHEMA, Storage, SudoRule, SudoWay, Swap, System, Updates, View, Waiting, Wifi, WifiSecurity,
 };
 
 use super::*;
+use crate::checklist::Checklist;
+use crate::evaluate::{Asked, Known, evaluate};
 
 mod network;
 
@@ -96,6 +98,7 @@ fn good() -> Facts {
             file: "/etc/resolv.conf".to_owned(),
             servers: vec!["10.90.0.1".to_owned()],
         }),
+        nearby: fact(Nearby::default()),
         wifi: fact(vec![Wifi { number: 1, security: WifiSecurity::Sae }]),
     }
 }
@@ -331,6 +334,65 @@ fn log_01_journal() {
     };
     assert_eq!(change(&syslog), (Status::Unknown, Why::JournalSyslog));
     assert_eq!(after(&check, |facts| gone(&mut facts.journal, GapKind::Permission)).0, Status::Unknown);
+}
+
+/// What an item comes to from a view, by a site file and the facts of a PC there, if one was looked at.
+fn judged(id: &str, view: View, own: &str, pc: Option<Facts>) -> (Status, Why) {
+    let list: Checklist = crate::SATELLITE_OFFICE.parse().unwrap();
+    let facts = pc.into_iter().map(|facts| (View::Endpoint, facts)).collect();
+    let known = Known { site: Some(site(own)), ..Known::default() };
+    let asked = Asked { view: Some(view), only: BTreeSet::from([id.to_owned()]) };
+    let answers = evaluate(&list, &facts, &known, &asked, NOW);
+    let [answer] = answers.as_slice() else { panic!("{answers:?}") };
+    (answer.status, answer.reason.why)
+}
+
+#[test]
+fn not_applicable_takes_a_statement_and_a_pc_that_agrees() {
+    type Case<'a> = (&'a str, &'a str, View, fn(&mut Facts));
+    let on_wifi: fn(&mut Facts) = |facts| known(&mut facts.nearby).wireless.push("w".to_owned());
+    let cases: [Case<'_>; 4] = [
+        ("WIF-01", "wifi", View::Endpoint, on_wifi),
+        ("WIF-08", "wifi", View::Hq, on_wifi),
+        ("MFP-02", "printers", View::Hq, |facts| known(&mut facts.nearby).printers.push("ipp".to_owned())),
+        ("MFP-03", "nas", View::Endpoint, |facts| {
+            known(&mut facts.storage).mounts.push(mount("0:60", "cifs", "/srv"));
+        }),
+    ];
+    for (id, class, view, used) in cases {
+        let none = format!("[{class}]\nnone = true\n");
+        let with = |own: &str, change: &dyn Fn(&mut Facts)| {
+            let mut facts = good();
+            change(&mut facts);
+            judged(id, view, own, Some(facts))
+        };
+        assert_eq!(with(&none, &|_| {}), (Status::NotApplicable, Why::NoneHere), "{id}");
+        assert_eq!(with(&none, &used), (Status::Unknown, Why::NoneDoubted), "{id}");
+        for own in ["", &format!("[{class}]\nnone = false\n"), "[dns]\nresolvers = []\n"] {
+            assert_ne!(with(own, &|_| {}).0, Status::NotApplicable, "{id} {own}");
+        }
+        let blind = |facts: &mut Facts| {
+            gone(&mut facts.nearby, GapKind::Permission);
+            gone(&mut facts.storage, GapKind::Permission);
+        };
+        assert_eq!(with(&none, &blind), (Status::Unknown, Why::GapPermission), "{id}");
+        let said = |facts: &mut Facts| {
+            facts.nearby.trust = Trust::Supplied;
+            facts.storage.trust = Trust::Supplied;
+        };
+        assert_eq!(with(&none, &said), (Status::Unknown, Why::NotMeasured), "{id}");
+        assert_eq!(with(&none, &|facts| facts.at = ago(-1)), (Status::Unknown, Why::Future), "{id}");
+        assert_eq!(with(&none, &|facts| facts.at = ago(400 * DAY)), (Status::Unknown, Why::Stale), "{id}");
+        assert_eq!(judged(id, view, &none, None), (Status::Unknown, Why::NoneUnseen), "{id}");
+    }
+}
+
+#[test]
+fn what_a_machine_saw_fail_fails_whatever_there_is_said_to_be() {
+    let mut facts = good();
+    known(&mut facts.wifi)[0].security = WifiSecurity::Open;
+    let status = judged("WIF-01", View::Endpoint, "[wifi]\nnone = true\n", Some(facts));
+    assert_eq!(status, (Status::Fail, Why::WifiOpen));
 }
 
 #[test]

@@ -3,11 +3,13 @@
 mod read;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use hanare_model::{CompanyId, OfficeId, Position, RoomId};
 use serde::{Deserialize, Serialize};
 
+use crate::checklist::DeviceClass;
 use crate::day::Day;
 
 /// The version that this code reads.
@@ -50,6 +52,8 @@ pub struct Site {
     pub persons: Vec<Person>,
     /// How long records are kept.
     pub retention: Retention,
+    /// Devices that the office states it does not have.
+    pub none: BTreeSet<DeviceClass>,
     /// Who allowed active probes.
     pub permission: Option<Permission>,
 }

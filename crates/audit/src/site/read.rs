@@ -9,13 +9,14 @@ use hanare_model::{CompanyId, OfficeId, Position, RoomId};
 use toml::Spanned;
 
 use super::tables::{
-    CanaryTable, DnsTable, FarEndTable, File, NetworkTable, PermissionTable, PersonTable, RetentionTable,
-    Text, TlsTable, TunnelTable, VersionOnly, WanTable,
+    CanaryTable, DnsTable, FarEndTable, File, NetworkTable, NoneTable, PermissionTable, PersonTable,
+    RetentionTable, Text, TlsTable, TunnelTable, VersionOnly, WanTable,
 };
 use super::{
     Canary, Dns, FarEnd, MAX_LEN, Network, Permission, Person, Prefix, Retention, Site, SiteError, SiteFault,
     Tls, Tunnel, VERSION, Wan, Wanted,
 };
+use crate::checklist::DeviceClass;
 use crate::day::Day;
 
 /// Ten years of days, or so.
@@ -79,7 +80,15 @@ impl Reader<'_> {
                 Some(self.permission(&table)?)
             }
         };
+        let none = [
+            (DeviceClass::Wifi, &file.wifi),
+            (DeviceClass::Printers, &file.printers),
+            (DeviceClass::Nas, &file.nas),
+        ];
+        let is_none = |table: &Option<NoneTable>| table.as_ref().is_some_and(|table| table.none);
+        let none = none.into_iter().filter(|(_, table)| is_none(table)).map(|(class, _)| class).collect();
         Ok(Site {
+            none,
             office,
             room,
             company: self.parsed_some::<CompanyId>(file.company.as_ref(), Wanted::Id)?,

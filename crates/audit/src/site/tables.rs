@@ -40,6 +40,9 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) retention: RetentionTable,
     pub(super) permission: Option<PermissionTable>,
+    pub(super) wifi: Option<NoneTable>,
+    pub(super) printers: Option<NoneTable>,
+    pub(super) nas: Option<NoneTable>,
 }
 
 #[derive(Deserialize)]
@@ -152,6 +155,12 @@ pub(super) struct RetentionTable {
     pub(super) footage_min_hours: Option<Spanned<u32>>,
     pub(super) device_log_min_days: Option<Spanned<u32>>,
     pub(super) personal_data_max_days: Option<Spanned<u32>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoneTable {
+    pub(super) none: bool,
 }
 
 #[derive(Deserialize)]

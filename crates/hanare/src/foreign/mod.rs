@@ -26,7 +26,7 @@ pub(crate) use node::{
     control_error, invite_error, join_error, leave_error, state_error, up_error, worker_error,
 };
 pub(crate) use serve::{init_error, serve_error};
-pub(crate) use site::site_error;
+pub(crate) use site::{site_error, site_fault};
 pub(crate) use system::system_reason;
 pub(crate) use values::value_reason;
 pub(crate) use volume::volume_error;

@@ -10,10 +10,11 @@ use crate::failure::{Failure, Phrase};
 /// A site file that cannot be used: `FILE:LINE:COLUMN`.
 pub(crate) fn site_error(error: &SiteError, file: &Path) -> Failure {
     let place = format!("{}:{}:{}", file.display(), error.position.line, error.position.column);
-    Failure::new(Exit::Input, "site").with("place", place).with_phrase("cause", fault(&error.fault))
+    Failure::new(Exit::Input, "site").with("place", place).with_phrase("cause", site_fault(&error.fault))
 }
 
-fn fault(fault: &SiteFault) -> Phrase {
+/// What is wrong, without its place.
+pub(crate) fn site_fault(fault: &SiteFault) -> Phrase {
     let about = |id, what: &dyn std::fmt::Display| Phrase::new(id).with("what", what);
     match fault {
         SiteFault::Form(text) => super::toml::form(text),

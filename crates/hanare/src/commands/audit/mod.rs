@@ -9,6 +9,7 @@ mod explain;
 mod facts;
 mod formats;
 mod history;
+mod interview;
 mod judging;
 mod list;
 mod office;

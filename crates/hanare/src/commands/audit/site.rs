@@ -7,30 +7,46 @@ use hanare_audit::Site;
 use hanare_model::OfficeId;
 use serde_json::json;
 
+use super::interview;
 use super::office::Office;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::input::NewFile;
 use crate::{foreign, input, times};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    New { file: PathBuf },
     Check { file: PathBuf },
 }
 
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         match self {
+            Self::New { file } => {
+                // Before the first question: nobody answers for nothing.
+                let new = NewFile::create(&file, 0o644)?;
+                let text = interview::interview(context)?;
+                let site = Site::read(&text, times::is_zone)
+                    .map_err(|error| Failure::new(Exit::Bug, "bug").because(&error))?;
+                new.keep(text.as_bytes())?;
+                tell(context, "audit.site.new", &site, &file)
+            }
             Self::Check { file } => {
                 let site = read(&file)?;
-                let document = json!({"valid": true, "office": site.office, "room": site.room});
-                context.out.result("audit.site.check", &document, |voice| {
-                    voice.say_with("audit-site-good", &[("path", &file.display()), ("office", &site.office)])
-                })?;
-                Ok(Exit::Good)
+                tell(context, "audit.site.check", &site, &file)
             }
         }
     }
+}
+
+fn tell(context: &Context, name: &str, site: &Site, file: &Path) -> Outcome {
+    let document = json!({"valid": true, "path": file, "office": site.office, "room": site.room});
+    context.out.result(name, &document, |voice| {
+        voice.say_with("audit-site-good", &[("path", &file.display()), ("office", &site.office)])
+    })?;
+    Ok(Exit::Good)
 }
 
 /// The site in a file.

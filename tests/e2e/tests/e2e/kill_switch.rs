@@ -105,7 +105,7 @@ fn tcp(target: SocketAddr, device: Option<&'static str>) {
 }
 
 /// What looks like `WireGuard`.
-fn initiation() -> [u8; 148] {
+pub(crate) fn initiation() -> [u8; 148] {
     let mut message = [7; 148];
     message[..4].copy_from_slice(&[1, 0, 0, 0]);
     message

@@ -104,6 +104,15 @@ pub enum HostError {
         /// The lock.
         path: String,
     },
+    /// Another node runs in this network namespace.
+    #[error("process {pid} is this network's node")]
+    NetworkBusy {
+        /// Its process.
+        pid: i32,
+    },
+    /// The kill switch of another state directory is closed in this network namespace.
+    #[error("the kill switch of another state is closed here")]
+    OtherKillSwitch,
     /// The resolver could not be set.
     #[error("the resolver cannot be set: {text}")]
     Resolver {

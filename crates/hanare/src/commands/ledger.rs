@@ -79,7 +79,8 @@ fn details(data: &Value) -> String {
             format!("{name}={value}")
         }
     };
-    members.iter().map(word).collect::<Vec<_>>().join(" ")
+    // A node's own signed record repeats what stands beside it; `--json` and the export have it.
+    members.iter().filter(|(name, _)| *name != "record").map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// The signature's file beside an export, as `ssh-keygen -Y sign` would name it.

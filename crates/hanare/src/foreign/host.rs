@@ -40,6 +40,10 @@ pub(crate) fn host_error(error: HostError) -> Failure {
             Failure::new(Exit::Refused, "hands-refused").with("verb", verb).because_of(refusal(&why), why)
         }
         HostError::Busy { path } => impossible("busy").with("path", path),
+        HostError::NetworkBusy { pid } => {
+            impossible("busy").with_phrase("path", Phrase::new("busy-network").with("pid", pid))
+        }
+        HostError::OtherKillSwitch => impossible("other-kill-switch"),
         HostError::Resolver { text } => impossible("resolver").with("cause", text),
         HostError::Io { what, errno, text } => {
             impossible("host-io").with("what", what).because_of(errno.and_then(errno_reason), text)

@@ -71,6 +71,10 @@ pub(super) const SELECT_RECEIPTS: &str = "SELECT counter, hash, received_at, doc
 pub(super) const PUT_RECEIPT: &str = "INSERT INTO receipt (node, hash, counter, received_at, document, signature) \
      VALUES ($1, $2, $3, $4, $5, $6)";
 
+pub(super) const SELECT_NODE_LEDGERS: &str = "SELECT node, seq, hash FROM node_ledger";
+pub(super) const PUT_NODE_LEDGER: &str = "INSERT INTO node_ledger (node, seq, hash) VALUES ($1, $2, $3) \
+     ON CONFLICT (node) DO UPDATE SET seq = excluded.seq, hash = excluded.hash";
+
 pub(super) const SELECT_NOTICES: &str = "SELECT id, person, notice, told_at FROM notice";
 pub(super) const PUT_NOTICE: &str = "INSERT INTO notice (id, person, at, notice, told_at) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (id) DO UPDATE SET told_at = excluded.told_at";
@@ -89,7 +93,7 @@ pub(super) const PUT_RECORD: &str = "INSERT INTO ledger (seq, at, line) VALUES (
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 37] = [
+pub(super) const ALL: [&str; 39] = [
     SELECT_SETTING,
     PUT_SETTING,
     SELECT_COMPANIES,
@@ -117,6 +121,8 @@ pub(super) const ALL: [&str; 37] = [
     SELECT_RECEIPTS_HELD,
     SELECT_RECEIPTS,
     PUT_RECEIPT,
+    SELECT_NODE_LEDGERS,
+    PUT_NODE_LEDGER,
     SELECT_NOTICES,
     PUT_NOTICE,
     DELETE_NOTICES,

@@ -121,6 +121,7 @@ pub enum Problem {
     #[error(transparent)]
     Host {
         /// Its words.
+        #[from]
         failure: HostError,
     },
     /// Headquarters does not open work.

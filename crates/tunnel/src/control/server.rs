@@ -162,7 +162,7 @@ fn parse(line: &str) -> Result<Request, Problem> {
 }
 
 /// Who may ask what. `unlock` and `leave` are judged once more by the host process, which trusts no worker.
-fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
+pub(crate) fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
     let admin = is_admin(peer);
     let forbidden = |verb: &str| Err(Problem::Forbidden { verb: verb.to_owned() });
     match &request {

@@ -16,6 +16,7 @@ use super::daemon::{ANYWHERE, Daemon, Inbox};
 use super::gap::Gap;
 use super::health::Health;
 use super::permitted::Permitted;
+use super::records::Records;
 use super::resolve::Resolved;
 use super::term::HqClock;
 use super::unwritten::Unwritten;
@@ -99,6 +100,7 @@ impl Daemon {
             inbox: Inbox { news: news_inbox, outcomes: outcomes_inbox, commands: commands_inbox, notices },
             uapi,
             journal,
+            records: Records::default(),
             signing: keys.signing,
         };
         apply::machine(&mut daemon).await?;

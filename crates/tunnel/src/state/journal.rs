@@ -1,7 +1,7 @@
 //! The node's own ledger, `node/ledger.jsonl`: who opened the kill switch and why, chained and signed by the node's key.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
@@ -61,6 +61,30 @@ impl Journal {
             })?,
         };
         Ok(Self { path, file, length, chain: Chain::after(head) })
+    }
+
+    /// Where the chain ends.
+    pub(crate) const fn head(&self) -> Head {
+        self.chain.head()
+    }
+
+    /// The lines that follow `held`, oldest first, as many as `most`; `None` if this chain does not hold it.
+    pub(crate) fn after(&self, held: Head, most: usize) -> Result<Option<Vec<String>>, StateError> {
+        let file = File::open(&self.path).map_err(failed(Action::Open, &self.path))?;
+        let mut lines = Vec::new();
+        let mut found = held == Head::GENESIS;
+        for line in BufReader::new(file.take(self.length)).lines() {
+            let line = line.map_err(failed(Action::Read, &self.path))?;
+            if lines.len() == most {
+                break;
+            }
+            if found {
+                lines.push(line);
+            } else if head(line.as_bytes()) == Some(held) {
+                found = true;
+            }
+        }
+        Ok(found.then_some(lines))
     }
 
     /// Appends durably: what it records may be done afterwards.

@@ -76,15 +76,7 @@ impl Printer {
     /// Prints text as data: one newline at its end, nothing at all if it is empty.
     #[expect(clippy::unused_self, reason = "whoever prints owns the printer: stdout has one owner")]
     pub(crate) fn data(&self, text: &str) -> Result<(), PrintError> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        if !text.ends_with('\n') {
-            out.write_all(b"\n")?;
-        }
-        Ok(out.flush()?)
+        print(text)
     }
 
     /// A line of talk, kept back by `--quiet` and by `--json`.
@@ -137,19 +129,56 @@ impl Printer {
         tell(&text);
     }
 
-    fn document<T: Serialize>(&self, name: &str, data: &T) -> Result<(), PrintError> {
-        let mut members = serde_json::Map::new();
-        members.insert("schema".to_owned(), Value::String(format!("hanare.{name}/1")));
-        match serde_json::to_value(data).map_err(PrintError::Json)? {
-            Value::Object(rest) => members.extend(rest),
-            Value::Null => {}
-            other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-                members.insert("value".to_owned(), other);
-            }
-        }
-        let text = serde_json::to_string(&Value::Object(members)).map_err(PrintError::Json)?;
-        self.data(&text)
+    /// What a service says on stdout once it serves: the document `hanare.NAME/1` with `--json`, otherwise nothing.
+    pub(crate) fn once_ready<T: Serialize>(&self, name: &str, data: &T) -> Result<Readiness, PrintError> {
+        let text = if self.json { Some(document(name, data)?) } else { None };
+        Ok(Readiness { text })
     }
+
+    fn document<T: Serialize>(&self, name: &str, data: &T) -> Result<(), PrintError> {
+        self.data(&document(name, data)?)
+    }
+}
+
+/// A document that is printed when a service serves.
+pub(crate) struct Readiness {
+    text: Option<String>,
+}
+
+impl Readiness {
+    /// Prints it, the first time. That nobody reads it stops no service.
+    pub(crate) fn tell(&mut self) {
+        if let Some(text) = self.text.take()
+            && let Err(error) = print(&text)
+        {
+            tracing::warn!(%error, "nobody reads the output");
+        }
+    }
+}
+
+fn document<T: Serialize>(name: &str, data: &T) -> Result<String, PrintError> {
+    let mut members = serde_json::Map::new();
+    members.insert("schema".to_owned(), Value::String(format!("hanare.{name}/1")));
+    match serde_json::to_value(data).map_err(PrintError::Json)? {
+        Value::Object(rest) => members.extend(rest),
+        Value::Null => {}
+        other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            members.insert("value".to_owned(), other);
+        }
+    }
+    serde_json::to_string(&Value::Object(members)).map_err(PrintError::Json)
+}
+
+fn print(text: &str) -> Result<(), PrintError> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
 }
 
 /// Writes talk; a closed stderr stops nothing.

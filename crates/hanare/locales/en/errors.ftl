@@ -60,6 +60,9 @@ error-usage-value = { $argument } cannot be { $value }.
 error-usage-no-value = { $argument } needs a value.
     .cause = { $reason }
     .fix = See `{ $command } --help`.
+error-office-site-key = { $key } is no fact about a building.
+    .cause = It lacks its name or its value.
+    .fix = Write --site-key NAME=VALUE, or the name and the value as two words.
 
 os-permission = The permission for this is missing (system error { $errno }).
 os-absent = It does not exist (system error { $errno }).

@@ -60,6 +60,9 @@ error-usage-value = { $argument } に { $value } は指定できません。
 error-usage-no-value = { $argument } には値が必要です。
     .cause = { $reason }
     .fix = `{ $command } --help` をご覧ください。
+error-office-site-key = { $key } は建物の情報になっていません。
+    .cause = 項目名か値がありません。
+    .fix = --site-key 項目名=値 と書くか、項目名と値を 2 語で指定してください。
 
 os-permission = この操作の権限がありません（システムのエラー番号 { $errno }）。
 os-absent = 存在しません（システムのエラー番号 { $errno }）。

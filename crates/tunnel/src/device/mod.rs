@@ -75,18 +75,18 @@ fn io(what: &'static str) -> impl Fn(std::io::Error) -> DeviceError {
 }
 
 /// Makes the interface and runs it until a signal, the removal of the interface, or the removal of the socket file.
-/// Interface and socket are gone when it returns.
+/// Interface and socket are gone when it returns. `on_ready` is called once both are there.
 ///
 /// # Errors
 /// [`DeviceError`], by cause.
-pub fn run(options: &DeviceOptions) -> Result<(), DeviceError> {
+pub fn run(options: &DeviceOptions, on_ready: impl FnOnce()) -> Result<(), DeviceError> {
     let signals = EndSignals::block().map_err(io("signals"))?;
     // A second device of the same name ends here, before it touches the interface of the first.
     let tun = Tun::create(&options.name, MTU, Offload::TcpUdp)?;
     let udp = Udp::bind(0, None)?;
     let socket = Listener::bind(&options.name)?;
     hanare_host::privileges::become_device().map_err(|error| DeviceError::Privileges(error.into()))?;
-    let outcome = serve(tun, udp, &socket, &signals, options);
+    let outcome = serve(tun, udp, &socket, &signals, options, on_ready);
     socket.remove();
     outcome
 }
@@ -97,6 +97,7 @@ fn serve(
     socket: &Listener,
     signals: &EndSignals,
     options: &DeviceOptions,
+    on_ready: impl FnOnce(),
 ) -> Result<(), DeviceError> {
     let mut seed = [0; 32];
     let mut throwaway = [0; 32];
@@ -112,6 +113,7 @@ fn serve(
     if options.detached {
         background::release_terminal().map_err(io("standard streams"))?;
     }
+    on_ready();
     wait(&plane, socket, signals)?;
     plane.shutdown();
     match plane.ended_blocking() {

@@ -115,7 +115,10 @@ fn tools(_: &Options) -> Outcome {
 
 fn format(_: &Options) -> Outcome {
     component("fmt", "rustfmt");
-    outcome(repository::cargo().args(["fmt", "--all", "--check"]))
+    let own = outcome(repository::cargo().args(["fmt", "--all", "--check"]));
+    // A workspace of its own.
+    let fuzzing = ["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"];
+    if own == Outcome::Good { outcome(repository::cargo().args(fuzzing)) } else { own }
 }
 
 fn lints(_: &Options) -> Outcome {

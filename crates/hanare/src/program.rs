@@ -179,7 +179,7 @@ fn log(verbose: u8, quiet: bool, service: bool) {
 fn on_panic(language: Language, json: bool) {
     std::panic::set_hook(Box::new(move |info| {
         let out = Printer::new(Voice::new(language), json, false);
-        out.failure(&Failure::new(Exit::Bug, "bug").with("cause", info));
+        out.failure(&Failure::new(Exit::Bug, "bug").reported("cause-panic", info));
         #[expect(clippy::exit, reason = "a panicked process has nothing left to clean up")]
         std::process::exit(i32::from(Exit::Bug.code()));
     }));

@@ -22,6 +22,7 @@ pub mod mounts;
 pub mod netlink;
 pub mod nft;
 pub mod privileges;
+pub mod process;
 mod readiness;
 mod resolver;
 pub mod scheduling;

@@ -42,6 +42,14 @@ pub enum ControlError {
     /// The daemon's answer is not one of ours.
     #[error("the daemon's answer cannot be read")]
     Answer,
+    /// The daemon does what it was asked, but has not ended.
+    #[error("process {pid} has not ended after {seconds} s")]
+    StillEnding {
+        /// The host process.
+        pid: u32,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The daemon said no.
     #[error(transparent)]
     Refused(Problem),

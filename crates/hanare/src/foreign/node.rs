@@ -98,6 +98,9 @@ pub(crate) fn control_error(error: ControlError) -> Failure {
         ControlError::Io { path, source } => {
             Failure::new(Exit::Unreachable, "node-io").with("path", path.display()).because(&source)
         }
+        ControlError::StillEnding { pid, seconds } => {
+            Failure::new(Exit::Unreachable, "still-ending").with("pid", pid).with("seconds", seconds)
+        }
         ControlError::Answer => Failure::new(Exit::Bug, "node-answer"),
         ControlError::Refused(problem) => {
             match problem {

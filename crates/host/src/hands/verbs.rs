@@ -189,14 +189,16 @@ impl Hands {
         self.node("lan")?.lan(addresses)?;
         let prefixes: Vec<IpNet> = addresses.iter().map(IpNet::trunc).collect();
         routing::check_collisions(&prefixes, &[&lan, &self.interface], &[])?;
-        routing::set_addresses(&mut self.log, &lan, addresses)?;
         if let Some(switch) = &mut self.switch {
             let mut policy = switch.policy().clone();
-            policy.lan = Some(Lan { interface: lan, prefixes });
+            policy.lan = Some(Lan { interface: lan.clone(), prefixes });
             switch.set_policy(policy)?;
         }
-        // Last: nothing is forwarded before the rules that bound it.
-        sysctl::set(&mut self.log, &sysctl::forwarding())
+        // Nothing is forwarded before the rules that bound it.
+        sysctl::set(&mut self.log, &sysctl::forwarding())?;
+        // Last: while an address is new, the kernel's switch to forwarding and the end of its duplicate detection each join
+        // the subnet's anycast address, and the undoing leaves it once.
+        routing::set_addresses(&mut self.log, &lan, addresses)
     }
 
     fn mtu(&mut self, mtu: u16) -> Result<(), HostError> {

@@ -15,6 +15,7 @@ mod demo;
 mod desk;
 mod device;
 mod devices;
+mod ending;
 mod enrolment;
 mod external;
 mod flood;

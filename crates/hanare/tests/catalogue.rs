@@ -11,13 +11,14 @@ use fluent_syntax::parser;
 use hanare::voice::{FILES, Language};
 
 /// Words with a hyphen in the sources that are no messages: values, names of programs, prefixes, JSON.
-const OTHER_WORDS: [&str; 8] = [
+const OTHER_WORDS: [&str; 9] = [
     "api-socket",
     "dry-run",
     "hanare-device",
     "hanare-hq",
     "kebab-case",
     "kill-switch",
+    "site-key",
     "no-such-message",
     "ssh-ed25519",
 ];

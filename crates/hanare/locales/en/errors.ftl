@@ -62,7 +62,10 @@ error-usage-no-value = { $argument } needs a value.
     .fix = See `{ $command } --help`.
 error-office-site-key = { $key } is no fact about a building.
     .cause = It lacks its name or its value.
-    .fix = Write --site-key NAME=VALUE, or the name and the value as two words.
+    .fix = Write --site-key NAME=VALUE, or the name and the value as two words; what else the command takes goes before it.
+error-office-site-key-twice = { $key } is given twice.
+    .cause = A fact about a building has one value.
+    .fix = Leave out the one that does not hold.
 
 os-permission = The permission for this is missing (system error { $errno }).
 os-absent = It does not exist (system error { $errno }).

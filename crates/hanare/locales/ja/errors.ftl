@@ -62,7 +62,10 @@ error-usage-no-value = { $argument } には値が必要です。
     .fix = `{ $command } --help` をご覧ください。
 error-office-site-key = { $key } は建物の情報になっていません。
     .cause = 項目名か値がありません。
-    .fix = --site-key 項目名=値 と書くか、項目名と値を 2 語で指定してください。
+    .fix = --site-key 項目名=値 と書くか、項目名と値を 2 語で指定してください。ほかの引数はその前に書いてください。
+error-office-site-key-twice = { $key } が 2 回指定されています。
+    .cause = 建物の情報には、項目ごとに値が 1 つだけあります。
+    .fix = 正しくない方を消してください。
 
 os-permission = この操作の権限がありません（システムのエラー番号 { $errno }）。
 os-absent = 存在しません（システムのエラー番号 { $errno }）。

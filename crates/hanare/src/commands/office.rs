@@ -1,17 +1,15 @@
 //! `hanare office`: satellite office buildings.
 
-use std::collections::BTreeMap;
-
 use clap::Subcommand;
 use hanare_hq::admin::{self, OfficeAdd, OfficeList, OfficeRemove, OfficeShow};
 use hanare_model::OfficeId;
 use serde_json::json;
 
 use super::company::added_id;
+use super::site_keys::SiteKeys;
 use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::table;
 use crate::times;
 use crate::voice::Voice;
@@ -22,9 +20,8 @@ pub(crate) enum Command {
         id: OfficeId,
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
-        /// Facts about the building for the audit: a key and its value, in one word or two, as often as needed.
-        #[arg(long, num_args = 1..=2, value_names = ["KEY=VALUE"], action = clap::ArgAction::Append)]
-        site_key: Vec<String>,
+        #[command(flatten)]
+        site: SiteKeys,
     },
     List,
     Show {
@@ -40,8 +37,8 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         match self {
-            Self::Add { id, name, site_key } => {
-                let site = site(site_key)?;
+            Self::Add { id, name, site } => {
+                let site = site.read()?;
                 let added = context.ask(OfficeAdd { id, name, site })?;
                 context.out.talk(added_id(added.created), &[("what", &added.item.id)]);
                 context.out.result("office.add", &added, |_| String::new())?;
@@ -89,43 +86,4 @@ fn show(office: &admin::Office, voice: &Voice) -> String {
             ("label-created", times::tell(office.created_at)),
         ],
     )
-}
-
-/// Keys and their values from words: `KEY=VALUE`, or a key and then its value.
-fn site(words: Vec<String>) -> Result<BTreeMap<String, String>, Failure> {
-    let mut words = words.into_iter();
-    let mut site = BTreeMap::new();
-    while let Some(word) = words.next() {
-        let (key, value) = match word.split_once('=') {
-            Some((key, value)) => (key.to_owned(), value.to_owned()),
-            None => match words.next() {
-                Some(value) => (word, value),
-                None => return Err(Failure::new(Exit::Usage, "office-site-key").with("key", word)),
-            },
-        };
-        if key.is_empty() {
-            return Err(Failure::new(Exit::Usage, "office-site-key").with("key", format!("={value}")));
-        }
-        site.insert(key, value);
-    }
-    Ok(site)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(words: &[&str]) -> Option<Vec<(String, String)>> {
-        site(words.iter().map(ToString::to_string).collect()).ok().map(|site| site.into_iter().collect())
-    }
-
-    #[test]
-    fn a_fact_is_one_word_or_two() {
-        let both =
-            [("address", "a=b, c"), ("floor", "3")].map(|(key, value)| (key.to_owned(), value.to_owned()));
-        assert_eq!(read(&["floor", "3", "address", "a=b, c"]).unwrap(), both);
-        assert_eq!(read(&["floor=3", "address=a=b, c"]).unwrap(), both);
-        assert_eq!(read(&["floor=3", "address", "a=b, c"]).unwrap(), both);
-        assert!(read(&["floor=3", "roof"]).is_none() && read(&["=3"]).is_none());
-    }
 }

@@ -32,9 +32,7 @@ impl Args {
         worker.extend(["--interface".into(), self.interface.clone().into()]);
         context.prepare_runtime();
         let socket = context.runtime.join(SOCKET_NAME);
-        let document = json!({
-            "interface": self.interface, "listen": self.listen, "api": self.api, "pid": std::process::id(),
-        });
+        let document = json!({"interface": self.interface, "pid": std::process::id()});
         let mut serves = context.out.once_ready("hq.serve", &document)?;
         let setup = Setup {
             state: context.state.clone(),

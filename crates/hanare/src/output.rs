@@ -73,6 +73,12 @@ impl Printer {
         if self.json { self.document(name, data) } else { self.data(&text(&self.voice)) }
     }
 
+    /// Begins a result that is a list and comes in pages: the document `hanare.NAME/1` with all of them in `member`, or text for
+    /// each page.
+    pub(crate) const fn list(&self, name: &'static str, member: &'static str) -> List<'_> {
+        List { printer: self, name, member, is_begun: false }
+    }
+
     /// Prints text as data: one newline at its end, nothing at all if it is empty.
     #[expect(clippy::unused_self, reason = "whoever prints owns the printer: stdout has one owner")]
     pub(crate) fn data(&self, text: &str) -> Result<(), PrintError> {
@@ -179,6 +185,50 @@ fn print(text: &str) -> Result<(), PrintError> {
         out.write_all(b"\n")?;
     }
     Ok(out.flush()?)
+}
+
+/// A list that is printed while it comes. What fails in the middle leaves a document without an end, which nobody takes for whole.
+pub(crate) struct List<'a> {
+    printer: &'a Printer,
+    name: &'static str,
+    member: &'static str,
+    is_begun: bool,
+}
+
+impl List<'_> {
+    /// Prints some more.
+    pub(crate) fn page<T: Serialize>(
+        &mut self,
+        items: &[T],
+        text: impl FnOnce(&Voice) -> String,
+    ) -> Result<(), PrintError> {
+        if !self.printer.json {
+            self.is_begun = true;
+            return self.printer.data(&text(&self.printer.voice));
+        }
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        for item in items {
+            if self.is_begun {
+                out.write_all(b",")?;
+            } else {
+                write!(out, "{{\"schema\":\"hanare.{}/1\",\"{}\":[", self.name, self.member)?;
+                self.is_begun = true;
+            }
+            let text = serde_json::to_string(item).map_err(PrintError::Json)?;
+            out.write_all(text.as_bytes())?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// Ends it; `text` is said where nothing was printed.
+    pub(crate) fn end(self, text: impl FnOnce(&Voice) -> String) -> Result<(), PrintError> {
+        match (self.printer.json, self.is_begun) {
+            (true, true) => self.printer.data("]}"),
+            (true, false) => self.printer.document(self.name, &json!({self.member: []})),
+            (false, true) => Ok(()),
+            (false, false) => self.printer.data(&text(&self.printer.voice)),
+        }
+    }
 }
 
 /// Writes talk; a closed stderr stops nothing.

@@ -14,6 +14,8 @@ pub use work::{HqTime, Session, Today, Work, WorkState};
 
 /// Seconds that an unlock may last at most (`DESIGN`: 30 minutes).
 pub const MAX_UNLOCK_SECONDS: u64 = 30 * 60;
+/// What is asked where a directory on the way keeps a person from the socket altogether.
+pub const ANYTHING: &str = "*";
 /// The socket's name in the runtime directory.
 pub(crate) const SOCKET: &str = "node.sock";
 /// The longest line: a status with every warning is a few kilobytes.

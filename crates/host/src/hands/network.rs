@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::message::KillSwitchState;
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::kill_switch;
 use crate::unix::Peer;
@@ -57,7 +58,7 @@ pub(super) fn own_kill_switch(state: &Path) -> Result<(), HostError> {
 }
 
 fn take(name: &[u8]) -> Result<NetworkHold, HostError> {
-    let failed = |error: io::Error| HostError::io("this network's lock", &error);
+    let failed = |error: io::Error| HostError::io(Deed::Lock.of(String::from_utf8_lossy(name)), &error);
     let address = SocketAddr::from_abstract_name(name).map_err(failed)?;
     // Whoever holds it may end between our looks.
     for _ in 0..10 {

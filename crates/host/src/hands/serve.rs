@@ -18,6 +18,7 @@ use super::setup::{Ended, Role, Setup};
 use super::verbs::Hands;
 use super::{channel, routing};
 use crate::control_group::ControlGroup;
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::netlink::Netlink;
 use crate::readiness::{readable, readable_watch};
@@ -126,7 +127,7 @@ pub(crate) fn hold(state: &Path) -> Result<File, HostError> {
         if error.kind() == std::io::ErrorKind::WouldBlock {
             return HostError::Busy { path };
         }
-        HostError::io(format!("locking {path}"), &error)
+        HostError::io(Deed::Lock.of(path), &error)
     })
 }
 
@@ -182,7 +183,7 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
 }
 
 fn work(hands: &mut Hands, setup: &mut Setup, network: Option<&NetworkHold>) -> Result<Ended, HostError> {
-    let failed = |error: std::io::Error| HostError::io("the host process", &error);
+    let failed = |error: std::io::Error| HostError::io(Deed::HostProcess, &error);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = memory::keep_small(builder.enable_all()).build().map_err(failed)?;
     let (ours, theirs) = channel::pair()?;
@@ -208,7 +209,7 @@ struct Worker {
 
 impl Worker {
     fn start(setup: &Setup, stdin: OwnedFd) -> Result<Self, HostError> {
-        let failed = |error: std::io::Error| HostError::io("starting the worker", &error);
+        let failed = |error: std::io::Error| HostError::io(Deed::Worker, &error);
         let child = Command::new("/proc/self/exe")
             .args(&setup.worker)
             .stdin(Stdio::from(stdin))
@@ -223,7 +224,7 @@ impl Worker {
     fn pidfd(&self) -> Result<OwnedFd, HostError> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
-            .map_err(|error| HostError::io("the worker", &error.into()))
+            .map_err(|error| HostError::io(Deed::Worker, &error.into()))
     }
 
     fn kill(&mut self) {
@@ -233,7 +234,7 @@ impl Worker {
     }
 
     fn status(&mut self) -> Result<i32, HostError> {
-        let status = self.child.wait().map_err(|error| HostError::io("the worker", &error))?;
+        let status = self.child.wait().map_err(|error| HostError::io(Deed::Worker, &error))?;
         Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
     }
 }
@@ -244,7 +245,7 @@ async fn answer(
     control: OwnedFd,
     worker: &mut Worker,
 ) -> Result<Ended, HostError> {
-    let failed = |error: std::io::Error| HostError::io("the host process", &error);
+    let failed = |error: std::io::Error| HostError::io(Deed::HostProcess, &error);
     let control = readable(control).map_err(failed)?;
     let gone = readable(worker.pidfd()?).map_err(failed)?;
     let network = readable_watch(Watch::network()?).map_err(failed)?;

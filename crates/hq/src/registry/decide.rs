@@ -182,6 +182,7 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         | Request::NodeReceipts(_)
         | Request::PolicyShow(_)
         | Request::LedgerList(_)
+        | Request::LedgerLines(_)
         | Request::LedgerExport(_)
         | Request::LedgerVerify(_)
         | Request::HandoverList(_)

@@ -88,7 +88,8 @@ pub(super) const PUT_QUARANTINE: &str = "INSERT INTO quarantine (prefix, until) 
 pub(super) const DELETE_QUARANTINE: &str = "DELETE FROM quarantine WHERE until <= $1";
 
 pub(super) const SELECT_LAST_RECORD: &str = "SELECT seq, line FROM ledger ORDER BY seq DESC LIMIT 1";
-pub(super) const SELECT_RECORDS: &str = "SELECT line FROM ledger WHERE at >= $1 ORDER BY seq";
+pub(super) const SELECT_RECORDS: &str =
+    "SELECT seq, line FROM ledger WHERE seq > $1 AND at >= $2 ORDER BY seq LIMIT $3";
 pub(super) const PUT_RECORD: &str = "INSERT INTO ledger (seq, at, line) VALUES ($1, $2, $3)";
 
 /// All of them, for the test that prepares each.

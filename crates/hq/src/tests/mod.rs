@@ -8,6 +8,7 @@ mod handover;
 mod holding;
 mod leaving;
 mod lockout;
+mod pages;
 mod persons;
 mod places;
 mod receipts;

@@ -132,7 +132,7 @@ async fn a_node_sends_its_own_records_also_when_it_is_revoked_and_nobody_else_do
     let server = home.serve().await;
     let registry = server.hq.writer.registry();
     assert_eq!(registry.ledgers.values().copied().collect::<Vec<_>>(), [heads[3]]);
-    let entries = home.admin().call(LedgerList { since: None }).await.unwrap().items;
+    let entries = home.admin().call(LedgerList { after: 0, since: None }).await.unwrap().items;
     assert_eq!(entries.iter().filter(|entry| entry.kind == "node.unlocked").count(), 3);
     server.stop().await;
 }

@@ -9,8 +9,8 @@ use crate::{Server, api};
 
 /// Records of a kind.
 async fn records(server: &Server, kind: &str) -> Vec<Record> {
-    let (lines, _) = server.hq.writer.ledger(None).await.unwrap();
-    let records = lines.iter().map(|line| Record::parse(line).unwrap());
+    let (lines, _) = server.hq.writer.ledger(0, None).await.unwrap();
+    let records = lines.iter().map(|(_, line)| Record::parse(line).unwrap());
     records.filter(|record| record.kind == kind).collect()
 }
 

@@ -196,7 +196,7 @@ fn failure(path: PathBuf, source: io::Error) -> ControlError {
         ControlError::NotRunning { path }
     } else if kind == io::ErrorKind::PermissionDenied {
         // A directory on the way keeps strangers out; say it as the daemon would.
-        ControlError::Refused(Problem::Forbidden { verb: "the control socket".to_owned() })
+        ControlError::Refused(Problem::Forbidden { verb: super::ANYTHING.to_owned() })
     } else {
         ControlError::Io { path, source }
     }

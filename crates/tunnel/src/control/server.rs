@@ -182,8 +182,7 @@ pub(crate) fn permitted(request: Request, peer: &Peer) -> Result<Request, Proble
                 || program.chars().count() > MAX_REASON
                 || program.chars().any(char::is_control) =>
         {
-            let why = format!("a program's name is one line of at most {MAX_REASON} characters");
-            return Err(Problem::Wrong { why });
+            return Err(Problem::Program);
         }
         Request::Unlock { seconds, .. } if !(1..=MAX_UNLOCK_SECONDS).contains(seconds) => {
             return Err(Problem::Time);

@@ -54,6 +54,7 @@ mod thin_path;
 mod two_desks;
 mod under_fire;
 mod undo;
+mod undo_steps;
 mod work_volume;
 mod working_day;
 mod writer;

@@ -214,7 +214,7 @@ fn nothing_of_the_room_leaves_by_the_uplink_in_any_state_and_everything_does_wit
 
         scene.room.gateway.node.up(&["--lan", "eth1"])?;
         program.run(&host, &["down"])?;
-        if let Some(daemon) = &mut scene.room.gateway.node.daemon {
+        if let Some(mut daemon) = scene.room.gateway.node.daemon.take() {
             assert!(daemon.ended()?.is_some(), "`down` has waited for it");
         }
         judge(&scene, "down")?;

@@ -100,6 +100,12 @@ pub enum HostError {
         /// The rule it broke.
         why: String,
     },
+    /// An unlock for longer than the lease lets.
+    #[error("an unlock lasts {most} s at most here")]
+    UnlockTooLong {
+        /// Seconds.
+        most: u64,
+    },
     /// Another process holds the state directory.
     #[error("{path} is held by another process")]
     Busy {
@@ -142,6 +148,8 @@ pub mod reason {
     pub const ADMINS_ONLY: &str = "only root and the group hanare may";
     /// `unlock --all` by a person.
     pub const NOT_ALL: &str = "the policy does not let everything be opened";
+    /// An unlock that the policy does not let this person have.
+    pub const NOT_YOU: &str = "the policy does not let this person open the kill switch";
     /// An unlock without a reason.
     pub const NO_REASON: &str = "a reason is needed";
     /// An unlock for too long.

@@ -12,8 +12,7 @@ pub use message::{Problem, Reply, Request};
 pub use status::{HqStatus, KillSwitch, State, Status, Warning, WarningCode};
 pub use work::{HqTime, Session, Today, Work, WorkState};
 
-/// Seconds that an unlock may last at most (`DESIGN`: 30 minutes).
-pub const MAX_UNLOCK_SECONDS: u64 = 30 * 60;
+pub use hanare_model::unlock::MAX_SECONDS as MAX_UNLOCK_SECONDS;
 /// What is asked where a directory on the way keeps a person from the socket altogether.
 pub const ANYTHING: &str = "*";
 /// The socket's name in the runtime directory.

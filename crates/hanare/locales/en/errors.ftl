@@ -92,6 +92,7 @@ reason-left = This machine has left its room by itself; headquarters was told.
 reason-none = Headquarters gave no reason.
 refused-admins = Only root and the group hanare may do this.
 refused-all = The policy does not let everything be opened.
+refused-unlock = The policy does not let you open the kill switch.
 refused-reason = A reason is needed, in one line of at most 200 characters.
 refused-program = The name of a program is one line of at most 200 characters.
 refused-time = The time must be between 1 second and 30 minutes.

@@ -201,6 +201,8 @@ policy-device-service = 機器へのプロトコルは tcp か udp です。ポ�
 policy-device-ports = 1 台の機器に書けるポート（または範囲）は { $most } 個までです（ここには { $what } 個あります）。
 policy-rule-count = 許可ルールは 1 つのポリシーに { $most } 件までです（複数のサービスを許すルールは、サービスごとに 1 件と数えます）。このポリシーは { $what } 件あります。同じ扱いの部屋やネットワークを 1 つのルールにまとめるか、会社単位で指定してください。
 policy-device-count = 機器は 1 つのポリシーに { $most } 台までです（このポリシーは { $what } 台）。
+policy-unlock-minutes = 一時解除の時間は 1 分から { $most } 分までです。{ $what } 分にはできません。
+policy-unlock-gap = 一時解除の間隔は { $most } 秒までです。{ $what } 秒にはできません。
 policy-device-inside = { $what } にはトンネルを通して届きます。機器には、部屋のネットワークにあるものを書いてください。
 
 error-node-sealed = { $node } を失効させませんでした。封印した仕事が { $items } 件、この端末で本社への配送を待っています。

@@ -92,6 +92,7 @@ reason-left = このマシンは自分で部屋を抜け、そのことを本社
 reason-none = 本社は理由を示していません。
 refused-admins = root とグループ hanare だけが実行できます。
 refused-all = すべてを開けることはポリシーで許可されていません。
+refused-unlock = あなたの一時解除はポリシーで許可されていません。
 refused-reason = 理由が必要です（1 行、200 文字以内）。
 refused-program = プログラムの名前は 1 行、200 文字以内で指定してください。
 refused-time = 時間は 1 秒から 30 分の間で指定してください。

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hanare_host::hands::{Ended, UnlockPolicy};
+use hanare_host::hands::Ended;
 use hanare_tunnel::control::Client;
 use hanare_tunnel::node::{UpOptions, run_host_process};
 use serde_json::json;
@@ -59,13 +59,8 @@ impl Args {
                 serves.tell();
             }
         };
-        let options = UpOptions {
-            state: context.state.clone(),
-            interface: self.interface,
-            lan: self.lan,
-            unlock: UnlockPolicy::default(),
-            worker,
-        };
+        let options =
+            UpOptions { state: context.state.clone(), interface: self.interface, lan: self.lan, worker };
         let outcome = run_host_process(options, Box::new(ready), Box::new(service::stopping))
             .map_err(foreign::up_error)?;
         if outcome == Ended::Stopped {

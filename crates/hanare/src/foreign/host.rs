@@ -4,6 +4,7 @@ use hanare_host::error::reason;
 use hanare_host::{Attempt, Deed, HostError};
 
 use super::system::errno_reason;
+use crate::durations;
 use crate::exit::Exit;
 use crate::failure::{Failure, Phrase};
 
@@ -38,6 +39,9 @@ pub(crate) fn host_error(error: HostError) -> Failure {
         HostError::Refused { verb, why } => Failure::new(Exit::Refused, "hands-refused")
             .with_phrase("verb", verb_phrase(&verb))
             .with_phrase("cause", refusal(&why).unwrap_or_else(|| Phrase::new("refused-bounds").detail(why))),
+        HostError::UnlockTooLong { most } => {
+            Failure::new(Exit::Refused, "unlock-beyond-policy").with("most", durations::short(most))
+        }
         HostError::Busy { path } => impossible("busy").with("path", path),
         HostError::NetworkBusy { pid } => {
             impossible("busy").with_phrase("path", Phrase::new("busy-network").with("pid", pid))
@@ -136,6 +140,7 @@ fn refusal(why: &str) -> Option<Phrase> {
     Some(Phrase::new(match why {
         reason::ADMINS_ONLY => "refused-admins",
         reason::NOT_ALL => "refused-all",
+        reason::NOT_YOU => "refused-unlock",
         reason::NO_REASON => "refused-reason",
         reason::TIME => "refused-time",
         reason::NOT_CLOSED => "refused-not-closed",

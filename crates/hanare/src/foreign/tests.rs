@@ -73,6 +73,7 @@ fn what_the_machine_refuses_is_said_in_japanese() {
         is_japanese(&host_error(refused));
     }
     let text = || WORDS.to_owned();
+    is_japanese(&host_error(HostError::UnlockTooLong { most: 300 }));
     is_japanese(&host_error(HostError::NoTunDevice { text: text() }));
     is_japanese(&host_error(HostError::Program { program: "nft".to_owned(), text: text() }));
     is_japanese(&host_error(HostError::Resolver { text: text() }));

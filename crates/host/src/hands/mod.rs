@@ -16,11 +16,13 @@ mod network;
 mod routing;
 mod serve;
 mod setup;
+mod unlock;
 mod verbs;
 
 pub use asked::Asked;
 pub use client::{AsyncNotices, Client, Notices, Tunnel, UdpSockets};
 pub use message::{KillSwitchState, Notice, Permit};
 pub(crate) use serve::hold;
-pub use serve::{leave, serve, unlock};
-pub use setup::{Ended, NodeRole, Role, Setup, UnlockPolicy};
+pub use serve::{leave, serve};
+pub use setup::{Ended, NodeRole, Role, Setup};
+pub use unlock::unlock;

@@ -17,13 +17,12 @@ use super::network::{self, NetworkHold};
 use super::setup::{Ended, Role, Setup};
 use super::verbs::Hands;
 use super::{channel, routing};
-use crate::control_group::ControlGroup;
 use crate::deed::Deed;
 use crate::error::HostError;
 use crate::netlink::Netlink;
 use crate::readiness::{readable, readable_watch};
 use crate::underlay::{Underlay, Watch};
-use crate::undo::{Change, UndoLog};
+use crate::undo::UndoLog;
 use crate::{files, kill_switch, memory, privileges, resolver};
 
 /// The lock's name in the state directory.
@@ -85,39 +84,6 @@ pub fn leave<T>(state: &Path, before: impl FnOnce() -> T) -> Result<T, HostError
     UndoLog::open(state)?;
     kill_switch::remove(state)?;
     Ok(brought)
-}
-
-/// Opens the kill switch for a while when no host process runs; with a group around this process, for what this process becomes.
-/// `record` comes before that, once it is sure that none runs, and keeps it closed by an error.
-///
-/// # Errors
-/// [`HostError::Busy`] if one runs: ask its worker then; what recording and [`kill_switch::unlock`] meet.
-pub fn unlock<E: From<HostError>>(
-    state: &Path,
-    time: Duration,
-    all: bool,
-    own_group: bool,
-    record: impl FnOnce() -> Result<(), E>,
-) -> Result<(), E> {
-    let _lock = hold(state)?;
-    network::own_kill_switch(state)?;
-    record()?;
-    let mut log = UndoLog::open(state)?;
-    let group = own_group.then(|| own_control_group(&mut log)).transpose()?;
-    let opened = kill_switch::unlock(time, all, group.as_ref());
-    if opened.is_err() {
-        log.undo_all()?;
-    }
-    Ok(opened?)
-}
-
-/// A control group around this process; the next start takes it away.
-fn own_control_group(log: &mut UndoLog) -> Result<ControlGroup, HostError> {
-    let own = rustix::process::getpid().as_raw_nonzero().get();
-    let group = ControlGroup::plan(own)?;
-    log.record(Change::ControlGroup { group: group.clone() })?;
-    group.make(own)?;
-    Ok(group)
 }
 
 /// Holds the state directory for one host process.

@@ -13,7 +13,7 @@ use super::asked::{self, Asked};
 use super::bounds::{Bounds, HqBounds, node_listen};
 use super::look::Firewall;
 use super::message::{KillSwitchState, Notice, Permit, Reply, Request};
-use super::routing;
+use super::{routing, unlock};
 use crate::control_group::ControlGroup;
 use crate::deed::Deed;
 use crate::error::{HostError, reason};
@@ -229,19 +229,14 @@ impl Hands {
     }
 
     fn unlock(&mut self, fds: &[OwnedFd]) -> Result<(), HostError> {
-        let policy = self.node("unlock")?.role().unlock;
+        let terms = self.node("unlock")?.lease().unlock;
         let (peer, Asked::Unlock { reason, seconds, all, program }) = asked::take("unlock", fds)? else {
             return Err(HostError::refused("unlock", "its sender asked for something else"));
         };
-        if !peer.is_admin() && !policy.persons {
-            return Err(HostError::refused("unlock", reason::ADMINS_ONLY));
-        }
-        if all && !policy.all && !peer.is_admin() {
-            return Err(HostError::refused("unlock", reason::NOT_ALL));
-        }
         if reason.trim().is_empty() {
             return Err(HostError::refused("unlock", reason::NO_REASON));
         }
+        unlock::check(&terms, peer.is_admin(), all, seconds)?;
         let time = Duration::from_secs(seconds);
         self.close_unlock()?;
         let group = program.as_ref().map(|_| self.group(&peer)).transpose()?;

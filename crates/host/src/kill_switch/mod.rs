@@ -27,7 +27,7 @@ use crate::nft::looks::Looks;
 use crate::nft::{self, Family, Transaction};
 
 /// The longest unlock (`INTERFACE`: 30 minutes at most).
-pub const MAX_UNLOCK: Duration = Duration::from_mins(30);
+pub const MAX_UNLOCK: Duration = Duration::from_secs(hanare_model::unlock::MAX_SECONDS);
 /// What a captive portal needs: DNS and the web.
 const PORTAL_PORTS: [(&str, u16); 4] =
     [(PORTAL_TCP, 53), (PORTAL_TCP, 80), (PORTAL_TCP, 443), (PORTAL_UDP, 53)];

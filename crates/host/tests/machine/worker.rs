@@ -8,6 +8,7 @@ use std::time::Duration;
 use hanare_host::hands::{self, Client, Notice, Permit};
 use hanare_host::{HostError, privileges, unix};
 use hanare_model::lease::Signed;
+use hanare_model::unlock::UnlockTerms;
 use hanare_model::{HqPeer, Internet, Lease, NodeKind, PresharedKey, PublicKey, SigningKey, Timestamp};
 
 use crate::world::works;
@@ -24,6 +25,10 @@ fn everywhere(port: u16) -> SocketAddr {
 }
 
 pub(crate) fn lease(serial: u64) -> Signed {
+    lease_with(serial, UnlockTerms::default())
+}
+
+pub(crate) fn lease_with(serial: u64, unlock: UnlockTerms) -> Signed {
     let lease = Lease {
         serial,
         node: "pc-1".parse().unwrap(),
@@ -54,6 +59,7 @@ pub(crate) fn lease(serial: u64) -> Signed {
         expires_at: Timestamp::from_seconds(2_000_000_000),
         grace_seconds: 0,
         sealing: None,
+        unlock,
     };
     Signed::seal(&lease, &SigningKey::from_seed([1; 32])).unwrap()
 }

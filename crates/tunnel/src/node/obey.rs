@@ -70,7 +70,11 @@ impl Unlock {
     async fn run(self, daemon: &mut Daemon, requester: OwnedFd) -> Result<(), Problem> {
         if !self.is_admin {
             let now = daemon.watch.now();
-            daemon.unlock_gap.ask(self.uid, now).map_err(|seconds| Problem::UnlockTooSoon { seconds })?;
+            let gap = Duration::from_secs(daemon.lease.unlock.gap_seconds);
+            daemon
+                .unlock_gap
+                .ask(self.uid, now, gap)
+                .map_err(|seconds| Problem::UnlockTooSoon { seconds })?;
         }
         self.record(daemon, "kill-switch.unlock")?;
         let unlock = daemon.hands.run(move |hands| hands.unlock(requester.as_fd()));

@@ -126,7 +126,8 @@ pub fn unlock(
         let entry = unlock.entry(own_clock(), &lease.lease.node, kind);
         journal.record(entry, &keys.signing).map_err(read)
     };
-    let opened = hands::unlock(state, time, all, own_group, || record("kill-switch.unlock"));
+    let terms = &lease.lease.unlock;
+    let opened = hands::unlock(state, terms, time, all, own_group, || record("kill-switch.unlock"));
     if opened.is_err() && !matches!(&opened, Err(Problem::Host { failure: HostError::Busy { .. } })) {
         record("kill-switch.unlock-refused")?;
     }

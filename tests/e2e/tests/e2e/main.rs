@@ -55,6 +55,7 @@ mod two_desks;
 mod under_fire;
 mod undo;
 mod undo_steps;
+mod unlock_terms;
 mod work_volume;
 mod working_day;
 mod writer;

@@ -37,7 +37,7 @@ fn a_second_node_in_one_network_is_refused_and_the_first_one_stays_as_it_is() {
         let mut pc = pc;
         pc.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
         pc.node.up(&[])?;
-        let rules = || host.sh("nft -j list ruleset").map(|output| output.stdout);
+        let rules = || host.sh("nft -s -j list ruleset").map(|output| output.stdout);
         let before = rules()?;
         let up = ["up", "--interface", "hn1"];
         for _ in 0..3 {

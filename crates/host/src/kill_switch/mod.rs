@@ -4,6 +4,7 @@
 //! when every process of ours is gone; [`restore`] brings them back after a reboot. An unlock fills sets whose elements
 //! the kernel removes by itself.
 
+mod around;
 pub mod policy;
 mod portal;
 pub(crate) mod render;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use around::Around;
 pub use policy::{Lan, Policy, Reach};
 use render::{ANSWERS, EVERYTHING, PORTAL_TCP, PORTAL_UDP, TABLE};
 
@@ -22,7 +24,6 @@ use crate::deed::Deed;
 use crate::error::{HostError, reason};
 use crate::files;
 use crate::hands::KillSwitchState;
-use crate::netlink::{Link, Netlink};
 use crate::nft::looks::Looks;
 use crate::nft::{self, Family, Transaction};
 
@@ -38,7 +39,7 @@ const FAMILIES: [Family; 2] = [Family::Inet, Family::Netdev];
 pub struct KillSwitch {
     state: PathBuf,
     policy: Policy,
-    devices: Vec<Link>,
+    around: Around,
     /// `None` while the tables may not be what the policy says: nft failed.
     looks: Option<Looks>,
 }
@@ -48,7 +49,7 @@ pub struct KillSwitch {
 pub enum Checked {
     /// As we made it.
     Intact,
-    /// Devices came or went; the egress chains follow.
+    /// Devices came or went, or stand in other networks; the chains follow.
     DevicesChanged,
     /// Somebody removed or changed a table; it is as before.
     Restored(String),
@@ -66,7 +67,7 @@ impl KillSwitch {
     }
 
     fn apply_new(state: &Path, policy: Policy) -> Result<Self, HostError> {
-        let mut switch = Self { state: state.to_owned(), policy, devices: Vec::new(), looks: None };
+        let mut switch = Self { state: state.to_owned(), policy, around: Around::default(), looks: None };
         switch.apply()?;
         Ok(switch)
     }
@@ -96,13 +97,12 @@ impl KillSwitch {
         stored
     }
 
-    /// Compares the tables with what we made, and the devices with those that have an egress chain; mends both.
+    /// Compares the tables with what we made, and devices and their networks with those that they are for; mends both.
     ///
     /// # Errors
     /// As [`KillSwitch::engage`].
     pub fn check(&mut self) -> Result<Checked, HostError> {
-        let devices = devices(&self.policy)?;
-        if devices != self.devices {
+        if Around::read(&self.policy)? != self.around {
             self.apply()?;
             return Ok(Checked::DevicesChanged);
         }
@@ -125,12 +125,12 @@ impl KillSwitch {
         // A device that comes or goes while nft works makes it fail, or is missed; what somebody changed right behind us must
         // not be taken for ours: then once more.
         for _ in 0..4 {
-            let devices = devices(&self.policy)?;
+            let around = Around::read(&self.policy)?;
             let opened = Unlocked::read()?;
             let answers = if opened.elements.is_empty() { 0 } else { render::answers().len() };
-            let rules = render::render(&self.policy, &devices, &opened.elements);
+            let rules = render::render(&self.policy, &around, &opened.elements);
             let applied = rules.commit();
-            if self::devices(&self.policy)? != devices {
+            if Around::read(&self.policy)? != around {
                 continue;
             }
             applied?;
@@ -139,7 +139,7 @@ impl KillSwitch {
             }
             let made = Fingerprint::read()?;
             if made.looks.objects() + answers == rules.objects() {
-                self.devices = devices;
+                self.around = around;
                 self.looks = Some(made.looks);
                 return Ok(());
             }
@@ -274,12 +274,6 @@ fn turn(state: &Path) -> Result<File, HostError> {
     rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)
         .map_err(|error| failed(&error.into()))?;
     Ok(directory)
-}
-
-fn devices(policy: &Policy) -> Result<Vec<Link>, HostError> {
-    let links = Netlink::open()?.links()?;
-    // Only what the rules depend on: an MTU or a link that goes up must not rebuild them.
-    Ok(render::guarded(policy, &links).map(|link| Link { up: false, mtu: 0, ..link.clone() }).collect())
 }
 
 fn add_timed(rules: &mut Transaction, family: Family, set: &str, value: &Value, seconds: u64) {

@@ -218,3 +218,58 @@ fn an_empty_export_fails_at_its_first_line() {
     let document: Value = serde_json::from_str(&told).unwrap();
     assert_eq!((code, document["line"].as_u64()), (1, Some(1)), "{told}");
 }
+
+/// The words of a command line as a shell makes them, up to what is no part of the command.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut quoted) = (Vec::new(), String::new(), None, false);
+    for c in line.chars().chain([' ']) {
+        match (quote, c) {
+            (Some(end), c) if c == end => quote = None,
+            (None, '"' | '\'') => (quote, quoted) = (Some(c), true),
+            (None, '|' | '<' | '>' | '&' | ';' | '#') => break,
+            (None, ' ') => {
+                if quoted || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                quoted = false;
+            }
+            (_, c) => word.push(c),
+        }
+    }
+    words
+}
+
+#[test]
+fn every_command_shows_examples_that_it_understands_in_both_languages() {
+    for language in Language::ALL {
+        let mut commands = vec![(vec!["hanare".to_owned()], hanare::command(language))];
+        let mut shown = 0;
+        while let Some((path, command)) = commands.pop() {
+            let subs: Vec<_> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned().collect();
+            if subs.is_empty() {
+                let help = command.clone().term_width(200).render_help().to_string();
+                let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                // Behind the path, or what else stands before it, where another program's file names the command.
+                let examples: Vec<_> = after
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("  "))
+                    .map(|line| line.split_once("/usr/bin/").map_or(line, |(_, command)| command).trim())
+                    .filter(|line| line.starts_with("hanare "))
+                    .collect();
+                assert!(!examples.is_empty(), "{path:?} has no example: {help}");
+                for example in examples {
+                    assert!(help.contains(example), "{path:?} does not show {example}");
+                    let words = words(example);
+                    if let Err(error) = hanare::command(language).try_get_matches_from(&words) {
+                        panic!("{path:?}: {example}: {error}");
+                    }
+                    shown += 1;
+                }
+            }
+            for sub in subs {
+                commands.push(([path.clone(), vec![sub.get_name().to_owned()]].concat(), sub));
+            }
+        }
+        assert!(shown > 50, "{shown}");
+    }
+}

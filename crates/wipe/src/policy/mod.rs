@@ -103,8 +103,6 @@ pub enum Swap {
     /// It is replaced by compressed memory.
     #[default]
     Zram,
-    /// It gets a random key.
-    Encrypted,
     /// It stays; a plain one makes the verdict partial.
     AsIs,
 }

@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 pub use day::{Calendar, MAX_HOURS};
 pub use fault::{Fault, Misplaced};
+pub(crate) use path::overlap;
 pub use size::{NotASize, Size};
 
 use crate::outcome::Method;

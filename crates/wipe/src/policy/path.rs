@@ -80,7 +80,7 @@ pub(super) fn is_temporary(path: &Path) -> bool {
 }
 
 /// Whether one is the other or lies in it.
-pub(super) fn overlap(one: &Path, other: &Path) -> bool {
+pub(crate) fn overlap(one: &Path, other: &Path) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 

@@ -8,6 +8,7 @@ mod by_policy;
 mod confinement;
 mod damaged;
 mod filesystems;
+mod hindered;
 mod in_memory;
 mod interrupted;
 mod odd;

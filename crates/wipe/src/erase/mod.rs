@@ -29,7 +29,9 @@ use std::time::{Duration, Instant};
 use hanare_host::storage::{AlignedBuffer, BlockDevice};
 
 pub use counts::Survey;
+pub(crate) use filesystem::Filesystem;
 pub(crate) use free_space::Setting;
+pub(crate) use media::below as disks_below;
 pub(crate) use outlook::Outlook;
 
 use crate::outcome::{SkipKind, Tally, Verified};
@@ -37,7 +39,6 @@ use crate::receipt::Medium;
 use crate::root::{Place, Root};
 use crate::verify::{Canaries, Recorder, Sample, reread};
 use ahead::Ahead;
-use filesystem::Filesystem;
 use free_space::FreeSpace;
 use held::Held;
 use leases::Patience;
@@ -250,7 +251,7 @@ fn write_back(directory: &OwnedFd, tally: &mut Tally) {
 }
 
 /// The device below a file system: by its number, or by its source where it has a number of its own (btrfs).
-fn device_of(number: u64, source: &str) -> Option<BlockDevice> {
+pub(crate) fn device_of(number: u64, source: &str) -> Option<BlockDevice> {
     BlockDevice::by_number(number).or_else(|| BlockDevice::by_node(Path::new(source)))
 }
 

@@ -119,6 +119,13 @@ impl Held<'_> {
         self.0.files.get(&inode).is_some_and(|file| file.is_done)
     }
 
+    /// The file has other names now, also if it was one that waited: it is outside, until one is left.
+    pub(super) fn has_others(&mut self, inode: u64) {
+        if let Some(file) = self.0.files.get_mut(&inode) {
+            file.is_ours = false;
+        }
+    }
+
     /// The file's last name is inside: it will be overwritten.
     pub(super) fn is_ours(&mut self, inode: u64) {
         if let Some(file) = self.0.files.get_mut(&inode) {
@@ -154,9 +161,12 @@ mod tests {
         assert!(!links.hold(1).unwrap().is_done(1));
         links.done(1);
         assert!(links.hold(1).unwrap().is_done(1));
-        // Once it is open it turns out to have another name.
+        // It turns out to have another name, once it is open or before.
         links.wait(2);
         links.note(2, 2);
         assert_eq!(links.outside(), 1);
+        links.wait(3);
+        links.hold(3).unwrap().has_others(3);
+        assert_eq!(links.outside(), 2);
     }
 }

@@ -98,7 +98,7 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
     let (mut round, mut is_noted, mut patience) = (0, false, Patience::default());
     while round < ROUNDS {
         let is_patient = patience.is_left();
-        for (root, links) in roots.iter().zip(&links) {
+        for (root, links) in roots.iter().zip(&links).filter(|(root, _)| !is_gone(root)) {
             let attempt = Attempt { is_patient, is_repeated: patience.has_begun() };
             unseen.merge_most(&scrub_tree(root, links, attempt, &mut checks, &zeros, &mut erased));
         }

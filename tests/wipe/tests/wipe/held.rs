@@ -79,13 +79,12 @@ fn never_answering(place: &Path) -> Result<File> {
     // Only the first question, `FUSE_INIT`, has an answer: a header of 16 bytes, and 64 bytes with the version that was asked for.
     let mut asked = vec![0; 1 << 16];
     let length = server.read(&mut asked)?;
-    assert!(length >= 56 && asked[4] == 26, "not FUSE_INIT");
-    let mut answer = vec![0; 80];
-    answer[0] = 80;
-    answer[8..16].copy_from_slice(&asked[8..16]);
-    answer[16..24].copy_from_slice(&asked[40..48]);
-    // The most that may be written at once.
-    answer[36..40].copy_from_slice(&4096_u32.to_ne_bytes());
+    let part = |from: usize, length: usize| asked.get(from..from + length).ok_or("a short question");
+    assert!(length >= 56 && part(4, 4)? == 26_u32.to_ne_bytes(), "not FUSE_INIT");
+    let (unique, version, most_at_once) = (part(8, 8)?, part(40, 8)?, 4096_u32.to_ne_bytes());
+    let answer =
+        [80_u32.to_ne_bytes().as_slice(), &[0; 4], unique, version, &[0; 12], &most_at_once, &[0; 40]]
+            .concat();
     assert_eq!(server.write(&answer)?, answer.len());
     Ok(server)
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hanare_host::storage::lease;
@@ -74,6 +74,27 @@ fn leases_on_files_keep_no_contents() {
     });
 }
 
+#[test]
+fn a_leased_file_with_a_name_outside_stays_as_it_is() {
+    inside("hindered::a_leased_file_with_a_name_outside_stays_as_it_is", || {
+        let world = World::ext4()?;
+        world.plant(20, 1)?;
+        let path = world.outside.join("leased");
+        fs::write(&path, "stays as it is\n".repeat(1000))?;
+        fs::hard_link(&path, world.tree.join("leased"))?;
+        let leased = OpenOptions::new().read(true).write(true).open(&path)?;
+        lease::take(&leased)?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!((told.skipped("hard-link-outside"), told.skipped("io-error")), (1, 0), "{}", told.text);
+        drop(leased);
+        // It has one name less, and is otherwise what it was.
+        assert!(!world.tree.exists());
+        assert_eq!(fs::read_to_string(&path)?, "stays as it is\n".repeat(1000));
+        Ok(())
+    });
+}
+
 /// The eraser, once one of its threads is about to make this system call, which then waits.
 fn is_at(tracer: u32, call: u32) -> bool {
     let children = |process: u32| -> Vec<u32> {
@@ -120,29 +141,53 @@ fn a_link_exchanged_for_a_hard_link_to_a_file_outside() {
     });
 }
 
+/// Somebody who has `secret` open by another name of the tree, in a mount namespace of their own, and has removed it; then does
+/// `more`.
+fn holder_by_another_name(world: &World, more: &str) -> Result<Child> {
+    let secret = world.tree.join("secret");
+    Planter::new(world.seed).file(&secret, 8192)?;
+    hanare_wipe_tests::write_back(&world.tree)?;
+    let place = Path::new(crate::world::PLACE).join("elsewhere");
+    fs::create_dir(&place)?;
+    let line = format!(
+        "mount --bind \"$0\" \"$1\" && exec 3<\"$1/secret\" && rm \"$0/secret\" && {more} : > \"$2\" && exec sleep 60"
+    );
+    let ready = place.with_file_name("ready");
+    let mut holder = Command::new("unshare");
+    holder.args(["-m", "--propagation", "private", "sh", "-c", &line]).args([&world.tree, &place, &ready]);
+    let holder = holder.stdin(Stdio::null()).spawn()?;
+    hanare_lab::until("the file to have no name", Duration::from_secs(10), || ready.exists())?;
+    Ok(holder)
+}
+
 #[test]
 fn a_file_opened_by_another_name_and_removed() {
     inside("hindered::a_file_opened_by_another_name_and_removed", || {
         let world = World::ext4()?;
         world.plant(50, 5)?;
-        let secret = world.tree.join("secret");
-        Planter::new(world.seed).file(&secret, 8192)?;
-        hanare_wipe_tests::write_back(&world.tree)?;
-        let place = Path::new(crate::world::PLACE).join("elsewhere");
-        fs::create_dir(&place)?;
-        // In a mount namespace of its own the tree has another name, and the open file with it.
-        let line =
-            "mount --bind \"$0\" \"$1\" && exec 3<\"$1/secret\" && rm \"$0/secret\" && echo && exec sleep 60";
-        let mut holder = Command::new("unshare");
-        holder.args(["-m", "--propagation", "private", "sh", "-c", line]).args([&world.tree, &place]);
-        let mut holder = holder.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        hanare_lab::until("the file to have no name", Duration::from_secs(10), || !secret.exists())?;
+        let mut holder = holder_by_another_name(&world, "")?;
         let told = world.wipe()?;
         holder.kill()?;
         holder.wait()?;
         assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
         assert_eq!(told.skipped("busy"), 1, "{}", told.text);
         assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+/// By a mount that is in no list any more: where it lies cannot be told, and it could be somebody else's.
+#[test]
+fn a_file_that_is_held_nobody_can_tell_where_is_no_pass() {
+    inside("hindered::a_file_that_is_held_nobody_can_tell_where_is_no_pass", || {
+        let world = World::ext4()?;
+        world.plant(50, 5)?;
+        let mut holder = holder_by_another_name(&world, "umount -l \"$1\" &&")?;
+        let told = world.wipe()?;
+        holder.kill()?;
+        holder.wait()?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(told.skipped("busy"), 1, "{}", told.text);
         Ok(())
     });
 }

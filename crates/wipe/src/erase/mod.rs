@@ -93,7 +93,10 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
         canaries.find(root);
     }
     tracing::debug!(after = ?begun.elapsed(), "canaries are planted");
-    let links: Vec<Links> = roots.iter().map(|_| Links::default()).collect();
+    // Together for all trees of a file system: what has a name in each is nowhere outside.
+    let all_links: BTreeMap<u64, Links> =
+        roots.iter().map(|root| (root.identity.device, Links::default())).collect();
+    let links: Vec<&Links> = roots.iter().filter_map(|root| all_links.get(&root.identity.device)).collect();
     let (mut left, mut unseen) = (Tally::default(), Tally::default());
     let (mut round, mut is_noted, mut patience) = (0, false, Patience::default());
     while round < ROUNDS {
@@ -108,7 +111,7 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
             known.add(
                 SkipKind::HardLinkOutside,
                 NAME_OUTSIDE,
-                links.iter().map(Links::expected_outside).sum(),
+                all_links.values().map(Links::expected_outside).sum(),
             );
             diary.removing(&known, erased.bytes)?;
             is_noted = true;
@@ -119,7 +122,7 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
         left = removed.left;
         let progress = removed.files + removed.directories > 0;
         // Each is asked: what waited is told once.
-        if links.iter().filter(|links| links.had_to_wait()).count() > 0 {
+        if all_links.values().filter(|links| links.had_to_wait()).count() > 0 {
             patience.wait();
             continue;
         }
@@ -135,7 +138,7 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
     // What could not be read while it was to be overwritten, but later when names were removed.
     left.merge_most(&unseen);
     erased.skipped.merge(left);
-    erased.skipped.add(SkipKind::HardLinkOutside, NAME_OUTSIDE, links.iter().map(Links::outside).sum());
+    erased.skipped.add(SkipKind::HardLinkOutside, NAME_OUTSIDE, all_links.values().map(Links::outside).sum());
     for root in roots {
         let in_use = holders::overwrite_in_use(root, &zeros, &mut patience);
         erased.bytes += in_use.bytes;
@@ -220,7 +223,7 @@ fn scrub_tree(
     scrubbed.unread
 }
 
-fn remove_trees(roots: &[Root], links: &[Links], diary: &mut dyn Diary) -> Removed {
+fn remove_trees(roots: &[Root], links: &[&Links], diary: &mut dyn Diary) -> Removed {
     let mut all = Removed::default();
     for (root, links) in roots.iter().zip(links) {
         if is_gone(root) {

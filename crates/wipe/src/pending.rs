@@ -136,6 +136,21 @@ impl Pending {
         path.try_exists().map_err(failed(Deed::Read, &path))
     }
 
+    /// How many trees an interrupted wipe owes; `None` if there is none. Changes nothing.
+    ///
+    /// # Errors
+    /// See [`PendingError`].
+    pub fn count(state: &Path) -> Result<Option<usize>, PendingError> {
+        let path = state.join("wipe/pending.json");
+        if !Self::is_there(state)? {
+            return Ok(None);
+        }
+        let text = std::fs::read(&path).map_err(failed(Deed::Read, &path))?;
+        let marker: Option<Marker> = serde_json::from_slice(&text).ok();
+        let marker = marker.filter(|marker| marker.format == FORMAT).ok_or(PendingError::Damaged { path })?;
+        Ok(Some(marker.trees.len()))
+    }
+
     /// Which wipe was interrupted below this state directory. A marker that cannot be read says nothing here: it is asked for
     /// before a key goes, which must not wait for that.
     pub(crate) fn id_of(state: &Path) -> Option<WipeId> {

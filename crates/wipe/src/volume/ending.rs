@@ -186,13 +186,23 @@ fn tear_down_here(opening: &mut Opening, places: Places<'_>, begun: Instant, now
 /// # Errors
 /// As [`end`].
 pub fn settle(places: Places<'_>, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
-    let is_left =
-        |opening: &Opening| !is_open(opening) || !opening.ready || opening.is_ending(places.runtime);
-    if Opening::load(places.state)?.as_ref().is_none_or(|opening| !is_left(opening)) {
+    if !is_unsettled(places)? {
         return Ok(None);
     }
     // Looked at again under the lock: meanwhile whoever was opening it may have come to a good end.
-    end_if(places, is_left, None, Cause::Command, now)
+    end_if(places, |opening| is_left(opening, places), None, Cause::Command, now)
+}
+
+/// Whether [`settle`] would end something.
+///
+/// # Errors
+/// If records cannot be read.
+pub fn is_unsettled(places: Places<'_>) -> Result<bool, VolumeError> {
+    Ok(Opening::load(places.state)?.is_some_and(|opening| is_left(&opening, places)))
+}
+
+fn is_left(opening: &Opening, places: Places<'_>) -> bool {
+    !is_open(opening) || !opening.ready || opening.is_ending(places.runtime)
 }
 
 /// An opening of another boot: its key went with that boot's memory. What lies on a disk in the clear is overwritten now.

@@ -35,7 +35,7 @@ use serde::de::DeserializeOwned;
 pub use confine::Confinement;
 pub(crate) use confine::escapes;
 pub use definition::Definition;
-pub use ending::{Ended, Last, end, end_by, end_last, settle};
+pub use ending::{Ended, Last, end, end_by, end_last, is_unsettled, settle};
 pub use error::VolumeError;
 pub use opening::{Announced, End, Opening};
 pub use people::{People, Standstill};

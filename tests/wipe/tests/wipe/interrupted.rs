@@ -116,6 +116,10 @@ fn a_wipe_cut_off_by_sigterm_and_sigkill_is_resumed() {
         let _ = child.kill();
         child.wait()?;
         assert!(marker.exists());
+        let told = world.machine.run(&["wipe", "resume", "--dry-run"])?;
+        assert_eq!((told.status, &told.document["pending"]), (Some(0), &true.into()), "{}", told.text);
+        assert_eq!((told.number("trees"), &told.document["volume"]), (1, &false.into()), "{}", told.text);
+        assert!(world.machine.receipts()?.is_empty() && marker.exists());
         let told = world.machine.run(&["wipe", "resume"])?;
         assert_eq!((told.status, told.number("verified/remnants")), (Some(7), 0), "{}", told.text);
         assert_eq!(

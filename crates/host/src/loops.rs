@@ -1,17 +1,20 @@
 //! Loop devices: a file as a block device.
 #![expect(unsafe_code, reason = "loop devices are controlled by ioctls")]
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::deed::Deed;
 use crate::error::HostError;
 use crate::ioctl;
+use crate::storage::encoded;
 
 const CLEAR: u32 = 0x4C01;
+const GET_STATUS: u32 = 0x4C05;
 const CONFIGURE: u32 = 0x4C0A;
 const ADD: u32 = 0x4C80;
 const REMOVE: u32 = 0x4C81;
@@ -41,6 +44,24 @@ struct Info {
     crypt_name: [u8; 64],
     encrypt_key: [u8; 32],
     init: [u64; 2],
+}
+
+impl Info {
+    const NONE: Self = Self {
+        device: 0,
+        inode: 0,
+        rdevice: 0,
+        offset: 0,
+        size_limit: 0,
+        number: 0,
+        encrypt_type: 0,
+        encrypt_key_size: 0,
+        flags: 0,
+        file_name: [0; 64],
+        crypt_name: [0; 64],
+        encrypt_key: [0; 32],
+        init: [0; 2],
+    };
 }
 
 /// `struct loop_config` of `linux/loop.h`.
@@ -150,21 +171,7 @@ fn controlled(control: &File, request: u32, number: u32) -> io::Result<()> {
 
 fn configure(device: &Path, backing: &File, flags: u32) -> io::Result<()> {
     let device = OpenOptions::new().read(true).write(true).open(device)?;
-    let info = Info {
-        device: 0,
-        inode: 0,
-        rdevice: 0,
-        offset: 0,
-        size_limit: 0,
-        number: 0,
-        encrypt_type: 0,
-        encrypt_key_size: 0,
-        flags,
-        file_name: [0; 64],
-        crypt_name: [0; 64],
-        encrypt_key: [0; 32],
-        init: [0; 2],
-    };
+    let info = Info { flags, ..Info::NONE };
     let fd = u32::try_from(backing.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let mut config = Config { fd, block_size: 0, info, reserved: [0; 8] };
     // SAFETY: LOOP_CONFIGURE reads a `struct loop_config`, which `Config` is in size and layout.
@@ -193,23 +200,34 @@ fn remove(device: &Path) -> io::Result<()> {
     }
 }
 
-/// The loop devices whose file is `file`, as the kernel tells it.
+/// The loop devices whose file is `file`, as the kernel tells it: another one can have the same path in another mount namespace.
 ///
 /// # Errors
 /// [`HostError::Io`] if the kernel does not tell.
 pub fn of(file: &Path) -> Result<Vec<PathBuf>, HostError> {
     let entries = std::fs::read_dir("/sys/block")
         .map_err(|error| HostError::io(Deed::Read.of("/sys/block"), &error))?;
+    let Ok(wanted) = std::fs::metadata(file) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Ok(backing) = std::fs::read_to_string(entry.path().join("loop/backing_file")) else { continue };
-        if Path::new(backing.trim_end_matches('\n')) == file {
-            found.push(Path::new("/dev").join(name));
+        let device = Path::new("/dev").join(name);
+        if Path::new(backing.trim_end_matches('\n')) == file && has(&device, &wanted) {
+            found.push(device);
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether a loop device's file is this one.
+fn has(device: &Path, wanted: &Metadata) -> bool {
+    let Ok(opened) = File::open(device) else { return false };
+    let mut info = Info::NONE;
+    // SAFETY: LOOP_GET_STATUS64 fills a `struct loop_info64`, which `Info` is in size and layout.
+    let told = unsafe { ioctl::call(opened.as_fd(), GET_STATUS, &raw mut info) };
+    told.is_ok() && (info.device, info.inode) == (encoded(wanted.dev()), wanted.ino())
 }
 
 #[cfg(test)]
@@ -236,6 +254,23 @@ mod tests {
             assert!(of(&path).unwrap().is_empty() && !device.exists());
             detach(&device).unwrap();
         }
+    }
+
+    #[test]
+    fn a_file_that_took_the_path_of_another_has_no_device() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = image(directory.path());
+        let device = attach(&path, false).unwrap();
+        // The kernel tells the path that the file has now, in whatever mount namespace.
+        let aside = directory.path().join("aside");
+        std::fs::rename(&path, &aside).unwrap();
+        let aside = aside.canonicalize().unwrap();
+        assert_eq!(of(&aside).unwrap(), std::slice::from_ref(&device));
+        File::create(&path).unwrap().set_len(1 << 20).unwrap();
+        assert!(of(&path).unwrap().is_empty());
+        let other = std::fs::metadata(&path).unwrap();
+        assert!(has(&device, &std::fs::metadata(&aside).unwrap()) && !has(&device, &other));
+        detach(&device).unwrap();
     }
 
     #[test]

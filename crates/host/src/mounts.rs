@@ -34,6 +34,15 @@ pub struct Mount {
     pub read_only: bool,
 }
 
+impl Mount {
+    /// What its file system itself calls something that is seen at `path` through this mount.
+    #[must_use]
+    pub fn on_it(&self, path: &Path) -> Option<PathBuf> {
+        let below = path.strip_prefix(&self.point).ok()?;
+        Some(if below.as_os_str().is_empty() { self.root.clone() } else { self.root.join(below) })
+    }
+}
+
 /// What this process sees mounted, in the order of mounting.
 ///
 /// # Errors
@@ -50,6 +59,14 @@ pub fn seen_by(pid: &str) -> Result<Vec<Mount>, HostError> {
     let path = format!("/proc/{pid}/mountinfo");
     let text = std::fs::read(&path).map_err(|error| HostError::io(Deed::Read.of(path), &error))?;
     Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
+}
+
+/// The mount with this number (`stx_mnt_id`); `None` if it is not in this process's namespace.
+///
+/// # Errors
+/// As [`list`].
+pub fn by_id(id: u64) -> Result<Option<Mount>, HostError> {
+    Ok(list()?.into_iter().find(|mount| mount.id == id))
 }
 
 /// The mount that is seen at exactly this place: the latest one.
@@ -227,6 +244,14 @@ mod tests {
         assert_eq!(mount.device, rustix::fs::makedev(98, 3));
         assert_eq!((mount.root, mount.point), (PathBuf::from("/a b"), PathBuf::from("/mnt/\\x\n")));
         assert_eq!((mount.kind.as_str(), mount.options.as_str()), ("ext4", "rw,noswap"));
+    }
+
+    #[test]
+    fn what_is_seen_through_a_mount_has_a_name_on_its_file_system() {
+        let mount = parse(b"36 35 98:3 /a /mnt rw - ext4 /dev/root rw").unwrap();
+        assert_eq!(mount.on_it(Path::new("/mnt/b/c")), Some(PathBuf::from("/a/b/c")));
+        assert_eq!(mount.on_it(Path::new("/mnt")), Some(PathBuf::from("/a")));
+        assert_eq!(mount.on_it(Path::new("/mnt2/b")), None);
     }
 
     #[test]

@@ -2,9 +2,7 @@
 //!
 //! It is the only place where the path of a tree is kept, and no name inside a tree ever is.
 
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use hanare_host::{Deed, files};
@@ -17,7 +15,7 @@ use crate::outcome::{Skipped, Tally};
 use crate::policy::Policy;
 use crate::receipt::{Cause, Ending, WipeId};
 use crate::records;
-use crate::root::{Identity, Root};
+use crate::root::{Remembered, Root};
 
 /// The version that this code writes and reads.
 const FORMAT: u32 = 1;
@@ -63,15 +61,6 @@ enum Stage {
     Removing,
 }
 
-/// A tree: its path as bytes in hexadecimal (paths need not be UTF-8), and what it was.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tree {
-    path: String,
-    device: u64,
-    inode: u64,
-}
-
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Marker {
@@ -82,7 +71,7 @@ struct Marker {
     cause: Cause,
     interruptions: u32,
     stage: Stage,
-    trees: Vec<Tree>,
+    trees: Vec<Remembered>,
     /// What had been left out when names began to go, and how much was overwritten by then.
     skipped: Vec<Skipped>,
     bytes: u64,
@@ -147,6 +136,21 @@ impl Pending {
         path.try_exists().map_err(failed(Deed::Read, &path))
     }
 
+    /// How many trees an interrupted wipe owes; `None` if there is none. Changes nothing.
+    ///
+    /// # Errors
+    /// See [`PendingError`].
+    pub fn count(state: &Path) -> Result<Option<usize>, PendingError> {
+        let path = state.join("wipe/pending.json");
+        if !Self::is_there(state)? {
+            return Ok(None);
+        }
+        let text = std::fs::read(&path).map_err(failed(Deed::Read, &path))?;
+        let marker: Option<Marker> = serde_json::from_slice(&text).ok();
+        let marker = marker.filter(|marker| marker.format == FORMAT).ok_or(PendingError::Damaged { path })?;
+        Ok(Some(marker.trees.len()))
+    }
+
     /// Which wipe was interrupted below this state directory. A marker that cannot be read says nothing here: it is asked for
     /// before a key goes, which must not wait for that.
     pub(crate) fn id_of(state: &Path) -> Option<WipeId> {
@@ -180,7 +184,7 @@ impl Pending {
             cause,
             interruptions: 0,
             stage: Stage::Overwriting,
-            trees: roots.iter().map(Tree::of).collect(),
+            trees: roots.iter().map(Remembered::of).collect(),
             skipped: Vec::new(),
             bytes: 0,
             setting: None,
@@ -298,13 +302,9 @@ impl Pending {
         (&self.marker.skipped, self.marker.bytes)
     }
 
-    /// The trees: paths and what they were.
-    pub(crate) fn trees(&self) -> Vec<(PathBuf, Identity)> {
-        let trees = self.marker.trees.iter().filter_map(|tree| {
-            let path = PathBuf::from(OsString::from_vec(hex::decode(&tree.path).ok()?));
-            Some((path, Identity { device: tree.device, inode: tree.inode }))
-        });
-        trees.collect()
+    /// The trees.
+    pub(crate) fn trees(&self) -> &[Remembered] {
+        &self.marker.trees
     }
 
     fn write(&self) -> io::Result<()> {
@@ -317,13 +317,6 @@ fn is_policy(text: &str) -> bool {
     text.parse::<Policy>().is_ok()
 }
 
-impl Tree {
-    fn of(root: &Root) -> Self {
-        let path = hex::encode(root.path.as_os_str().as_bytes());
-        Self { path, device: root.identity.device, inode: root.identity.inode }
-    }
-}
-
 impl Diary for Pending {
     fn removing(&mut self, skipped: &Tally, bytes: u64) -> io::Result<()> {
         // What an interrupted run had seen is not forgotten: names of it may be gone by now.
@@ -332,6 +325,11 @@ impl Diary for Pending {
         self.marker.skipped = all.into_skipped();
         self.marker.bytes = self.marker.bytes.max(bytes);
         self.marker.stage = Stage::Removing;
+        self.write()
+    }
+
+    fn removed(&mut self, root: &Root) -> io::Result<()> {
+        self.marker.trees.iter_mut().filter(|tree| tree.was_at(root)).for_each(Remembered::remove);
         self.write()
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Scrub<'s> {
     pub(super) ahead: &'s Ahead,
     /// Whose batch is written: the kernel writes files back in the order in which they were written.
     pub(super) turn: Mutex<()>,
+    /// Whether there is time left for whoever keeps a file from being opened.
+    pub(super) is_patient: bool,
 }
 
 /// Large files waiting for their thread: while it waits for the device, the others are busy with small ones.
@@ -108,11 +110,11 @@ impl Scrub<'_> {
     fn batch(&self, kept: &mut Scrubbed, batch: &Batch, large: &SyncSender<Whole>) {
         let mut recorded = Vec::with_capacity(batch.entries.len());
         for entry in &batch.entries {
-            // Of everything else nothing is on the device but the name.
+            // Of everything else nothing is on the device but the name and attributes.
             if entry.kind == FileType::RegularFile {
                 recorded.extend(self.file(kept, &batch.directory, entry, large));
-            } else if entry.kind == FileType::Symlink {
-                attributes::remove_from_link(&batch.directory, &entry.name, &mut kept.skipped);
+            } else {
+                attributes::remove_from_special(&batch.directory, &entry.name, &mut kept.skipped);
             }
         }
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,6 +139,11 @@ impl Scrub<'_> {
             }
             other => other,
         };
+        if matches!(opened, Err(Errno::AGAIN)) && self.is_patient {
+            // Somebody has a lease on it, which the kernel ends after a while: its name stays until then.
+            self.links.wait(entry.inode);
+            return None;
+        }
         self.links.done(entry.inode);
         let whole = match opened {
             Ok(Opened::Whole(whole)) => whole,

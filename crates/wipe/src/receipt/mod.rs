@@ -25,6 +25,8 @@ use hanare_host::{Deed, files};
 use hanare_ledger::{Hash, Head, sshsig};
 use hanare_model::{SigningKey, VerifyKey};
 
+use crate::outcome::Outcome;
+
 pub use chain::{ChainFault, Entry, Listing, list, others};
 pub use document::{Certificate, ChainState, Machine, Receipt, Verification};
 pub use ending::{Cause, Ending, Medium, MediumKind, PolicyRef};
@@ -98,11 +100,8 @@ impl Receipts {
     pub fn write(&self, ending: &Ending) -> Result<PathBuf, ReceiptError> {
         let _held = self.lock()?;
         let found = self.settle()?;
-        if let Some(path) = Self::of_wipe(ending.id, &found.names, &self.verify_key())? {
-            return Ok(path);
-        }
-        if let Some(path) = self.of_wipe_elsewhere(ending.id)? {
-            return Ok(path);
+        if let Some(entry) = self.entry(ending.id, &found)? {
+            return Ok(entry.path);
         }
         let receipt = Receipt::after(found.head, found.state, ending, &self.machine);
         let bytes = receipt.bytes()?;
@@ -114,6 +113,23 @@ impl Receipts {
         let head = Head { seq: receipt.counter, hash: Hash::of(&bytes) };
         head::write(self.disk.as_ref(), &self.place.head, head, &self.key)?;
         Ok(path)
+    }
+
+    /// The receipt that a wipe has already: its file, and what came of it.
+    ///
+    /// # Errors
+    /// As [`Receipts::write`].
+    pub(crate) fn written(&self, id: WipeId) -> Result<Option<(PathBuf, Outcome)>, ReceiptError> {
+        let _held = self.lock()?;
+        let found = self.settle()?;
+        Ok(self.entry(id, &found)?.map(|entry| (entry.path, entry.receipt.outcome)))
+    }
+
+    fn entry(&self, id: WipeId, found: &Found) -> Result<Option<Entry>, ReceiptError> {
+        match Self::of_wipe(id, &found.names, &self.verify_key())? {
+            None => self.of_wipe_elsewhere(id),
+            found => Ok(found),
+        }
     }
 
     fn lock(&self) -> Result<File, ReceiptError> {
@@ -128,13 +144,13 @@ impl Receipts {
     }
 
     /// The receipt that a wipe has in a chain.
-    fn of_wipe(id: WipeId, names: &Names, key: &VerifyKey) -> Result<Option<PathBuf>, ReceiptError> {
+    fn of_wipe(id: WipeId, names: &Names, key: &VerifyKey) -> Result<Option<Entry>, ReceiptError> {
         for ((_, wipe), slot) in &names.slots {
             if *wipe != id {
                 continue;
             }
             if let Ok(Some(entry)) = chain::entry(slot, key)? {
-                return Ok(Some(entry.path));
+                return Ok(Some(entry));
             }
         }
         Ok(None)
@@ -142,13 +158,13 @@ impl Receipts {
 
     /// The receipt that it has in the chain of another key: of this machine before it was enrolled, when whoever wrote it
     /// died before it could say so.
-    fn of_wipe_elsewhere(&self, id: WipeId) -> Result<Option<PathBuf>, ReceiptError> {
+    fn of_wipe_elsewhere(&self, id: WipeId) -> Result<Option<Entry>, ReceiptError> {
         let own = place::short(&self.verify_key());
         for name in place::chains(&self.root)?.into_iter().filter(|name| *name != own) {
             let place = Place::named(&self.root, &name);
             let Some(key) = chain::key_of(&place, &name)? else { continue };
-            if let Some(path) = Self::of_wipe(id, &Names::read(&place.folder)?, &key)? {
-                return Ok(Some(path));
+            if let Some(entry) = Self::of_wipe(id, &Names::read(&place.folder)?, &key)? {
+                return Ok(Some(entry));
             }
         }
         Ok(None)

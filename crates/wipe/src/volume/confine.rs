@@ -68,7 +68,14 @@ pub(super) fn confine(
     }
     let everybodys = TEMPORARY.map(|path| (Path::new(path), &temporary));
     let wanted = wanted.homes.iter().map(|path| (path.as_path(), &homes));
+    let ours = [places.state, places.runtime].map(fs::canonicalize);
     for (path, folder) in everybodys.into_iter().chain(wanted) {
+        // Whoever ends the volume must find its record.
+        let is_temporary = TEMPORARY.map(Path::new).contains(&path);
+        if !is_temporary && ours.iter().flatten().any(|ours| ours.starts_with(path) || path.starts_with(ours))
+        {
+            return Err(VolumeError::Unconfinable { path: path.to_owned() });
+        }
         let inside = folder.join(name_of(path));
         // Whoever owns the directory above could have put a link there, or could put one there now.
         let place = Place::open(path).map_err(|error| unfit(path, error))?;

@@ -12,10 +12,11 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::fs::{SeekFrom, seek};
 use zeroize::Zeroizing;
 
+use super::backing;
 use super::definition::{is_device, length};
 use super::error::VolumeError;
 use super::holders::Holders;
-use super::medium::{KeyState, Medium, attach, detach, make_ext4};
+use super::medium::{KeyState, Medium, attach, detach, is_claimed, make_ext4};
 use super::opening::Opening;
 use crate::outcome::{Method, Tally, Verified};
 
@@ -59,8 +60,10 @@ impl Medium for Fscrypt {
 
     fn key(&self, opening: &Opening) -> Result<KeyState, VolumeError> {
         let below = opening.below(&self.runtime);
-        // A key lives in its mounted file system and nowhere else.
-        let Some(key) = Self::identifier(&below)? else { return Ok(KeyState::Gone) };
+        let Some(key) = Self::identifier(&below)? else {
+            // A key lives in its file system and nowhere else; one that was unmounted lives on while anybody holds anything of it.
+            return Ok(if is_claimed(&self.backing)? { KeyState::Busy } else { KeyState::Gone });
+        };
         Ok(match keys::key_status(&below, key)? {
             KeyStatus::Present => KeyState::Present,
             KeyStatus::FilesBusy => KeyState::Busy,
@@ -83,6 +86,7 @@ impl Medium for Fscrypt {
         // A file system that somebody still has in sight would write over what is overwritten here.
         let unused = opening.device.is_none_or(|device| super::holders::mounts_left(device) == 0);
         detach(&self.backing)?;
+        let unused = unused && !is_claimed(&self.backing)?;
         if clean && unused {
             self.overwrite()?;
         }
@@ -95,6 +99,11 @@ impl Medium for Fscrypt {
 
     fn method(&self) -> Method {
         Method::CryptographicErase
+    }
+
+    /// Attributes and access lists lie on the backing in the clear, and are only overwritten.
+    fn limits(&self) -> Tally {
+        backing::limits(&self.backing)
     }
 }
 

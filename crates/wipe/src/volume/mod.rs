@@ -3,6 +3,7 @@
 //! `create` decides what it is ([`Definition`]); every [`open`] makes it anew with a new key and writes an [`Opening`] down
 //! first; [`end`] and [`settle`] see to it that every opening has exactly one receipt. `STATE/wipe/` holds both records.
 
+mod backing;
 mod canary;
 mod confine;
 mod definition;
@@ -34,7 +35,7 @@ use serde::de::DeserializeOwned;
 pub use confine::Confinement;
 pub(crate) use confine::escapes;
 pub use definition::Definition;
-pub use ending::{Ended, Last, end, end_by, end_last, settle};
+pub use ending::{Ended, Last, end, end_by, end_last, is_unsettled, settle};
 pub use error::VolumeError;
 pub use opening::{Announced, End, Opening};
 pub use people::{People, Standstill};
@@ -42,6 +43,7 @@ pub use probe::first_possible;
 pub use read_only::{Writing, let_write, stop_writing};
 
 use crate::boot::BootId;
+use crate::policy::Policy;
 use crate::receipt::WipeId;
 use crate::records;
 use crate::volume_kind::VolumeKind;
@@ -98,16 +100,24 @@ pub struct Status {
 pub fn create(places: Places<'_>, definition: &Definition) -> Result<(), VolumeError> {
     let _held = hold(places.state)?;
     if let Some(known) = known(places.state)? {
-        return if known == *definition { Ok(()) } else { Err(VolumeError::Exists { kind: known.kind }) };
+        if known != *definition {
+            return Err(VolumeError::Exists { kind: known.kind });
+        }
+        // Whoever died between both has written it down and made no room yet.
+        return if known.has_room() { Ok(()) } else { known.make_room(|| Ok(())) };
     }
     if definition.kind == VolumeKind::Ram && definition::memory_may_leak()? && !probe::can_noswap() {
         return Err(VolumeError::PlainSwap);
     }
-    definition.make_room()?;
     let path = place(places.state).join(DEFINITION);
     let text = serde_json::to_vec(definition)
         .map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
-    files::create_exclusive(&path, &text).map_err(VolumeError::io(Deed::Write, &path))
+    let made = definition
+        .make_room(|| files::create_exclusive(&path, &text).map_err(VolumeError::io(Deed::Write, &path)));
+    made.inspect_err(|_| {
+        // The first error is the one worth reporting.
+        let _ = files::remove(&path);
+    })
 }
 
 /// What `create` wrote down.
@@ -121,6 +131,8 @@ pub fn known(state: &Path) -> Result<Option<Definition>, VolumeError> {
 /// Makes the volume anew with a new key and shows it at `mountpoint`. One that is open there already, with all
 /// that `confinement` asks for, is left as it is.
 ///
+/// The policy that it is opened by is written down: if the power ends it, its leftovers are erased at the next boot.
+///
 /// An opening that has not ended must be settled first: see [`settle`].
 ///
 /// # Errors
@@ -130,17 +142,25 @@ pub fn open(
     places: Places<'_>,
     mountpoint: &Path,
     confinement: Option<&Confinement>,
+    policy: Option<&Policy>,
     now: Timestamp,
 ) -> Result<Opening, VolumeError> {
     let held = hold(places.state)?;
     let definition = known(places.state)?.ok_or(VolumeError::Absent)?;
-    if let Some(opening) = Opening::load(places.state)? {
+    let text = policy.map(|policy| policy.text.clone());
+    if let Some(mut opening) = Opening::load(places.state)? {
         if opening.mountpoint != mountpoint || !opening.ready || !is_open(&opening) {
             return Err(VolumeError::Open { mountpoint: opening.mountpoint });
         }
         let missing = confinement.map(|wanted| confine::missing(&opening, wanted)).transpose()?.flatten();
         return match missing {
-            None => Ok(opening),
+            None => {
+                if text.is_some() && opening.policy != text {
+                    opening.policy = text;
+                    opening.save(places.state)?;
+                }
+                Ok(opening)
+            }
             Some(path) => Err(VolumeError::OpenWithout { mountpoint: opening.mountpoint, path }),
         };
     }
@@ -148,6 +168,7 @@ pub fn open(
     let boot = BootId::current().map_err(VolumeError::io(Deed::Read, Path::new("/proc")))?;
     let id = WipeId::random().map_err(VolumeError::io(Deed::Random, mountpoint))?;
     let mut opening = Opening::new(id, boot, now, definition, mountpoint);
+    opening.policy = text;
     let below = opening.below(places.runtime);
     let folder = below.parent().unwrap_or(places.runtime);
     files::create_private_directory(folder).map_err(VolumeError::io(Deed::Create, folder))?;

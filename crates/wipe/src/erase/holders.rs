@@ -100,7 +100,7 @@ fn blank(link: &Path, wanted: Identity, zeros: &AlignedBuffer) -> Result<u64, Er
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file: OwnedFd = open(link, flags, Mode::empty())?;
     let stat = fstat(&file)?;
-    Ok(if is_still(&stat, wanted) { overwrite(&file, &stat, zeros).bytes } else { 0 })
+    Ok(if is_still(&stat, wanted) { overwrite(&file, &stat, zeros, false).bytes } else { 0 })
 }
 
 fn is_still(stat: &Stat, wanted: Identity) -> bool {

@@ -202,10 +202,36 @@ fn scrub_tree(
     let Filesystem { in_place, shares, .. } = Filesystem::of(&root.mount.kind);
     let Checks { recorder, held, .. } = &*checks;
     let (device, Attempt { is_patient, is_repeated }) = (root.identity.device, attempt);
-    let scrubbed = Ahead::of(&root.top, &mut erased.skipped, |ahead| {
-        let turn = Mutex::default();
-        Scrub { links, recorder, held, device, zeros, in_place, shares, ahead, turn, is_patient }.tree(root)
-    });
+    let scrub = |links, is_checked, not_written: &mut Tally| {
+        let scrubbed = Ahead::of(&root.top, not_written, |ahead| {
+            let turn = Mutex::default();
+            Scrub {
+                links,
+                recorder,
+                held,
+                device,
+                zeros,
+                in_place,
+                shares,
+                ahead,
+                turn,
+                is_patient,
+                is_checked,
+            }
+            .tree(root)
+        });
+        // Without this nothing is overwritten: what is unlinked first is never written back.
+        write_back(&root.top, not_written);
+        scrubbed
+    };
+    let mut not_written = Tally::default();
+    let scrubbed = scrub(links, false, &mut not_written);
+    if !not_written.is_empty() {
+        // Names were counted already.
+        let again = scrub(&Links::default(), true, &mut not_written);
+        erased.skipped.merge_most(&again.skipped);
+        erased.skipped.merge(not_written);
+    }
     erased.bytes += scrubbed.bytes;
     if is_repeated {
         erased.skipped.merge_most(&scrubbed.skipped);
@@ -218,8 +244,6 @@ fn scrub_tree(
     } else {
         samples.extend(scrubbed.samples);
     }
-    // Without this nothing is overwritten: what is unlinked first is never written back.
-    write_back(&root.top, &mut erased.skipped);
     scrubbed.unread
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Scrub<'s> {
     pub(super) turn: Mutex<()>,
     /// Whether there is time left for whoever keeps a file from being opened.
     pub(super) is_patient: bool,
+    /// Whether the write-back of what was overwritten has failed, so that each file's is waited for.
+    pub(super) is_checked: bool,
 }
 
 /// Large files waiting for their thread: while it waits for the device, the others are busy with small ones.
@@ -203,7 +205,8 @@ impl Scrub<'_> {
         }
         let samples = self.recorder.sample(file, &layout.places, layout.complete);
         let watched =
-            (self.in_place && layout.complete && Held::watch(file, &layout.places)).then_some(layout.places);
+            (self.in_place && !self.is_checked && layout.complete && Held::watch(file, &layout.places))
+                .then_some(layout.places);
         Some(Recorded { whole, samples, watched })
     }
 
@@ -211,7 +214,7 @@ impl Scrub<'_> {
     fn blank(&self, kept: &mut Scrubbed, recorded: &mut Recorded) {
         let Recorded { whole: Whole { file, stat }, samples, watched } = recorded;
         if self.in_place {
-            let Overwritten { bytes, failed } = overwrite(file, stat, self.zeros);
+            let Overwritten { bytes, failed } = overwrite(file, stat, self.zeros, self.is_checked);
             kept.bytes += bytes;
             if !is_large(stat) {
                 self.ahead.add(bytes);

@@ -30,7 +30,7 @@ mod tests {
         let mut file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         file.write_all(&[7; 8192]).unwrap();
         write_out(&file, 0, 8192).unwrap();
-        let (reader, _writer) = std::io::pipe().unwrap();
+        let (reader, _writer) = io::pipe().unwrap();
         assert_eq!(write_out(&reader, 0, 1).unwrap_err().raw_os_error(), Some(libc::ESPIPE));
         assert_eq!(write_out(&file, u64::MAX, 1).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }

@@ -4,6 +4,7 @@ mod events;
 mod handover;
 mod join;
 mod listen;
+mod memory;
 mod report;
 mod routes;
 pub(crate) mod sealed;

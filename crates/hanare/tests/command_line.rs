@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by stopping there")]
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::process::{Command, Stdio};
 
 use hanare::voice::Language;
@@ -93,6 +93,34 @@ fn every_failure_has_its_exit_status_and_is_one_document_with_json() {
     assert!(!dir.path().join("state").exists(), "a failure left something behind");
 }
 
+/// Whole screens of failures in both languages: of the command line, of files, of what is not there.
+#[test]
+fn failures_as_people_read_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = dir.path().join("policy.toml");
+    std::fs::write(&policy, "version = 1\nunknown = true\n").unwrap();
+    let policy = policy.to_str().unwrap();
+    let cases: [&[&str]; 9] = [
+        &["room", "add", "kofu", "--company", "acme"],
+        &["room", "list", "--nonsense"],
+        &["node", "revoke", "pc-1"],
+        &["join", "-"],
+        &["join", "/nonexistent"],
+        &["policy", "check", policy],
+        &["unlock", "--reason", "portal", "--for", "31m"],
+        &["office", "add", "gujo", "--site-key", "floor"],
+        &["hq", "status"],
+    ];
+    let mut screens = String::new();
+    for language in ["ja", "en"] {
+        for arguments in cases {
+            let (_, _, told) = run(&dir, "hanare1:00000-00000", &[&["--lang", language], arguments].concat());
+            screens.extend(["$ hanare ", &arguments.join(" "), "\n", &told, "\n"]);
+        }
+    }
+    insta::assert_snapshot!(screens.replace(dir.path().to_str().unwrap(), "DIR"));
+}
+
 #[test]
 fn a_bad_policy_is_shown_with_its_line_and_column() {
     let dir = tempfile::tempdir().unwrap();
@@ -127,6 +155,29 @@ fn a_machine_without_a_room_says_so() {
     for field in ["state", "interface", "addresses", "hq", "kill_switch", "unlocked_until", "lease_until"] {
         assert!(document.get(field).is_some(), "{field}");
     }
+}
+
+#[test]
+fn watching_writes_a_document_per_look_until_nobody_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hanare"))
+        .arg("--state")
+        .arg(dir.path().join("state"))
+        .arg("--runtime")
+        .arg(dir.path().join("run"))
+        .args(["--json", "status", "--watch"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    for _ in 0..2 {
+        let document: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!((&document["schema"], &document["state"]), (&"hanare.status/1".into(), &"down".into()));
+    }
+    drop(lines);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), [].as_slice()));
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::deed::Attempt;
+
 /// What went wrong while touching the machine. Travels from the host process to its worker, hence without `source`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "error", rename_all = "kebab-case")]
@@ -84,7 +86,7 @@ pub enum HostError {
     #[error("{what}: {text}")]
     Netlink {
         /// What was tried.
-        what: String,
+        what: Attempt,
         /// The errno, positive.
         errno: i32,
         /// The errno in words.
@@ -104,6 +106,15 @@ pub enum HostError {
         /// The lock.
         path: String,
     },
+    /// Another node runs in this network namespace.
+    #[error("process {pid} is this network's node")]
+    NetworkBusy {
+        /// Its process.
+        pid: i32,
+    },
+    /// The kill switch of another state directory is closed in this network namespace.
+    #[error("the kill switch of another state is closed here")]
+    OtherKillSwitch,
     /// The resolver could not be set.
     #[error("the resolver cannot be set: {text}")]
     Resolver {
@@ -113,8 +124,8 @@ pub enum HostError {
     /// A file, device or socket did not do what it should.
     #[error("{what}: {text}")]
     Io {
-        /// What was tried, with the path.
-        what: String,
+        /// What was tried, and on what.
+        what: Attempt,
         /// The errno, if the system gave one.
         errno: Option<i32>,
         /// The system's words.
@@ -144,7 +155,7 @@ pub mod reason {
 impl HostError {
     /// Wraps an I/O error with what was tried; permission errors become [`HostError::NoNetAdmin`] only where the caller
     /// says so itself.
-    pub fn io(what: impl Into<String>, error: &io::Error) -> Self {
+    pub fn io(what: impl Into<Attempt>, error: &io::Error) -> Self {
         Self::Io { what: what.into(), errno: error.raw_os_error(), text: error.to_string() }
     }
 

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::ioctl;
 
@@ -61,14 +62,14 @@ const _: () = assert!(size_of::<Config>() == 304);
 /// # Errors
 /// [`HostError::Io`] without loop devices or the right to make them.
 pub fn attach(file: &Path, direct: bool) -> Result<PathBuf, HostError> {
-    let failed = |what: &str, error: &io::Error| HostError::io(format!("{what} {}", file.display()), error);
-    let backing = OpenOptions::new().read(true).write(true).open(file).map_err(|e| failed("opening", &e))?;
-    let control = control().map_err(|error| failed("opening /dev/loop-control for", &error))?;
+    let failed = |deed: Deed, error: &io::Error| HostError::io(deed.of(file.display()), error);
+    let backing = OpenOptions::new().read(true).write(true).open(file).map_err(|e| failed(Deed::Open, &e))?;
+    let control = control().map_err(|error| failed(Deed::LoopDevice, &error))?;
     for number in APART..APART + TRIED {
         match controlled(&control, ADD, number) {
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => continue,
-            Err(error) => return Err(failed("making a loop device for", &error)),
+            Err(error) => return Err(failed(Deed::LoopDevice, &error)),
         }
         let path = PathBuf::from(format!("/dev/loop{number}"));
         match configure(&path, &backing, if direct { DIRECT } else { 0 }) {
@@ -77,11 +78,11 @@ pub fn attach(file: &Path, direct: bool) -> Result<PathBuf, HostError> {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
             Err(error) => {
                 let _ = controlled(&control, REMOVE, number);
-                return Err(failed(&format!("attaching {} to", path.display()), &error));
+                return Err(failed(Deed::LoopDevice, &error));
             }
         }
     }
-    Err(failed("making a loop device for", &io::ErrorKind::ResourceBusy.into()))
+    Err(failed(Deed::LoopDevice, &io::ErrorKind::ResourceBusy.into()))
 }
 
 /// Lets a device have no more than this under way at once: whoever waits for what is under way waits for little, however slow
@@ -94,7 +95,7 @@ pub fn bound(device: &Path, requests: u32, kibibytes: u32) -> Result<(), HostErr
     for (name, value) in [("max_sectors_kb", kibibytes), ("nr_requests", requests)] {
         let path = queue.join(name);
         std::fs::write(&path, value.to_string())
-            .map_err(|error| HostError::io(format!("writing {}", path.display()), &error))?;
+            .map_err(|error| HostError::io(Deed::Write.of(path.display()), &error))?;
     }
     Ok(())
 }
@@ -113,7 +114,7 @@ pub fn forget(device: &Path) -> Result<(), HostError> {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < patient_until => {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            Err(error) => return Err(HostError::io(format!("removing {}", device.display()), &error)),
+            Err(error) => return Err(HostError::io(Deed::Remove.of(device.display()), &error)),
         }
     }
 }
@@ -123,7 +124,7 @@ pub fn forget(device: &Path) -> Result<(), HostError> {
 /// # Errors
 /// [`HostError::Io`].
 pub fn detach(device: &Path) -> Result<(), HostError> {
-    clear(device).map_err(|error| HostError::io(format!("detaching {}", device.display()), &error))?;
+    clear(device).map_err(|error| HostError::io(Deed::LoopDevice.of(device.display()), &error))?;
     if !told_in(device, "loop/backing_file").exists() {
         // Its file is let go: a number that somebody else still looks at harms nobody.
         let _ = forget(device);
@@ -197,8 +198,8 @@ fn remove(device: &Path) -> io::Result<()> {
 /// # Errors
 /// [`HostError::Io`] if the kernel does not tell.
 pub fn of(file: &Path) -> Result<Vec<PathBuf>, HostError> {
-    let entries =
-        std::fs::read_dir("/sys/block").map_err(|error| HostError::io("reading /sys/block", &error))?;
+    let entries = std::fs::read_dir("/sys/block")
+        .map_err(|error| HostError::io(Deed::Read.of("/sys/block"), &error))?;
     let mut found = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::mount::{MountFlags, UnmountFlags};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// One line of a `mountinfo` file.
@@ -47,7 +48,7 @@ pub fn list() -> Result<Vec<Mount>, HostError> {
 /// [`HostError::Io`] if the process is gone.
 pub fn seen_by(pid: &str) -> Result<Vec<Mount>, HostError> {
     let path = format!("/proc/{pid}/mountinfo");
-    let text = std::fs::read(&path).map_err(|error| HostError::io(format!("reading {path}"), &error))?;
+    let text = std::fs::read(&path).map_err(|error| HostError::io(Deed::Read.of(path), &error))?;
     Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
 }
 
@@ -65,7 +66,7 @@ pub fn at(point: &Path) -> Result<Option<Mount>, HostError> {
 /// [`HostError::Io`] as the kernel says.
 pub fn mount(source: &Path, point: &Path, kind: &str, options: &str) -> Result<(), HostError> {
     let failed = |error: &io::Error| {
-        HostError::io(format!("mounting {kind} on {} with {options:?}", point.display()), error)
+        HostError::io(Deed::Mount.of(format_args!("{} ({kind} {options})", point.display())), error)
     };
     let options = CString::new(options).map_err(|error| failed(&error.into()))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
@@ -79,7 +80,7 @@ pub fn mount(source: &Path, point: &Path, kind: &str, options: &str) -> Result<(
 /// [`HostError::Io`] as the kernel says.
 pub fn bind(from: &Path, point: &Path) -> Result<(), HostError> {
     rustix::mount::mount_bind(from, point)
-        .map_err(|error| HostError::io(format!("binding on {}", point.display()), &error.into()))
+        .map_err(|error| HostError::io(Deed::Mount.of(point.display()), &error.into()))
 }
 
 /// Lets nobody write by way of the mount that is seen at `point`, or lets everybody who may. What is seen of the same file system
@@ -126,7 +127,7 @@ impl Place {
     /// [`HostError::Io`] as the kernel says.
     pub fn bind(&self, from: &Path) -> Result<(), HostError> {
         rustix::mount::mount_bind(from, self.link())
-            .map_err(|error| HostError::io(format!("binding on {}", self.path.display()), &error.into()))
+            .map_err(|error| HostError::io(Deed::Mount.of(self.path.display()), &error.into()))
     }
 
     /// Takes the mount away that this is the top of; whoever uses it still can until he lets go.
@@ -134,7 +135,7 @@ impl Place {
     /// # Errors
     /// [`HostError::Io`] if it is none that is seen at this path, and as the kernel says.
     pub fn unmount(self) -> Result<(), HostError> {
-        let failed = |error: &io::Error| HostError::io(format!("unmounting {}", self.path.display()), error);
+        let failed = |error: &io::Error| HostError::io(Deed::Unmount.of(self.path.display()), error);
         let number = self.directory.as_raw_fd();
         let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"));
         let about = about.map_err(|error| failed(&error))?;
@@ -167,8 +168,7 @@ pub enum Unmounted {
 /// # Errors
 /// [`HostError::Io`] as the kernel says.
 pub fn unmount(point: &Path) -> Result<Unmounted, HostError> {
-    let failed =
-        |error: rustix::io::Errno| HostError::io(format!("unmounting {}", point.display()), &error.into());
+    let failed = |error: rustix::io::Errno| HostError::io(Deed::Unmount.of(point.display()), &error.into());
     match rustix::mount::unmount(point, UnmountFlags::NOFOLLOW) {
         Ok(()) => Ok(Unmounted::Clean),
         Err(rustix::io::Errno::BUSY) => {

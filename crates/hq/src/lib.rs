@@ -21,6 +21,7 @@ mod limit;
 mod lock;
 mod lost;
 mod overlay;
+mod pages;
 mod plane;
 mod prepare;
 mod publish;

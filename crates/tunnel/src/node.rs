@@ -13,6 +13,7 @@ mod obey;
 mod offline;
 mod outside;
 mod permitted;
+mod records;
 mod report;
 mod resolve;
 mod start;
@@ -32,7 +33,7 @@ use hanare_host::HostError;
 use hanare_host::hands::{self, Ended, NodeRole, Role, Setup, UnlockPolicy};
 use hanare_model::{NodeKind, Timestamp};
 
-pub use offline::{LeaveError, leave, offline_status};
+pub use offline::{LeaveError, leave, offline_status, unlock};
 pub use worker::{WorkerError, WorkerOptions, run_worker};
 
 use crate::state::{NodeState, StateError};

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use hanare_host::files;
+use hanare_host::{Deed, files};
 use hanare_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ pub enum PendingError {
     #[error("{path}: {action} failed")]
     Io {
         /// What was tried.
-        action: &'static str,
+        action: Deed,
         /// On what.
         path: PathBuf,
         /// The system's reason.
@@ -121,7 +121,7 @@ pub struct Pending {
     _lock: std::fs::File,
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PendingError {
+fn failed(action: Deed, path: &Path) -> impl FnOnce(io::Error) -> PendingError {
     let path = path.to_path_buf();
     move |source| PendingError::Io { action, path, source }
 }
@@ -129,11 +129,11 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Pendin
 /// Holds the state directory's part for wipes.
 fn hold(state: &Path) -> Result<(PathBuf, std::fs::File), PendingError> {
     let folder = state.join("wipe");
-    files::create_private_directory(&folder).map_err(failed("making the directory", &folder))?;
+    files::create_private_directory(&folder).map_err(failed(Deed::Create, &folder))?;
     match files::lock(&folder, LOCK) {
         Ok(lock) => Ok((folder.join("pending.json"), lock)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(PendingError::Held { path: folder }),
-        Err(error) => Err(failed("locking", &folder)(error)),
+        Err(error) => Err(failed(Deed::Lock, &folder)(error)),
     }
 }
 
@@ -144,7 +144,7 @@ impl Pending {
     /// [`PendingError::Io`] if nobody can tell: then nobody is told that none was.
     pub fn is_there(state: &Path) -> Result<bool, PendingError> {
         let path = state.join("wipe/pending.json");
-        path.try_exists().map_err(failed("looking at", &path))
+        path.try_exists().map_err(failed(Deed::Read, &path))
     }
 
     /// Which wipe was interrupted below this state directory. A marker that cannot be read says nothing here: it is asked for
@@ -166,17 +166,17 @@ impl Pending {
         now: Timestamp,
     ) -> Result<Option<Self>, PendingError> {
         let (path, lock) = hold(state)?;
-        if path.try_exists().map_err(failed("looking at", &path))? {
+        if path.try_exists().map_err(failed(Deed::Read, &path))? {
             return Ok(None);
         }
         let random =
-            |source| PendingError::Io { action: "reading", path: PathBuf::from("/dev/random"), source };
+            |source| PendingError::Io { action: Deed::Read, path: PathBuf::from("/dev/random"), source };
         let mut marker = Marker {
             format: FORMAT,
             id: WipeId::random().map_err(random)?,
             started: now,
             boot_id: BootId::current()
-                .map_err(failed("reading", Path::new("/proc/sys/kernel/random/boot_id")))?,
+                .map_err(failed(Deed::Read, Path::new("/proc/sys/kernel/random/boot_id")))?,
             cause,
             interruptions: 0,
             stage: Stage::Overwriting,
@@ -202,7 +202,7 @@ impl Pending {
             }
         }
         let pending = Self { state: state.to_owned(), path, marker, _lock: lock };
-        pending.write().map_err(failed("writing", &pending.path))?;
+        pending.write().map_err(failed(Deed::Write, &pending.path))?;
         Ok(Some(pending))
     }
 
@@ -218,7 +218,7 @@ impl Pending {
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("reading", &path)(error)),
+            Err(error) => return Err(failed(Deed::Read, &path)(error)),
         };
         let marker: Option<Marker> = serde_json::from_slice(&text).ok();
         let mut marker = marker
@@ -229,7 +229,7 @@ impl Pending {
             setting.put_back();
         }
         let pending = Self { state: state.to_owned(), path, marker, _lock: lock };
-        pending.write().map_err(failed("writing", &pending.path))?;
+        pending.write().map_err(failed(Deed::Write, &pending.path))?;
         Ok(Some(pending))
     }
 
@@ -238,7 +238,7 @@ impl Pending {
     /// # Errors
     /// See [`PendingError`]; the next resume comes to the same end.
     pub fn finish(self) -> Result<(), PendingError> {
-        files::remove(&self.path).map_err(failed("removing", &self.path))?;
+        files::remove(&self.path).map_err(failed(Deed::Remove, &self.path))?;
         records::stock(&self.state);
         Ok(())
     }

@@ -60,6 +60,12 @@ error-usage-value = { $argument } cannot be { $value }.
 error-usage-no-value = { $argument } needs a value.
     .cause = { $reason }
     .fix = See `{ $command } --help`.
+error-office-site-key = { $key } is no fact about a building.
+    .cause = It lacks its name or its value.
+    .fix = Write --site-key NAME=VALUE, or the name and the value as two words; what else the command takes goes before it.
+error-office-site-key-twice = { $key } is given twice.
+    .cause = A fact about a building has one value.
+    .fix = Leave out the one that does not hold.
 
 os-permission = The permission for this is missing (system error { $errno }).
 os-absent = It does not exist (system error { $errno }).
@@ -86,13 +92,8 @@ reason-left = This machine has left its room by itself; headquarters was told.
 reason-none = Headquarters gave no reason.
 refused-admins = Only root and the group hanare may do this.
 refused-all = The policy does not let everything be opened.
-action-create = creating
-action-open = opening
-action-key = making the key
-action-read = reading
-action-write = writing
-action-remove = removing
 refused-reason = A reason is needed, in one line of at most 200 characters.
+refused-program = The name of a program is one line of at most 200 characters.
 refused-time = The time must be between 1 second and 30 minutes.
 refused-not-closed = The kill switch is not closed.
 cause-timeout = There was no answer in time.

@@ -127,7 +127,7 @@ error-volume-replaced = The work volume's mapping is not the one that was made.
 error-volume-damaged = { $path } is damaged.
     .cause = { $cause }
     .fix = Restart the machine, so that no key is left; then remove the file and make the volume again.
-error-volume-io = { $path } does not work: { $what }.
+error-volume-io = This failed: { $what }.
     .cause = { $cause }
     .fix = Check the path, the permissions and the free space.
 

@@ -60,6 +60,12 @@ error-usage-value = { $argument } に { $value } は指定できません。
 error-usage-no-value = { $argument } には値が必要です。
     .cause = { $reason }
     .fix = `{ $command } --help` をご覧ください。
+error-office-site-key = { $key } は建物の情報になっていません。
+    .cause = 項目名か値がありません。
+    .fix = --site-key 項目名=値 と書くか、項目名と値を 2 語で指定してください。ほかの引数はその前に書いてください。
+error-office-site-key-twice = { $key } が 2 回指定されています。
+    .cause = 建物の情報には、項目ごとに値が 1 つだけあります。
+    .fix = 正しくない方を消してください。
 
 os-permission = この操作の権限がありません（システムのエラー番号 { $errno }）。
 os-absent = 存在しません（システムのエラー番号 { $errno }）。
@@ -86,13 +92,8 @@ reason-left = このマシンは自分で部屋を抜け、そのことを本社
 reason-none = 本社は理由を示していません。
 refused-admins = root とグループ hanare だけが実行できます。
 refused-all = すべてを開けることはポリシーで許可されていません。
-action-create = 作成
-action-open = オープン
-action-key = 鍵の作成
-action-read = 読み取り
-action-write = 書き込み
-action-remove = 削除
 refused-reason = 理由が必要です（1 行、200 文字以内）。
+refused-program = プログラムの名前は 1 行、200 文字以内で指定してください。
 refused-time = 時間は 1 秒から 30 分の間で指定してください。
 refused-not-closed = キルスイッチは閉じていません。
 cause-timeout = 時間内に応答がありませんでした。

@@ -127,7 +127,7 @@ error-volume-replaced = ワークボリュームのマッピングが、作成�
 error-volume-damaged = { $path } が壊れています。
     .cause = { $cause }
     .fix = 鍵が残らないようにマシンを再起動し、ファイルを削除してから、ボリュームを作り直してください。
-error-volume-io = { $path } の操作に失敗しました（{ $what }）。
+error-volume-io = { $what }に失敗しました。
     .cause = { $cause }
     .fix = パス、権限、空き容量を確認してください。
 

@@ -151,9 +151,9 @@ impl Agent<'_> {
         person: &PersonId,
         session: Option<&Secret>,
     ) -> Result<Option<Day<Carrier>>, Failure> {
-        let failed = |error: &dyn std::error::Error| {
+        let failed = |error: &(dyn std::error::Error + 'static)| {
             let failure = Failure::new(Exit::Impossible, "agent-work").with("path", self.work.display());
-            failure.with("cause", crate::failure::chain(error))
+            failure.because(error)
         };
         let Some((keys, _, lease)) = self.joined()? else { return Ok(None) };
         let Some(carrier) = self.line(session.cloned())? else { return Ok(None) };

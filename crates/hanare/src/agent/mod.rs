@@ -49,7 +49,7 @@ use self::socket::Wish;
 pub(crate) use self::socket::{Answer, Asked, Standing, ask};
 use crate::context::{Context, Outcome, keep_on};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 use crate::foreign;
 use crate::times;
 
@@ -83,7 +83,9 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>, bounds: B
     let answering = tokio::spawn(socket::serve(listener, standing, wish));
     let stop = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
     let [Ok(terminate), Ok(interrupt)] = stop else {
-        return Err(Failure::new(Exit::Impossible, "runtime").with("cause", "signals"));
+        return Err(
+            Failure::new(Exit::Impossible, "runtime").with_phrase("cause", Phrase::new("deed-signals"))
+        );
     };
     let spool = sealing::spool(&context.state).map_err(|error| {
         let path = context.state.join(sealing::FOLDER);

@@ -49,6 +49,16 @@ impl Args {
         let mut worker = context.inherited.clone();
         worker.extend(["worker", "node"].map(OsString::from));
         worker.extend(self.lan.is_some().then(|| OsString::from("--lan")));
+        let document = json!({"interface": self.interface, "pid": std::process::id()});
+        let mut serves = context.out.once_ready("up", &document)?;
+        let detached = self.detached;
+        let ready = move |status: &str| {
+            service::ready(status);
+            // In the background it is the command that started this one which says so.
+            if !detached {
+                serves.tell();
+            }
+        };
         let options = UpOptions {
             state: context.state.clone(),
             interface: self.interface,
@@ -56,7 +66,7 @@ impl Args {
             unlock: UnlockPolicy::default(),
             worker,
         };
-        let outcome = run_host_process(options, Box::new(service::ready), Box::new(service::stopping))
+        let outcome = run_host_process(options, Box::new(ready), Box::new(service::stopping))
             .map_err(foreign::up_error)?;
         if outcome == Ended::Stopped {
             context.out.talk("up-stopped", &[]);

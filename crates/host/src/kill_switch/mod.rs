@@ -18,6 +18,7 @@ pub use policy::{Lan, Policy, Reach};
 use render::{ANSWERS, EVERYTHING, PORTAL_TCP, PORTAL_UDP, TABLE};
 
 use crate::control_group::ControlGroup;
+use crate::deed::Deed;
 use crate::error::{HostError, reason};
 use crate::files;
 use crate::hands::KillSwitchState;
@@ -187,9 +188,7 @@ pub fn remove(state: &Path) -> Result<(), HostError> {
     }
     rules.commit()?;
     let path = policy::path(state);
-    files::remove(&path)
-        .map(drop)
-        .map_err(|error| HostError::io(format!("removing {}", path.display()), &error))
+    files::remove(&path).map(drop).map_err(|error| HostError::io(Deed::Remove.of(path.display()), &error))
 }
 
 /// Opens the kill switch until the kernel closes it again: a portal's DNS and TCP 80/443 for the system's services and the
@@ -270,7 +269,7 @@ pub fn state() -> Result<KillSwitchState, HostError> {
 
 /// File and tables change together: one process at a time, others wait until the returned file is dropped.
 fn turn(state: &Path) -> Result<File, HostError> {
-    let failed = |error: &std::io::Error| HostError::io(format!("locking {}", state.display()), error);
+    let failed = |error: &std::io::Error| HostError::io(Deed::Lock.of(state.display()), error);
     let directory = File::open(state).map_err(|error| failed(&error))?;
     rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)
         .map_err(|error| failed(&error.into()))?;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Netlink;
 use super::address::family;
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// A route to a prefix through a link.
@@ -39,7 +40,7 @@ impl Netlink {
         for any in [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)] {
             let mut message = RouteMessage::default();
             message.header.address_family = family(any);
-            let found = self.dump("listing routes", RouteNetlinkMessage::GetRoute(message))?;
+            let found = self.dump(&Deed::ListNetwork.of("route"), RouteNetlinkMessage::GetRoute(message))?;
             all.extend(found.into_iter().filter_map(|message| parse(message, any)));
         }
         Ok(all)
@@ -50,7 +51,7 @@ impl Netlink {
     /// # Errors
     /// [`HostError::NoNetAdmin`], [`HostError::Netlink`].
     pub fn add_route(&mut self, route: &Route) -> Result<bool, HostError> {
-        let what = format!("adding the route to {}", route.to);
+        let what = Deed::AddRoute.of(route.to);
         self.create(&what, RouteNetlinkMessage::NewRoute(message(route)))
     }
 
@@ -59,7 +60,7 @@ impl Netlink {
     /// # Errors
     /// [`HostError::NoNetAdmin`], [`HostError::Netlink`].
     pub fn remove_route(&mut self, route: &Route) -> Result<bool, HostError> {
-        let what = format!("removing the route to {}", route.to);
+        let what = Deed::RemoveRoute.of(route.to);
         self.remove(&what, RouteNetlinkMessage::DelRoute(message(route)))
     }
 }

@@ -294,12 +294,21 @@ pub struct LedgerEntry {
     pub hash: String,
 }
 
-/// The ledger as a file.
+/// One line of the ledger, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerLine {
+    /// Its place in the chain, from 1.
+    pub sequence: u64,
+    /// The line, without its newline.
+    pub line: String,
+}
+
+/// What makes the ledger's lines an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerExported {
-    /// The export, byte for byte.
-    pub text: String,
-    /// An SSHSIG signature over it.
+    /// The export's first line, with its newline. Behind it come the lines up to `records`.
+    pub header: String,
+    /// An SSHSIG signature over all of it.
     pub signature: String,
     /// The key that signed it.
     pub signing_key: VerifyKey,

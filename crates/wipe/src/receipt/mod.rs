@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hanare_host::files;
+use hanare_host::{Deed, files};
 use hanare_ledger::{Hash, Head, sshsig};
 use hanare_model::{SigningKey, VerifyKey};
 
@@ -73,13 +73,13 @@ impl Receipts {
         let machine = Machine { key: sshsig::openssh_key(&key.verify_key(), &name), name };
         let receipts = Self { root: place::root(state), place, key, machine, disk };
         files::create_private_directory(&receipts.place.folder)
-            .map_err(failed("making the directory", &receipts.place.folder))?;
+            .map_err(failed(Deed::Create, &receipts.place.folder))?;
         let _held = receipts.lock()?;
         receipts.settle()?;
         if place::read(&receipts.place.key)?.is_none() {
             let line = format!("{}\n", receipts.machine.key);
             let path = &receipts.place.key;
-            receipts.disk.put(path, line.as_bytes()).map_err(failed("writing", path))?;
+            receipts.disk.put(path, line.as_bytes()).map_err(failed(Deed::Write, path))?;
         }
         Ok(receipts)
     }
@@ -109,8 +109,8 @@ impl Receipts {
         let path = self.place.folder.join(receipt.file_name());
         let signature = sshsig::sign(&sshsig::Digest::of(&bytes), NAMESPACE, &self.key);
         let signature_path = signature_path(&path);
-        self.disk.put(&signature_path, signature.as_bytes()).map_err(failed("writing", &signature_path))?;
-        self.disk.put(&path, &bytes).map_err(failed("writing", &path))?;
+        self.disk.put(&signature_path, signature.as_bytes()).map_err(failed(Deed::Write, &signature_path))?;
+        self.disk.put(&path, &bytes).map_err(failed(Deed::Write, &path))?;
         let head = Head { seq: receipt.counter, hash: Hash::of(&bytes) };
         head::write(self.disk.as_ref(), &self.place.head, head, &self.key)?;
         Ok(path)
@@ -121,7 +121,7 @@ impl Receipts {
             match files::lock(&self.root, "lock") {
                 Ok(held) => return Ok(held),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(failed("locking", &self.root)(error)),
+                Err(error) => return Err(failed(Deed::Lock, &self.root)(error)),
             }
         }
         Err(ReceiptError::Held { path: self.root.clone() })
@@ -158,7 +158,7 @@ impl Receipts {
     fn settle(&self) -> Result<Found, ReceiptError> {
         let mut names = Names::read(&self.place.folder)?;
         for path in std::mem::take(&mut names.temporary) {
-            self.disk.remove(&path).map_err(failed("removing", &path))?;
+            self.disk.remove(&path).map_err(failed(Deed::Remove, &path))?;
         }
         let key = self.verify_key();
         let remembered = match head::read(&self.place.head, &key)? {
@@ -214,7 +214,7 @@ impl Receipts {
             for slot_name in behind {
                 let Some(slot) = names.slots.get(&slot_name) else { continue };
                 if let (None, Some(path)) = (&slot.receipt, &slot.signature) {
-                    self.disk.remove(path).map_err(failed("removing", path))?;
+                    self.disk.remove(path).map_err(failed(Deed::Remove, path))?;
                     names.slots.remove(&slot_name);
                 } else if let Ok(Some(entry)) = chain::entry(slot, &self.verify_key())?
                     && entry.receipt.previous == head.hash

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use hanare_host::{files, swap};
+use hanare_host::{Deed, files, swap};
 use serde::{Deserialize, Serialize};
 
 use super::error::VolumeError;
@@ -61,22 +61,21 @@ impl Definition {
     pub(super) fn make_room(&self) -> Result<(), VolumeError> {
         let Some(path) = self.backing.as_deref().filter(|path| !is_device(path)) else { return Ok(()) };
         if let Some(parent) = path.parent() {
-            files::create_private_directory(parent)
-                .map_err(VolumeError::io("making the directory", parent))?;
+            files::create_private_directory(parent).map_err(VolumeError::io(Deed::Create, parent))?;
         }
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(path)
-            .map_err(VolumeError::io("making the file", path))?;
+            .map_err(VolumeError::io(Deed::Create, path))?;
         let allocated = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, self.size)
             .map_err(std::io::Error::from)
             .and_then(|()| file.sync_all());
         allocated.map_err(|error| {
             // The first error is the one worth reporting.
             let _ = std::fs::remove_file(path);
-            VolumeError::io("making room in", path)(error)
+            VolumeError::io(Deed::Write, path)(error)
         })
     }
 }
@@ -102,14 +101,14 @@ fn fit(path: &Path, size: u64) -> Result<PathBuf, VolumeError> {
             Err(_) => Ok(path.to_owned()),
         };
     }
-    let real = path.canonicalize().map_err(VolumeError::io("looking at", path))?;
+    let real = path.canonicalize().map_err(VolumeError::io(Deed::Read, path))?;
     // The kernel refuses an exclusive opening of a device that is mounted, mapped or swapped to.
     let opened = OpenOptions::new().read(true).write(true).custom_flags(libc_exclusive()).open(&real);
     opened.map_err(|error| {
         if error.kind() == std::io::ErrorKind::ResourceBusy {
             VolumeError::InUse { path: path.to_owned() }
         } else {
-            VolumeError::io("opening", path)(error)
+            VolumeError::io(Deed::Open, path)(error)
         }
     })?;
     let there = length(&real)?;
@@ -126,5 +125,5 @@ pub(super) fn length(path: &Path) -> Result<u64, VolumeError> {
     use std::io::Seek as _;
     File::open(path)
         .and_then(|mut file| file.seek(std::io::SeekFrom::End(0)))
-        .map_err(VolumeError::io("measuring", path))
+        .map_err(VolumeError::io(Deed::Read, path))
 }

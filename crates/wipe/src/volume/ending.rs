@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use hanare_host::Deed;
 use hanare_model::Timestamp;
 
 use super::definition::Definition;
@@ -74,7 +75,7 @@ fn end_if(
 ) -> Result<Option<Ended>, VolumeError> {
     let folder = place(places.state);
     // Who may not look is not told that nothing is open.
-    if !folder.try_exists().map_err(VolumeError::io("looking at", &folder))? {
+    if !folder.try_exists().map_err(VolumeError::io(Deed::Read, &folder))? {
         return Ok(None);
     }
     let held = hold(places.state)?;
@@ -85,7 +86,7 @@ fn end_if(
         opening.forget(places.state, places.runtime)?;
         return Ok(None);
     }
-    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
+    let boot = BootId::current().map_err(VolumeError::io(Deed::Read, Path::new("/proc")))?;
     let known = opening.ended.take();
     let known = known.filter(|end| end.outcome.volume.is_some_and(|volume| volume.key_destroyed));
     let is_here = opening.boot_id == boot;
@@ -152,7 +153,7 @@ pub struct Last {
 /// Only if records cannot be read.
 pub fn end_last(places: Places<'_>, now: Timestamp) -> Result<Option<Last>, VolumeError> {
     let begun = Instant::now();
-    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
+    let boot = BootId::current().map_err(VolumeError::io(Deed::Read, Path::new("/proc")))?;
     let opening = Opening::load(places.state)?.filter(|opening| opening.boot_id == boot);
     let Some(mut opening) = opening.filter(|opening| opening.ended.is_none()) else { return Ok(None) };
     let announced = opening.announcement(places.runtime);

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use hanare_host::fscrypt::{self as keys, KeyStatus};
-use hanare_host::{HostError, files, mounts};
+use hanare_host::{Deed, HostError, files, mounts};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::fs::{SeekFrom, seek};
 use zeroize::Zeroizing;
@@ -35,16 +35,16 @@ impl Medium for Fscrypt {
         let device = attach(&self.backing)?;
         make_ext4(&device, ",encrypt")?;
         let below = opening.below(&self.runtime);
-        files::create_private_directory(&below).map_err(VolumeError::io("making the directory", &below))?;
+        files::create_private_directory(&below).map_err(VolumeError::io(Deed::Create, &below))?;
         mounts::mount(&device, &below, "ext4", "noinit_itable")?;
         let mut secret = Zeroizing::new([0u8; 64]);
         SystemRandom::new()
             .fill(secret.as_mut_slice())
-            .map_err(|_| HostError::io("drawing a key", &io::Error::other("no random bytes")))?;
+            .map_err(|_| HostError::io(Deed::Random, &io::Error::other("no random bytes")))?;
         let key = keys::add_key(&below, &secret)?;
         drop(secret);
         let work = below.join(WORK);
-        fs::create_dir(&work).map_err(VolumeError::io("making the directory", &work))?;
+        fs::create_dir(&work).map_err(VolumeError::io(Deed::Create, &work))?;
         keys::encrypt(&work, key)?;
         Ok(mounts::bind(&work, &opening.mountpoint)?)
     }
@@ -101,7 +101,7 @@ impl Medium for Fscrypt {
 impl Fscrypt {
     fn identifier(below: &Path) -> Result<Option<keys::Identifier>, VolumeError> {
         let work = below.join(WORK);
-        let is_there = || work.try_exists().map_err(VolumeError::io("looking at", &work));
+        let is_there = || work.try_exists().map_err(VolumeError::io(Deed::Read, &work));
         if mounts::at(below)?.is_none() || !is_there()? {
             return Ok(None);
         }
@@ -110,7 +110,7 @@ impl Fscrypt {
 
     /// Overwrites everything that was ever written to the backing: attributes, access lists and times lie there in the clear.
     fn overwrite(&self) -> Result<(), VolumeError> {
-        let failed = || VolumeError::io("overwriting", &self.backing);
+        let failed = || VolumeError::io(Deed::Overwrite, &self.backing);
         let file = match OpenOptions::new().write(true).open(&self.backing) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

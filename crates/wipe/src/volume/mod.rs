@@ -26,7 +26,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use hanare_host::swap::{self, SwapKind};
-use hanare_host::{files, mounts};
+use hanare_host::{Deed, files, mounts};
 use hanare_model::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -107,7 +107,7 @@ pub fn create(places: Places<'_>, definition: &Definition) -> Result<(), VolumeE
     let path = place(places.state).join(DEFINITION);
     let text = serde_json::to_vec(definition)
         .map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
-    files::create_exclusive(&path, &text).map_err(VolumeError::io("writing", &path))
+    files::create_exclusive(&path, &text).map_err(VolumeError::io(Deed::Write, &path))
 }
 
 /// What `create` wrote down.
@@ -145,12 +145,12 @@ pub fn open(
         };
     }
     prepare(mountpoint)?;
-    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
-    let id = WipeId::random().map_err(VolumeError::io("drawing an id for", mountpoint))?;
+    let boot = BootId::current().map_err(VolumeError::io(Deed::Read, Path::new("/proc")))?;
+    let id = WipeId::random().map_err(VolumeError::io(Deed::Random, mountpoint))?;
     let mut opening = Opening::new(id, boot, now, definition, mountpoint);
     let below = opening.below(places.runtime);
     let folder = below.parent().unwrap_or(places.runtime);
-    files::create_private_directory(folder).map_err(VolumeError::io("making the directory", folder))?;
+    files::create_private_directory(folder).map_err(VolumeError::io(Deed::Create, folder))?;
     records::stock(places.state);
     // Before the key exists: from here on a receipt is owed.
     opening.save(places.state)?;
@@ -164,7 +164,7 @@ pub fn open(
     medium.make(&opening)?;
     opening.device = mounts::at(mountpoint)?.map(|mount| mount.device);
     opening.save(places.state)?;
-    let mut canaries = canary::plant(mountpoint).map_err(VolumeError::io("writing to", mountpoint))?;
+    let mut canaries = canary::plant(mountpoint).map_err(VolumeError::io(Deed::Write, mountpoint))?;
     if let Some(confinement) = confinement {
         confine::confine(&mut opening, confinement, places)?;
     }
@@ -173,7 +173,7 @@ pub fn open(
         canaries.plant_beside(&opening.confined, device).map_err(|path| VolumeError::Escapes { path })?;
     }
     let path = opening.canaries(places.runtime);
-    canaries.remember(&path).map_err(VolumeError::io("writing", &path))?;
+    canaries.remember(&path).map_err(VolumeError::io(Deed::Write, &path))?;
     opening.ready = true;
     opening.save(places.state)?;
     Ok(opening)
@@ -211,7 +211,7 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
 /// [`VolumeError::Damaged`], [`VolumeError::Io`].
 pub fn announce(places: Places<'_>, announced: &Announced) -> Result<(), VolumeError> {
     let Some(opening) = Opening::load(places.state)? else { return Ok(()) };
-    opening.announce(places.runtime, announced).map_err(VolumeError::io("writing in", places.runtime))
+    opening.announce(places.runtime, announced).map_err(VolumeError::io(Deed::Write, places.runtime))
 }
 
 /// Whether it is said what an end is for, or one has begun: what is left then was counted by whoever began it.
@@ -238,9 +238,9 @@ fn prepare(mountpoint: &Path) -> Result<(), VolumeError> {
     if !mountpoint.is_absolute() || mountpoint.parent().is_none() {
         return Err(unfit());
     }
-    fs::create_dir_all(mountpoint).map_err(VolumeError::io("making the directory", mountpoint))?;
-    let real = mountpoint.canonicalize().map_err(VolumeError::io("looking at", mountpoint))?;
-    let mut entries = fs::read_dir(mountpoint).map_err(VolumeError::io("reading", mountpoint))?;
+    fs::create_dir_all(mountpoint).map_err(VolumeError::io(Deed::Create, mountpoint))?;
+    let real = mountpoint.canonicalize().map_err(VolumeError::io(Deed::Read, mountpoint))?;
+    let mut entries = fs::read_dir(mountpoint).map_err(VolumeError::io(Deed::Read, mountpoint))?;
     if real != mountpoint || entries.next().is_some() || mounts::at(mountpoint)?.is_some() {
         return Err(unfit());
     }
@@ -254,10 +254,10 @@ fn place(state: &Path) -> PathBuf {
 
 fn hold(state: &Path) -> Result<File, VolumeError> {
     let folder = place(state);
-    files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
+    files::create_private_directory(&folder).map_err(VolumeError::io(Deed::Create, &folder))?;
     files::lock(&folder, LOCK).map_err(|error| {
         if error.kind() != io::ErrorKind::WouldBlock {
-            return VolumeError::io("locking", &folder)(error);
+            return VolumeError::io(Deed::Lock, &folder)(error);
         }
         let path = folder.join(LOCK);
         match reads_swap_back(&path) {
@@ -286,6 +286,6 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, VolumeError>
             .map(Some)
             .map_err(|source| VolumeError::Damaged { path: path.to_owned(), source }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(VolumeError::io("reading", path)(error)),
+        Err(error) => Err(VolumeError::io(Deed::Read, path)(error)),
     }
 }

@@ -5,8 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hanare_host::files;
 use hanare_host::swap::SwapKind;
+use hanare_host::{Deed, files};
 use hanare_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -231,7 +231,7 @@ impl Opening {
         let path = place(state).join(FILE);
         let text =
             serde_json::to_vec(self).map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
-        records::write(state, &path, &text).map_err(VolumeError::io("writing", &path))
+        records::write(state, &path, &text).map_err(VolumeError::io(Deed::Write, &path))
     }
 
     /// The opening that has not ended.
@@ -242,7 +242,7 @@ impl Opening {
     /// Forgets it: its receipt is written.
     pub(super) fn forget(&self, state: &Path, runtime: &Path) -> Result<(), VolumeError> {
         let path = place(state).join(FILE);
-        files::remove(&path).map(drop).map_err(VolumeError::io("removing", &path))?;
+        files::remove(&path).map(drop).map_err(VolumeError::io(Deed::Remove, &path))?;
         for path in [self.canaries(runtime), self.mark(runtime), self.announced(runtime)] {
             // Each has a name of its own and is in memory: one that stays misleads nobody.
             let _ = fs::remove_file(path);

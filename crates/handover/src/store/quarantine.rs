@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use rustix::fs::StatVfs;
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Error, Row as _};
 
@@ -11,10 +13,8 @@ use super::rows::unsigned;
 use super::sealed::Bearer;
 use super::{SEALED, Store, sql, work};
 
-/// A node's share of the disk is one of so many,
+/// A node's share of the disk is one of so many.
 const SHARES: u64 = 8;
-/// and so much stays free of what comes sealed: a full disk takes nobody's work.
-const FREE: u64 = 256 << 20;
 /// So many items wait of one node: each is opened when its person comes, who waits for that.
 const ITEMS: u64 = 20_000;
 
@@ -51,9 +51,10 @@ impl Store {
         Ok(items < self.bounds.items && before.saturating_add(bytes) <= self.share().await?)
     }
 
-    /// Whether so much more may be on its way.
+    /// Whether so much more may be on its way: half of what is free. It lies there twice while it is opened, none takes the
+    /// whole rest from the others, and a small one comes in as long as anything can be written at all.
     pub(super) async fn may_come(&self, bytes: u64) -> Result<bool, StoreError> {
-        Ok(bytes <= self.disk().await?.1.saturating_sub(FREE))
+        Ok(bytes <= self.disk().await?.1 / 2)
     }
 
     /// Nodes of which so much waits that no more is taken without a proof: their company, and their name.
@@ -92,11 +93,23 @@ impl Store {
     }
 }
 
-/// How large a disk is, and how much of it is free.
+/// How large a disk is, and how much of it this process can write.
 fn disk(folder: &Path) -> std::io::Result<(u64, u64)> {
-    let found = rustix::fs::statvfs(folder)?;
+    Ok(room(&rustix::fs::statvfs(folder)?, has_reserve()))
+}
+
+fn room(found: &StatVfs, has_reserve: bool) -> (u64, u64) {
+    let free = if has_reserve { found.f_bfree } else { found.f_bavail };
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
-    Ok((bytes(found.f_blocks), bytes(found.f_bavail)))
+    (bytes(found.f_blocks), bytes(free))
+}
+
+/// Whether a file system lets this process write the blocks that it reserves, a twentieth of an ext4: they go to the handed
+/// over work as well, so sealed work must not be refused for what is called full only for others. In a user namespace this
+/// says yes where the kernel says no: the write then fails, and its node tries again as after every full disk.
+fn has_reserve() -> bool {
+    let may = |sets: CapabilitySets| sets.effective.contains(CapabilitySet::SYS_RESOURCE);
+    rustix::process::geteuid().is_root() || rustix::thread::capabilities(None).is_ok_and(may)
 }
 
 async fn read(db: &mut SqliteConnection) -> Result<Vec<Waits>, Error> {
@@ -106,4 +119,17 @@ async fn read(db: &mut SqliteConnection) -> Result<Vec<Waits>, Error> {
         Ok(Waits { company, node, items: unsigned(row, "items")?, bytes: unsigned(row, "bytes")? })
     };
     rows.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_disk_reserves_counts_for_whom_it_is_reserved() {
+        let mut found = rustix::fs::statvfs("/").unwrap();
+        (found.f_frsize, found.f_blocks, found.f_bfree, found.f_bavail) = (4096, 1000, 50, 0);
+        assert_eq!(room(&found, true), (1000 * 4096, 50 * 4096));
+        assert_eq!(room(&found, false), (1000 * 4096, 0));
+    }
 }

@@ -14,6 +14,7 @@ use crate::admin::{
 };
 use crate::closing;
 use crate::deletions;
+use crate::forgotten;
 use crate::held;
 use crate::identity::{Credentials, Overloaded};
 use crate::lost;
@@ -33,7 +34,10 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
     let (registry, now) = (hq.writer.registry(), random::now());
     let missing = |noun, id: String| Problem::Missing { noun, id };
     match request {
-        Request::StatusShow(_) => json(&status(hq, &registry, now)),
+        Request::StatusShow(_) => {
+            let put_back = forgotten::seen(hq, now).await;
+            json(&Status { put_back, ..status(hq, &registry, now) })
+        }
         Request::CompanyList(_) => list(registry.companies.values().map(|row| show::company(&registry, row))),
         Request::OfficeList(_) => list(registry.offices.values().map(|row| show::office(&registry, row))),
         Request::OfficeShow(ask) => match registry.offices.get(&ask.id) {
@@ -242,6 +246,7 @@ fn status(hq: &Hq, registry: &Registry, now: Timestamp) -> Status {
             up: count(registry.enrolled().filter(fresh).count()),
         },
         wipes: wipe_counts(registry, now),
+        put_back: None,
         forwarding: report.forwarding,
         firewall: report.firewall,
         since: hq.since,

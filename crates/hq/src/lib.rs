@@ -9,6 +9,7 @@ mod answers;
 mod api;
 mod closing;
 mod deletions;
+mod forgotten;
 mod grants;
 mod held;
 mod identity;

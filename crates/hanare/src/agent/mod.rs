@@ -37,6 +37,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
+use self::ending::holding;
 use self::keeping::{Ending, Kept, Noted, Opener, settle};
 pub(crate) use self::line::Carrier;
 use self::machine::Machine;
@@ -105,6 +106,7 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>, bounds: B
         unanswered: None,
         told,
         stop: [terminate, interrupt],
+        stopped: false,
     };
     let reporting =
         tokio::spawn(Reporter::new(&context.state, &context.runtime, Arc::clone(&agent.spool)).run());
@@ -129,6 +131,8 @@ struct Agent<'a> {
     unanswered: Option<Wish>,
     told: watch::Sender<Standing>,
     stop: [Signal; 2],
+    /// One of them came.
+    stopped: bool,
     machine: Machine,
 }
 
@@ -250,7 +254,7 @@ impl Agent<'_> {
         let Some(policy) = &self.policy else { return Ok(None) };
         settle(self.context)?;
         let opener = Opener { person: &session.person, uid: session.uid, session: Some(session) };
-        Kept::open(self.context, policy, &opener).map(Some)
+        holding(|| Kept::open(self.context, policy, &opener)).map(Some)
     }
 
     /// The working day as the daemon sees it; `None` while there is no daemon.

@@ -65,12 +65,24 @@ pub struct Status {
     pub nodes: NodeCounts,
     /// How the wipes of endpoints stand.
     pub wipes: WipeCounts,
+    /// That it was put back to an older state, for as long as that is news.
+    #[serde(default)]
+    pub put_back: Option<PutBackSeen>,
     /// Whether the data plane says that it forwards.
     pub forwarding: bool,
     /// How the firewall stands.
     pub firewall: FirewallState,
     /// When this `serve` started.
     pub since: Timestamp,
+}
+
+/// Headquarters has forgotten what it acknowledged, and endpoints remember.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutBackSeen {
+    /// When that was noticed last.
+    pub at: Timestamp,
+    /// How many endpoints have said so by then.
+    pub nodes: u64,
 }
 
 /// Nodes by what is known of them.

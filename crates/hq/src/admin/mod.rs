@@ -14,7 +14,8 @@ mod wipes;
 
 pub use answer::{
     Added, Company, DayOrdered, ExternalNode, Invited, LedgerEntry, LedgerExported, LedgerLine,
-    LedgerVerified, Lists, Node, NodeCounts, NodeState, Office, PolicyShown, Removed, Revoked, Room, Status,
+    LedgerVerified, Lists, Node, NodeCounts, NodeState, Office, PolicyShown, PutBackSeen, Removed, Revoked,
+    Room, Status,
 };
 pub use client::{Client, ClientError};
 pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};

@@ -4,6 +4,7 @@ mod events;
 mod handover;
 mod join;
 mod listen;
+mod memory;
 mod records;
 mod report;
 mod routes;

@@ -38,6 +38,7 @@ mod networks;
 mod outage;
 mod person;
 mod persons;
+mod put_back;
 mod qr;
 mod readiness;
 mod readme;

@@ -199,26 +199,14 @@ fn scrub_tree(
     zeros: &AlignedBuffer,
     erased: &mut Erased,
 ) -> Tally {
-    let Filesystem { in_place, shares, .. } = Filesystem::of(&root.mount.kind);
+    let filesystem = &Filesystem::of(&root.mount.kind);
     let Checks { recorder, held, .. } = &*checks;
     let (device, Attempt { is_patient, is_repeated }) = (root.identity.device, attempt);
     let scrub = |links, is_checked, not_written: &mut Tally| {
         let scrubbed = Ahead::of(&root.top, not_written, |ahead| {
             let turn = Mutex::default();
-            Scrub {
-                links,
-                recorder,
-                held,
-                device,
-                zeros,
-                in_place,
-                shares,
-                ahead,
-                turn,
-                is_patient,
-                is_checked,
-            }
-            .tree(root)
+            Scrub { links, recorder, held, device, zeros, filesystem, ahead, turn, is_patient, is_checked }
+                .tree(root)
         });
         // Without this nothing is overwritten: what is unlinked first is never written back.
         write_back(&root.top, not_written);

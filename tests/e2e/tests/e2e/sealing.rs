@@ -107,7 +107,8 @@ fn an_afternoon_without_headquarters_survives_a_power_cut() {
 /// Less than half of what is free comes in, and none takes the whole rest.
 #[test]
 fn a_nearly_full_headquarters_takes_the_small_items_and_leaves_the_large_one_where_it_is() {
-    let name = "sealing::a_nearly_full_headquarters_takes_the_small_items_and_leaves_the_large_one_where_it_is";
+    let name =
+        "sealing::a_nearly_full_headquarters_takes_the_small_items_and_leaves_the_large_one_where_it_is";
     inside(name, LIMIT, |lab| {
         let mut deployment = Deployment::open_on(lab, "96m")?;
         let mut hanako = add(&deployment, "hanako", "aoba")?;

@@ -103,9 +103,11 @@ fn node(client: &Client, notices: &hands::Notices, kind: &str) {
     client.lan(&["10.88.1.129/25".parse().unwrap(), "fd00:88:0:1::1/64".parse().unwrap()]).unwrap();
     client.dns(&["10.88.0.1".parse().unwrap()]).unwrap();
     client.mtu(1400).unwrap();
+    let socket = ["requests", "turncoat"]
+        .contains(&kind)
+        .then(|| unix::listen(&state().join("node.sock"), 0o600).unwrap());
     client.ready("up").unwrap();
-    if kind == "requests" || kind == "turncoat" {
-        let socket = unix::listen(&state().join("node.sock"), 0o600).unwrap();
+    if let Some(socket) = socket {
         let (client, honest) = (client.clone(), kind == "requests");
         std::thread::spawn(move || {
             for connection in socket.incoming() {

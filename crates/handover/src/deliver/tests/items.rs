@@ -200,7 +200,8 @@ async fn what_waited_for_its_person_comes_back_while_it_is_being_released() {
 /// Whoever has a node's key and disk can seal as much as they like in the name of whoever worked there.
 #[tokio::test]
 async fn what_waits_of_one_node_is_bounded_and_the_rest_stays_there_until_there_is_room() {
-    for (items, bytes) in [(3, None), (u64::MAX, Some(4_000))] {
+    // An item has some 1,330 bytes, a few more or less with its numbers.
+    for (items, bytes) in [(3, None), (u64::MAX, Some(4_200))] {
         let mut world = world().await;
         Arc::get_mut(&mut world.line.store).unwrap().bound(items, bytes);
         let (spool, line) = (world.spool(), world.line.clone());

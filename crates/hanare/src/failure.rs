@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use crate::exit::Exit;
-use crate::foreign::system_reason;
+use crate::foreign::reason;
 use crate::voice::{Argument, Voice};
 
 /// Why a command ends without having done what it was asked.
@@ -31,7 +31,7 @@ enum Fact {
 #[derive(Debug)]
 pub(crate) struct Phrase {
     id: &'static str,
-    arguments: Vec<(&'static str, String)>,
+    arguments: Vec<(&'static str, Fact)>,
 }
 
 impl Phrase {
@@ -42,14 +42,35 @@ impl Phrase {
 
     /// Fills one placeholder.
     pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
-        self.arguments.push((name, value.to_string()));
+        self.arguments.push((name, Fact::Value(value.to_string())));
         self
+    }
+
+    /// Fills one placeholder with what has words of its own.
+    pub(crate) fn with_phrase(mut self, name: &'static str, phrase: Self) -> Self {
+        self.arguments.push((name, Fact::Message(phrase)));
+        self
+    }
+
+    /// Puts a library's or a program's own words behind it, marked as what they are: nobody can translate them.
+    pub(crate) fn detail(self, words: impl Display) -> Self {
+        let words = words.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        if words.is_empty() {
+            return self;
+        }
+        Self::new("with-detail").with_phrase("reason", self).with("words", words)
+    }
+
+    /// Puts the path that it is about before it.
+    pub(crate) fn about(self, path: &Path) -> Self {
+        Self::new("with-path").with_phrase("reason", self).with("path", path.display())
     }
 
     /// Says it.
     pub(crate) fn say(&self, voice: &Voice) -> String {
+        let said = said(&self.arguments, voice);
         let arguments: Vec<Argument<'_>> =
-            self.arguments.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
+            said.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
         voice.say_with(self.id, &arguments)
     }
 }
@@ -71,8 +92,10 @@ impl Failure {
         Self { exit, code, facts: Vec::new() }
     }
 
-    /// Adds a fact that the catalogue's text names.
+    /// Adds a fact that the catalogue's text names: a name, a path, a number. A reason is a [`Phrase`], so that nobody reads
+    /// a library's English in the middle of their own language.
     pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        debug_assert!(name != "cause", "{}: a reason is a phrase", self.code);
         self.facts.push((name, Fact::Value(value.to_string())));
         self
     }
@@ -93,38 +116,33 @@ impl Failure {
         self
     }
 
-    /// Adds the technical reason as `$cause`: the system's in the person's language, any other with everything below it.
+    /// Adds the technical reason as `$cause`, in the person's language.
     pub(crate) fn because(self, error: &(dyn Error + 'static)) -> Self {
-        match system_reason(error) {
-            Some(phrase) => {
-                tracing::debug!(reason = chain(error), "in the system's words");
-                self.with_phrase("cause", phrase)
-            }
-            None => self.with("cause", chain(error)),
-        }
+        self.with_phrase("cause", reason(error))
     }
 
-    /// Adds a reason that may have words of its own, and otherwise is said as it came.
-    pub(crate) fn because_of(self, phrase: Option<Phrase>, text: impl Display) -> Self {
-        match phrase {
-            Some(phrase) => self.with_phrase("cause", phrase),
-            None => self.with("cause", text),
-        }
+    /// Adds as `$cause` a reason of the catalogue, with somebody else's words behind it as a marked detail.
+    pub(crate) fn reported(self, id: &'static str, words: impl Display) -> Self {
+        self.with_phrase("cause", Phrase::new(id).detail(words))
     }
 
     /// Says it.
     pub(crate) fn tell(&self, voice: &Voice) -> Told {
         let id = format!("error-{}", self.code);
-        let said = |fact: &Fact| match fact {
-            Fact::Value(value) => value.clone(),
-            Fact::Message(phrase) => phrase.say(voice),
-        };
-        let facts: Vec<(&str, String)> = self.facts.iter().map(|(name, fact)| (*name, said(fact))).collect();
+        let facts = said(&self.facts, voice);
         let arguments: Vec<Argument<'_>> =
             facts.iter().map(|(name, value)| (*name, value as &dyn Display)).collect();
         let part = |part| voice.part(&id, part, &arguments).unwrap_or_default();
         Told { text: voice.say_with(&id, &arguments), cause: part("cause"), fix: part("fix") }
     }
+}
+
+fn said(facts: &[(&'static str, Fact)], voice: &Voice) -> Vec<(&'static str, String)> {
+    let said = |fact: &Fact| match fact {
+        Fact::Value(value) => value.clone(),
+        Fact::Message(phrase) => phrase.say(voice),
+    };
+    facts.iter().map(|(name, fact)| (*name, said(fact))).collect()
 }
 
 /// An error and what is below it in one line. A message that repeats its source, as some libraries write them, is said once.
@@ -150,7 +168,7 @@ mod tests {
     #[test]
     fn a_failure_says_what_why_and_what_to_do_in_both_languages() {
         for language in Language::ALL {
-            let failure = Failure::new(Exit::Bug, "bug").with("cause", "kofu");
+            let failure = Failure::new(Exit::Bug, "bug").reported("cause-other", "kofu");
             let told = failure.tell(&Voice::new(language));
             assert!(told.cause.contains("kofu") && !told.text.is_empty() && !told.fix.is_empty());
         }

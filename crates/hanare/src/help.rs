@@ -156,7 +156,7 @@ pub(crate) fn usage_failure(error: &clap::Error, arguments: &[OsString], voice: 
                 .with("value", value)
                 .with("reason", reason)
         }
-        _ => wrong("usage").with("cause", error.to_string().lines().next().unwrap_or_default()),
+        _ => wrong("usage").reported("cause-usage", error.to_string().lines().next().unwrap_or_default()),
     }
 }
 

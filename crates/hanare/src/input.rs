@@ -99,6 +99,22 @@ impl NewFile {
         reserved.map_err(|error| unwritable(&self.path, &error))
     }
 
+    /// Writes some of it; [`NewFile::complete`] keeps what was added.
+    pub(crate) fn add(&mut self, content: &[u8]) -> Result<(), Failure> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.write_all(content).map_err(|error| unwritable(&self.path, &error))
+    }
+
+    /// Writes what was added down to the disk, and keeps it.
+    pub(crate) fn complete(mut self) -> Result<(), Failure> {
+        let Some(file) = self.file.take() else { return Ok(()) };
+        if let Err(error) = file.sync_all() {
+            self.file = Some(file);
+            return Err(unwritable(&self.path, &error));
+        }
+        Ok(())
+    }
+
     /// Writes all of it, down to the disk, and keeps it.
     pub(crate) fn keep(mut self, content: &[u8]) -> Result<(), Failure> {
         let Some(mut file) = self.file.take() else { return Ok(()) };

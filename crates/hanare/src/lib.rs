@@ -33,3 +33,7 @@ pub use exit::Exit;
 pub use guards::Guards;
 pub use help::command;
 pub use program::{main, main_with};
+
+#[cfg(test)]
+#[path = "../tests/words/mod.rs"]
+mod words;

@@ -73,18 +73,16 @@ impl Printer {
         if self.json { self.document(name, data) } else { self.data(&text(&self.voice)) }
     }
 
+    /// Begins a result that is a list and comes in pages: the document `hanare.NAME/1` with all of them in `member`, or text for
+    /// each page.
+    pub(crate) const fn list(&self, name: &'static str, member: &'static str) -> List<'_> {
+        List { printer: self, name, member, is_begun: false }
+    }
+
     /// Prints text as data: one newline at its end, nothing at all if it is empty.
     #[expect(clippy::unused_self, reason = "whoever prints owns the printer: stdout has one owner")]
     pub(crate) fn data(&self, text: &str) -> Result<(), PrintError> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        if !text.ends_with('\n') {
-            out.write_all(b"\n")?;
-        }
-        Ok(out.flush()?)
+        print(text)
     }
 
     /// A line of talk, kept back by `--quiet` and by `--json`.
@@ -137,18 +135,99 @@ impl Printer {
         tell(&text);
     }
 
+    /// What a service says on stdout once it serves: the document `hanare.NAME/1` with `--json`, otherwise nothing.
+    pub(crate) fn once_ready<T: Serialize>(&self, name: &str, data: &T) -> Result<Readiness, PrintError> {
+        let text = if self.json { Some(document(name, data)?) } else { None };
+        Ok(Readiness { text })
+    }
+
     fn document<T: Serialize>(&self, name: &str, data: &T) -> Result<(), PrintError> {
-        let mut members = serde_json::Map::new();
-        members.insert("schema".to_owned(), Value::String(format!("hanare.{name}/1")));
-        match serde_json::to_value(data).map_err(PrintError::Json)? {
-            Value::Object(rest) => members.extend(rest),
-            Value::Null => {}
-            other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-                members.insert("value".to_owned(), other);
-            }
+        self.data(&document(name, data)?)
+    }
+}
+
+/// A document that is printed when a service serves.
+pub(crate) struct Readiness {
+    text: Option<String>,
+}
+
+impl Readiness {
+    /// Prints it, the first time. That nobody reads it stops no service.
+    pub(crate) fn tell(&mut self) {
+        if let Some(text) = self.text.take()
+            && let Err(error) = print(&text)
+        {
+            tracing::warn!(%error, "nobody reads the output");
         }
-        let text = serde_json::to_string(&Value::Object(members)).map_err(PrintError::Json)?;
-        self.data(&text)
+    }
+}
+
+fn document<T: Serialize>(name: &str, data: &T) -> Result<String, PrintError> {
+    let mut members = serde_json::Map::new();
+    members.insert("schema".to_owned(), Value::String(format!("hanare.{name}/1")));
+    match serde_json::to_value(data).map_err(PrintError::Json)? {
+        Value::Object(rest) => members.extend(rest),
+        Value::Null => {}
+        other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            members.insert("value".to_owned(), other);
+        }
+    }
+    serde_json::to_string(&Value::Object(members)).map_err(PrintError::Json)
+}
+
+fn print(text: &str) -> Result<(), PrintError> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// A list that is printed while it comes. What fails in the middle leaves a document without an end, which nobody takes for whole.
+pub(crate) struct List<'a> {
+    printer: &'a Printer,
+    name: &'static str,
+    member: &'static str,
+    is_begun: bool,
+}
+
+impl List<'_> {
+    /// Prints some more.
+    pub(crate) fn page<T: Serialize>(
+        &mut self,
+        items: &[T],
+        text: impl FnOnce(&Voice) -> String,
+    ) -> Result<(), PrintError> {
+        if !self.printer.json {
+            self.is_begun = true;
+            return self.printer.data(&text(&self.printer.voice));
+        }
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        for item in items {
+            if self.is_begun {
+                out.write_all(b",")?;
+            } else {
+                write!(out, "{{\"schema\":\"hanare.{}/1\",\"{}\":[", self.name, self.member)?;
+                self.is_begun = true;
+            }
+            let text = serde_json::to_string(item).map_err(PrintError::Json)?;
+            out.write_all(text.as_bytes())?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// Ends it; `text` is said where nothing was printed.
+    pub(crate) fn end(self, text: impl FnOnce(&Voice) -> String) -> Result<(), PrintError> {
+        match (self.printer.json, self.is_begun) {
+            (true, true) => self.printer.data("]}"),
+            (true, false) => self.printer.document(self.name, &json!({self.member: []})),
+            (false, true) => Ok(()),
+            (false, false) => self.printer.data(&text(&self.printer.voice)),
+        }
     }
 }
 

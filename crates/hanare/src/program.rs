@@ -59,7 +59,7 @@ pub fn main_with(arguments: impl Iterator<Item = OsString>, guards: Guards) -> E
     let arguments = as_device(arguments.collect());
     let (language, json) = glance(&arguments);
     let language = language.unwrap_or_else(environment::language);
-    on_panic(language);
+    on_panic(language, json);
     // The words of the help only for those who read them.
     let matches = help::grammar()
         .try_get_matches_from(&arguments)
@@ -176,10 +176,10 @@ fn log(verbose: u8, quiet: bool, service: bool) {
 }
 
 /// A panic is our bug: it is said as one, and ends with the status of one.
-fn on_panic(language: Language) {
+fn on_panic(language: Language, json: bool) {
     std::panic::set_hook(Box::new(move |info| {
-        let out = Printer::new(Voice::new(language), false, false);
-        out.failure(&Failure::new(Exit::Bug, "bug").with("cause", info));
+        let out = Printer::new(Voice::new(language), json, false);
+        out.failure(&Failure::new(Exit::Bug, "bug").reported("cause-panic", info));
         #[expect(clippy::exit, reason = "a panicked process has nothing left to clean up")]
         std::process::exit(i32::from(Exit::Bug.code()));
     }));

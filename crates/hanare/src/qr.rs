@@ -12,7 +12,7 @@ use crate::output;
 /// drawn for paper.
 pub(crate) fn draw(text: &str) -> Result<String, Failure> {
     let code = QrCode::with_error_correction_level(text, EcLevel::L)
-        .map_err(|error| Failure::new(Exit::Impossible, "qr").with("cause", error))?;
+        .map_err(|error| Failure::new(Exit::Impossible, "qr").reported("cause-qr", error))?;
     let image = code.render::<Dense1x2>().build();
     if !output::on_screen() {
         return Ok(image);

@@ -11,8 +11,17 @@ use fluent_syntax::parser;
 use hanare::voice::{FILES, Language};
 
 /// Words with a hyphen in the sources that are no messages: values, names of programs, prefixes, JSON.
-const OTHER_WORDS: [&str; 6] =
-    ["dry-run", "hanare-device", "hanare-hq", "kebab-case", "no-such-message", "ssh-ed25519"];
+const OTHER_WORDS: [&str; 9] = [
+    "api-socket",
+    "dry-run",
+    "hanare-device",
+    "hanare-hq",
+    "kebab-case",
+    "kill-switch",
+    "site-key",
+    "no-such-message",
+    "ssh-ed25519",
+];
 
 /// A message: for its value (empty name) and each of its parts, the placeholders.
 type Message = BTreeMap<String, BTreeSet<String>>;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by stopping there")]
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::process::{Command, Stdio};
 
 use hanare::voice::Language;
@@ -93,6 +93,34 @@ fn every_failure_has_its_exit_status_and_is_one_document_with_json() {
     assert!(!dir.path().join("state").exists(), "a failure left something behind");
 }
 
+/// Whole screens of failures in both languages: of the command line, of files, of what is not there.
+#[test]
+fn failures_as_people_read_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = dir.path().join("policy.toml");
+    std::fs::write(&policy, "version = 1\nunknown = true\n").unwrap();
+    let policy = policy.to_str().unwrap();
+    let cases: [&[&str]; 9] = [
+        &["room", "add", "kofu", "--company", "acme"],
+        &["room", "list", "--nonsense"],
+        &["node", "revoke", "pc-1"],
+        &["join", "-"],
+        &["join", "/nonexistent"],
+        &["policy", "check", policy],
+        &["unlock", "--reason", "portal", "--for", "31m"],
+        &["office", "add", "gujo", "--site-key", "floor"],
+        &["hq", "status"],
+    ];
+    let mut screens = String::new();
+    for language in ["ja", "en"] {
+        for arguments in cases {
+            let (_, _, told) = run(&dir, "hanare1:00000-00000", &[&["--lang", language], arguments].concat());
+            screens.extend(["$ hanare ", &arguments.join(" "), "\n", &told, "\n"]);
+        }
+    }
+    insta::assert_snapshot!(screens.replace(dir.path().to_str().unwrap(), "DIR"));
+}
+
 #[test]
 fn a_bad_policy_is_shown_with_its_line_and_column() {
     let dir = tempfile::tempdir().unwrap();
@@ -127,6 +155,29 @@ fn a_machine_without_a_room_says_so() {
     for field in ["state", "interface", "addresses", "hq", "kill_switch", "unlocked_until", "lease_until"] {
         assert!(document.get(field).is_some(), "{field}");
     }
+}
+
+#[test]
+fn watching_writes_a_document_per_look_until_nobody_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hanare"))
+        .arg("--state")
+        .arg(dir.path().join("state"))
+        .arg("--runtime")
+        .arg(dir.path().join("run"))
+        .args(["--json", "status", "--watch"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    for _ in 0..2 {
+        let document: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!((&document["schema"], &document["state"]), (&"hanare.status/1".into(), &"down".into()));
+    }
+    drop(lines);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), [].as_slice()));
 }
 
 #[test]
@@ -166,4 +217,59 @@ fn an_empty_export_fails_at_its_first_line() {
     let (code, told, _) = run(&dir, "", &["--json", "ledger", "verify", path.to_str().unwrap()]);
     let document: Value = serde_json::from_str(&told).unwrap();
     assert_eq!((code, document["line"].as_u64()), (1, Some(1)), "{told}");
+}
+
+/// The words of a command line as a shell makes them, up to what is no part of the command.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut quoted) = (Vec::new(), String::new(), None, false);
+    for c in line.chars().chain([' ']) {
+        match (quote, c) {
+            (Some(end), c) if c == end => quote = None,
+            (None, '"' | '\'') => (quote, quoted) = (Some(c), true),
+            (None, '|' | '<' | '>' | '&' | ';' | '#') => break,
+            (None, ' ') => {
+                if quoted || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                quoted = false;
+            }
+            (_, c) => word.push(c),
+        }
+    }
+    words
+}
+
+#[test]
+fn every_command_shows_examples_that_it_understands_in_both_languages() {
+    for language in Language::ALL {
+        let mut commands = vec![(vec!["hanare".to_owned()], hanare::command(language))];
+        let mut shown = 0;
+        while let Some((path, command)) = commands.pop() {
+            let subs: Vec<_> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned().collect();
+            if subs.is_empty() {
+                let help = command.clone().term_width(200).render_help().to_string();
+                let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                // Behind the path, or what else stands before it, where another program's file names the command.
+                let examples: Vec<_> = after
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("  "))
+                    .map(|line| line.split_once("/usr/bin/").map_or(line, |(_, command)| command).trim())
+                    .filter(|line| line.starts_with("hanare "))
+                    .collect();
+                assert!(!examples.is_empty(), "{path:?} has no example: {help}");
+                for example in examples {
+                    assert!(help.contains(example), "{path:?} does not show {example}");
+                    let words = words(example);
+                    if let Err(error) = hanare::command(language).try_get_matches_from(&words) {
+                        panic!("{path:?}: {example}: {error}");
+                    }
+                    shown += 1;
+                }
+            }
+            for sub in subs {
+                commands.push(([path.clone(), vec![sub.get_name().to_owned()]].concat(), sub));
+            }
+        }
+        assert!(shown > 50, "{shown}");
+    }
 }

@@ -61,7 +61,7 @@ fn answering(desk: &Desk, language: &str, file: &str, answers: &str) -> (i32, St
 }
 
 fn answers() -> String {
-    ALL.iter().chain([&LAST]).map(|answer| format!("{answer}\n")).collect()
+    format!("{}\n{LAST}\n", ALL.join("\n"))
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn answers_that_end_early_or_cannot_be_used_write_nothing() {
         assert!(!desk.at("x.toml").exists(), "{answers}");
         (status, talk)
     };
-    let early: String = ALL.iter().map(|answer| format!("{answer}\n")).collect();
+    let early = format!("{}\n", ALL.join("\n"));
     for (answers, word) in [
         ("", "ended"),
         (early.as_str(), "ended"),

@@ -38,7 +38,7 @@ fn ending(id: u8) -> Ending {
         outcome,
         volume: Some(VolumeKind::DmCrypt),
         policy: None,
-        media: vec![Medium { kind: MediumKind::Nvme, model: Some("KOFU 1".to_owned()) }],
+        media: vec![Medium { model: Some("KOFU 1".to_owned()), ..Medium::of(MediumKind::Nvme) }],
     }
 }
 

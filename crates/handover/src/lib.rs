@@ -5,11 +5,13 @@
 //! the requests.
 
 pub mod chunk;
+mod clock;
 pub mod deliver;
 pub mod digest;
 pub mod path;
 pub mod protocol;
 pub mod seal;
+#[cfg(feature = "store")]
 pub mod store;
 mod text_or_bytes;
 

@@ -5,6 +5,7 @@
 //! had arrived is not sent twice. Nobody learns what others of the company hold: only what this very person has sent before
 //! is known.
 
+mod memory;
 mod sealed;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::path::WorkPath;
 
+pub use memory::{Check, Checked, Mark, Memory, Since};
 pub use sealed::{Became, SealedAnswer, SealedCount, SealedPart};
 
 /// The most chunks in one [`Ask`] or [`Fetch`].
@@ -159,6 +161,9 @@ pub struct NewVersion {
     /// Its class.
     #[serde(default)]
     pub class: Class,
+    /// Headquarters has acknowledged it before, or what was there before it, as [`NewVersion::parent`], and has forgotten that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// What it is now.
     pub content: Content,
 }
@@ -172,13 +177,19 @@ pub struct Commit {
     /// Whether the person has said that many deletions at once are meant.
     #[serde(default)]
     pub confirmed: bool,
+    /// Where headquarters stood when it last answered: if it does not know that, it does nothing.
+    #[serde(default)]
+    pub since: Option<Mark>,
 }
 
 /// What became of the versions of a [`Commit`], in order. All of it is durable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Committed {
-    /// One for each.
+    /// One for each; none if headquarters has forgotten something.
     pub placed: Vec<Placed>,
+    /// Where headquarters stands now.
+    #[serde(default)]
+    pub memory: Memory,
 }
 
 /// What became of one version.
@@ -247,12 +258,15 @@ pub struct Browse {
     /// At most [`MAX_PAGE`].
     #[serde(default)]
     pub limit: Option<u32>,
+    /// Where headquarters stood when it last answered.
+    #[serde(default)]
+    pub since: Option<Mark>,
 }
 
 /// A page of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
-    /// Newest first.
+    /// Newest first; none if headquarters has forgotten something.
     pub entries: Vec<Entry>,
     /// Where the next page begins, if there is one.
     pub next: Option<i64>,
@@ -263,6 +277,9 @@ pub struct Page {
     /// list is to be asked for again from its beginning.
     #[serde(default)]
     pub coming: bool,
+    /// Where headquarters stands.
+    #[serde(default)]
+    pub memory: Memory,
 }
 
 /// A version at headquarters.
@@ -366,6 +383,7 @@ mod tests {
             path: WorkPath::new("見積/第1版.xlsx".as_bytes()).unwrap(),
             parent: Some(VersionId::from_bytes([7; 16])),
             class: Class::Settings,
+            again: false,
             content: Content::Link { target: vec![0xff, b'a'] },
         };
         let text = serde_json::to_string(&version).unwrap();

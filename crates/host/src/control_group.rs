@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::deed::Deed;
 use crate::error::{HostError, reason};
 use crate::mounts;
 
@@ -59,7 +60,7 @@ impl ControlGroup {
     /// # Errors
     /// [`HostError::Io`] if processes keep coming.
     pub fn remove(&self) -> Result<(), HostError> {
-        let failed = |error| HostError::io(format!("removing {}", self.path.display()), &error);
+        let failed = |error| HostError::io(Deed::Remove.of(self.path.display()), &error);
         // A process that forks meanwhile leaves another behind.
         for _ in 0..100 {
             let processes = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();

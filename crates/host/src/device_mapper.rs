@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::ioctl;
 
@@ -84,7 +85,7 @@ impl Mapper {
             .write(true)
             .open(path)
             .map(Self)
-            .map_err(|error| HostError::io(format!("opening {path}"), &error))
+            .map_err(|error| HostError::io(Deed::Open.of(path), &error))
     }
 
     /// Whether the kernel knows a target such as `crypt`: it loads the module, if it has one.
@@ -106,13 +107,13 @@ impl Mapper {
         parameters: &[u8],
     ) -> Result<Mapped, HostError> {
         if name.is_empty() || uuid.is_empty() {
-            return Err(HostError::io("naming a device", &io::ErrorKind::InvalidInput.into()));
+            return Err(HostError::io(Deed::DeviceMapper, &io::ErrorKind::InvalidInput.into()));
         }
         self.call(CREATE, name, uuid, 0, &[])?;
         let made = self.load(uuid, sectors, target, parameters).and_then(|()| self.resume(uuid));
         match made.and_then(|()| self.find(uuid)) {
             Ok(Some(device)) => Ok(device),
-            Ok(None) => Err(HostError::io(format!("finding {uuid}"), &io::ErrorKind::NotFound.into())),
+            Ok(None) => Err(HostError::io(Deed::DeviceMapper.of(uuid), &io::ErrorKind::NotFound.into())),
             Err(error) => {
                 // The first error is the one worth reporting.
                 let _ = self.remove(uuid);
@@ -237,8 +238,9 @@ impl Mapper {
         flags: u32,
         payload: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, HostError> {
-        let failed =
-            |error: &io::Error| HostError::io(format!("device mapper, {} {uuid}", verb(command)), error);
+        let failed = |error: &io::Error| {
+            HostError::io(Deed::DeviceMapper.of(format_args!("{uuid} ({})", verb(command))), error)
+        };
         let mut buffer = request(name, uuid, flags, payload, command == TABLE_LOAD)
             .ok_or_else(|| failed(&io::ErrorKind::InvalidInput.into()))?;
         let request = ioctl::read_write(0xfd, command, 312);

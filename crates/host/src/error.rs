@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::deed::Attempt;
+
 /// What went wrong while touching the machine. Travels from the host process to its worker, hence without `source`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "error", rename_all = "kebab-case")]
@@ -84,7 +86,7 @@ pub enum HostError {
     #[error("{what}: {text}")]
     Netlink {
         /// What was tried.
-        what: String,
+        what: Attempt,
         /// The errno, positive.
         errno: i32,
         /// The errno in words.
@@ -98,12 +100,27 @@ pub enum HostError {
         /// The rule it broke.
         why: String,
     },
+    /// An unlock for longer than the lease lets.
+    #[error("an unlock lasts {most} s at most here")]
+    UnlockTooLong {
+        /// Seconds.
+        most: u64,
+    },
     /// Another process holds the state directory.
     #[error("{path} is held by another process")]
     Busy {
         /// The lock.
         path: String,
     },
+    /// Another node runs in this network namespace.
+    #[error("process {pid} is this network's node")]
+    NetworkBusy {
+        /// Its process.
+        pid: i32,
+    },
+    /// The kill switch of another state directory is closed in this network namespace.
+    #[error("the kill switch of another state is closed here")]
+    OtherKillSwitch,
     /// The resolver could not be set.
     #[error("the resolver cannot be set: {text}")]
     Resolver {
@@ -113,8 +130,8 @@ pub enum HostError {
     /// A file, device or socket did not do what it should.
     #[error("{what}: {text}")]
     Io {
-        /// What was tried, with the path.
-        what: String,
+        /// What was tried, and on what.
+        what: Attempt,
         /// The errno, if the system gave one.
         errno: Option<i32>,
         /// The system's words.
@@ -131,6 +148,8 @@ pub mod reason {
     pub const ADMINS_ONLY: &str = "only root and the group hanare may";
     /// `unlock --all` by a person.
     pub const NOT_ALL: &str = "the policy does not let everything be opened";
+    /// An unlock that the policy does not let this person have.
+    pub const NOT_YOU: &str = "the policy does not let this person open the kill switch";
     /// An unlock without a reason.
     pub const NO_REASON: &str = "a reason is needed";
     /// An unlock for too long.
@@ -144,7 +163,7 @@ pub mod reason {
 impl HostError {
     /// Wraps an I/O error with what was tried; permission errors become [`HostError::NoNetAdmin`] only where the caller
     /// says so itself.
-    pub fn io(what: impl Into<String>, error: &io::Error) -> Self {
+    pub fn io(what: impl Into<Attempt>, error: &io::Error) -> Self {
         Self::Io { what: what.into(), errno: error.raw_os_error(), text: error.to_string() }
     }
 

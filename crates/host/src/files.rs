@@ -104,18 +104,26 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// # Errors
 /// `WouldBlock` if another process holds it, and still does two seconds later.
 pub fn lock(directory: &Path, name: &str) -> io::Result<File> {
-    let path = directory.join(name);
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
     let patient_until = Instant::now() + PATIENCE;
     loop {
-        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < patient_until => {
+        match try_lock(directory, name) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < patient_until => {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            Err(error) => return Err(error.into()),
+            other => return other,
         }
     }
+}
+
+/// The same without waiting.
+///
+/// # Errors
+/// `WouldBlock` if another process holds it.
+pub fn try_lock(directory: &Path, name: &str) -> io::Result<File> {
+    let path = directory.join(name);
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
 }
 
 fn parent(path: &Path) -> PathBuf {

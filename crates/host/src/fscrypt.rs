@@ -8,6 +8,7 @@ use std::path::Path;
 
 use zeroize::{Zeroize as _, ZeroizeOnDrop};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::ioctl;
 
@@ -111,7 +112,7 @@ pub fn add_key(mount: &Path, secret: &[u8; 64]) -> Result<Identifier, HostError>
     // writes the identifier into it.
     let added = unsafe { ioctl::call(directory.as_fd(), ADD_KEY, &raw mut argument) };
     argument.raw.zeroize();
-    added.map_err(|error| failed("giving a key to", mount, &error))?;
+    added.map_err(|error| failed(Deed::Encrypt, mount, &error))?;
     Ok(argument.key.identifier)
 }
 
@@ -133,7 +134,7 @@ pub fn encrypt(directory: &Path, key: Identifier) -> Result<(), HostError> {
     // SAFETY: FS_IOC_SET_ENCRYPTION_POLICY reads the version and then a policy of that version, which `Policy` is.
     unsafe { ioctl::call(opened.as_fd(), SET_POLICY, &raw mut policy) }
         .map(drop)
-        .map_err(|error| failed("encrypting", directory, &error))
+        .map_err(|error| failed(Deed::Encrypt, directory, &error))
 }
 
 /// The key of an encrypted directory; `None` if it is not encrypted.
@@ -157,7 +158,7 @@ pub fn key_of(directory: &Path) -> Result<Option<Identifier>, HostError> {
         Ok(_) if argument.policy.version == 2 => Ok(Some(argument.policy.identifier)),
         Ok(_) => Ok(None),
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENODATA | libc::EOPNOTSUPP)) => Ok(None),
-        Err(error) => Err(failed("asking for the key of", directory, &error)),
+        Err(error) => Err(failed(Deed::Encrypt, directory, &error)),
     }
 }
 
@@ -173,7 +174,7 @@ pub fn remove_key(mount: &Path, key: Identifier) -> Result<KeyStatus, HostError>
         Ok(_) => {}
         // There is none.
         Err(error) if error.raw_os_error() == Some(libc::ENOKEY) => {}
-        Err(error) => return Err(failed("taking the key from", mount, &error)),
+        Err(error) => return Err(failed(Deed::Encrypt, mount, &error)),
     }
     key_status(mount, key)
 }
@@ -194,12 +195,12 @@ pub fn key_status(mount: &Path, key: Identifier) -> Result<KeyStatus, HostError>
     let directory = open(mount)?;
     // SAFETY: FS_IOC_GET_ENCRYPTION_KEY_STATUS reads and writes a `struct fscrypt_get_key_status_arg`, which `Status` is.
     unsafe { ioctl::call(directory.as_fd(), KEY_STATUS, &raw mut argument) }
-        .map_err(|error| failed("asking for the key of", mount, &error))?;
+        .map_err(|error| failed(Deed::Encrypt, mount, &error))?;
     match argument.state {
         1 => Ok(KeyStatus::Absent),
         2 => Ok(KeyStatus::Present),
         3 => Ok(KeyStatus::FilesBusy),
-        _ => Err(failed("asking for the key of", mount, &io::ErrorKind::InvalidData.into())),
+        _ => Err(failed(Deed::Encrypt, mount, &io::ErrorKind::InvalidData.into())),
     }
 }
 
@@ -208,9 +209,9 @@ const fn by_identifier(identifier: Identifier) -> Specifier {
 }
 
 fn open(path: &Path) -> Result<File, HostError> {
-    File::open(path).map_err(|error| failed("opening", path, &error))
+    File::open(path).map_err(|error| failed(Deed::Open, path, &error))
 }
 
-fn failed(what: &str, path: &Path, error: &io::Error) -> HostError {
-    HostError::io(format!("{what} {}", path.display()), error)
+fn failed(deed: Deed, path: &Path, error: &io::Error) -> HostError {
+    HostError::io(deed.of(path.display()), error)
 }

@@ -4,6 +4,7 @@ pub mod account;
 pub mod clock;
 pub mod confine;
 pub mod control_group;
+pub mod deed;
 pub mod desktop;
 pub mod device_mapper;
 pub mod error;
@@ -22,6 +23,7 @@ pub mod mounts;
 pub mod netlink;
 pub mod nft;
 pub mod privileges;
+pub mod process;
 mod readiness;
 mod resolver;
 pub mod scheduling;
@@ -37,6 +39,7 @@ pub mod undo;
 pub mod unix;
 pub mod usb;
 
+pub use deed::{Attempt, Deed};
 pub use error::HostError;
 
 /// The firewall mark (`SO_MARK`) of everything that may pass below the tunnel: its UDP, the TCP to headquarters' API and

@@ -1,16 +1,20 @@
 //! Loop devices: a file as a block device.
 #![expect(unsafe_code, reason = "loop devices are controlled by ioctls")]
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::ioctl;
+use crate::storage::encoded;
 
 const CLEAR: u32 = 0x4C01;
+const GET_STATUS: u32 = 0x4C05;
 const CONFIGURE: u32 = 0x4C0A;
 const ADD: u32 = 0x4C80;
 const REMOVE: u32 = 0x4C81;
@@ -42,6 +46,24 @@ struct Info {
     init: [u64; 2],
 }
 
+impl Info {
+    const NONE: Self = Self {
+        device: 0,
+        inode: 0,
+        rdevice: 0,
+        offset: 0,
+        size_limit: 0,
+        number: 0,
+        encrypt_type: 0,
+        encrypt_key_size: 0,
+        flags: 0,
+        file_name: [0; 64],
+        crypt_name: [0; 64],
+        encrypt_key: [0; 32],
+        init: [0; 2],
+    };
+}
+
 /// `struct loop_config` of `linux/loop.h`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -61,14 +83,14 @@ const _: () = assert!(size_of::<Config>() == 304);
 /// # Errors
 /// [`HostError::Io`] without loop devices or the right to make them.
 pub fn attach(file: &Path, direct: bool) -> Result<PathBuf, HostError> {
-    let failed = |what: &str, error: &io::Error| HostError::io(format!("{what} {}", file.display()), error);
-    let backing = OpenOptions::new().read(true).write(true).open(file).map_err(|e| failed("opening", &e))?;
-    let control = control().map_err(|error| failed("opening /dev/loop-control for", &error))?;
+    let failed = |deed: Deed, error: &io::Error| HostError::io(deed.of(file.display()), error);
+    let backing = OpenOptions::new().read(true).write(true).open(file).map_err(|e| failed(Deed::Open, &e))?;
+    let control = control().map_err(|error| failed(Deed::LoopDevice, &error))?;
     for number in APART..APART + TRIED {
         match controlled(&control, ADD, number) {
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => continue,
-            Err(error) => return Err(failed("making a loop device for", &error)),
+            Err(error) => return Err(failed(Deed::LoopDevice, &error)),
         }
         let path = PathBuf::from(format!("/dev/loop{number}"));
         match configure(&path, &backing, if direct { DIRECT } else { 0 }) {
@@ -77,11 +99,11 @@ pub fn attach(file: &Path, direct: bool) -> Result<PathBuf, HostError> {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
             Err(error) => {
                 let _ = controlled(&control, REMOVE, number);
-                return Err(failed(&format!("attaching {} to", path.display()), &error));
+                return Err(failed(Deed::LoopDevice, &error));
             }
         }
     }
-    Err(failed("making a loop device for", &io::ErrorKind::ResourceBusy.into()))
+    Err(failed(Deed::LoopDevice, &io::ErrorKind::ResourceBusy.into()))
 }
 
 /// Lets a device have no more than this under way at once: whoever waits for what is under way waits for little, however slow
@@ -94,7 +116,7 @@ pub fn bound(device: &Path, requests: u32, kibibytes: u32) -> Result<(), HostErr
     for (name, value) in [("max_sectors_kb", kibibytes), ("nr_requests", requests)] {
         let path = queue.join(name);
         std::fs::write(&path, value.to_string())
-            .map_err(|error| HostError::io(format!("writing {}", path.display()), &error))?;
+            .map_err(|error| HostError::io(Deed::Write.of(path.display()), &error))?;
     }
     Ok(())
 }
@@ -113,7 +135,7 @@ pub fn forget(device: &Path) -> Result<(), HostError> {
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < patient_until => {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            Err(error) => return Err(HostError::io(format!("removing {}", device.display()), &error)),
+            Err(error) => return Err(HostError::io(Deed::Remove.of(device.display()), &error)),
         }
     }
 }
@@ -123,7 +145,7 @@ pub fn forget(device: &Path) -> Result<(), HostError> {
 /// # Errors
 /// [`HostError::Io`].
 pub fn detach(device: &Path) -> Result<(), HostError> {
-    clear(device).map_err(|error| HostError::io(format!("detaching {}", device.display()), &error))?;
+    clear(device).map_err(|error| HostError::io(Deed::LoopDevice.of(device.display()), &error))?;
     if !told_in(device, "loop/backing_file").exists() {
         // Its file is let go: a number that somebody else still looks at harms nobody.
         let _ = forget(device);
@@ -149,21 +171,7 @@ fn controlled(control: &File, request: u32, number: u32) -> io::Result<()> {
 
 fn configure(device: &Path, backing: &File, flags: u32) -> io::Result<()> {
     let device = OpenOptions::new().read(true).write(true).open(device)?;
-    let info = Info {
-        device: 0,
-        inode: 0,
-        rdevice: 0,
-        offset: 0,
-        size_limit: 0,
-        number: 0,
-        encrypt_type: 0,
-        encrypt_key_size: 0,
-        flags,
-        file_name: [0; 64],
-        crypt_name: [0; 64],
-        encrypt_key: [0; 32],
-        init: [0; 2],
-    };
+    let info = Info { flags, ..Info::NONE };
     let fd = u32::try_from(backing.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let mut config = Config { fd, block_size: 0, info, reserved: [0; 8] };
     // SAFETY: LOOP_CONFIGURE reads a `struct loop_config`, which `Config` is in size and layout.
@@ -192,23 +200,34 @@ fn remove(device: &Path) -> io::Result<()> {
     }
 }
 
-/// The loop devices whose file is `file`, as the kernel tells it.
+/// The loop devices whose file is `file`, as the kernel tells it: another one can have the same path in another mount namespace.
 ///
 /// # Errors
 /// [`HostError::Io`] if the kernel does not tell.
 pub fn of(file: &Path) -> Result<Vec<PathBuf>, HostError> {
-    let entries =
-        std::fs::read_dir("/sys/block").map_err(|error| HostError::io("reading /sys/block", &error))?;
+    let entries = std::fs::read_dir("/sys/block")
+        .map_err(|error| HostError::io(Deed::Read.of("/sys/block"), &error))?;
+    let Ok(wanted) = std::fs::metadata(file) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Ok(backing) = std::fs::read_to_string(entry.path().join("loop/backing_file")) else { continue };
-        if Path::new(backing.trim_end_matches('\n')) == file {
-            found.push(Path::new("/dev").join(name));
+        let device = Path::new("/dev").join(name);
+        if Path::new(backing.trim_end_matches('\n')) == file && has(&device, &wanted) {
+            found.push(device);
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether a loop device's file is this one.
+fn has(device: &Path, wanted: &Metadata) -> bool {
+    let Ok(opened) = File::open(device) else { return false };
+    let mut info = Info::NONE;
+    // SAFETY: LOOP_GET_STATUS64 fills a `struct loop_info64`, which `Info` is in size and layout.
+    let told = unsafe { ioctl::call(opened.as_fd(), GET_STATUS, &raw mut info) };
+    told.is_ok() && (info.device, info.inode) == (encoded(wanted.dev()), wanted.ino())
 }
 
 #[cfg(test)]
@@ -235,6 +254,23 @@ mod tests {
             assert!(of(&path).unwrap().is_empty() && !device.exists());
             detach(&device).unwrap();
         }
+    }
+
+    #[test]
+    fn a_file_that_took_the_path_of_another_has_no_device() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = image(directory.path());
+        let device = attach(&path, false).unwrap();
+        // The kernel tells the path that the file has now, in whatever mount namespace.
+        let aside = directory.path().join("aside");
+        std::fs::rename(&path, &aside).unwrap();
+        let aside = aside.canonicalize().unwrap();
+        assert_eq!(of(&aside).unwrap(), std::slice::from_ref(&device));
+        File::create(&path).unwrap().set_len(1 << 20).unwrap();
+        assert!(of(&path).unwrap().is_empty());
+        let other = std::fs::metadata(&path).unwrap();
+        assert!(has(&device, &std::fs::metadata(&aside).unwrap()) && !has(&device, &other));
+        detach(&device).unwrap();
     }
 
     #[test]

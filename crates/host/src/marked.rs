@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::MARK;
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// A non-blocking TCP socket on its way to `to`, below the tunnel if `marked`.
@@ -16,7 +17,7 @@ pub(crate) fn tcp_towards(to: SocketAddr, marked: bool) -> Result<OwnedFd, HostE
     let socket = socket(to, Type::STREAM, Protocol::TCP, marked)?;
     match socket.connect(&to.into()) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => {
-            Err(HostError::io(format!("connecting to {to}"), &error))
+            Err(HostError::io(Deed::Connect.of(to), &error))
         }
         _ => Ok(socket.into()),
     }
@@ -30,7 +31,7 @@ pub(crate) fn tcp_towards(to: SocketAddr, marked: bool) -> Result<OwnedFd, HostE
 pub fn udp_to_resolver(server: IpAddr) -> Result<OwnedFd, HostError> {
     let to = SocketAddr::new(server, 53);
     let socket = socket(to, Type::DGRAM, Protocol::UDP, true)?;
-    socket.connect(&to.into()).map_err(|error| HostError::io(format!("asking {server}"), &error))?;
+    socket.connect(&to.into()).map_err(|error| HostError::io(Deed::Connect.of(server), &error))?;
     Ok(socket.into())
 }
 
@@ -41,7 +42,7 @@ pub fn resolvers() -> Vec<IpAddr> {
 }
 
 fn socket(to: SocketAddr, kind: Type, protocol: Protocol, marked: bool) -> Result<Socket, HostError> {
-    let failed = |error: std::io::Error| HostError::io(format!("a socket towards {to}"), &error);
+    let failed = |error: std::io::Error| HostError::io(Deed::Socket.of(to), &error);
     let socket = Socket::new(Domain::for_address(to), kind, Some(protocol)).map_err(failed)?;
     socket.set_nonblocking(true).map_err(failed)?;
     if marked

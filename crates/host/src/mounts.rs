@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::mount::{MountFlags, UnmountFlags};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// One line of a `mountinfo` file.
@@ -33,6 +34,15 @@ pub struct Mount {
     pub read_only: bool,
 }
 
+impl Mount {
+    /// What its file system itself calls something that is seen at `path` through this mount.
+    #[must_use]
+    pub fn on_it(&self, path: &Path) -> Option<PathBuf> {
+        let below = path.strip_prefix(&self.point).ok()?;
+        Some(if below.as_os_str().is_empty() { self.root.clone() } else { self.root.join(below) })
+    }
+}
+
 /// What this process sees mounted, in the order of mounting.
 ///
 /// # Errors
@@ -47,8 +57,16 @@ pub fn list() -> Result<Vec<Mount>, HostError> {
 /// [`HostError::Io`] if the process is gone.
 pub fn seen_by(pid: &str) -> Result<Vec<Mount>, HostError> {
     let path = format!("/proc/{pid}/mountinfo");
-    let text = std::fs::read(&path).map_err(|error| HostError::io(format!("reading {path}"), &error))?;
+    let text = std::fs::read(&path).map_err(|error| HostError::io(Deed::Read.of(path), &error))?;
     Ok(text.split(|byte| *byte == b'\n').filter_map(parse).collect())
+}
+
+/// The mount with this number (`stx_mnt_id`); `None` if it is not in this process's namespace.
+///
+/// # Errors
+/// As [`list`].
+pub fn by_id(id: u64) -> Result<Option<Mount>, HostError> {
+    Ok(list()?.into_iter().find(|mount| mount.id == id))
 }
 
 /// The mount that is seen at exactly this place: the latest one.
@@ -65,7 +83,7 @@ pub fn at(point: &Path) -> Result<Option<Mount>, HostError> {
 /// [`HostError::Io`] as the kernel says.
 pub fn mount(source: &Path, point: &Path, kind: &str, options: &str) -> Result<(), HostError> {
     let failed = |error: &io::Error| {
-        HostError::io(format!("mounting {kind} on {} with {options:?}", point.display()), error)
+        HostError::io(Deed::Mount.of(format_args!("{} ({kind} {options})", point.display())), error)
     };
     let options = CString::new(options).map_err(|error| failed(&error.into()))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
@@ -79,7 +97,7 @@ pub fn mount(source: &Path, point: &Path, kind: &str, options: &str) -> Result<(
 /// [`HostError::Io`] as the kernel says.
 pub fn bind(from: &Path, point: &Path) -> Result<(), HostError> {
     rustix::mount::mount_bind(from, point)
-        .map_err(|error| HostError::io(format!("binding on {}", point.display()), &error.into()))
+        .map_err(|error| HostError::io(Deed::Mount.of(point.display()), &error.into()))
 }
 
 /// Lets nobody write by way of the mount that is seen at `point`, or lets everybody who may. What is seen of the same file system
@@ -126,7 +144,7 @@ impl Place {
     /// [`HostError::Io`] as the kernel says.
     pub fn bind(&self, from: &Path) -> Result<(), HostError> {
         rustix::mount::mount_bind(from, self.link())
-            .map_err(|error| HostError::io(format!("binding on {}", self.path.display()), &error.into()))
+            .map_err(|error| HostError::io(Deed::Mount.of(self.path.display()), &error.into()))
     }
 
     /// Takes the mount away that this is the top of; whoever uses it still can until he lets go.
@@ -134,7 +152,7 @@ impl Place {
     /// # Errors
     /// [`HostError::Io`] if it is none that is seen at this path, and as the kernel says.
     pub fn unmount(self) -> Result<(), HostError> {
-        let failed = |error: &io::Error| HostError::io(format!("unmounting {}", self.path.display()), error);
+        let failed = |error: &io::Error| HostError::io(Deed::Unmount.of(self.path.display()), error);
         let number = self.directory.as_raw_fd();
         let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"));
         let about = about.map_err(|error| failed(&error))?;
@@ -167,8 +185,7 @@ pub enum Unmounted {
 /// # Errors
 /// [`HostError::Io`] as the kernel says.
 pub fn unmount(point: &Path) -> Result<Unmounted, HostError> {
-    let failed =
-        |error: rustix::io::Errno| HostError::io(format!("unmounting {}", point.display()), &error.into());
+    let failed = |error: rustix::io::Errno| HostError::io(Deed::Unmount.of(point.display()), &error.into());
     match rustix::mount::unmount(point, UnmountFlags::NOFOLLOW) {
         Ok(()) => Ok(Unmounted::Clean),
         Err(rustix::io::Errno::BUSY) => {
@@ -227,6 +244,14 @@ mod tests {
         assert_eq!(mount.device, rustix::fs::makedev(98, 3));
         assert_eq!((mount.root, mount.point), (PathBuf::from("/a b"), PathBuf::from("/mnt/\\x\n")));
         assert_eq!((mount.kind.as_str(), mount.options.as_str()), ("ext4", "rw,noswap"));
+    }
+
+    #[test]
+    fn what_is_seen_through_a_mount_has_a_name_on_its_file_system() {
+        let mount = parse(b"36 35 98:3 /a /mnt rw - ext4 /dev/root rw").unwrap();
+        assert_eq!(mount.on_it(Path::new("/mnt/b/c")), Some(PathBuf::from("/a/b/c")));
+        assert_eq!(mount.on_it(Path::new("/mnt")), Some(PathBuf::from("/a")));
+        assert_eq!(mount.on_it(Path::new("/mnt2/b")), None);
     }
 
     #[test]

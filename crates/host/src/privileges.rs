@@ -7,6 +7,7 @@ use rustix::thread::{
     set_capabilities, set_no_new_privs,
 };
 
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// First call of a worker, before it starts a thread or parses anything: it dies with its host process, and it has no
@@ -83,5 +84,5 @@ fn drop_to(keep: CapabilitySet) -> Result<(), HostError> {
 }
 
 fn failed(what: &'static str) -> impl Fn(rustix::io::Errno) -> HostError {
-    move |error| HostError::io(what, &error.into())
+    move |error| HostError::io(Deed::Privileges.of(what), &error.into())
 }

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// What memory that is swapped out becomes.
@@ -53,7 +54,7 @@ pub fn areas() -> Result<Vec<Area>, HostError> {
         Ok(text) => Ok(text.split(|byte| *byte == b'\n').skip(1).filter_map(parse).collect()),
         // A kernel without swap.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(HostError::io(format!("reading {path}"), &error)),
+        Err(error) => Err(HostError::io(Deed::Read.of(path), &error)),
     }
 }
 
@@ -72,11 +73,7 @@ pub fn worst() -> Result<SwapKind, HostError> {
 pub fn off(path: &Path) -> Result<(), HostError> {
     let name = c_path(path)?;
     // SAFETY: swapoff reads a path that ends with a zero.
-    if unsafe { libc::swapoff(name.as_ptr()) } == 0 {
-        Ok(())
-    } else {
-        Err(failed("taking swap out of use:", path))
-    }
+    if unsafe { libc::swapoff(name.as_ptr()) } == 0 { Ok(()) } else { Err(failed(Deed::SwapOff, path)) }
 }
 
 /// Puts an area into use, with this priority or the kernel's.
@@ -88,11 +85,7 @@ pub fn on(path: &Path, priority: Option<i32>) -> Result<(), HostError> {
     let flags =
         priority.filter(|priority| *priority >= 0).map_or(0, |priority| PREFER | (priority & PRIORITY));
     // SAFETY: swapon reads a path that ends with a zero; the flags hold a priority and nothing else.
-    if unsafe { libc::swapon(name.as_ptr(), flags) } == 0 {
-        Ok(())
-    } else {
-        Err(failed("putting swap into use:", path))
-    }
+    if unsafe { libc::swapon(name.as_ptr(), flags) } == 0 { Ok(()) } else { Err(failed(Deed::SwapOn, path)) }
 }
 
 /// Writes the header that makes `bytes` of a device a swap area, as `mkswap` does.
@@ -102,7 +95,7 @@ pub fn on(path: &Path, priority: Option<i32>) -> Result<(), HostError> {
 pub fn make(path: &Path, bytes: u64) -> Result<(), HostError> {
     let page = rustix::param::page_size();
     let last = bytes / page as u64;
-    let wrong = |error: &io::Error| HostError::io(format!("making swap of {}", path.display()), error);
+    let wrong = |error: &io::Error| HostError::io(Deed::MakeSwap.of(path.display()), error);
     let last =
         u32::try_from(last.saturating_sub(1)).map_err(|_| wrong(&io::ErrorKind::InvalidInput.into()))?;
     let mut header = vec![0u8; 1024];
@@ -130,15 +123,15 @@ pub fn new_zram(bytes: u64) -> Result<PathBuf, HostError> {
         load.args(["zram", "num_devices=0"]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         let _ = load.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
-    let number = std::fs::read_to_string(control)
-        .map_err(|error| HostError::io(format!("reading {control}"), &error))?;
+    let number =
+        std::fs::read_to_string(control).map_err(|error| HostError::io(Deed::Read.of(control), &error))?;
     let name = format!("zram{}", number.trim());
     let size = format!("/sys/block/{name}/disksize");
     let device = Path::new("/dev").join(name);
     if let Err(error) = std::fs::write(&size, bytes.to_string()) {
         // Nobody else knows of it.
         let _ = remove_zram(&device);
-        return Err(HostError::io(format!("writing {size}"), &error));
+        return Err(HostError::io(Deed::Write.of(size), &error));
     }
     Ok(device)
 }
@@ -151,7 +144,7 @@ pub fn remove_zram(path: &Path) -> Result<(), HostError> {
     let number = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("zram"));
     let control = "/sys/class/zram-control/hot_remove";
     std::fs::write(control, number.unwrap_or_default())
-        .map_err(|error| HostError::io(format!("removing {}", path.display()), &error))
+        .map_err(|error| HostError::io(Deed::Remove.of(path.display()), &error))
 }
 
 /// `/dev/dm-1   partition   8388604   0   -2`; blanks in a path are `\040`.
@@ -191,11 +184,12 @@ fn described_by(device: &Path) -> SwapKind {
 }
 
 fn c_path(path: &Path) -> Result<CString, HostError> {
-    CString::new(path.as_os_str().as_bytes()).map_err(|error| HostError::io("a path", &error.into()))
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|error| HostError::io(Deed::Read.of(path.display()), &error.into()))
 }
 
-fn failed(what: &str, path: &Path) -> HostError {
-    HostError::io(format!("{what} {}", path.display()), &io::Error::last_os_error())
+fn failed(deed: Deed, path: &Path) -> HostError {
+    HostError::io(deed.of(path.display()), &io::Error::last_os_error())
 }
 
 #[cfg(test)]

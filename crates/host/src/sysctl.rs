@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::undo::{Change, UndoLog};
 
@@ -118,7 +119,7 @@ fn write(path: &Path, value: &str) -> Result<(), HostError> {
     if !path.starts_with("net") || path.components().any(|part| part.as_os_str() == "..") {
         return Err(HostError::refused("sysctl", format!("{} is not a network setting", path.display())));
     }
-    std::fs::write(&full, value).map_err(|error| HostError::io(format!("writing {}", full.display()), &error))
+    std::fs::write(&full, value).map_err(|error| HostError::io(Deed::Write.of(full.display()), &error))
 }
 
 fn entries(directory: &str) -> Vec<String> {

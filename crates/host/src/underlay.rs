@@ -8,6 +8,7 @@ use rtnetlink::sys::{
     protocols::NETLINK_ROUTE,
 };
 
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::netlink::{Netlink, Route};
 
@@ -79,7 +80,7 @@ impl Watch {
     }
 
     fn open(protocol: isize, groups: u32) -> Result<Self, HostError> {
-        let failed = |error: std::io::Error| HostError::io("watching the network", &error);
+        let failed = |error: std::io::Error| HostError::io(Deed::Watch.of("rtnetlink"), &error);
         let mut socket = Socket::new(protocol).map_err(failed)?;
         socket.bind(&SocketAddr::new(0, groups)).map_err(failed)?;
         socket.set_non_blocking(true).map_err(failed)?;

@@ -6,6 +6,7 @@ use std::io;
 
 use tokio::io::unix::AsyncFd;
 
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::readiness;
 use crate::underlay::Watch;
@@ -36,7 +37,7 @@ impl Changes {
     /// # Errors
     /// What the kernel says.
     pub fn listen() -> Result<Self, HostError> {
-        let failed = |error: io::Error| HostError::io("watching devices", &error);
+        let failed = |error: io::Error| HostError::io(Deed::Watch.of("uevent"), &error);
         readiness::readable_watch(Watch::devices()?).map(Self).map_err(failed)
     }
 

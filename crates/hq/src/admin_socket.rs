@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hanare_ledger::Entry;
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 
-use crate::admin::{ADMIN_GROUP, MAX_SOCKET_PATH, Problem, Reply, SOCKET_NAME, short_path};
-use crate::answers;
+use crate::admin::{ADMIN_GROUP, MAX_SOCKET_PATH, Problem, Reply, Request, SOCKET_NAME, short_path};
+use crate::registry::Act;
 use crate::shared::Hq;
+use crate::{answers, random};
 
 /// The longest request: a policy of 1 MiB, every character of it escaped.
 const MAX_REQUEST: u64 = 8 * 1024 * 1024;
@@ -124,7 +127,10 @@ async fn answer(hq: &Arc<Hq>, stream: UnixStream, caller: Result<u32, Problem>) 
     let read = bounded.read_until(b'\n', &mut line);
     tokio::time::timeout(READ_TIMEOUT, read).await.map_err(|_| io::ErrorKind::TimedOut)??;
     let reply = match (caller, serde_json::from_slice(&line)) {
-        (Err(problem), _) => Reply::Refused(problem),
+        (Err(problem), request) => {
+            note(hq, &problem, request.ok()).await;
+            Reply::Refused(problem)
+        }
         (Ok(_), Err(error)) => Reply::Refused(Problem::Malformed { text: error.to_string() }),
         (Ok(uid), Ok(request)) => match answers::answer(hq, uid, request).await {
             Ok(value) => Reply::Answer(value),
@@ -135,4 +141,20 @@ async fn answer(hq: &Arc<Hq>, stream: UnixStream, caller: Result<u32, Problem>) 
     out.push(b'\n');
     stream.get_mut().write_all(&out).await?;
     stream.get_mut().shutdown().await
+}
+
+/// Puts what somebody asked for who may not on the ledger, if it has room for one more: which command, never its words.
+async fn note(hq: &Hq, problem: &Problem, request: Option<Request>) {
+    let Problem::Forbidden { uid, .. } = problem else { return };
+    let asked = request.and_then(|request| serde_json::to_value(request).ok());
+    let entry = Entry {
+        at: random::now(),
+        actor: format!("uid {uid}"),
+        kind: "admin.refused".to_owned(),
+        subject: String::new(),
+        data: json!({ "why": problem.code(), "request": asked.as_ref().and_then(|asked| asked.get("request")) }),
+    };
+    if let Err(error) = hq.writer.act("hq", Act::Note(entry)).await {
+        tracing::warn!(%error, "a refusal was not recorded");
+    }
 }

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
-use hanare_ledger::{Export, Head, Record, Verdict, verify};
+use hanare_ledger::Record;
 use hanare_model::policy::compile;
 use hanare_model::{NodeKind, Segmentation, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::admin::{
-    LedgerEntry, LedgerExported, LedgerVerified, Lists, Node, NodeCounts, NodeRevoke, Noun, PolicyShown,
-    Problem, ReceiptPage, Request, Status, WipeCounts, WipeStanding,
+    LedgerEntry, LedgerLine, Lists, Node, NodeCounts, NodeRevoke, Noun, PolicyShown, Problem, ReceiptPage,
+    Request, Status, WipeCounts, WipeStanding,
 };
 use crate::closing;
 use crate::deletions;
+use crate::forgotten;
 use crate::held;
 use crate::identity::{Credentials, Overloaded};
 use crate::lost;
+use crate::pages;
 use crate::random;
 use crate::registry::{Act, NodeRow, Outcome, PersonAct, Registry};
 use crate::sealed_here;
@@ -32,7 +34,10 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
     let (registry, now) = (hq.writer.registry(), random::now());
     let missing = |noun, id: String| Problem::Missing { noun, id };
     match request {
-        Request::StatusShow(_) => json(&status(hq, &registry, now)),
+        Request::StatusShow(_) => {
+            let put_back = forgotten::seen(hq, now).await;
+            json(&Status { put_back, ..status(hq, &registry, now) })
+        }
         Request::CompanyList(_) => list(registry.companies.values().map(|row| show::company(&registry, row))),
         Request::OfficeList(_) => list(registry.offices.values().map(|row| show::office(&registry, row))),
         Request::OfficeShow(ask) => match registry.offices.get(&ask.id) {
@@ -72,17 +77,16 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
             })
         }
         Request::LedgerList(ask) => {
-            let (lines, _) = hq.writer.ledger(ask.since).await?;
-            json(&Lists { items: lines.iter().filter_map(|line| entry(line)).collect() })
+            let (lines, _) = hq.writer.ledger(ask.after, ask.since).await?;
+            json(&Lists { items: lines.iter().filter_map(|(_, line)| entry(line)).collect() })
         }
-        Request::LedgerExport(_) => {
-            let (lines, head) = hq.writer.ledger(None).await?;
-            export(hq, &lines, head, now)
+        Request::LedgerLines(ask) => {
+            let (lines, _) = hq.writer.ledger(ask.after, None).await?;
+            let line = |(sequence, line)| LedgerLine { sequence, line };
+            json(&Lists { items: lines.into_iter().map(line).collect() })
         }
-        Request::LedgerVerify(_) => {
-            let (lines, head) = hq.writer.ledger(None).await?;
-            json(&verified(hq, &lines, head))
-        }
+        Request::LedgerExport(_) => json(&pages::export(hq, now).await?),
+        Request::LedgerVerify(_) => json(&pages::verified(hq).await?),
         Request::NodeRevoke(ask) => revoke(hq, &registry, uid, ask).await,
         Request::RoomClose(ask) => closing::close(hq, uid, ask).await,
         Request::NodeLost(ask) => lost::lost(hq, uid, ask).await,
@@ -242,6 +246,7 @@ fn status(hq: &Hq, registry: &Registry, now: Timestamp) -> Status {
             up: count(registry.enrolled().filter(fresh).count()),
         },
         wipes: wipe_counts(registry, now),
+        put_back: None,
         forwarding: report.forwarding,
         firewall: report.firewall,
         since: hq.since,
@@ -271,37 +276,4 @@ fn entry(line: &str) -> Option<LedgerEntry> {
         data: record.data,
         hash: hanare_ledger::Hash::of(line.as_bytes()).to_string(),
     })
-}
-
-fn export(hq: &Hq, lines: &[String], head: Head, now: Timestamp) -> Result<Value, Problem> {
-    let bug = |error: serde_json::Error| Problem::Bug { text: error.to_string() };
-    let (mut export, mut text) = Export::start(hq.signing.verify_key(), head, now).map_err(bug)?;
-    for line in lines {
-        export.record(line);
-        text.push_str(line);
-        text.push('\n');
-    }
-    let signature = export.finish(&hq.signing);
-    let signing_key = hq.signing.verify_key();
-    let (records, head) = (head.seq, head.hash.to_string());
-    json(&LedgerExported { text, signature, signing_key, records, head })
-}
-
-fn verified(hq: &Hq, lines: &[String], head: Head) -> LedgerVerified {
-    let key = hq.signing.verify_key();
-    let verdict = verify(lines.iter().map(String::as_str), &key);
-    let fault = match &verdict {
-        Verdict::Valid { head: found } if *found == head => None,
-        Verdict::Broken(broken) => Some(broken.to_string()),
-        Verdict::Valid { .. } | Verdict::Incomplete { .. } => {
-            Some("records are missing at the end".to_owned())
-        }
-    };
-    LedgerVerified {
-        valid: fault.is_none(),
-        records: head.seq,
-        head: head.hash.to_string(),
-        fault,
-        signing_key: key,
-    }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::admin::{ClosedNode, ClosedRoom, LedgerPart, Noun, Problem, RoomCertificate, RoomClose};
 use crate::answers::json;
 use crate::lost::signed;
+use crate::pages;
 use crate::random;
 use crate::registry::{Act, Closing, NodeRow, Registry};
 use crate::shared::{FAREWELL, Hq};
@@ -48,15 +49,17 @@ pub(crate) async fn close(hq: &Arc<Hq>, uid: u32, ask: RoomClose) -> Result<Valu
         return Err(Problem::Missing { noun: Noun::Room, id: id.to_string() });
     }
     hq.writer.act(&actor, Act::ForgetKeys(id.clone())).await?;
-    let (lines, head) = hq.writer.ledger(None).await?;
     let registry = hq.writer.registry();
     let mut nodes: Vec<&NodeRow> = registry.nodes.values().filter(|row| row.room == id).collect();
     nodes.sort_by(|a, b| (&a.name, a.enrolled_at).cmp(&(&b.name, b.enrolled_at)));
-    let part: Vec<(&String, Record)> = lines
-        .iter()
-        .filter_map(|line| Some((line, Record::parse(line)?)))
-        .filter(|(_, record)| concerns(record, &id, &nodes))
-        .collect();
+    let mut part: Vec<(String, Record)> = Vec::new();
+    let head = pages::each(hq, |line| {
+        if let Some(record) = Record::parse(line).filter(|record| concerns(record, &id, &nodes)) {
+            part.push((line.to_owned(), record));
+        }
+        true
+    })
+    .await?;
     let closing = part.iter().rev().find(|(_, record)| record.kind == "room.closed");
     let Some((_, closing)) = closing else {
         return Err(Problem::Missing { noun: Noun::Room, id: id.to_string() });

@@ -74,7 +74,7 @@ async fn page(
     let Some(list) = lists.get(from.list) else { return Ok((Vec::new(), None)) };
     let (entries, next) = match list {
         List::Person(owner) => {
-            let browse = Browse { at, deleted: false, after: from.after, limit: None };
+            let browse = Browse { at, after: from.after, ..Browse::default() };
             let page = store.browse(owner, &browse).await.map_err(|error| problem(&error))?;
             let whose = |entry| (owner.person.clone(), entry);
             (page.entries.into_iter().map(whose).collect(), page.next)
@@ -111,9 +111,14 @@ pub(crate) async fn status(hq: &Hq) -> Result<Value, Problem> {
     let totals = store.totals().await.map_err(|error| problem(&error))?;
     let waiting = store.waiting().await.map_err(|error| problem(&error))?;
     let quarantined = store.quarantined().await.map_err(|error| problem(&error))?;
+    let overfull = store.at_their_bound().await.map_err(|error| problem(&error))?;
+    let full_of = |company: &str| {
+        overfull.iter().filter(|(of, _)| of == company).map(|(_, node)| node.clone()).collect()
+    };
     items(totals.into_iter().map(|(company, totals)| HandoverTotals {
         sealed: waiting.iter().filter(|(of, _)| *of == company).map(|(_, node)| node.count.items).sum(),
         quarantined: quarantined.iter().filter(|(of, _)| *of == company).map(|(_, items)| items).sum(),
+        overfull: full_of(&company),
         company,
         held: totals,
     }))

@@ -79,6 +79,7 @@ impl LeaseTerms {
             addresses: node.addresses.iter().map(|address| IpNet::from(*address)).collect(),
             lan: lan.unwrap_or_default(),
             devices: policy::devices(&registry.in_force, &node.room, &node.company),
+            unlock: registry.in_force.unlock,
             sealing: self.sealing.public(&node.company),
             hq: HqPeer {
                 public_key: self.public_key,

@@ -15,6 +15,7 @@ use crate::admin::{
 };
 use crate::answers::{self, json as answer};
 use crate::closing::said;
+use crate::pages;
 use crate::random;
 use crate::registry::{Act, LOST, NodeRow};
 use crate::shared::Hq;
@@ -48,14 +49,14 @@ pub(crate) async fn lost(hq: &Arc<Hq>, uid: u32, ask: NodeLost) -> Result<Value,
     hq.writer.act("hq", Act::Note(entry)).await?;
     let ended = hq.writer.registry();
     let revoked_at = ended.nodes.get(&row.public_key).and_then(|row| row.revoked_at);
-    let (lines, _) = hq.writer.ledger(None).await?;
+    let openings = openings(hq, &row).await?;
     let facts = LostNode {
         at: now,
         revoked_at,
         revoked_now,
         acknowledged,
         last_contact: last_contact(&node, now),
-        openings: openings(&row, &lines),
+        openings,
         held: held(hq, &row).await,
         was_open: node.person.is_some(),
         node,
@@ -82,31 +83,39 @@ fn last_contact(node: &crate::admin::Node, now: Timestamp) -> Option<Timestamp> 
 }
 
 /// Who had work open there, by the ledger.
-fn openings(row: &NodeRow, lines: &[String]) -> Vec<Opening> {
+async fn openings(hq: &Hq, row: &NodeRow) -> Result<Vec<Opening>, Problem> {
     let mut openings: Vec<Opening> = Vec::new();
-    for record in lines.iter().filter_map(|line| Record::parse(line)) {
-        let node = said(&record, "node").and_then(Value::as_str);
-        if node != Some(row.name.as_str()) || record.at < row.enrolled_at {
-            continue;
+    pages::each(hq, |line| {
+        if let Some(record) = Record::parse(line) {
+            note_opening(&mut openings, &record, row);
         }
-        let Ok(person) = record.subject.parse::<PersonId>() else { continue };
-        match record.kind.as_str() {
-            "work.opened" => {
-                openings.push(Opening { person, opened_at: record.at, closed_at: None, reason: None });
-            }
-            "work.closed" => {
-                let open = openings.iter_mut().rev().find(|one| one.person == person);
-                if let Some(open) = open.filter(|open| open.closed_at.is_none()) {
-                    open.closed_at = Some(record.at);
-                    open.reason = said(&record, "reason").and_then(Value::as_str).map(str::to_owned);
-                }
-            }
-            _ => {}
-        }
-    }
+        true
+    })
+    .await?;
     openings.reverse();
     openings.truncate(MAX_OPENINGS);
-    openings
+    Ok(openings)
+}
+
+fn note_opening(openings: &mut Vec<Opening>, record: &Record, row: &NodeRow) {
+    let node = said(record, "node").and_then(Value::as_str);
+    if node != Some(row.name.as_str()) || record.at < row.enrolled_at {
+        return;
+    }
+    let Ok(person) = record.subject.parse::<PersonId>() else { return };
+    match record.kind.as_str() {
+        "work.opened" => {
+            openings.push(Opening { person, opened_at: record.at, closed_at: None, reason: None });
+        }
+        "work.closed" => {
+            let open = openings.iter_mut().rev().find(|one| one.person == person);
+            if let Some(open) = open.filter(|open| open.closed_at.is_none()) {
+                open.closed_at = Some(record.at);
+                open.reason = said(record, "reason").and_then(Value::as_str).map(str::to_owned);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// What came from there; `None` if the store cannot tell, which keeps nobody from revoking.

@@ -36,7 +36,7 @@ pub(crate) async fn import(
 ) -> Result<Value, Problem> {
     let malformed = || Problem::Malformed { text: "the part is not one of a sealed item".to_owned() };
     let answer = match registry.node_by_signing_key(&ask.signer) {
-        None => SealedAnswer::Done { became: Became::Refused { reason: "node".to_owned() } },
+        None => SealedAnswer::Done { became: Became::Refused { reason: "node".to_owned() }, mark: None },
         Some(node) => {
             let bytes = STANDARD.decode(&ask.part).map_err(|_| malformed())?;
             let part = SealedPart::read(bytes.into()).ok_or_else(malformed)?;

@@ -204,9 +204,9 @@ mod tests {
         let mut parent = None;
         for (seconds, content) in [(0, Content::Link { target: b"x".to_vec() }), (60, Content::Deleted)] {
             let path = WorkPath::new(b"plan".as_slice()).unwrap();
-            let versions = vec![NewVersion { path, parent, class: Class::Work, content }];
+            let versions = vec![NewVersion { path, parent, class: Class::Work, again: false, content }];
             let at = Timestamp::from_seconds(made.seconds() + seconds);
-            let commit = Commit { versions, confirmed: false };
+            let commit = Commit { versions, confirmed: false, since: None };
             let placed =
                 store.open().await.unwrap().commit(&owner, &"pc-1".parse().unwrap(), commit, at).await;
             let Placed::Kept { version } = placed.unwrap().placed.remove(0) else { panic!("not kept") };

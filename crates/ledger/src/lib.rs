@@ -6,6 +6,7 @@
 //!
 //! Nothing here does input or output or reads a clock: lines go in one by one, a verdict comes out.
 
+pub mod carried;
 pub mod chain;
 pub mod export;
 pub mod private_key;

@@ -14,6 +14,7 @@ use crate::id::{CompanyId, NodeName, RoomId};
 use crate::key::{PresharedKey, PublicKey, SealingKey, SigningKey, VerifyKey};
 use crate::peer::Endpoint;
 use crate::time::Timestamp;
+use crate::unlock::UnlockTerms;
 
 /// How long a lease lasts unless an admin says otherwise (`INTERFACE`: leases 30 days).
 pub const LEASE_DURATION: Duration = Duration::from_hours(30 * 24);
@@ -91,6 +92,9 @@ pub struct Lease {
     /// What the node may ask, past the tunnel, in the network that it stands in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<Device>,
+    /// Whether, for how long and how often people may open the kill switch.
+    #[serde(default, skip_serializing_if = "UnlockTerms::is_default")]
+    pub unlock: UnlockTerms,
     /// What work that waits for headquarters is sealed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealing: Option<SealingKey>,

@@ -18,6 +18,7 @@ pub mod position;
 pub mod report;
 pub mod secret;
 pub mod time;
+pub mod unlock;
 pub mod work;
 
 pub use device::Device;

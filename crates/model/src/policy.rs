@@ -18,6 +18,7 @@ use crate::device::Device;
 use crate::filter::Service;
 use crate::id::{CompanyId, RoomId};
 pub use crate::position::Position;
+use crate::unlock::UnlockTerms;
 
 /// The version that this code reads.
 pub const VERSION: u32 = 1;
@@ -42,6 +43,8 @@ pub struct Policy {
     pub allow: Vec<Rule>,
     /// Devices in the rooms' own networks.
     pub devices: Vec<RoomDevice>,
+    /// How people may open the kill switch of their PC.
+    pub unlock: UnlockTerms,
 }
 
 /// What every room may do unless a rule is needed for it.

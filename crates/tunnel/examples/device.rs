@@ -2,6 +2,6 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = std::env::args().next_back().unwrap_or_default();
-    hanare_tunnel::device::run(&hanare_tunnel::device::DeviceOptions { name, detached: false })?;
+    hanare_tunnel::device::run(&hanare_tunnel::device::DeviceOptions { name, detached: false }, || {})?;
     Ok(())
 }

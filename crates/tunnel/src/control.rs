@@ -12,8 +12,9 @@ pub use message::{Problem, Reply, Request};
 pub use status::{HqStatus, KillSwitch, State, Status, Warning, WarningCode};
 pub use work::{HqTime, Session, Today, Work, WorkState};
 
-/// Seconds that an unlock may last at most (`DESIGN`: 30 minutes).
-pub const MAX_UNLOCK_SECONDS: u64 = 30 * 60;
+pub use hanare_model::unlock::MAX_SECONDS as MAX_UNLOCK_SECONDS;
+/// What is asked where a directory on the way keeps a person from the socket altogether.
+pub const ANYTHING: &str = "*";
 /// The socket's name in the runtime directory.
 pub(crate) const SOCKET: &str = "node.sock";
 /// The longest line: a status with every warning is a few kilobytes.
@@ -40,6 +41,14 @@ pub enum ControlError {
     /// The daemon's answer is not one of ours.
     #[error("the daemon's answer cannot be read")]
     Answer,
+    /// The daemon does what it was asked, but has not ended.
+    #[error("process {pid} has not ended after {seconds} s")]
+    StillEnding {
+        /// The host process.
+        pid: u32,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The daemon said no.
     #[error(transparent)]
     Refused(Problem),

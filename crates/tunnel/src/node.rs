@@ -13,6 +13,7 @@ mod obey;
 mod offline;
 mod outside;
 mod permitted;
+mod records;
 mod report;
 mod resolve;
 mod start;
@@ -29,10 +30,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use hanare_host::HostError;
-use hanare_host::hands::{self, Ended, NodeRole, Role, Setup, UnlockPolicy};
+use hanare_host::hands::{self, Ended, NodeRole, Role, Setup};
 use hanare_model::{NodeKind, Timestamp};
 
-pub use offline::{LeaveError, leave, offline_status};
+pub use offline::{LeaveError, leave, offline_status, unlock};
 pub use worker::{WorkerError, WorkerOptions, run_worker};
 
 use crate::state::{NodeState, StateError};
@@ -46,8 +47,6 @@ pub struct UpOptions {
     pub interface: String,
     /// A gateway's interface towards the room.
     pub lan: Option<String>,
-    /// Who may unlock.
-    pub unlock: UnlockPolicy,
     /// Arguments by which this program becomes the worker; they must lead to [`run_worker`] with the same settings.
     pub worker: Vec<OsString>,
 }
@@ -104,7 +103,6 @@ pub fn run_host_process(
         signing_key: enrolment.signing_key,
         lease: stored.signed,
         lan: options.lan,
-        unlock: options.unlock,
     };
     let setup = Setup {
         state: options.state,

@@ -1,15 +1,19 @@
 //! What a node keeps on its disk: keys, lease, what it knows of its headquarters, and its revocation.
 
+mod damage;
 mod file;
 pub(crate) mod journal;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hanare_host::Deed;
 use hanare_model::{
     InviteId, Lease, PrivateKey, PublicKey, Signed, SigningKey, SpkiPin, Timestamp, Tombstone, VerifyKey,
 };
 use serde::{Deserialize, Serialize};
+
+pub use damage::Damage;
 
 /// The version of the JSON files here; a newer one is refused.
 const FORMAT: u32 = 1;
@@ -55,45 +59,6 @@ pub struct StoredLease {
     pub signed: Signed,
 }
 
-/// What was tried on a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// A directory was to be made.
-    MakeDirectory,
-    /// Whether a key is there was asked.
-    LookForKey,
-    /// Random bytes for a key were asked for.
-    MakeKey,
-    /// A file was to be made.
-    Create,
-    /// A file was to be opened.
-    Open,
-    /// A file was read.
-    Read,
-    /// A file was written.
-    Write,
-    /// A file or directory was to go.
-    Remove,
-    /// A torn line was to be cut off.
-    Mend,
-}
-
-impl std::fmt::Display for Action {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::MakeDirectory => "making the directory",
-            Self::LookForKey => "looking for the key",
-            Self::MakeKey => "making the key",
-            Self::Create => "creating",
-            Self::Open => "opening",
-            Self::Read => "reading",
-            Self::Write => "writing",
-            Self::Remove => "removing",
-            Self::Mend => "mending",
-        })
-    }
-}
-
 /// Why the node's files cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -101,7 +66,7 @@ pub enum StateError {
     #[error("{path}: {action} failed")]
     Io {
         /// What was tried.
-        action: Action,
+        action: Deed,
         /// On what.
         path: PathBuf,
         /// The system's reason.
@@ -114,7 +79,7 @@ pub enum StateError {
         /// Which.
         path: PathBuf,
         /// What is wrong with it; never its content.
-        why: String,
+        why: Damage,
     },
     /// A newer hanare wrote it.
     #[error("{path} has format {format}, this program reads {FORMAT}: install the newer hanare again")]
@@ -179,10 +144,8 @@ impl NodeState {
         for name in ["wireguard.key", "signing.key"] {
             file::create_secret(&self.path(name), random_seed)?;
         }
-        self.keys()?.ok_or_else(|| StateError::Damaged {
-            path: self.root.join("node"),
-            why: "a key vanished while it was made".to_owned(),
-        })
+        self.keys()?
+            .ok_or_else(|| StateError::Damaged { path: self.root.join("node"), why: Damage::Vanished })
     }
 
     /// The keys, if both are there.
@@ -193,10 +156,7 @@ impl NodeState {
         let wireguard = file::read_secret(&self.path("wireguard.key"))?;
         let signing = file::read_secret(&self.path("signing.key"))?;
         let (Some(wireguard), Some(signing)) = (wireguard, signing) else { return Ok(None) };
-        let damaged = |name: &str| StateError::Damaged {
-            path: self.path(name),
-            why: "it does not hold a key of 32 bytes in base64".to_owned(),
-        };
+        let damaged = |name: &str| StateError::Damaged { path: self.path(name), why: Damage::Key };
         Ok(Some(Keys {
             wireguard: PrivateKey::from_base64(&wireguard).map_err(|_| damaged("wireguard.key"))?,
             signing: SigningKey::from_base64(&signing).map_err(|_| damaged("signing.key"))?,
@@ -218,15 +178,12 @@ impl NodeState {
     pub fn lease(&self) -> Result<Option<StoredLease>, StateError> {
         let Some(LeaseFile { lease: signed, .. }) = self.read("lease.json")? else { return Ok(None) };
         let path = || self.path("lease.json");
-        let damaged = |why: String| StateError::Damaged { path: path(), why };
-        let enrolment = self
-            .enrolment()?
-            .ok_or_else(|| damaged("hq.json, which says who signed it, is missing".to_owned()))?;
-        let keys =
-            self.keys()?.ok_or_else(|| damaged("the keys that it was granted to are missing".to_owned()))?;
-        let lease: Lease = signed.open(&enrolment.signing_key).map_err(|error| damaged(error.to_string()))?;
+        let damaged = |why: Damage| StateError::Damaged { path: path(), why };
+        let enrolment = self.enrolment()?.ok_or_else(|| damaged(Damage::NoHeadquarters))?;
+        let keys = self.keys()?.ok_or_else(|| damaged(Damage::NoKeys))?;
+        let lease: Lease = signed.open(&enrolment.signing_key).map_err(|error| damaged((&error).into()))?;
         if lease.public_key != keys.wireguard.public() {
-            return Err(damaged("it was granted to another key".to_owned()));
+            return Err(damaged(Damage::OtherKey));
         }
         Ok(Some(StoredLease { lease, signed }))
     }
@@ -237,11 +194,9 @@ impl NodeState {
     /// See [`StateError`].
     pub fn tombstone(&self) -> Result<Option<Tombstone>, StateError> {
         let Some(TombstoneFile { tombstone, .. }) = self.read("revoked.json")? else { return Ok(None) };
-        let damaged = |why: String| StateError::Damaged { path: self.path("revoked.json"), why };
-        let enrolment = self
-            .enrolment()?
-            .ok_or_else(|| damaged("hq.json, which says who signed it, is missing".to_owned()))?;
-        tombstone.open(&enrolment.signing_key).map(Some).map_err(|error| damaged(error.to_string()))
+        let damaged = |why: Damage| StateError::Damaged { path: self.path("revoked.json"), why };
+        let enrolment = self.enrolment()?.ok_or_else(|| damaged(Damage::NoHeadquarters))?;
+        tombstone.open(&enrolment.signing_key).map(Some).map_err(|error| damaged((&error).into()))
     }
 
     /// Stores what enrolment brought. The lease comes last: with it the node is enrolled.
@@ -275,7 +230,7 @@ impl NodeState {
         let path = self.path(name);
         let Some(text) = file::read(&path)? else { return Ok(None) };
         let damaged =
-            |error: serde_json::Error| StateError::Damaged { path: path.clone(), why: error.to_string() };
+            |error: serde_json::Error| StateError::Damaged { path: path.clone(), why: (&error).into() };
         let FormatOnly { format } = serde_json::from_str(&text).map_err(damaged)?;
         if format > FORMAT {
             return Err(StateError::Newer { path, format });
@@ -286,7 +241,7 @@ impl NodeState {
     fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StateError> {
         let path = self.path(name);
         let text = serde_json::to_string(value)
-            .map_err(|error| StateError::Damaged { path: path.clone(), why: error.to_string() })?;
+            .map_err(|error| StateError::Damaged { path: path.clone(), why: (&error).into() })?;
         file::replace(&path, text.as_bytes())
     }
 }

@@ -2,12 +2,10 @@
 //!
 //! It is the only place where the path of a tree is kept, and no name inside a tree ever is.
 
-use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use hanare_host::files;
+use hanare_host::{Deed, files};
 use hanare_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +15,7 @@ use crate::outcome::{Skipped, Tally};
 use crate::policy::Policy;
 use crate::receipt::{Cause, Ending, WipeId};
 use crate::records;
-use crate::root::{Identity, Root};
+use crate::root::{Remembered, Root};
 
 /// The version that this code writes and reads.
 const FORMAT: u32 = 1;
@@ -32,7 +30,7 @@ pub enum PendingError {
     #[error("{path}: {action} failed")]
     Io {
         /// What was tried.
-        action: &'static str,
+        action: Deed,
         /// On what.
         path: PathBuf,
         /// The system's reason.
@@ -63,15 +61,6 @@ enum Stage {
     Removing,
 }
 
-/// A tree: its path as bytes in hexadecimal (paths need not be UTF-8), and what it was.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tree {
-    path: String,
-    device: u64,
-    inode: u64,
-}
-
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Marker {
@@ -82,7 +71,7 @@ struct Marker {
     cause: Cause,
     interruptions: u32,
     stage: Stage,
-    trees: Vec<Tree>,
+    trees: Vec<Remembered>,
     /// What had been left out when names began to go, and how much was overwritten by then.
     skipped: Vec<Skipped>,
     bytes: u64,
@@ -121,7 +110,7 @@ pub struct Pending {
     _lock: std::fs::File,
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PendingError {
+fn failed(action: Deed, path: &Path) -> impl FnOnce(io::Error) -> PendingError {
     let path = path.to_path_buf();
     move |source| PendingError::Io { action, path, source }
 }
@@ -129,11 +118,11 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Pendin
 /// Holds the state directory's part for wipes.
 fn hold(state: &Path) -> Result<(PathBuf, std::fs::File), PendingError> {
     let folder = state.join("wipe");
-    files::create_private_directory(&folder).map_err(failed("making the directory", &folder))?;
+    files::create_private_directory(&folder).map_err(failed(Deed::Create, &folder))?;
     match files::lock(&folder, LOCK) {
         Ok(lock) => Ok((folder.join("pending.json"), lock)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(PendingError::Held { path: folder }),
-        Err(error) => Err(failed("locking", &folder)(error)),
+        Err(error) => Err(failed(Deed::Lock, &folder)(error)),
     }
 }
 
@@ -144,7 +133,22 @@ impl Pending {
     /// [`PendingError::Io`] if nobody can tell: then nobody is told that none was.
     pub fn is_there(state: &Path) -> Result<bool, PendingError> {
         let path = state.join("wipe/pending.json");
-        path.try_exists().map_err(failed("looking at", &path))
+        path.try_exists().map_err(failed(Deed::Read, &path))
+    }
+
+    /// How many trees an interrupted wipe owes; `None` if there is none. Changes nothing.
+    ///
+    /// # Errors
+    /// See [`PendingError`].
+    pub fn count(state: &Path) -> Result<Option<usize>, PendingError> {
+        let path = state.join("wipe/pending.json");
+        if !Self::is_there(state)? {
+            return Ok(None);
+        }
+        let text = std::fs::read(&path).map_err(failed(Deed::Read, &path))?;
+        let marker: Option<Marker> = serde_json::from_slice(&text).ok();
+        let marker = marker.filter(|marker| marker.format == FORMAT).ok_or(PendingError::Damaged { path })?;
+        Ok(Some(marker.trees.len()))
     }
 
     /// Which wipe was interrupted below this state directory. A marker that cannot be read says nothing here: it is asked for
@@ -166,21 +170,21 @@ impl Pending {
         now: Timestamp,
     ) -> Result<Option<Self>, PendingError> {
         let (path, lock) = hold(state)?;
-        if path.try_exists().map_err(failed("looking at", &path))? {
+        if path.try_exists().map_err(failed(Deed::Read, &path))? {
             return Ok(None);
         }
         let random =
-            |source| PendingError::Io { action: "reading", path: PathBuf::from("/dev/random"), source };
+            |source| PendingError::Io { action: Deed::Read, path: PathBuf::from("/dev/random"), source };
         let mut marker = Marker {
             format: FORMAT,
             id: WipeId::random().map_err(random)?,
             started: now,
             boot_id: BootId::current()
-                .map_err(failed("reading", Path::new("/proc/sys/kernel/random/boot_id")))?,
+                .map_err(failed(Deed::Read, Path::new("/proc/sys/kernel/random/boot_id")))?,
             cause,
             interruptions: 0,
             stage: Stage::Overwriting,
-            trees: roots.iter().map(Tree::of).collect(),
+            trees: roots.iter().map(Remembered::of).collect(),
             skipped: Vec::new(),
             bytes: 0,
             setting: None,
@@ -202,7 +206,7 @@ impl Pending {
             }
         }
         let pending = Self { state: state.to_owned(), path, marker, _lock: lock };
-        pending.write().map_err(failed("writing", &pending.path))?;
+        pending.write().map_err(failed(Deed::Write, &pending.path))?;
         Ok(Some(pending))
     }
 
@@ -218,7 +222,7 @@ impl Pending {
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("reading", &path)(error)),
+            Err(error) => return Err(failed(Deed::Read, &path)(error)),
         };
         let marker: Option<Marker> = serde_json::from_slice(&text).ok();
         let mut marker = marker
@@ -229,7 +233,7 @@ impl Pending {
             setting.put_back();
         }
         let pending = Self { state: state.to_owned(), path, marker, _lock: lock };
-        pending.write().map_err(failed("writing", &pending.path))?;
+        pending.write().map_err(failed(Deed::Write, &pending.path))?;
         Ok(Some(pending))
     }
 
@@ -238,7 +242,7 @@ impl Pending {
     /// # Errors
     /// See [`PendingError`]; the next resume comes to the same end.
     pub fn finish(self) -> Result<(), PendingError> {
-        files::remove(&self.path).map_err(failed("removing", &self.path))?;
+        files::remove(&self.path).map_err(failed(Deed::Remove, &self.path))?;
         records::stock(&self.state);
         Ok(())
     }
@@ -298,13 +302,9 @@ impl Pending {
         (&self.marker.skipped, self.marker.bytes)
     }
 
-    /// The trees: paths and what they were.
-    pub(crate) fn trees(&self) -> Vec<(PathBuf, Identity)> {
-        let trees = self.marker.trees.iter().filter_map(|tree| {
-            let path = PathBuf::from(OsString::from_vec(hex::decode(&tree.path).ok()?));
-            Some((path, Identity { device: tree.device, inode: tree.inode }))
-        });
-        trees.collect()
+    /// The trees.
+    pub(crate) fn trees(&self) -> &[Remembered] {
+        &self.marker.trees
     }
 
     fn write(&self) -> io::Result<()> {
@@ -317,13 +317,6 @@ fn is_policy(text: &str) -> bool {
     text.parse::<Policy>().is_ok()
 }
 
-impl Tree {
-    fn of(root: &Root) -> Self {
-        let path = hex::encode(root.path.as_os_str().as_bytes());
-        Self { path, device: root.identity.device, inode: root.identity.inode }
-    }
-}
-
 impl Diary for Pending {
     fn removing(&mut self, skipped: &Tally, bytes: u64) -> io::Result<()> {
         // What an interrupted run had seen is not forgotten: names of it may be gone by now.
@@ -332,6 +325,11 @@ impl Diary for Pending {
         self.marker.skipped = all.into_skipped();
         self.marker.bytes = self.marker.bytes.max(bytes);
         self.marker.stage = Stage::Removing;
+        self.write()
+    }
+
+    fn removed(&mut self, root: &Root) -> io::Result<()> {
+        self.marker.trees.iter_mut().filter(|tree| tree.was_at(root)).for_each(Remembered::remove);
         self.write()
     }
 

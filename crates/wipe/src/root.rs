@@ -1,24 +1,31 @@
 //! The checked type: a directory that may be erased. Nothing reaches the eraser except through it.
 
+mod hold;
 mod refusal;
+mod remembered;
 mod system;
 
 use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
-use hanare_host::storage::{self, Mount};
+use hanare_host::mounts::{self, Mount};
+use hanare_host::storage;
 use rustix::fs::{
-    AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags, StatVfsMountFlags, Statx, StatxAttributes,
-    StatxFlags, fstatvfs, openat2, statx,
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, Statx, StatxAttributes, StatxFlags,
+    fstatvfs, openat2, statx,
 };
 use rustix::io::Errno;
 
 use crate::system::is_system;
 
 pub use refusal::{Refusal, Refused};
+pub(crate) use remembered::{Again, Place, Remembered};
+pub(crate) use system::lies_at;
 
 /// Which directory it is, whatever it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,25 +48,8 @@ pub struct Root {
     pub(crate) path: PathBuf,
     pub(crate) identity: Identity,
     pub(crate) mount: Mount,
-}
-
-/// What became of a tree whose path and identity were remembered.
-#[derive(Debug)]
-pub(crate) enum Again {
-    /// It is there.
-    Same(Root),
-    /// Nothing has its name any more; the directory that it was in is.
-    Gone(Box<Place>),
-    /// Something else is there, or what is around it changed: not to be touched.
-    Other,
-}
-
-/// The directory that a tree was in.
-#[derive(Debug)]
-pub(crate) struct Place {
-    pub(crate) parent: OwnedFd,
-    pub(crate) mount: Mount,
-    pub(crate) device: u64,
+    /// What keeps a second wipe away.
+    held: OnceLock<File>,
 }
 
 impl Root {
@@ -91,36 +81,6 @@ impl Root {
         Ok(roots)
     }
 
-    /// Opens a remembered tree again, if it is still the same one.
-    pub(crate) fn again(path: &Path, identity: Identity) -> Again {
-        match open(path.as_os_str()) {
-            Ok((root, _)) if root.identity == identity => Again::Same(root),
-            Err(Refusal::Absent) => {
-                let place = path.parent().and_then(|parent| {
-                    let (parent, _) = descend(parent).ok()?;
-                    let seen = look(&parent, c"").ok()?;
-                    let parent = openat2(&parent, c".", READ, Mode::empty(), BENEATH).ok()?;
-                    let mount = Mount::by_id(seen.stx_mnt_id).ok()??;
-                    Some(Box::new(Place { parent, mount, device: identity_of(&seen).device }))
-                });
-                match place {
-                    Some(place) if place.device == identity.device => Again::Gone(place),
-                    Some(_) | None => Again::Other,
-                }
-            }
-            Ok(_) | Err(_) => Again::Other,
-        }
-    }
-
-    /// Keeps a second wipe away from this tree for as long as it is held open.
-    ///
-    /// # Errors
-    /// [`Refusal::BeingErased`] if there is one already.
-    pub(crate) fn hold(&self) -> Result<(), Refused> {
-        rustix::fs::flock(&self.top, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| Refused { path: self.path.clone(), refusal: Refusal::BeingErased })
-    }
-
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -142,7 +102,7 @@ pub(crate) fn look(directory: &OwnedFd, name: &std::ffi::CStr) -> Result<Statx, 
     if name.is_empty() {
         flags |= AtFlags::EMPTY_PATH;
     }
-    statx(directory, name, flags, StatxFlags::BASIC_STATS | StatxFlags::MNT_ID)
+    statx(directory, name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME | StatxFlags::MNT_ID)
 }
 
 /// Whether something is mounted at this path; what cannot be looked at is not.
@@ -192,7 +152,10 @@ fn open(path: &OsStr) -> Result<(Root, Vec<Identity>), Refusal> {
     if is_system(&whole) || system::identities().contains(&identity) {
         return Err(Refusal::System);
     }
-    let mount = Mount::by_id(seen.stx_mnt_id).ok().flatten().ok_or(Refusal::MountPoint)?;
+    let mount = mounts::by_id(seen.stx_mnt_id).ok().flatten().ok_or(Refusal::MountPoint)?;
+    if system::holds(&mount, &whole) {
+        return Err(Refusal::System);
+    }
     if hanare_model::filesystem::is_kernels_own(&mount.kind) {
         return Err(Refusal::System);
     }
@@ -206,7 +169,7 @@ fn open(path: &OsStr) -> Result<(Root, Vec<Identity>), Refusal> {
     if read_only {
         return Err(Refusal::ReadOnly);
     }
-    Ok((Root { parent, top, name, path: whole, identity, mount }, above))
+    Ok((Root { parent, top, name, path: whole, identity, mount, held: OnceLock::new() }, above))
 }
 
 /// Takes a path as it was typed apart: the folder and the name.
@@ -317,21 +280,5 @@ mod tests {
             assert!(matches!(refused.refusal, Refusal::Unreadable(_)), "{refused:?}");
             assert_eq!(refused.path, state);
         }
-    }
-
-    #[test]
-    fn a_tree_that_was_replaced_is_another_one() {
-        let place = tempfile::tempdir().unwrap();
-        let place = std::fs::canonicalize(place.path()).unwrap();
-        let tree = place.join("tree");
-        std::fs::create_dir(&tree).unwrap();
-        let roots = Root::judge(&[tree.clone().into_os_string()], Path::new("/nonexistent")).unwrap();
-        let identity = roots.first().map(|root| root.identity).unwrap();
-        assert!(matches!(Root::again(&tree, identity), Again::Same(_)));
-        std::fs::create_dir(place.join("other")).unwrap();
-        std::fs::remove_dir(&tree).unwrap();
-        assert!(matches!(Root::again(&tree, identity), Again::Gone(_)));
-        std::fs::rename(place.join("other"), &tree).unwrap();
-        assert!(matches!(Root::again(&tree, identity), Again::Other));
     }
 }

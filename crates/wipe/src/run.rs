@@ -6,14 +6,15 @@
 
 use std::path::Path;
 
+use hanare_host::mounts;
 use hanare_model::{SigningKey, Timestamp};
 
 use crate::demand;
 use crate::outcome::{SkipKind, Tally};
 use crate::pending::{Ordered, Pending};
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{Policy, PolicyError, overlap};
 use crate::receipt::{Cause, Receipts};
-use crate::root::{Refusal, Refused, Root};
+use crate::root::{Refusal, Refused, Root, lies_at};
 use crate::tree::{self, TreeError};
 use crate::volume::{self, VolumeError};
 
@@ -86,7 +87,7 @@ pub fn leftovers(
         return Ok(None);
     }
     for root in &roots {
-        root.hold().map_err(TreeError::from)?;
+        root.hold(state).map_err(TreeError::from)?;
     }
     let mut skipped = Tally::default();
     demand::of_machine(policy, &mut skipped);
@@ -123,8 +124,8 @@ pub fn judge(policy: &Policy, state: &Path) -> Result<Vec<Root>, RunError> {
 
 /// A tree that is there and may be erased, and is held; or as what it is left out.
 fn leftover(path: &Path, policy: &Policy, state: &Path) -> Result<Option<Root>, SkipKind> {
-    let judged =
-        one(path, policy, state).and_then(|root| root.map(|root| root.hold().map(|()| root)).transpose());
+    let judged = one(path, policy, state)
+        .and_then(|root| root.map(|root| root.hold(state).map(|()| root)).transpose());
     match judged {
         Ok(root) => Ok(root),
         Err(Refused { refusal: Refusal::MountPoint, .. }) => Err(SkipKind::Mount),
@@ -142,10 +143,17 @@ fn leftover(path: &Path, policy: &Policy, state: &Path) -> Result<Option<Root>, 
 fn one(path: &Path, policy: &Policy, state: &Path) -> Result<Option<Root>, Refused> {
     match Root::judge(&[path.as_os_str().to_owned()], state) {
         Ok(mut roots) => {
-            // The policy's author wrote names; what is kept can be called by another one, through a link.
+            // The policy's author wrote names; what is kept can be called by another one, through a link or a mount.
+            let mounts = mounts::list().unwrap_or_default();
+            let own = lies_at(path, &mounts);
             let kept = policy.work.keep.iter().filter_map(|keep| keep.path.canonicalize().ok());
             for keep in kept {
-                if keep.starts_with(path) || path.starts_with(&keep) {
+                let theirs = lies_at(&keep, &mounts);
+                let is_same = own
+                    .as_ref()
+                    .zip(theirs.as_ref())
+                    .is_some_and(|(own, theirs)| own.0 == theirs.0 && overlap(&own.1, &theirs.1));
+                if is_same || overlap(&keep, path) {
                     return Err(Refused { path: path.to_owned(), refusal: Refusal::Kept });
                 }
             }

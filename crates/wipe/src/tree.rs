@@ -59,7 +59,7 @@ pub fn wipe(
     now: &dyn Fn() -> Timestamp,
 ) -> Result<Ended, TreeError> {
     for root in roots {
-        root.hold()?;
+        root.hold(state)?;
     }
     let receipts = Receipts::open(state, key)?;
     let pending = Pending::begin(state, roots, cause, None, now())?.ok_or(TreeError::Unfinished)?;
@@ -77,23 +77,28 @@ pub fn resume(
 ) -> Result<Option<Ended>, TreeError> {
     let Some(pending) = Pending::take_up(state)? else { return Ok(None) };
     let receipts = Receipts::open(state, key)?;
+    if let Some((receipt, outcome)) = receipts.written(pending.id())? {
+        // It had come to its end, and died before it could forget the marker.
+        pending.finish()?;
+        return Ok(Some(Ended { outcome, verifying: Duration::ZERO, receipt }));
+    }
     let (mut roots, mut gone, mut skipped): (Vec<Root>, Vec<Place>, Tally) = Default::default();
-    for (path, identity) in pending.trees() {
-        match Root::again(&path, identity) {
+    for tree in pending.trees() {
+        let (reason, place) = match tree.again() {
             Again::Same(root) => {
-                root.hold()?;
+                root.hold(state)?;
+                roots.push(*root);
                 // What had been recorded died with the interrupted run: of names that are gone, and of contents that were
                 // overwritten, which look like nothing now. What this run sees is not all that there was.
-                skipped.add(SkipKind::NotEvaluated, "interrupted", 1);
-                roots.push(root);
+                ("interrupted", None)
             }
-            Again::Gone(place) if pending.was_removing() => {
-                skipped.add(SkipKind::NotEvaluated, "interrupted", 1);
-                gone.push(*place);
-            }
-            Again::Gone(_) => skipped.add(SkipKind::NotEvaluated, "tree-gone", 1),
-            Again::Other => skipped.add(SkipKind::NotEvaluated, "tree-replaced", 1),
-        }
+            Again::Gone(place) if pending.was_removing() => ("interrupted", Some(place)),
+            Again::Gone(_) => ("tree-gone", None),
+            // The names that were removed before it was replaced are still in free blocks.
+            Again::Other(place) => ("tree-replaced", place.filter(|_| pending.was_removing())),
+        };
+        skipped.add(SkipKind::NotEvaluated, reason, 1);
+        gone.extend(place.map(|place| *place));
     }
     run(pending, &receipts, &roots, &gone, skipped, now).map(Some)
 }

@@ -1,14 +1,19 @@
 //! A small deployment on one Ethernet: headquarters with two companies, rooms, and machines to put nodes on.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use hanare_lab::{Headquarters, Host, Lab, Link, Node, Program, Result, Segment};
+use hanare_lab::{Headquarters, Host, Lab, Link, Node, Ports, Program, Result, Segment};
 
 /// Whether `cargo xtask test --long` asked for the long outages and many repetitions.
 #[must_use]
 pub fn long() -> bool {
     std::env::var_os("HANARE_LONG").is_some()
 }
+
+/// Headquarters' addresses on the deployment's Ethernet.
+const HQ: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
 
 /// A machine on the deployment's Ethernet.
 #[derive(Debug)]
@@ -83,6 +88,12 @@ impl<'a> Deployment<'a> {
         hq.admin(&["room", "add", "kofu/306", "--company", "aoba"])?;
         hq.admin(&["room", "add", "gujo/101", "--company", "midori"])?;
         Ok(Self { lab, segment, hq, hq_link, program, next: 10 })
+    }
+
+    /// What belongs on the Ethernet: headquarters' ports at headquarters' addresses.
+    #[must_use]
+    pub fn ports() -> Ports {
+        Ports::of(&HQ)
     }
 
     /// Puts a machine on the Ethernet.

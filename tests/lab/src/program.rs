@@ -53,7 +53,18 @@ impl Program {
     /// A command line on `host`, with the host's own state and runtime directories, in English.
     #[must_use]
     pub fn command(&self, host: &Host, arguments: &[&str]) -> Command {
-        let mut command = host.command(&self.path);
+        Self::spelled(host.command(&self.path), host, arguments)
+    }
+
+    /// The same as started by another program, whose own arguments end where a program's name is expected.
+    #[must_use]
+    pub fn command_under(&self, wrapper: &[&str], host: &Host, arguments: &[&str]) -> Command {
+        let mut command = host.command("env");
+        command.args(wrapper).arg(&self.path);
+        Self::spelled(command, host, arguments)
+    }
+
+    fn spelled(mut command: Command, host: &Host, arguments: &[&str]) -> Command {
         command.args(["--lang", "en", "--state"]).arg(host.directory().join("state"));
         command.args(["--runtime", "/run/hanare"]).args(arguments);
         command

@@ -43,6 +43,7 @@ pub const TESTS: &[Tool] = &[
     tool("socat", "socat"),
     tool("zbarimg", "zbar-tools"),
     tool("script", "bsdutils"),
+    tool("strace", "strace"),
 ];
 
 /// For the pages that people read in a browser.

@@ -41,6 +41,14 @@ impl Guest {
     /// # Errors
     /// If QEMU cannot be started, or the guest does not come up.
     pub fn boot(image: &Image, folder: &Path) -> Result<Self> {
+        Self::boot_with(image, folder, "")
+    }
+
+    /// The same with more words for the kernel.
+    ///
+    /// # Errors
+    /// If QEMU cannot be started, or the guest does not come up.
+    pub fn boot_with(image: &Image, folder: &Path, words: &str) -> Result<Self> {
         let disk = Self::disk(folder);
         if !disk.exists() {
             image.copy_to(&disk)?;
@@ -61,7 +69,9 @@ impl Guest {
             .arg(&image.kernel)
             .args([
                 "-append",
-                "root=/dev/nvme0n1 rw console=ttyS0 quiet init_on_free=1 sysrq_always_enabled=1",
+                &format!(
+                    "root=/dev/nvme0n1 rw console=ttyS0 quiet init_on_free=1 sysrq_always_enabled=1 {words}"
+                ),
             ])
             .args(["-serial", &format!("file:{}", path("console.log").display())])
             .args(["-drive", &format!("file={},if=none,id=disk,format=raw,discard=unmap", disk.display())])

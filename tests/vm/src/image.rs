@@ -181,7 +181,13 @@ fn units(root: &Path) -> Result<()> {
     };
     let rule = "90-hanare-guard.rules";
     put(&root.join("etc/udev/rules.d").join(rule), &read(rule)?, 0o644)?;
-    for unit in ["hanare-wipe-resume.service", "hanare-guard.service", "hanare-wipe-agent.service"] {
+    for unit in [
+        "hanare-wipe-resume.service",
+        "hanare-guard.service",
+        "hanare-wipe-agent.service",
+        "hanare-up.service",
+        "hanare-hq.service",
+    ] {
         put(&system_units.join(unit), &read(unit)?, 0o644)?;
     }
     for (place, file) in [

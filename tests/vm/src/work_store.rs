@@ -62,9 +62,14 @@ pub async fn write(folder: &Path, device: &str, seed: u64, count: u64) -> Result
         };
         store.put_chunks(&owner, chunks.into_iter().map(Bytes::from).collect(), at(number)).await?;
         let parent = parents.get(&path).copied();
-        let new =
-            NewVersion { path: path.clone(), parent, class: hanare_handover::protocol::Class::Work, content };
-        let commit = Commit { versions: vec![new], confirmed: false };
+        let new = NewVersion {
+            path: path.clone(),
+            parent,
+            class: hanare_handover::protocol::Class::Work,
+            again: false,
+            content,
+        };
+        let commit = Commit { versions: vec![new], confirmed: false, since: None };
         let placed = store.commit(&owner, &"pc-1".parse()?, commit, at(number)).await?.placed;
         let Some(Placed::Kept { version }) = placed.first() else { return Err("not kept".into()) };
         parents.insert(path, *version);

@@ -179,7 +179,7 @@ toml-extra = There is a comma or an equals sign too many.
 toml-string = A text is not written as TOML wants it: a quotation mark is missing, or a backslash stands where it may not.
 toml-unexpected = There is something too much behind what was complete already.
 toml-number = A number or a time is not written as TOML wants it.
-toml-syntax = This is not TOML (the parser says: { $what }).
+toml-syntax = This is not TOML.
 policy-too-long = A policy has at most { $most } bytes, this one has { $what }.
 policy-version = Version { $what } is not known: this program reads version { $known }.
 policy-service-place = A service is at hq or at network:CIDR, not at { $what }.
@@ -201,6 +201,8 @@ policy-device-service = A device is asked by tcp or udp, and its ports are named
 policy-device-ports = A device has at most { $most } ports or ranges; this one has { $what }.
 policy-rule-count = A policy has at most { $most } rules (a rule to several services counts once for each); this one has { $what }. Put rooms or networks that are treated alike into one rule, or name the company.
 policy-device-count = A policy has at most { $most } devices; this one has { $what }.
+policy-unlock-minutes = An unlock lasts from 1 to { $most } minutes, not { $what }.
+policy-unlock-gap = Between two unlocks of one person are at most { $most } seconds, not { $what }.
 policy-device-inside = { $what } is reached through the tunnel; a device is in the room's own network.
 
 error-node-sealed = { $node } is not revoked: { $items } sealed items wait there for headquarters.

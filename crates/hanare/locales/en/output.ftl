@@ -306,6 +306,7 @@ label-quarantined = Waiting for their person
 became-kept = kept
 became-conflict = kept beside another version
 became-known = headquarters had it
+handover-overfull = { $node }: so many sealed items of unproven persons wait that no more of them are taken; look at the PC, or declare it lost
 became-quarantined = kept until its person next proves themselves
 became-full = not taken: the person has no room left at headquarters
 became-refused = refused ({ $reason })
@@ -338,6 +339,7 @@ day-not-open = Nobody's work is open on { $node }.
 # What became of work in the rooms.
 
 label-wipes = Wipes
+label-put-back = Put back
 label-last-receipt = Last receipt
 label-receipts-unknown = Without a receipt so far
 label-receipts-missing = Receipts that never came
@@ -353,6 +355,7 @@ receipt-late = (came after the next boot)
 told-at = { $what }, told at { $at }
 not-known = not known
 hq-wipes = { $open } with work open, { $unknown } without a receipt so far, { $alarms } with an alarm
+hq-put-back = headquarters was put back to an older state (noticed { $at }, by { $nodes } machines so far): they hand over again what it has forgotten; what was wiped in rooms after that backup and before { $at } is gone
 wipes-contradicted = ALARM: receipts forged, changed or gone
 wipes-missing = ALARM: a receipt never came
 wipes-unknown = unknown: no receipt yet

@@ -18,6 +18,7 @@ cmd-hanare-wipe-tree = Erase directories with everything in them, and the direct
 cmd-hanare-wipe-resume = Finish a wipe that was interrupted (run at boot, before anyone can log in)
     .long = Needs no confirmation: that was given when the wipe began. Without an interrupted wipe it does nothing.
     .example = hanare wipe resume
+    .dry_run = Only say what would be finished; nothing is changed
 
 cmd-hanare-wipe-last = End what is still open when the machine stops (for systemd-shutdown)
     .long = Run by systemd when every unit has stopped. Hands over nothing: that is the agent's. The key goes; what is left is in the receipt, which the next boot writes.
@@ -62,6 +63,10 @@ what-trees = { $count ->
 }
 wipe-would-go = { $files } files with { $bytes } bytes would go.
 wipe-nothing-pending = No wipe was interrupted.
+wipe-would-resume = { $volume ->
+        [yes] The end of the work volume, and directories: { $trees }. Nothing was changed.
+       *[no] Directories: { $trees }. Nothing was changed.
+    }
 wipe-skipped = left out: { $count } × { $reason }
 wipe-absent = trees of the policy that were not there: { $count }
 wipe-would-be-absent = Trees of the policy that are not there: { $count }

@@ -131,11 +131,14 @@ plan-not-found = none
 plan-unknown = unknown
 
 place-temporary = temporary files
+place-memory = files in memory
 place-cache = cache
 place-trash = trash
 place-recent = recent files
 place-browser = browser
 place-print-spool = print jobs
+place-mail = local mail
+place-schedule = planned jobs (cron, at)
 place-journal = log
 place-core-dump = core dumps
 

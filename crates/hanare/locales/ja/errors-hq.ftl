@@ -179,7 +179,7 @@ toml-extra = 余分なコンマか等号があります。
 toml-string = 文字列の書き方が正しくありません。引用符が足りないか、使えない位置にバックスラッシュがあります。
 toml-unexpected = 記述が終わった後に、余分なものがあります。
 toml-number = 数または日時の書き方が正しくありません。
-toml-syntax = TOML の文法に合いません（パーサーの説明: { $what }）。
+toml-syntax = TOML の文法に合いません。
 policy-too-long = ポリシーは { $most } バイトまでです（このファイルは { $what } バイト）。
 policy-version = バージョン { $what } は未対応です（このプログラムが読めるのは { $known }）。
 policy-service-place = サービスの場所は hq か network:CIDR です。{ $what } は指定できません。
@@ -201,6 +201,8 @@ policy-device-service = 機器へのプロトコルは tcp か udp です。ポ�
 policy-device-ports = 1 台の機器に書けるポート（または範囲）は { $most } 個までです（ここには { $what } 個あります）。
 policy-rule-count = 許可ルールは 1 つのポリシーに { $most } 件までです（複数のサービスを許すルールは、サービスごとに 1 件と数えます）。このポリシーは { $what } 件あります。同じ扱いの部屋やネットワークを 1 つのルールにまとめるか、会社単位で指定してください。
 policy-device-count = 機器は 1 つのポリシーに { $most } 台までです（このポリシーは { $what } 台）。
+policy-unlock-minutes = 一時解除の時間は 1 分から { $most } 分までです。{ $what } 分にはできません。
+policy-unlock-gap = 一時解除の間隔は { $most } 秒までです。{ $what } 秒にはできません。
 policy-device-inside = { $what } にはトンネルを通して届きます。機器には、部屋のネットワークにあるものを書いてください。
 
 error-node-sealed = { $node } を失効させませんでした。封印した仕事が { $items } 件、この端末で本社への配送を待っています。

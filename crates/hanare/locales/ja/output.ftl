@@ -275,6 +275,7 @@ label-quarantined = 本人の確認待ち
 became-kept = 取り込みました
 became-conflict = 別の版と並べて取り込みました
 became-known = 受領済み
+handover-overfull = { $node }: 本人確認を待つ封印データが上限に達したため、これ以上は受け取りません。端末を確認するか、紛失として届け出てください（node lost）
 became-quarantined = 本人が次に認証するまで保管します
 became-full = 取り込めません（本人の容量がいっぱいです）
 became-refused = 取り込めません（{ $reason }）
@@ -307,6 +308,7 @@ day-not-open = { $node } で開いている仕事はありません。
 # 部屋での消去の記録。
 
 label-wipes = 消去
+label-put-back = 巻き戻り
 label-last-receipt = 最後の消去記録
 label-receipts-unknown = 消去記録がまだ届いていない仕事
 label-receipts-missing = 届かなかった消去記録
@@ -322,6 +324,7 @@ receipt-late = （次の起動の後に到着）
 told-at = { $what }（{ $at } の報告）
 not-known = 不明
 hq-wipes = 使用中 { $open } 台、消去記録がまだの端末 { $unknown } 台、警報 { $alarms } 台
+hq-put-back = 本部のデータが以前の状態に戻されています（{ $at } に検知、これまでに端末 { $nodes } 台）。本部が失った分は各端末が送り直します。バックアップ後、検知前に部屋で消去されたデータは戻りません
 wipes-contradicted = 警報: 消去記録の偽造・改変・欠落
 wipes-missing = 警報: 消去記録が届きませんでした
 wipes-unknown = 不明: 消去記録がまだです

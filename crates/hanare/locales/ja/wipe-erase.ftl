@@ -18,6 +18,7 @@ cmd-hanare-wipe-tree = ディレクトリを、中身ごと消去する
 cmd-hanare-wipe-resume = 中断された消去を最後まで行う（起動時、だれかがログインする前に実行される）
     .long = 確認は消去の開始時に済んでいるため、求めません。中断された消去がなければ何もしません。
     .example = hanare wipe resume
+    .dry_run = 何を完了するかを表示するだけで、何も変更しない
 
 cmd-hanare-wipe-last = マシンの停止直前に、まだ開いているものを終わらせる（systemd-shutdown 用）
     .long = すべてのユニットが止まった後に systemd が実行します。送信はしません（それはエージェントの役目です）。鍵を破棄し、残ったものは次の起動で書かれる消去記録に載ります。
@@ -61,6 +62,10 @@ what-trees = { $count ->
 }
 wipe-would-go = ファイル { $files } 個、{ $bytes } バイトが消えます。
 wipe-nothing-pending = 中断された消去はありません。
+wipe-would-resume = { $volume ->
+        [yes] ワークボリュームの終了と、ディレクトリー { $trees } 個の消去を完了します（何も変更していません）。
+       *[no] ディレクトリー { $trees } 個の消去を完了します（何も変更していません）。
+    }
 wipe-skipped = 対象外: { $count } 件 — { $reason }
 wipe-absent = ポリシーにあるが存在しなかったツリー: { $count } 件
 wipe-would-be-absent = ポリシーにあるが存在しないツリー: { $count } 件

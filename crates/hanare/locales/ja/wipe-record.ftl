@@ -128,11 +128,14 @@ plan-not-found = なし
 plan-unknown = 調べられない
 
 place-temporary = 一時ファイル
+place-memory = メモリー上のファイル
 place-cache = キャッシュ
 place-trash = ゴミ箱
 place-recent = 最近使ったファイル
 place-browser = ブラウザー
 place-print-spool = 印刷
+place-mail = ローカルのメール
+place-schedule = 予定されたジョブ（cron、at）
 place-journal = ログ
 place-core-dump = コアダンプ
 

@@ -6,6 +6,7 @@ use hanare_tunnel::control::State;
 use tokio::task::spawn_blocking;
 
 use super::Agent;
+use super::ending::holding;
 use super::keeping::{Kept, Opener, settle};
 use super::socket::{Answer, Asked, Standing, Wish};
 use crate::failure::Failure;
@@ -43,7 +44,7 @@ impl Agent<'_> {
             Some(State::Degraded | State::Down | State::Locked) | None => {}
         }
         let who = Opener { person, uid, session: None };
-        let opened = settle(self.context).and_then(|()| Kept::open(self.context, &policy, &who));
+        let opened = settle(self.context).and_then(|()| holding(|| Kept::open(self.context, &policy, &who)));
         let opened = opened.map_err(|failure| self.no_volume(&failure))?;
         tracing::warn!(%person, uid, "work is open without headquarters");
         Ok(opened)

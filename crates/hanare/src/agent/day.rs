@@ -98,7 +98,8 @@ impl Agent<'_> {
                     if let Some(kept) = kept {
                         self.end(kept, day, trigger).await;
                     }
-                    return Ok(None);
+                    // Whoever stops this agent together with the machine waits for it.
+                    return Ok(self.stopped.then_some(Exit::Good));
                 }
                 Pause::Wish(wish) if recovery::is_one(&wish.asked) => {
                     recovery::begin(day.as_mut(), wish, &self.told);
@@ -150,9 +151,9 @@ impl Agent<'_> {
         person: &PersonId,
         session: Option<&Secret>,
     ) -> Result<Option<Day<Carrier>>, Failure> {
-        let failed = |error: &dyn std::error::Error| {
+        let failed = |error: &(dyn std::error::Error + 'static)| {
             let failure = Failure::new(Exit::Impossible, "agent-work").with("path", self.work.display());
-            failure.with("cause", crate::failure::chain(error))
+            failure.because(error)
         };
         let Some((keys, _, lease)) = self.joined()? else { return Ok(None) };
         let Some(carrier) = self.line(session.cloned())? else { return Ok(None) };
@@ -238,6 +239,7 @@ impl Agent<'_> {
                     }
                 }
             };
+            self.stopped |= matches!(happened, Some(Happened::Stop));
             if let Some(wish) = wished {
                 self.unanswered = self.wished(wish, kept.as_deref_mut()).await;
             }
@@ -251,10 +253,10 @@ impl Agent<'_> {
                 if let Some(wish) = self.unanswered.take() {
                     return Pause::Wish(wish);
                 }
-                match happened {
-                    Some(Happened::Stop) => return Pause::Stop,
-                    _ if open.is_none_or(|open| open.fingerprint != plain) => return Pause::Closed,
-                    _ => continue,
+                match open {
+                    _ if self.stopped => return Pause::Stop,
+                    Some(open) if open.fingerprint == plain => continue,
+                    Some(_) | None => return Pause::Closed,
                 }
             };
             let mut renewed = None;
@@ -270,7 +272,7 @@ impl Agent<'_> {
                 Some(Said::End(trigger)) => Some(trigger),
                 None => None,
             };
-            if matches!(happened, Some(Happened::Stop)) && !machine::is_going_down().await {
+            if self.stopped && !machine::is_going_down().await {
                 return Pause::Stop;
             }
             let now = boot_clock();

@@ -4,6 +4,7 @@
 
 use std::ops::Not as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use hanare_handover::deliver::Day;
@@ -48,6 +49,35 @@ impl Drop for Alive {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// What holds this thread, an opening that waits for swap to come in, is told to the watchdog for so long.
+const LONGEST: Duration = Duration::from_mins(10);
+
+/// Does what holds this thread, while another one tells the watchdog.
+pub(super) fn holding<T>(work: impl FnOnce() -> T) -> T {
+    told_meanwhile(work, ALIVE, LONGEST, notify_alive)
+}
+
+fn told_meanwhile<T>(
+    work: impl FnOnce() -> T,
+    step: Duration,
+    longest: Duration,
+    tell: impl Fn() + Send,
+) -> T {
+    let (done, over) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let until = Instant::now() + longest;
+            while matches!(over.recv_timeout(step), Err(RecvTimeoutError::Timeout)) && Instant::now() < until
+            {
+                tell();
+            }
+        });
+        let told = work();
+        drop(done);
+        told
+    })
 }
 
 impl Agent<'_> {
@@ -160,7 +190,11 @@ impl Agent<'_> {
         } else if has_session {
             finish_within(&mut day, limits.handover, limits.seal).await.lost
         } else {
-            // The agent that began this day is gone, and the session with it: its person confirms what is sealed now later.
+            // The agent that began this day is gone, and the session with it: its person confirms what is sealed now later. What
+            // headquarters acknowledged before is not asked of it in their name.
+            if let Ok(Err(error)) = timeout(limits.handover, day.confirm()).await {
+                tracing::info!(%error, "headquarters was not asked what it holds");
+            }
             day.seal_rest(Instant::now() + limits.seal).await.lost
         };
         let progress = day.progress().borrow().clone();
@@ -212,4 +246,35 @@ fn wipe(places: &OwnedPlaces, policy: &Policy, key: SigningKey, cause: Cause) ->
         tracing::error!(error = error as &dyn std::error::Error, "the end has no receipt yet");
     });
     Some(done.ok()?.outcome.verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn the_watchdog_hears_of_what_holds_the_thread_and_not_for_ever() {
+        let told = AtomicU64::new(0);
+        let tell = || {
+            told.fetch_add(1, Ordering::Relaxed);
+        };
+        let step = Duration::from_millis(1);
+        let heard = told_meanwhile(
+            || {
+                while told.load(Ordering::Relaxed) < 5 {
+                    std::thread::yield_now();
+                }
+                told.load(Ordering::Relaxed)
+            },
+            step,
+            LONGEST,
+            tell,
+        );
+        assert!(heard >= 5);
+        let before = told.load(Ordering::Relaxed);
+        told_meanwhile(|| std::thread::sleep(step * 50), step, Duration::ZERO, tell);
+        assert_eq!(told.load(Ordering::Relaxed), before, "what hangs is ended");
+    }
 }

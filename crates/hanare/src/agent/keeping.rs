@@ -86,7 +86,7 @@ impl Kept {
         leave_to(context, policy, who.person)?;
         let confinement = Confinement::of(policy);
         let mount = &wanted.mount.path;
-        let opened = volume::open(places(context), mount, Some(&confinement), times::now());
+        let opened = volume::open(places(context), mount, Some(&confinement), Some(policy), times::now());
         let opened = opened.map_err(|error| {
             // What opened halfway is taken apart, and that is on the record.
             if let Err(failure) = settle(context) {

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use hanare_handover::deliver::{Post, Transport, TransportError};
 use hanare_handover::protocol::{
-    Ask, Browse, Commit, Committed, Fetch, MAX_CHUNKS_BODY, Page, SealedAnswer, SealedCount, SealedPart,
-    Stored, Wanted,
+    Ask, Browse, Check, Checked, Commit, Committed, Fetch, MAX_CHUNKS_BODY, Memory, Page, SealedAnswer,
+    SealedCount, SealedPart, Since, Stored, Wanted,
 };
 use hanare_model::api::Refusal;
 use hanare_tunnel::{ApiError, Line};
@@ -59,6 +59,14 @@ impl Transport for Carrier {
 impl Post for Carrier {
     async fn sealed(&self, part: &SealedPart) -> Result<SealedAnswer, TransportError> {
         self.send("/v1/handover/sealed", Bytes::from(part.body())).await
+    }
+
+    async fn since(&self, since: &Since) -> Result<Memory, TransportError> {
+        Self::ask(self, "/v1/handover/since", since).await
+    }
+
+    async fn check(&self, check: &Check) -> Result<Checked, TransportError> {
+        Self::ask(self, "/v1/handover/check", check).await
     }
 
     async fn waiting(&self, count: SealedCount) -> Result<(), TransportError> {

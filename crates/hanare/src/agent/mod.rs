@@ -37,6 +37,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
+use self::ending::holding;
 use self::keeping::{Ending, Kept, Noted, Opener, settle};
 pub(crate) use self::line::Carrier;
 use self::machine::Machine;
@@ -48,7 +49,7 @@ use self::socket::Wish;
 pub(crate) use self::socket::{Answer, Asked, Standing, ask};
 use crate::context::{Context, Outcome, keep_on};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 use crate::foreign;
 use crate::times;
 
@@ -82,7 +83,9 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>, bounds: B
     let answering = tokio::spawn(socket::serve(listener, standing, wish));
     let stop = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
     let [Ok(terminate), Ok(interrupt)] = stop else {
-        return Err(Failure::new(Exit::Impossible, "runtime").with("cause", "signals"));
+        return Err(
+            Failure::new(Exit::Impossible, "runtime").with_phrase("cause", Phrase::new("deed-signals"))
+        );
     };
     let spool = sealing::spool(&context.state).map_err(|error| {
         let path = context.state.join(sealing::FOLDER);
@@ -103,6 +106,7 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>, bounds: B
         unanswered: None,
         told,
         stop: [terminate, interrupt],
+        stopped: false,
     };
     let reporting =
         tokio::spawn(Reporter::new(&context.state, &context.runtime, Arc::clone(&agent.spool)).run());
@@ -127,6 +131,8 @@ struct Agent<'a> {
     unanswered: Option<Wish>,
     told: watch::Sender<Standing>,
     stop: [Signal; 2],
+    /// One of them came.
+    stopped: bool,
     machine: Machine,
 }
 
@@ -248,7 +254,7 @@ impl Agent<'_> {
         let Some(policy) = &self.policy else { return Ok(None) };
         settle(self.context)?;
         let opener = Opener { person: &session.person, uid: session.uid, session: Some(session) };
-        Kept::open(self.context, policy, &opener).map(Some)
+        holding(|| Kept::open(self.context, policy, &opener)).map(Some)
     }
 
     /// The working day as the daemon sees it; `None` while there is no daemon.

@@ -3,10 +3,13 @@
 use std::process::Command;
 
 use hanare_tunnel::device::{self, DeviceError, DeviceOptions};
+use serde_json::json;
 
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::foreign;
+use crate::output::Readiness;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -23,7 +26,15 @@ impl Args {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         let Self { foreground, detached, interface } = self;
         if foreground || detached {
-            device::run(&DeviceOptions { name: interface, detached }).map_err(foreign::device_error)?;
+            let mut stands = ready(context, &interface)?;
+            // In the background it is the command that started this one which says so.
+            let on_ready = move || {
+                if !detached {
+                    stands.tell();
+                }
+            };
+            device::run(&DeviceOptions { name: interface, detached }, on_ready)
+                .map_err(foreign::device_error)?;
         } else {
             let mut command = Command::new("/proc/self/exe");
             command.args(&context.inherited).args(["device", "--detached", &interface]);
@@ -35,7 +46,12 @@ impl Args {
                 }
                 started => started.map_err(foreign::device_error)?,
             }
+            ready(context, &interface)?.tell();
         }
         Ok(Exit::Good)
     }
+}
+
+fn ready(context: &Context, interface: &str) -> Result<Readiness, Failure> {
+    Ok(context.out.once_ready("device", &json!({"interface": interface}))?)
 }

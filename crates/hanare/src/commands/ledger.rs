@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use hanare_hq::admin::{self, LedgerExport, LedgerList};
+use hanare_hq::admin::{self, LedgerExport, LedgerExported, LedgerLines, LedgerList};
 use hanare_ledger::record::MAX_LINE;
 use hanare_ledger::{ExportVerifier, Gap, Verdict, sshsig};
 use hanare_model::{Timestamp, VerifyKey};
@@ -38,25 +38,26 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         match self {
-            Self::List { since } => {
-                let records = context.ask(LedgerList { since })?.items;
-                context.out.result("ledger.list", &json!({"records": records}), |voice| {
-                    let headings = [
-                        "label-seq",
-                        "label-time",
-                        "label-actor",
-                        "label-act",
-                        "label-subject",
-                        "label-details",
-                    ];
-                    table::rows(voice, &headings, records.iter().map(row).collect())
-                })?;
-                Ok(Exit::Good)
-            }
+            Self::List { since } => list(context, since),
             Self::Verify { file, key } => verify(context, file.as_deref(), key.as_deref()),
             Self::Export { file } => export(context, &file),
         }
     }
+}
+
+/// Page by page: a table or a part of the one document for each, so that a long ledger is never in memory.
+fn list(context: &Context, since: Option<Timestamp>) -> Outcome {
+    let headings = ["label-seq", "label-time", "label-actor", "label-act", "label-subject", "label-details"];
+    let mut printed = context.out.list("ledger.list", "records");
+    let mut after = 0;
+    loop {
+        let page = context.ask(LedgerList { after, since })?.items;
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
+        printed.page(&page, |voice| table::rows(voice, &headings, page.iter().map(row).collect()))?;
+    }
+    printed.end(|voice| table::rows(voice, &headings, Vec::new()))?;
+    Ok(Exit::Good)
 }
 
 fn row(record: &admin::LedgerEntry) -> Vec<String> {
@@ -79,7 +80,8 @@ fn details(data: &Value) -> String {
             format!("{name}={value}")
         }
     };
-    members.iter().map(word).collect::<Vec<_>>().join(" ")
+    // A node's own signed record repeats what stands beside it; `--json` and the export have it.
+    members.iter().filter(|(name, _)| *name != "record").map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// The signature's file beside an export, as `ssh-keygen -Y sign` would name it.
@@ -91,9 +93,10 @@ fn signature_path(file: &Path) -> PathBuf {
 
 fn export(context: &Context, file: &Path) -> Outcome {
     let signature_file = signature_path(file);
-    let (text, signature) = (NewFile::create(file, 0o644)?, NewFile::create(&signature_file, 0o644)?);
+    let (mut text, signature) = (NewFile::create(file, 0o644)?, NewFile::create(&signature_file, 0o644)?);
     let exported = context.ask(LedgerExport {})?;
-    text.keep(exported.text.as_bytes())?;
+    lines(context, &exported, |line| text.add(line))?;
+    text.complete()?;
     signature.keep(exported.signature.as_bytes())?;
     let key = sshsig::openssh_key(&exported.signing_key, "hanare-hq");
     let document = json!({
@@ -113,14 +116,37 @@ fn verify(context: &Context, file: Option<&Path>, key: Option<&Path>) -> Outcome
     Ok(exit)
 }
 
-/// Headquarters' own ledger, exported for the purpose.
+/// Headquarters' own ledger, exported for the purpose and verified while it comes.
 fn verify_own(context: &Context, key: Option<VerifyKey>) -> Result<Verdict, Failure> {
     let exported = context.ask(LedgerExport {})?;
     let mut verifier = ExportVerifier::new(key);
-    for line in exported.text.as_bytes().split_inclusive(|byte| *byte == b'\n') {
+    lines(context, &exported, |line| {
         verifier.feed(line);
-    }
+        Ok(())
+    })?;
     Ok(verifier.finish(Some(&exported.signature)))
+}
+
+/// Shows an export's lines to `take`, each with its newline, as headquarters hands them out: a page at a time.
+fn lines(
+    context: &Context,
+    exported: &LedgerExported,
+    mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    take(exported.header.as_bytes())?;
+    let mut after = 0;
+    while after < exported.records {
+        let page = context.ask(LedgerLines { after })?.items;
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
+        // What was appended meanwhile is no part of it.
+        for line in page.into_iter().filter(|line| line.sequence <= exported.records) {
+            let mut text = line.line;
+            text.push('\n');
+            take(text.as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 fn read_key(path: &Path) -> Result<VerifyKey, Failure> {

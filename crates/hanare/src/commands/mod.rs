@@ -17,6 +17,7 @@ mod office;
 mod person;
 mod policy;
 mod room;
+mod site_keys;
 mod status;
 mod unlock;
 mod up;

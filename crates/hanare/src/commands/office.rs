@@ -1,13 +1,12 @@
 //! `hanare office`: satellite office buildings.
 
-use std::collections::BTreeMap;
-
 use clap::Subcommand;
 use hanare_hq::admin::{self, OfficeAdd, OfficeList, OfficeRemove, OfficeShow};
 use hanare_model::OfficeId;
 use serde_json::json;
 
 use super::company::added_id;
+use super::site_keys::SiteKeys;
 use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
@@ -21,9 +20,8 @@ pub(crate) enum Command {
         id: OfficeId,
         #[arg(long, value_name = "TEXT")]
         name: Option<String>,
-        /// Facts about the building for the audit: a key and its value, as often as needed.
-        #[arg(long, num_args = 2, value_names = ["KEY", "VALUE"], action = clap::ArgAction::Append)]
-        site_key: Vec<String>,
+        #[command(flatten)]
+        site: SiteKeys,
     },
     List,
     Show {
@@ -39,12 +37,8 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         match self {
-            Self::Add { id, name, site_key } => {
-                let mut words = site_key.into_iter();
-                let mut site = BTreeMap::new();
-                while let (Some(key), Some(value)) = (words.next(), words.next()) {
-                    site.insert(key, value);
-                }
+            Self::Add { id, name, site } => {
+                let site = site.read()?;
                 let added = context.ask(OfficeAdd { id, name, site })?;
                 context.out.talk(added_id(added.created), &[("what", &added.item.id)]);
                 context.out.result("office.add", &added, |_| String::new())?;

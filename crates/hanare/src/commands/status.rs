@@ -137,3 +137,55 @@ fn endpoint(hq: &HqStatus, voice: &Voice) -> String {
 fn whole_seconds(seconds: f64) -> u64 {
     Duration::try_from_secs_f64(seconds).map_or(0, |duration| duration.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::voice::Language;
+
+    /// A time, and what stands for it: how it reads depends on the machine's time zone.
+    const UNTIL: &str = "2026-11-30T00:00:00Z";
+
+    fn screen(changes: &Value) -> String {
+        let mut document = json!({
+            "state": "up", "pid": 4711, "interface": "hn0", "addresses": ["10.88.1.2", "fd12:3456:789a:1::2"],
+            "node": "pc", "room": "kofu/306", "kill_switch": "closed",
+            "unlocked_until": null, "lease_until": UNTIL, "warnings": [],
+            "hq": [
+                {"endpoint": "hq.example.jp:51820", "active": true, "last_handshake_seconds": 12.5,
+                 "rx_bytes": 3_200_000, "tx_bytes": 1_024, "rtt_seconds": 0.0042},
+                {"endpoint": "192.0.2.1:51820", "active": false, "last_handshake_seconds": null,
+                 "rx_bytes": 0, "tx_bytes": 0, "rtt_seconds": null},
+            ],
+        });
+        for (key, value) in changes.as_object().unwrap() {
+            document[key] = value.clone();
+        }
+        let status: Status = serde_json::from_value(document).unwrap();
+        let until = times::tell(UNTIL.parse().unwrap());
+        [Language::Japanese, Language::English]
+            .map(|language| shown(&status, &Voice::new(language)).replace(&until, "(TIME)"))
+            .join("\n----\n")
+    }
+
+    #[test]
+    fn what_a_person_reads_of_a_tunnel() {
+        let silent = json!([
+            {"endpoint": "hq.example.jp:51820", "active": true, "last_handshake_seconds": null,
+             "rx_bytes": 0, "tx_bytes": 592, "rtt_seconds": null},
+        ]);
+        let warning = json!([{"code": "hq-silent", "text": "WARNING", "fix": "FIX"}]);
+        for (name, changes) in [
+            ("up", json!({})),
+            ("degraded", json!({"state": "degraded", "hq": silent, "warnings": warning})),
+            ("unlocked", json!({"kill_switch": "unlocked", "unlocked_until": UNTIL})),
+            ("locked", json!({"state": "locked", "interface": null, "pid": null})),
+            ("down", json!({"state": "down", "interface": null, "pid": null, "kill_switch": "open"})),
+            ("revoked", json!({"state": "revoked", "kill_switch": null, "lease_until": null})),
+        ] {
+            insta::assert_snapshot!(name, screen(&changes));
+        }
+    }
+}

@@ -5,7 +5,8 @@ use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use hanare_tunnel::control::{Client, MAX_UNLOCK_SECONDS};
+use hanare_tunnel::control::{Client, ControlError, MAX_UNLOCK_SECONDS};
+use hanare_tunnel::node;
 use serde_json::json;
 
 use crate::context::{Context, Outcome};
@@ -39,9 +40,18 @@ impl Args {
             // Before anything is open.
             return Err(Failure::new(Exit::Impossible, "no-such-program").with("name", name));
         }
-        Client::new(&context.runtime)
-            .unlock(&reason, duration, all, name.as_deref())
-            .map_err(foreign::control_error)?;
+        let asked = Client::new(&context.runtime).unlock(&reason, duration, all, name.as_deref());
+        if let Err(error) = asked {
+            // Whoever may change the network themselves does not depend on a daemon, nor does the record.
+            let is_alone = matches!(error, ControlError::NotRunning { .. });
+            let opened = if is_alone {
+                node::unlock(&context.state, &reason, duration, all, name.as_deref())
+                    .map_err(|problem| foreign::control_error(ControlError::Refused(problem)))?
+            } else {
+                None
+            };
+            opened.ok_or_else(|| foreign::control_error(error))?;
+        }
         let document = json!({"seconds": seconds, "all": all, "program": name});
         context.out.result("unlock", &document, |_| String::new())?;
         let span = durations::tell(seconds, context.out.voice());

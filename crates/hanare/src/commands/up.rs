@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hanare_host::hands::{Ended, UnlockPolicy};
+use hanare_host::hands::Ended;
 use hanare_tunnel::control::Client;
 use hanare_tunnel::node::{UpOptions, run_host_process};
 use serde_json::json;
@@ -49,14 +49,19 @@ impl Args {
         let mut worker = context.inherited.clone();
         worker.extend(["worker", "node"].map(OsString::from));
         worker.extend(self.lan.is_some().then(|| OsString::from("--lan")));
-        let options = UpOptions {
-            state: context.state.clone(),
-            interface: self.interface,
-            lan: self.lan,
-            unlock: UnlockPolicy::default(),
-            worker,
+        let document = json!({"interface": self.interface, "pid": std::process::id()});
+        let mut serves = context.out.once_ready("up", &document)?;
+        let detached = self.detached;
+        let ready = move |status: &str| {
+            service::ready(status);
+            // In the background it is the command that started this one which says so.
+            if !detached {
+                serves.tell();
+            }
         };
-        let outcome = run_host_process(options, Box::new(service::ready), Box::new(service::stopping))
+        let options =
+            UpOptions { state: context.state.clone(), interface: self.interface, lan: self.lan, worker };
+        let outcome = run_host_process(options, Box::new(ready), Box::new(service::stopping))
             .map_err(foreign::up_error)?;
         if outcome == Ended::Stopped {
             context.out.talk("up-stopped", &[]);

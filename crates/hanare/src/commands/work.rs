@@ -152,7 +152,7 @@ fn end(context: &Context, abandon: bool) -> Outcome {
 fn left(standing: &Standing) -> Failure {
     let left = Failure::new(Exit::Incomplete, "work-left").with("files", standing.waiting + standing.full);
     match &standing.trouble {
-        Some(trouble) => left.with("cause", trouble),
+        Some(trouble) => left.reported("cause-agent", trouble),
         None => left.with_phrase("cause", Phrase::new("work-left-waiting")),
     }
 }
@@ -243,7 +243,7 @@ pub(super) fn welcome(context: &Context) -> Result<(), Failure> {
     }
     while !standing.active {
         if let Some(trouble) = standing.trouble.filter(|_| begun.elapsed() > GLANCE) {
-            return Err(Failure::new(Exit::Impossible, "work-no-volume").with("cause", trouble));
+            return Err(Failure::new(Exit::Impossible, "work-no-volume").reported("cause-agent", trouble));
         }
         if begun.elapsed() > OPENING {
             return Err(Failure::new(Exit::Unreachable, "agent-silent"));

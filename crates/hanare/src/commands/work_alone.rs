@@ -33,7 +33,7 @@ pub(super) fn open_alone(context: &Context, person: &PersonId) -> Outcome {
         Some(Answer::Forbidden) => return refused("work-alone-revoked"),
         Some(Answer::Failed) => {
             let cause = standing.trouble.unwrap_or_default();
-            return Err(Failure::new(Exit::Impossible, "work-no-volume").with("cause", cause));
+            return Err(Failure::new(Exit::Impossible, "work-no-volume").reported("cause-agent", cause));
         }
         Some(
             Answer::Unfit

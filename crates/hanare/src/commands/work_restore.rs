@@ -12,7 +12,7 @@ use crate::agent::{self, Answer, Asked, Standing};
 use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 use crate::show;
 
 #[derive(Debug, clap::Args)]
@@ -109,5 +109,9 @@ fn unheard(standing: &Standing) -> Failure {
     if standing.answer == Some(Answer::Forbidden) {
         return forbidden();
     }
-    Failure::new(Exit::Unreachable, "work-away").with("cause", standing.trouble.clone().unwrap_or_default())
+    let away = Failure::new(Exit::Unreachable, "work-away");
+    match &standing.trouble {
+        Some(trouble) => away.reported("cause-agent", trouble),
+        None => away.with_phrase("cause", Phrase::new("cause-not-asked")),
+    }
 }

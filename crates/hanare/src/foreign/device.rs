@@ -1,10 +1,12 @@
 //! What keeps a tunnel interface from running, as failures.
 
+use hanare_host::Deed;
 use hanare_host::tun::TunError;
 use hanare_host::udp::UdpError;
 use hanare_tunnel::device::DeviceError;
 use hanare_tunnel::uapi::SocketError;
 
+use super::host::attempt;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -17,14 +19,14 @@ pub(crate) fn device_error(error: DeviceError) -> Failure {
         DeviceError::Privileges(source) => {
             Failure::new(Exit::Impossible, "privileges").because(source.as_ref())
         }
-        DeviceError::Io { what, source } => {
-            Failure::new(Exit::Impossible, "host-io").with("what", what).because(&source)
-        }
+        DeviceError::Io { what, source } => Failure::new(Exit::Impossible, "host-io")
+            .with_phrase("what", attempt(&what.into()))
+            .because(&source),
         DeviceError::Ended { name, why } => {
-            Failure::new(Exit::Impossible, "device-ended").with("name", name).with("cause", why)
+            Failure::new(Exit::Impossible, "device-ended").with("name", name).reported("cause-other", why)
         }
         DeviceError::Background { said, status: _ } => {
-            Failure::new(Exit::Impossible, "device-background").with("cause", said)
+            Failure::new(Exit::Impossible, "device-background").reported("cause-background", said)
         }
     }
 }
@@ -37,7 +39,9 @@ pub(crate) fn tun_error(error: TunError) -> Failure {
         TunError::Taken(name) => impossible("interface-taken").with("name", name),
         TunError::Unavailable(source) => impossible("no-tun").because(&source),
         TunError::Permission(_) => impossible("no-net-admin"),
-        TunError::Device { name, source } => impossible("host-io").with("what", name).because(&source),
+        TunError::Device { name, source } => {
+            impossible("host-io").with_phrase("what", attempt(&Deed::Interface.of(name))).because(&source)
+        }
     }
 }
 
@@ -47,7 +51,9 @@ pub(crate) fn udp_error(error: UdpError) -> Failure {
     match error {
         UdpError::PortInUse(port) => impossible("port-in-use").with("port", port),
         UdpError::Permission => impossible("no-net-admin"),
-        UdpError::Socket(source) => impossible("host-io").with("what", "UDP").because(&source),
+        UdpError::Socket(source) => {
+            impossible("host-io").with_phrase("what", attempt(&Deed::Socket.of("UDP"))).because(&source)
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use hanare_wipe::root::{Refusal, Refused};
 use hanare_wipe::run::RunError;
 use hanare_wipe::tree::TreeError;
 
+use super::library::reason;
 use super::volume::volume_error;
 use super::wipe::receipt_error;
 use super::wipe_policy::wipe_policy_error;
@@ -36,7 +37,7 @@ pub(crate) fn refused(error: Refused) -> Failure {
     };
     let mut phrase = Phrase::new(id);
     if let Refusal::Unreadable(error) = &refusal {
-        phrase = phrase.with("cause", error);
+        phrase = phrase.with_phrase("cause", reason(error));
     }
     Failure::new(exit, "tree-refused").with("path", path.display()).with_phrase("cause", phrase)
 }

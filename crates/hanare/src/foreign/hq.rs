@@ -90,12 +90,12 @@ fn refused(problem: Problem) -> Failure {
         Problem::Forbidden { uid, group } => {
             Failure::new(exit, "forbidden").with("uid", uid).with("group", group)
         }
-        Problem::Malformed { text } => Failure::new(exit, "malformed").with("cause", text),
+        Problem::Malformed { text } => Failure::new(exit, "malformed").reported("cause-malformed", text),
         Problem::DiskFull => Failure::new(exit, "disk-full"),
         Problem::Locked => Failure::new(exit, "database-locked"),
-        Problem::Damaged { text } => Failure::new(exit, "database-damaged").with("cause", text),
+        Problem::Damaged { text } => Failure::new(exit, "database-damaged").reported("cause-database", text),
         Problem::Stopping => Failure::new(exit, "stopping"),
-        Problem::Bug { text } => Failure::new(exit, "bug").with("cause", text),
+        Problem::Bug { text } => Failure::new(exit, "bug").reported("cause-other", text),
     }
 }
 

@@ -4,12 +4,13 @@ use hanare_model::Tombstone;
 use hanare_model::api::Refusal;
 use hanare_model::invite::InviteError;
 use hanare_tunnel::ApiError;
-use hanare_tunnel::control::{ControlError, Problem};
+use hanare_tunnel::control::{ANYTHING, ControlError, Problem};
 use hanare_tunnel::join::JoinError;
 use hanare_tunnel::node::{LeaveError, UpError, WorkerError};
-use hanare_tunnel::state::{Action, StateError};
+use hanare_tunnel::state::{Damage, StateError};
 
-use super::host::host_error;
+use super::host::{attempt, host_error};
+use super::library::json;
 use crate::exit::Exit;
 use crate::failure::{Failure, Phrase};
 use crate::times;
@@ -21,7 +22,7 @@ pub(crate) fn invite_error(error: InviteError) -> Failure {
         InviteError::Empty => input("invite-empty"),
         InviteError::Damaged => input("invite-damaged"),
         InviteError::Newer(version) => input("invite-newer").with("version", version),
-        InviteError::Content(what) => input("invite-content").with("cause", what),
+        InviteError::Content(what) => input("invite-content").reported("cause-invite", what),
     }
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn join_error(error: JoinError) -> Failure {
             Failure::new(Exit::Impossible, "already-enrolled").with("node", node)
         }
         JoinError::Revoked { at, reason } => {
-            refused("revoked").with("at", times::tell(at)).because_of(end_reason(&reason), reason)
+            refused("revoked").with("at", times::tell(at)).with_phrase("cause", end_reason(reason))
         }
         JoinError::CodeWanted => Failure::new(Exit::Input, "code-wanted"),
         JoinError::NotHeadquarters { endpoints } => refused("not-headquarters").with("endpoints", endpoints),
@@ -48,7 +49,7 @@ pub(crate) fn join_error(error: JoinError) -> Failure {
                 unreachable.because(&last)
             }
         }
-        JoinError::Lease(text) => refused("lease").with("cause", text),
+        JoinError::Lease(text) => refused("lease").reported("cause-lease", text),
         JoinError::Setup(error) => Failure::new(Exit::Impossible, "runtime").because(&error),
         JoinError::State(error) => state_error(error),
         JoinError::Runtime(error) => Failure::new(Exit::Impossible, "runtime").because(&error),
@@ -77,18 +78,10 @@ pub(crate) fn state_error(error: StateError) -> Failure {
     let impossible = |code| Failure::new(Exit::Impossible, code);
     match error {
         StateError::Io { action, path, source } => {
-            let action = Phrase::new(match action {
-                Action::MakeDirectory | Action::Create => "action-create",
-                Action::LookForKey | Action::Open => "action-open",
-                Action::MakeKey => "action-key",
-                Action::Read => "action-read",
-                Action::Write | Action::Mend => "action-write",
-                Action::Remove => "action-remove",
-            });
-            impossible("state-io").with("path", path.display()).with_phrase("action", action).because(&source)
+            impossible("state-io").with_phrase("what", attempt(&action.of(path.display()))).because(&source)
         }
         StateError::Damaged { path, why } => {
-            impossible("state-damaged").with("path", path.display()).with("cause", why)
+            impossible("state-damaged").with("path", path.display()).with_phrase("cause", damage(&why))
         }
         StateError::Newer { path, format } => {
             impossible("state-newer").with("path", path.display()).with("format", format)
@@ -105,13 +98,20 @@ pub(crate) fn control_error(error: ControlError) -> Failure {
         ControlError::Io { path, source } => {
             Failure::new(Exit::Unreachable, "node-io").with("path", path.display()).because(&source)
         }
+        ControlError::StillEnding { pid, seconds } => {
+            Failure::new(Exit::Unreachable, "still-ending").with("pid", pid).with("seconds", seconds)
+        }
         ControlError::Answer => Failure::new(Exit::Bug, "node-answer"),
         ControlError::Refused(problem) => {
             match problem {
                 Problem::Forbidden { verb } => {
-                    Failure::new(Exit::Impossible, "node-forbidden").with("verb", verb)
+                    Failure::new(Exit::Impossible, "node-forbidden").with_phrase("verb", asked_phrase(verb))
                 }
-                Problem::Wrong { why } => Failure::new(Exit::Input, "node-wrong").with("cause", why),
+                Problem::Wrong { why } => {
+                    Failure::new(Exit::Input, "node-wrong").reported("cause-malformed", why)
+                }
+                Problem::Program => Failure::new(Exit::Input, "node-wrong")
+                    .with_phrase("cause", Phrase::new("refused-program")),
                 Problem::Reason => Failure::new(Exit::Input, "node-wrong")
                     .with_phrase("cause", Phrase::new("refused-reason")),
                 Problem::Time => {
@@ -130,18 +130,44 @@ pub(crate) fn control_error(error: ControlError) -> Failure {
                 Problem::WorkBusy => Failure::new(Exit::Impossible, "work-busy"),
                 Problem::WorkNotOpen => Failure::new(Exit::No, "work-not-open"),
                 Problem::Host { failure } => host_error(failure),
-                Problem::State { text } => Failure::new(Exit::Impossible, "node-state").with("cause", text),
+                Problem::State { text } => {
+                    Failure::new(Exit::Impossible, "node-state").reported("cause-other", text)
+                }
             }
         }
     }
 }
 
+/// What was asked of the daemon: a command's name, or any at all where the socket itself is closed to a person.
+fn asked_phrase(verb: String) -> Phrase {
+    if verb == ANYTHING {
+        Phrase::new("asked-anything")
+    } else {
+        Phrase::new("asked-command").with("verb", verb)
+    }
+}
+
 /// Words for a node's end where its reason is a code and not an admin's own words.
-fn end_reason(reason: &str) -> Option<Phrase> {
-    match reason {
-        Tombstone::LEFT => Some(Phrase::new("reason-left")),
-        "" => Some(Phrase::new("reason-none")),
-        _ => None,
+fn end_reason(reason: String) -> Phrase {
+    match reason.as_str() {
+        Tombstone::LEFT => Phrase::new("reason-left"),
+        "" => Phrase::new("reason-none"),
+        _ => Phrase::new("reason-given").with("words", reason),
+    }
+}
+
+/// What is wrong with a file of the node.
+fn damage(damage: &Damage) -> Phrase {
+    match damage {
+        Damage::Json { line, column, text } => json(*line, *column, text),
+        Damage::Key => Phrase::new("damage-key"),
+        Damage::Vanished => Phrase::new("damage-vanished"),
+        Damage::NoHeadquarters => Phrase::new("damage-no-hq"),
+        Damage::NoKeys => Phrase::new("damage-no-keys"),
+        Damage::OtherKey => Phrase::new("damage-other-key"),
+        Damage::Signature => Phrase::new("damage-signature"),
+        Damage::LastRecord => Phrase::new("damage-last-record"),
+        Damage::Ledger(text) => Phrase::new("damage-ledger").detail(text),
     }
 }
 
@@ -159,7 +185,7 @@ pub(crate) fn up_error(error: UpError) -> Failure {
         UpError::NotJoined => Failure::new(Exit::Impossible, "not-joined"),
         UpError::Revoked { at, reason } => Failure::new(Exit::Refused, "revoked")
             .with("at", times::tell(at))
-            .because_of(end_reason(&reason), reason),
+            .with_phrase("cause", end_reason(reason)),
         UpError::NotGateway => Failure::new(Exit::Input, "not-gateway"),
         UpError::State(error) => state_error(error),
         UpError::Host(error) => host_error(error),
@@ -176,13 +202,13 @@ pub(crate) fn worker_error(error: WorkerError) -> Failure {
         WorkerError::Control { path, source } => {
             Failure::new(Exit::Impossible, "unwritable").with("path", path.display()).because(&source)
         }
-        WorkerError::System { what, source } => {
-            Failure::new(Exit::Impossible, "host-io").with("what", what).because(&source)
-        }
+        WorkerError::System { what, source } => Failure::new(Exit::Impossible, "host-io")
+            .with_phrase("what", attempt(&what.into()))
+            .because(&source),
         WorkerError::InterfaceLost(name) => {
             Failure::new(Exit::Impossible, "interface-lost").with("name", name)
         }
-        WorkerError::Plane(text) => Failure::new(Exit::Bug, "bug").with("cause", text),
+        WorkerError::Plane(text) => Failure::new(Exit::Bug, "bug").reported("cause-other", text),
     }
 }
 
@@ -190,27 +216,6 @@ pub(crate) fn worker_error(error: WorkerError) -> Failure {
 mod tests {
     use super::*;
     use crate::voice::{Language, Voice};
-
-    #[test]
-    fn what_was_tried_on_a_file_is_told_in_the_persons_language() {
-        let actions = [
-            Action::MakeDirectory,
-            Action::LookForKey,
-            Action::MakeKey,
-            Action::Create,
-            Action::Open,
-            Action::Read,
-            Action::Write,
-            Action::Remove,
-            Action::Mend,
-        ];
-        for action in actions {
-            let source = std::io::Error::from_raw_os_error(28);
-            let error = StateError::Io { action, path: "/p".into(), source };
-            let told = state_error(error).tell(&Voice::new(Language::Japanese));
-            assert!(!told.text.chars().any(|c| c.is_ascii_alphabetic() && c != 'p'), "{}", told.text);
-        }
-    }
 
     #[test]
     fn a_machine_that_left_by_itself_is_told_so_in_its_language() {

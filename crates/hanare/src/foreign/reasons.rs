@@ -4,6 +4,8 @@ use hanare_hq::admin::{BadText, Field, Noun, Owner};
 use hanare_model::plan::Unfit;
 use hanare_model::policy::{Fault, MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, MAX_RULES, VERSION};
 
+use hanare_model::unlock::{MAX_GAP, MAX_SECONDS};
+
 use crate::failure::Phrase;
 
 /// The word for what an id names.
@@ -88,6 +90,10 @@ pub(super) fn policy_fault(fault: &Fault) -> Phrase {
         Fault::TooManyDevices(count) => about("policy-device-count", count).with("most", MAX_DEVICES),
         Fault::TooManyRules(count) => about("policy-rule-count", count).with("most", MAX_RULES),
         Fault::TooManyPorts(count) => about("policy-device-ports", count).with("most", MAX_DEVICE_PORTS),
+        Fault::UnlockMinutes(minutes) => {
+            about("policy-unlock-minutes", minutes).with("most", MAX_SECONDS / 60)
+        }
+        Fault::UnlockGap(seconds) => about("policy-unlock-gap", seconds).with("most", MAX_GAP),
         Fault::DeviceInside(network) => about("policy-device-inside", network),
     }
 }

@@ -1,13 +1,16 @@
 //! What keeps a headquarters from being made or served, as failures.
 
+use std::path::Path;
+
 use hanare_hq::{
     ApiError, InitError, KeysError, LockError, NoRandomness, ServeError, SocketError, StoreError, WorkError,
 };
 use hanare_model::plan::PlanError;
 
+use super::library::reason;
 use super::reasons::unfit;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 
 /// No new headquarters.
 pub(crate) fn init_error(error: InitError) -> Failure {
@@ -68,11 +71,18 @@ fn lock_error(error: LockError) -> Failure {
 
 fn keys_error(error: KeysError) -> Failure {
     let keys = Failure::new(Exit::Impossible, "hq-keys");
+    let sealing = Failure::new(Exit::Input, "hq-sealing-key");
     match error {
-        KeysError::Io { path, source } => keys.with("cause", format!("{}: {source}", path.display())),
-        KeysError::Content { .. } | KeysError::Certificate(_) => keys.because(&error),
-        KeysError::SealingGone { .. } | KeysError::SealingOther { .. } => {
-            Failure::new(Exit::Input, "hq-sealing-key").because(&error)
+        KeysError::Io { path, source } => keys.with_phrase("cause", reason(&source).about(&path)),
+        KeysError::Content { path, what } => {
+            keys.with_phrase("cause", Phrase::new("keys-content").detail(what).about(&path))
+        }
+        KeysError::Certificate(source) => keys.reported("keys-certificate", source),
+        KeysError::SealingGone { path } => {
+            sealing.with_phrase("cause", Phrase::new("keys-sealing-gone").about(&path))
+        }
+        KeysError::SealingOther { path } => {
+            sealing.with_phrase("cause", Phrase::new("keys-sealing-other").about(&path))
         }
         KeysError::Randomness(error) => randomness(error),
     }
@@ -89,15 +99,18 @@ fn store_error(error: StoreError) -> Failure {
         StoreError::Locked { .. } => Failure::new(exit, "database-locked"),
         StoreError::DiskFull { .. } => Failure::new(exit, "disk-full"),
         StoreError::Damaged { path, text } => {
-            Failure::new(exit, "database-damaged").with("cause", format!("{}: {text}", path.display()))
+            Failure::new(exit, "database-damaged").with_phrase("cause", database(text, &path))
         }
-        StoreError::Access { path, text } => {
-            Failure::new(exit, "unwritable").with("path", path.display()).with("cause", text)
-        }
-        StoreError::Other { path, source } => {
-            Failure::new(exit, "bug").with("cause", format!("{}: {source}", path.display()))
-        }
+        StoreError::Access { path, text } => Failure::new(exit, "unwritable")
+            .with("path", path.display())
+            .reported("cause-database-access", text),
+        StoreError::Other { path, source } => Failure::new(exit, "bug")
+            .with_phrase("cause", Phrase::new("cause-other").detail(source).about(&path)),
     }
+}
+
+fn database(text: String, path: &Path) -> Phrase {
+    Phrase::new("cause-database").detail(text).about(path)
 }
 
 /// The store of work data, at its start.
@@ -109,10 +122,10 @@ fn work_store_error(error: WorkError) -> Failure {
             failure("hq-newer").with("path", path.display()).with("found", found).with("known", known)
         }
         WorkError::Damaged { path, text } => {
-            failure("database-damaged").with("cause", format!("{}: {text}", path.display()))
+            failure("database-damaged").with_phrase("cause", database(text, &path))
         }
         WorkError::Access { path, text } => {
-            failure("unwritable").with("path", path.display()).with("cause", text)
+            failure("unwritable").with("path", path.display()).reported("cause-database-access", text)
         }
         error @ (WorkError::Older { .. } | WorkError::NoRandomness | WorkError::Closing) => {
             Failure::new(Exit::Bug, "bug").because(&error)

@@ -27,7 +27,7 @@ pub(super) fn form(message: &str) -> Phrase {
     }
     match syntax(message) {
         Some(id) => Phrase::new(id),
-        None => Phrase::new("toml-syntax").with("what", message),
+        None => Phrase::new("toml-syntax").detail(message),
     }
 }
 

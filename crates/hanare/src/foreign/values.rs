@@ -8,6 +8,7 @@ use hanare_model::peer::EndpointError;
 use hanare_wipe::volume_kind::UnknownVolumeKind;
 
 use crate::durations::NotADuration;
+use crate::failure::Phrase;
 use crate::sizes::NotASize;
 use crate::voice::{UnknownLanguage, Voice};
 
@@ -51,5 +52,5 @@ pub(crate) fn value_reason(error: &(dyn Error + 'static), voice: &Voice) -> Stri
     if error.is::<jiff::Error>() {
         return voice.say("value-time");
     }
-    error.to_string()
+    Phrase::new("value-not-allowed").detail(error).say(voice)
 }

@@ -2,7 +2,7 @@
 
 use hanare_wipe::volume::VolumeError;
 
-use super::host::host_error;
+use super::host::{attempt, host_error};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -35,11 +35,11 @@ pub(crate) fn volume_error(error: VolumeError) -> Failure {
             impossible("volume-damaged").with("path", path.display()).because(&source)
         }
         VolumeError::Io { action, path, source } => {
-            impossible("volume-io").with("what", action).with("path", path.display()).because(&source)
+            impossible("volume-io").with_phrase("what", attempt(&action.of(path.display()))).because(&source)
         }
         VolumeError::Host(error) => host_error(error),
         VolumeError::Program { program, text } => {
-            impossible("program").with("program", program).with("cause", text)
+            impossible("program").with("program", program).reported("cause-program", text)
         }
     }
 }

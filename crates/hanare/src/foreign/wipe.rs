@@ -2,6 +2,7 @@
 
 use hanare_wipe::receipt::ReceiptError;
 
+use super::host::attempt;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -10,7 +11,7 @@ pub(crate) fn receipt_error(error: ReceiptError) -> Failure {
     let impossible = |code| Failure::new(Exit::Impossible, code);
     match error {
         ReceiptError::Io { action, path, source } => {
-            impossible("state-io").with("path", path.display()).with("action", action).because(&source)
+            impossible("state-io").with_phrase("what", attempt(&action.of(path.display()))).because(&source)
         }
         ReceiptError::Key { path } => impossible("receipt-own-key").with("path", path.display()),
         ReceiptError::Held { path } => impossible("receipt-held").with("path", path.display()),

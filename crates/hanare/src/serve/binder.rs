@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use hanare_host::{HostError, privileges};
+use hanare_host::{Deed, HostError, privileges};
 
 type Asked = (SocketAddr, bool);
 
@@ -36,7 +36,7 @@ impl Binder {
             }
         };
         let started = std::thread::Builder::new().name("binder".to_owned()).stack_size(64 * 1024).spawn(work);
-        let thread = started.map_err(|error| HostError::io("a thread", &error))?;
+        let thread = started.map_err(|error| HostError::io(Deed::Worker, &error))?;
         readiness.recv().unwrap_or(Err(HostError::Gone))?;
         Ok(Self { ask: Some(ask), answers, thread: Some(thread) })
     }

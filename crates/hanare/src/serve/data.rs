@@ -14,7 +14,7 @@ use hanare_tunnel::plane::{self, Event, PeerState, PlaneConfig, PlaneHandle};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 use crate::foreign;
 use crate::guards::Guards;
 
@@ -60,9 +60,9 @@ impl DataPlane {
         guards: Guards,
     ) -> Result<Self, Failure> {
         let mut seed = [0; 32];
-        SystemRandom::new()
-            .fill(&mut seed)
-            .map_err(|_| Failure::new(Exit::Impossible, "runtime").with("cause", "getrandom"))?;
+        SystemRandom::new().fill(&mut seed).map_err(|_| {
+            Failure::new(Exit::Impossible, "runtime").with_phrase("cause", Phrase::new("cause-random"))
+        })?;
         let mtu = first.mtu;
         let tunnel =
             hands.run(move |hands| hands.tunnel(mtu, listen, true)).await.map_err(foreign::host_error)?;
@@ -116,7 +116,7 @@ impl DataPlane {
     }
 
     fn set_peers(&self, peers: PeerSet) -> Result<(), Failure> {
-        let gone = |_| Failure::new(Exit::Bug, "bug").with("cause", "the data plane has ended");
+        let gone = |_| Failure::new(Exit::Bug, "bug").reported("cause-other", "the data plane has ended");
         self.handle.set_peers(peers).map_err(gone)
     }
 

@@ -169,7 +169,7 @@ async fn follow(
             end = plane.handle().ended() => return match end {
                 End::Shutdown => Ok(Exit::Good),
                 End::InterfaceRemoved => Err(data::interface_lost(keeper.interface())),
-                End::Failed(why) => Err(Failure::new(Exit::Bug, "bug").with("cause", why)),
+                End::Failed(why) => Err(Failure::new(Exit::Bug, "bug").reported("cause-other", why)),
             },
         }
     }

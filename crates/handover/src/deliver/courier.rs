@@ -64,6 +64,7 @@ const SUSPECTS: usize = 8;
 struct Parcel {
     ready: Ready,
     parent: Option<VersionId>,
+    again: bool,
     snapshot: Snapshot,
 }
 
@@ -154,7 +155,8 @@ impl<T: Transport> Courier<T> {
                         self.acknowledged(&ready.path, held);
                         continue;
                     }
-                    parcels.push(Parcel { ready, parent: held.map(|held| held.version), snapshot });
+                    let again = held.is_some_and(|held| held.is_forgotten());
+                    parcels.push(Parcel { ready, parent: held.map(|held| held.version), again, snapshot });
                 }
                 Err(NoSnapshot::Gone) => {}
                 Err(NoSnapshot::Moving) => delivered.again.push(ready),
@@ -220,23 +222,24 @@ impl<T: Transport> Courier<T> {
         confirmed: bool,
     ) -> Result<Delivered, TransportError> {
         let mut delivered = Delivered::default();
-        let absent: BTreeMap<WorkPath, VersionId> = gone
+        let absent: BTreeMap<WorkPath, Held> = gone
             .iter()
             .flat_map(|gone| known.below(gone))
             // It may be back, or never have left.
             .filter(|(path, _)| matches!(tree.look(path), Ok(None)))
-            .map(|(path, held)| (path, held.version))
             .collect();
-        let deleted = |(path, parent): (WorkPath, VersionId)| NewVersion {
+        let deleted = |(path, held): (WorkPath, Held)| NewVersion {
             path,
-            parent: Some(parent),
+            parent: Some(held.version),
             class: Class::Work,
+            again: held.is_forgotten(),
             content: Content::Deleted,
         };
         let versions: Vec<NewVersion> = absent.into_iter().map(deleted).collect();
         for batch in versions.chunks(crate::protocol::MAX_COMMIT) {
-            let commit = Commit { versions: batch.to_vec(), confirmed };
+            let commit = Commit { versions: batch.to_vec(), confirmed, since: known.mark() };
             let committed = self.transport.commit(&commit).await?;
+            known.stands(committed.memory)?;
             for (version, placed) in commit.versions.into_iter().zip(committed.placed) {
                 if placed == Placed::Held {
                     delivered.held.push(version.path);
@@ -288,10 +291,13 @@ impl<T: Transport> Courier<T> {
             path: parcel.ready.path.clone(),
             parent: parcel.parent,
             class: Class::Work,
+            again: parcel.again,
             content: parcel.snapshot.content.clone(),
         };
-        let commit = Commit { versions: parcels.iter().map(version).collect(), confirmed: false };
+        let versions = parcels.iter().map(version).collect();
+        let commit = Commit { versions, confirmed: false, since: known.mark() };
         let committed = self.transport.commit(&commit).await?;
+        known.stands(committed.memory)?;
         if committed.placed.len() != parcels.len() {
             return Err(TransportError::Answer("not one answer for each version".to_owned()));
         }

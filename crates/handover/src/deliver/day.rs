@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hanare_model::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
@@ -24,12 +23,14 @@ use self::seeing::{ROUND, next};
 use self::transfers::Transfer;
 use super::courier::{Courier, Delivered};
 use super::due::{Due, Ready, SETTLED};
+use super::gone::Gone;
 use super::known::Known;
 use super::sealer::{Sealed, Sealer};
 use super::snapshot::{GivenUp, IsOver};
 use super::transport::{Post, Transport, TransportError};
 use super::tree::{Kind, Owner, Tree};
 use super::watch::Watch;
+use crate::clock::now;
 use crate::path::WorkPath;
 use crate::seal::Spool;
 
@@ -56,6 +57,8 @@ pub struct Day<T> {
     watch: Option<Watch>,
     due: Due,
     gone: BTreeSet<WorkPath>,
+    /// All of what is gone or held, for whoever goes on here.
+    noted: Arc<Gone>,
     /// Those of them that headquarters is just being told.
     going: BTreeSet<WorkPath>,
     gone_since: Option<Instant>,
@@ -75,6 +78,8 @@ pub struct Day<T> {
     post_from: Option<Instant>,
     /// Whether headquarters answered when it was last asked.
     answered: bool,
+    /// Headquarters is to be asked whether it still knows what it acknowledged.
+    unconfirmed: bool,
     round: Instant,
 }
 
@@ -115,7 +120,8 @@ impl<T: Transport + Post + 'static> Day<T> {
         let watch = Watch::start(&path)
             .inspect_err(|error| tracing::error!(%error, "changes are looked for every minute"));
         let failed = |source| DayError::Sealed { path, source };
-        let known = Known::load(&tree);
+        let (known, noted) = (Known::load(&tree), Gone::load(&tree));
+        let gone: BTreeSet<WorkPath> = noted.all().collect();
         let sealer = sealer(&tree).transpose().map_err(failed)?.map(Arc::new);
         Ok(Self {
             tree: Arc::new(tree),
@@ -124,9 +130,10 @@ impl<T: Transport + Post + 'static> Day<T> {
             sealer,
             watch: watch.ok(),
             due: Due::default(),
-            gone: BTreeSet::new(),
+            gone_since: (!gone.is_empty()).then(Instant::now),
+            gone,
+            noted: Arc::new(noted),
             going: BTreeSet::new(),
-            gone_since: None,
             owner: None,
             missing: None,
             held: BTreeSet::new(),
@@ -138,6 +145,7 @@ impl<T: Transport + Post + 'static> Day<T> {
             blocked: None,
             post_from: None,
             answered: false,
+            unconfirmed: true,
             round: Instant::now(),
         })
     }
@@ -230,6 +238,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         brings
             || self.recovery.is_some()
             || self.decided.is_some()
+            || self.asks_to_confirm()
             || (self.has_sealed() && is_due(self.post_from))
     }
 
@@ -282,6 +291,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         self.going.clear();
         match delivered {
             Ok(delivered) => {
+                self.noted.forget(&gone);
                 self.count(delivered);
                 Ok(())
             }
@@ -307,6 +317,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         }
         if !delivered.held.is_empty() {
             self.held_since = now;
+            delivered.held.iter().for_each(|path| self.noted.put(path));
             self.held.extend(delivered.held);
         }
         if delivered.stays > 0 {
@@ -352,11 +363,6 @@ fn seal_one(sealer: &Sealer, tree: &Tree, known: &Known, ready: &Ready, is_over:
             false
         }
     }
-}
-
-fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// What is there, once it is done; what is not there never is.

@@ -4,10 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::journal::Journal;
+use super::stood::Stood;
+use super::transport::TransportError;
 use super::tree::Tree;
 use crate::digest::Digest;
 use crate::path::WorkPath;
-use crate::protocol::{Content, VersionId};
+use crate::protocol::{Content, Mark, Memory, VersionId};
 
 /// What headquarters holds of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Gist {
 impl Gist {
     /// No file's mode: this is a link.
     pub const LINK: u32 = u32::MAX;
+    /// Of what headquarters had and has forgotten: no content is the same.
+    const FORGOTTEN: Self =
+        Self { digest: Digest::from_bytes([0; crate::digest::DIGEST_LEN]), mode: u32::MAX - 1 };
 
     /// Of what a version says; `None` for a deletion.
     #[must_use]
@@ -42,9 +47,20 @@ impl Gist {
     }
 }
 
-/// All of it.
+impl Held {
+    /// Whether headquarters has forgotten it: it is the parent of what is here, and nothing that is held.
+    #[must_use]
+    pub fn is_forgotten(&self) -> bool {
+        self.gist == Gist::FORGOTTEN
+    }
+}
+
+/// All of it, and where headquarters stood when it last said so.
 #[derive(Debug, Default)]
-pub struct Known(Journal<Held>);
+pub struct Known {
+    held: Journal<Held>,
+    stood: Stood,
+}
 
 /// The journal's name.
 const JOURNAL: &str = "known";
@@ -54,35 +70,86 @@ impl Known {
     /// beside another one, and nothing is lost.
     #[must_use]
     pub fn load(tree: &Tree) -> Self {
-        Self(Journal::load(tree, JOURNAL))
+        let known = Self { held: Journal::load(tree, JOURNAL), stood: Stood::load(tree) };
+        if known.mark().is_none() && !known.is_empty() {
+            known.stood.doubt();
+        }
+        known
     }
 
     /// What is held of a file.
     #[must_use]
     pub fn held(&self, path: &WorkPath) -> Option<Held> {
-        self.0.entry(path)
+        self.held.entry(path)
     }
 
     /// Headquarters has it.
     pub fn put(&self, path: WorkPath, held: Held) {
-        self.0.put(path, held);
+        self.held.put(path, held);
     }
 
     /// Headquarters knows that it is gone.
     pub fn forget(&self, path: &WorkPath) {
-        self.0.forget(path);
+        self.held.forget(path);
+    }
+
+    /// Where headquarters stood when it last answered.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        self.stood.mark()
+    }
+
+    /// It stands there now, and has not said that it has forgotten anything; if it says so, all of this is to be asked about.
+    ///
+    /// # Errors
+    /// [`TransportError::Forgotten`]
+    pub fn stands(&self, memory: Memory) -> Result<(), TransportError> {
+        if memory.forgotten {
+            self.stood.doubt();
+            return Err(TransportError::Forgotten);
+        }
+        if let Some(mark) = memory.mark {
+            self.stood_at(mark);
+        }
+        Ok(())
+    }
+
+    /// It stands there now.
+    pub(super) fn stood_at(&self, mark: Mark) {
+        self.stood.at(mark);
+    }
+
+    /// Whether headquarters has to be asked what it still holds of this.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        self.stood.is_in_doubt()
+    }
+
+    /// It was asked; it stood there before.
+    pub(super) fn believe(&self, mark: Option<Mark>) {
+        self.stood.believe(mark);
+    }
+
+    /// All of it.
+    pub(super) fn all(&self) -> Vec<(WorkPath, Held)> {
+        self.held.all()
+    }
+
+    /// Headquarters has forgotten it.
+    pub(super) fn forgotten(&self, path: WorkPath, version: VersionId) {
+        self.held.put(path, Held { version, gist: Gist::FORGOTTEN });
     }
 
     /// What is held of this path, and of everything below it if it was a folder.
     #[must_use]
     pub fn below(&self, path: &WorkPath) -> Vec<(WorkPath, Held)> {
-        self.0.below(path)
+        self.held.below(path)
     }
 
     /// How many files.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.held.len()
     }
 
     /// Whether it is none.

@@ -1,8 +1,10 @@
 //! The endpoint's end of the handover: watches, reads, sends, and brings back.
 
+mod confirm;
 mod courier;
 mod day;
 mod due;
+mod gone;
 mod journal;
 mod known;
 mod posting;
@@ -10,8 +12,10 @@ mod recover;
 mod restore;
 mod sealer;
 mod snapshot;
+mod stood;
 mod sweep;
 #[cfg(test)]
+#[cfg(feature = "store")]
 mod tests;
 mod transport;
 mod tree;

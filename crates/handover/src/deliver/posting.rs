@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::transport::{Post, TransportError};
-use crate::protocol::{Became, MAX_CHUNKS_BODY, SealedAnswer, SealedCount, SealedPart, VersionId};
-use crate::seal::{Spool, Waiting};
+use crate::protocol::{Became, MAX_CHUNKS_BODY, Mark, SealedAnswer, SealedCount, SealedPart, VersionId};
+use crate::seal::{Refused, Spool, Waiting};
 
 /// What came of delivering.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Posted {
     pub skipped: u64,
 }
 
-/// What headquarters has no room for is sent again after this,
+/// What headquarters has no room for, or whose it does not know, is sent again after this,
 const ROOM: Duration = Duration::from_hours(1);
 /// and what could not be read, or had no answer that makes sense, after this.
 const LATER: Duration = Duration::from_mins(10);
@@ -34,7 +34,7 @@ const LATER: Duration = Duration::from_mins(10);
 /// # Errors
 /// [`TransportError`]: what came is gone from here, the rest waits.
 pub async fn deliver_sealed(spool: &Spool, post: &impl Post) -> Result<Posted, TransportError> {
-    post_all(spool, post, |_| None, |_, _| {}).await
+    post_all(spool, post, |_| None, |_, _, _| {}).await
 }
 
 /// Delivers what waits, oldest first, and says what became of each.
@@ -42,7 +42,7 @@ pub(super) async fn post_all(
     spool: &Spool,
     post: &impl Post,
     parent: impl Fn(&Waiting) -> Option<VersionId>,
-    heard: impl Fn(&Waiting, &Became),
+    heard: impl Fn(&Waiting, &Became, Option<Mark>),
 ) -> Result<Posted, TransportError> {
     let read = |error: io::Error| TransportError::Answer(format!("sealed items cannot be listed: {error}"));
     let mut posted = Posted::default();
@@ -50,8 +50,8 @@ pub(super) async fn post_all(
         if spool.is_left(&item.id) {
             continue;
         }
-        let became = match post_one(spool, &item, parent(&item), post).await {
-            Ok(Some(became)) => became,
+        let (became, mark) = match post_one(spool, &item, parent(&item), post).await {
+            Ok(Some(done)) => done,
             // A newer one took its place.
             Ok(None) => continue,
             // One item must not hold all others, nor what people do now.
@@ -64,7 +64,7 @@ pub(super) async fn post_all(
             Err(error) => return Err(error),
         };
         if became.is_safe() {
-            heard(&item, &became);
+            heard(&item, &became, mark);
             posted.items += 1;
             posted.bytes += item.bytes;
             if let Err(error) = spool.remove(&item) {
@@ -73,8 +73,9 @@ pub(super) async fn post_all(
             }
         } else {
             tracing::warn!(item = %item.id, ?became, "headquarters does not take a sealed item");
-            // Room may be made; what is refused stays so until somebody has looked at it.
-            let until = (became == Became::Full).then(|| Instant::now() + ROOM);
+            // Room may be made, and somebody may get known there; what is refused for what it is stays so until somebody has
+            // looked at it.
+            let until = may_become_good(&became).then(|| Instant::now() + ROOM);
             spool.leave(item.id, until);
             posted.refused += 1;
         }
@@ -84,13 +85,24 @@ pub(super) async fn post_all(
     Ok(posted)
 }
 
+/// Whether headquarters may take it another time: it has room then, or knows by then whose it is.
+fn may_become_good(became: &Became) -> bool {
+    match became {
+        Became::Full => true,
+        Became::Refused { reason } => {
+            [Refused::Stranger, Refused::Node, Refused::Key].iter().any(|why| why.code() == reason)
+        }
+        Became::Kept { .. } | Became::Conflict { .. } | Became::Known { .. } | Became::Quarantined => false,
+    }
+}
+
 /// Sends one item; `None` if it is not there any more.
 async fn post_one(
     spool: &Spool,
     item: &Waiting,
     parent: Option<VersionId>,
     post: &impl Post,
-) -> Result<Option<Became>, TransportError> {
+) -> Result<Option<(Became, Option<Mark>)>, TransportError> {
     match File::open(spool.path(item)) {
         Ok(file) => send(&file, item, parent, post).await.map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -104,7 +116,7 @@ async fn send(
     item: &Waiting,
     parent: Option<VersionId>,
     post: &impl Post,
-) -> Result<Became, TransportError> {
+) -> Result<(Became, Option<Mark>), TransportError> {
     let room = (MAX_CHUNKS_BODY - SealedPart::HEAD) as u64;
     // A large one may have come in part before.
     let mut bytes = if item.bytes > room { Bytes::new() } else { piece(file, 0, item.bytes)? };
@@ -113,7 +125,7 @@ async fn send(
         let part = SealedPart { id: item.id, offset, total: item.bytes, parent, bytes };
         let was_question = part.bytes.is_empty();
         match post.sealed(&part).await? {
-            SealedAnswer::Done { became } => return Ok(became),
+            SealedAnswer::Done { became, mark } => return Ok((became, mark)),
             SealedAnswer::More { have } if have >= item.bytes || (have == offset && !was_question) => {
                 return Err(TransportError::Answer("a part was not taken".to_owned()));
             }

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use bytes::Bytes;
 
 use super::courier::Courier;
+use super::gone::Gone;
 use super::known::{Gist, Held, Known};
 use super::transport::{Transport, TransportError};
 use super::tree::{Meta, Owner, Tree};
@@ -57,26 +58,32 @@ impl<T: Transport> Courier<T> {
         browse: &Browse,
         restored: &mut Restored,
     ) -> Result<Option<i64>, TransportError> {
-        Ok(self.page(tree, known, owner, browse, restored, false).await?.next)
+        let gone = Gone::load(tree);
+        Ok(self.page(tree, (known, &gone), owner, browse, restored, false).await?.next)
     }
 
     /// The same; `again` if it is for what did not come before: what came and is not there now was deleted since.
     pub(super) async fn page(
         &self,
         tree: &Tree,
-        known: &Known,
+        (known, gone): (&Known, &Gone),
         owner: Option<Owner>,
         browse: &Browse,
         restored: &mut Restored,
         again: bool,
     ) -> Result<Paged, TransportError> {
-        let page = self.transport().browse(browse).await?;
+        let page = self.transport().browse(&Browse { since: known.mark(), ..browse.clone() }).await?;
+        known.stands(page.memory)?;
         restored.failed += page.damaged;
         for entry in page.entries {
             let Some(gist) = Gist::of(&entry.content) else { continue };
             if let Ok(Some(_)) = tree.look(&entry.path) {
                 // Here already: known if it came by an earlier try, and otherwise somebody's work of this morning.
                 restored.other += u64::from(known.held(&entry.path).map(|held| held.gist) != Some(gist));
+                continue;
+            }
+            // Headquarters is still to be told that it was deleted.
+            if gone.has(&entry.path) {
                 continue;
             }
             if again && known.held(&entry.path).is_some() {
@@ -114,7 +121,9 @@ impl<T: Transport> Courier<T> {
     ) -> Result<(), TransportError> {
         let mut browse = Browse::default();
         let entry = loop {
+            browse.since = known.mark();
             let page = self.transport().browse(&browse).await?;
+            known.stands(page.memory)?;
             let found = page.entries.into_iter().find(|entry| entry.version == head && entry.path == *path);
             browse.after = page.next;
             if found.is_some() || browse.after.is_none() {

@@ -18,7 +18,7 @@ use super::sweep::sweep_by;
 use super::transport::{Post, TransportError};
 use super::tree::{Kind, Tree, stamp};
 use crate::path::WorkPath;
-use crate::protocol::{Became, Class, VersionId};
+use crate::protocol::{Became, Class, Mark, VersionId};
 use crate::seal::{self, ItemId, Note, Sealing, Spool, Waiting, What};
 
 /// Whose work is sealed, and where.
@@ -184,6 +184,7 @@ impl Sealer {
         let replaced = before.filter(|before| before.torn);
         let after = before.and_then(|before| if before.torn { before.after } else { Some(before.id) });
         let id = Spool::draw()?;
+        let held = known.held(&ready.path);
         let note = Note {
             id,
             company: self.origin.company.clone(),
@@ -191,7 +192,8 @@ impl Sealer {
             person: self.origin.person.clone(),
             session: self.origin.session.clone(),
             path: ready.path.clone(),
-            parent: known.held(&ready.path).map(|held| held.version),
+            parent: held.map(|held| held.version),
+            again: held.is_some_and(|held| held.is_forgotten()),
             after,
             class: Class::Work,
             what,
@@ -247,7 +249,10 @@ impl Sealer {
     pub async fn deliver(&self, post: &impl Post, known: &Known) -> Result<Posted, TransportError> {
         let paths: BTreeMap<ItemId, WorkPath> =
             self.newest.all().into_iter().map(|(path, newest)| (newest.id, path)).collect();
-        let heard = |item: &Waiting, became: &Became| {
+        let heard = |item: &Waiting, became: &Became, mark: Option<Mark>| {
+            if let Some(mark) = mark {
+                known.stood_at(mark);
+            }
             let Some(path) = paths.get(&item.id) else { return };
             // It may have been sealed anew meanwhile.
             let Some(newest) = self.newest.entry(path).filter(|newest| newest.id == item.id) else { return };

@@ -5,7 +5,8 @@ use std::future::Future;
 use bytes::Bytes;
 
 use crate::protocol::{
-    Ask, Browse, Commit, Committed, Fetch, Page, SealedAnswer, SealedCount, SealedPart, Stored, Wanted,
+    Ask, Browse, Check, Checked, Commit, Committed, Fetch, Memory, Page, SealedAnswer, SealedCount,
+    SealedPart, Since, Stored, Wanted,
 };
 
 /// Why a request has no answer.
@@ -20,6 +21,9 @@ pub enum TransportError {
     /// It answers what it should not.
     #[error("headquarters' answer makes no sense: {0}")]
     Answer(String),
+    /// It has forgotten something that it acknowledged: it was put back to an older state, in whole or in part.
+    #[error("headquarters was put back to an older state, and is told again what it has forgotten")]
+    Forgotten,
 }
 
 /// Carries requests in the name of the person who works here. Each answer comes after what it says is durable.
@@ -40,6 +44,10 @@ pub trait Transport: Send + Sync {
 pub trait Post: Send + Sync {
     /// Sends a part of an item.
     fn sealed(&self, part: &SealedPart) -> impl Future<Output = Result<SealedAnswer, TransportError>> + Send;
+    /// Does headquarters know where it stood?
+    fn since(&self, since: &Since) -> impl Future<Output = Result<Memory, TransportError>> + Send;
+    /// Which of these versions does it not hold?
+    fn check(&self, check: &Check) -> impl Future<Output = Result<Checked, TransportError>> + Send;
     /// Says how much waits here.
     fn waiting(&self, count: SealedCount) -> impl Future<Output = Result<(), TransportError>> + Send;
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::VersionId;
+use super::{Mark, VersionId};
 use crate::seal::ItemId;
 
 /// A part of a sealed item on its way: the item's name, where this part begins, the item's whole length, and the version that
@@ -71,6 +71,9 @@ pub enum SealedAnswer {
     Done {
         /// What.
         became: Became,
+        /// Where headquarters stands now.
+        #[serde(default)]
+        mark: Option<Mark>,
     },
 }
 

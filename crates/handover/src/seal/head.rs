@@ -76,6 +76,9 @@ pub struct Note {
     pub path: WorkPath,
     /// The version at headquarters that it follows,
     pub parent: Option<VersionId>,
+    /// which headquarters has acknowledged and then forgotten, if this is set,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// or the sealed item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<ItemId>,

@@ -32,6 +32,7 @@ fn note() -> Note {
         session: None,
         path: WorkPath::new("見積/第1版.xlsx".as_bytes()).unwrap(),
         parent: Some(VersionId::from_bytes([1; 16])),
+        again: false,
         after: None,
         class: Class::Work,
         what: What::File { mode: 0o640, modified: Timestamp::from_seconds(7), torn: false },

@@ -74,7 +74,7 @@ impl Store {
                         }
                     }
                     let (class, content) = (entry.class, entry.content.clone());
-                    new.push(NewVersion { path, parent, class, content });
+                    new.push(NewVersion { path, parent, class, again: false, content });
                 }
                 drop(reader);
                 // What the heir holds they may name, as if they had sent it.
@@ -87,10 +87,11 @@ impl Store {
                     node: node.clone(),
                     now,
                     confirmed: false,
+                    since: None,
                     new,
                     sealed: None,
                 });
-                let Done::Placed(placed) = self.writer.write(job).await? else { continue };
+                let Done::Placed(placed, _) = self.writer.write(job).await? else { continue };
                 for (placed, size) in placed.iter().zip(sizes) {
                     match placed {
                         Placed::Kept { .. } | Placed::Known { .. } | Placed::Conflict { .. } => {

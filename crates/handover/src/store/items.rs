@@ -4,8 +4,9 @@ use hanare_model::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Error, Row as _};
 
+use super::draft::Draft;
 use super::judge::Head;
-use super::rows::{Draft, OwnerRow, head, id, signed, unsigned};
+use super::rows::{OwnerRow, head, id, signed, unsigned};
 use super::sealed::{Came, NodeWaiting};
 use super::sql;
 use crate::protocol::{SealedCount, VersionId};

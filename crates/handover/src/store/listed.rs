@@ -2,16 +2,29 @@
 
 use hanare_model::{CompanyId, NodeName, PersonId, Timestamp};
 
-use super::Store;
 use super::error::StoreError;
 use super::keys::Keys;
 use super::manifest::Manifest;
 use super::pack::{self, Packed};
 use super::rows::{self, Listed};
+use super::{Owner, Store};
 use crate::digest::Digest;
 use crate::protocol::{Class, Entry, MAX_DOCUMENT, MAX_PAGE, VersionId};
 
 impl Store {
+    /// One version of a person's; `None` if they have none of this name.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn version(&self, owner: &Owner, version: &VersionId) -> Result<Option<Entry>, StoreError> {
+        let Some((row, keys)) = self.known(owner).await? else { return Ok(None) };
+        let found = {
+            let mut reader = self.reader.lock().await;
+            rows::version(&mut reader, row, version).await.map_err(|error| self.failed(&error))?
+        };
+        found.map(|listed| self.entry(&keys, listed)).transpose()
+    }
+
     /// What came from a node of a company and is the newest of its file, newest first, with whose it is; now, or at a time.
     /// Damaged ones are left out.
     ///

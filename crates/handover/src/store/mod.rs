@@ -1,5 +1,6 @@
 //! Headquarters' store of work data: objects and their index, durable before anything is acknowledged, sealed per company.
 
+mod draft;
 mod error;
 mod index;
 mod inherit;
@@ -8,9 +9,12 @@ mod judge;
 mod keys;
 mod listed;
 mod manifest;
+mod marks;
 mod objects;
 mod orphans;
 mod pack;
+mod put_back;
+mod quarantine;
 mod release;
 mod retain;
 mod rows;
@@ -37,21 +41,24 @@ use tokio::sync::Mutex;
 
 pub use error::StoreError;
 pub use inherit::Inherited;
+pub use put_back::{Forgot, PutBack};
 pub use sealed::{Bearer, NodeWaiting, Standing};
 pub use space::Totals;
 pub use sweep::Removed;
 pub use vanishing::Vanishing;
 
 use self::keys::{Keys, Name};
+use self::marks::Stands;
 use self::objects::Objects;
 use self::orphans::Orphans;
+use self::quarantine::Bounds;
 use self::rows::OwnerRow;
 use self::writer::{Done, Job, Versions, Writer};
 use crate::chunk::Chunk;
 use crate::digest::Digest;
 use crate::protocol::{
-    Ask, Browse, Commit, Committed, Entry, Fetch, MAX_CHUNKS_BODY, MAX_PAGE, Page, Stored, VersionId, Wanted,
-    framed, put_frame,
+    Ask, Browse, Commit, Committed, Fetch, MAX_CHUNKS_BODY, MAX_PAGE, Memory, Page, Stored, Wanted, framed,
+    put_frame,
 };
 
 /// Whose work it is.
@@ -80,6 +87,10 @@ pub struct Store {
     reader: Mutex<SqliteConnection>,
     keys: Mutex<BTreeMap<CompanyId, Arc<Keys>>>,
     owners: Mutex<BTreeMap<Owner, OwnerRow>>,
+    /// The newest version when this was opened.
+    opened_at: i64,
+    /// What is kept of a node that nobody has proven.
+    bounds: Bounds,
     /// One item at a time of each node.
     bearers: Mutex<BTreeMap<VerifyKey, Arc<Mutex<()>>>>,
 }
@@ -123,9 +134,11 @@ impl Store {
         // Migrations are futures that must not change threads.
         work(move || runtime.block_on(index::prepare(&index))).await??;
         let connection = index::open(&path).await?;
-        let reader = index::connect(&path).await?;
+        let mut reader = index::connect(&path).await?;
+        let opened_at = put_back::newest_version(&mut reader).await;
+        let opened_at = opened_at.map_err(|error| StoreError::index(&path, &error))?;
         let writer = Writer::start(path, connection);
-        Ok(Self {
+        let store = Self {
             folder: folder.to_owned(),
             objects: Objects::local(&folder.join(OBJECTS))?,
             orphans: Orphans::default(),
@@ -133,8 +146,13 @@ impl Store {
             reader: Mutex::new(reader),
             keys: Mutex::default(),
             owners: Mutex::default(),
+            opened_at,
+            bounds: Bounds::default(),
             bearers: Mutex::default(),
-        })
+        };
+        // Before anything new is written, which would hide it.
+        store.look_for_newest(crate::clock::now()).await?;
+        Ok(store)
     }
 
     /// Finishes what was asked before and closes the index.
@@ -218,12 +236,18 @@ impl Store {
             node: node.clone(),
             now,
             confirmed: commit.confirmed,
+            since: commit.since,
             new: commit.versions,
             sealed: None,
         });
         match self.writer.write(job).await? {
-            Done::Placed(placed) => Ok(Committed { placed }),
-            Done::Owner(_) | Done::Written | Done::Swept(_) => Ok(Committed { placed: Vec::new() }),
+            Done::Placed(placed, mark) => Ok(Committed { placed, memory: Memory { mark, forgotten: false } }),
+            Done::Forgotten => {
+                Ok(Committed { memory: Memory { mark: None, forgotten: true }, ..Committed::default() })
+            }
+            Done::Owner(_) | Done::Written | Done::Swept(_) | Done::Noticed { .. } => {
+                Ok(Committed::default())
+            }
         }
     }
 
@@ -232,18 +256,24 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn browse(&self, owner: &Owner, browse: &Browse) -> Result<Page, StoreError> {
-        let Some((row, keys)) = self.known(owner).await? else {
-            return Ok(Page { entries: Vec::new(), next: None, damaged: 0, coming: false });
-        };
+        if let Some(mark) = browse.since {
+            let mut reader = self.reader.lock().await;
+            let stands = marks::stands(&mut reader, mark).await.map_err(|error| self.failed(&error))?;
+            if stands != Stands::Known {
+                return Ok(Page { memory: Memory { mark: None, forgotten: true }, ..Page::default() });
+            }
+        }
+        let Some((row, keys)) = self.known(owner).await? else { return Ok(Page::default()) };
         let limit = browse.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
         let before = browse.after.unwrap_or(i64::MAX);
-        let listed = {
+        let (mut listed, mark) = {
             let mut reader = self.reader.lock().await;
-            rows::browse(&mut reader, row, browse.at, browse.deleted, before, limit)
+            let listed = rows::browse(&mut reader, row, browse.at, browse.deleted, before, limit)
                 .await
-                .map_err(|error| self.failed(&error))?
+                .map_err(|error| self.failed(&error))?;
+            // Read after what is listed, it lies behind all of it.
+            (listed, marks::newest(&mut reader).await.map_err(|error| self.failed(&error))?)
         };
-        let mut listed = listed;
         let found = listed.len();
         Self::fitting(&mut listed);
         let has_more = listed.len() < found || found == limit as usize;
@@ -255,20 +285,7 @@ impl Store {
                 None => damaged += 1,
             }
         }
-        Ok(Page { entries, next, damaged, coming: false })
-    }
-
-    /// One version of a person's; `None` if they have none of this name.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn version(&self, owner: &Owner, version: &VersionId) -> Result<Option<Entry>, StoreError> {
-        let Some((row, keys)) = self.known(owner).await? else { return Ok(None) };
-        let found = {
-            let mut reader = self.reader.lock().await;
-            rows::version(&mut reader, row, version).await.map_err(|error| self.failed(&error))?
-        };
-        found.map(|listed| self.entry(&keys, listed)).transpose()
+        Ok(Page { entries, next, damaged, coming: false, memory: Memory { mark, forgotten: false } })
     }
 
     /// Chunks of this person as frames, in the order in which they were asked for; what does not fit the body is left out
@@ -331,7 +348,9 @@ impl Store {
                 self.owners.lock().await.insert(owner.clone(), row);
                 Ok((row, keys))
             }
-            Done::Written | Done::Swept(_) | Done::Placed(_) => Err(StoreError::Closing),
+            Done::Written | Done::Placed(..) | Done::Forgotten | Done::Noticed { .. } | Done::Swept(_) => {
+                Err(StoreError::Closing)
+            }
         }
     }
 

@@ -56,6 +56,15 @@ impl Objects {
         Ok(old.filter_map(|object| object.location.filename()?.parse().ok()).collect())
     }
 
+    /// Whether an object is there.
+    pub(crate) async fn is_there(&self, id: &VersionId) -> Result<bool, StoreError> {
+        match self.store.head(&location(id)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(StoreError::object(&self.path, &error)),
+        }
+    }
+
     /// A part of an object.
     pub(crate) async fn read(&self, id: &VersionId, range: Range<u64>) -> Result<Bytes, StoreError> {
         let read = self.store.get_range(&location(id), range).await;

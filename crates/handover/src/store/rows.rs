@@ -4,10 +4,12 @@ use hanare_model::{NodeName, Timestamp};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Error, Row as _};
 
+use super::draft::Draft;
 use super::judge::{Change, Head, Judgement, judge, vanish};
 use super::keys::Name;
+use super::marks;
 use super::pack::{Pack, Packed};
-use super::space::{self, Totals};
+use super::space;
 use super::sql;
 use crate::protocol::{VANISHING_WINDOW_SECONDS, VersionId};
 
@@ -16,23 +18,6 @@ use crate::protocol::{VANISHING_WINDOW_SECONDS, VersionId};
 pub(super) struct OwnerRow {
     pub company: i64,
     pub person: i64,
-}
-
-/// A version that is ready to be written.
-#[derive(Debug)]
-pub(super) struct Draft {
-    pub id: VersionId,
-    /// The keyed name of its path.
-    pub path: Name,
-    pub parent: Option<VersionId>,
-    pub class: &'static str,
-    pub size: u64,
-    /// `None` for a deletion.
-    pub content: Option<Name>,
-    pub deleted_content: Name,
-    pub manifest: Vec<u8>,
-    /// Keyed names and, of the whole list, lengths are compared.
-    pub chunks: Vec<Name>,
 }
 
 /// What became of a draft.
@@ -233,10 +218,20 @@ pub(super) async fn put_version(
         Some(content) => Change::Content(content.to_vec()),
         None => Change::Deleted,
     };
-    match judge(head.as_ref(), draft.parent, &change) {
+    let parent = remembered(db, head.as_ref(), draft).await?;
+    match judge(head.as_ref(), parent, &change) {
         Judgement::Replace => {}
         Judgement::Beside(head) => return Ok(Outcome::Beside(head)),
-        Judgement::Known(version) => return Ok(Outcome::Known(version)),
+        Judgement::Known(version) => {
+            let row = head.as_ref().map(|head| head.row);
+            let not_there: i64 =
+                sqlx::query_scalar(sql::COUNT_NOT_THERE).bind(row).fetch_one(&mut *db).await?;
+            if not_there == 0 {
+                return Ok(Outcome::Known(version));
+            }
+            // Its chunks are wanted again, and once they are here it is whole.
+            return Ok(Outcome::Incomplete);
+        }
         Judgement::Stays(head) => return Ok(Outcome::Stays(head)),
     }
     let mut chunks = Vec::with_capacity(draft.chunks.len());
@@ -279,6 +274,21 @@ pub(super) async fn put_version(
     sqlx::query(sql::UPDATE_HEAD).bind(file).bind(version).execute(&mut *db).await?;
     sqlx::query(sql::UPDATE_USED).bind(owner.person).bind(signed(size)).execute(db).await?;
     Ok(Outcome::Kept)
+}
+
+/// What a draft follows. A store that was put back may have forgotten that: then the draft follows what was there at that time,
+/// which is older; what has come since is somebody else's.
+async fn remembered(
+    db: &mut SqliteConnection,
+    head: Option<&Head<Vec<u8>>>,
+    draft: &Draft,
+) -> Result<Option<VersionId>, Error> {
+    let (Some(head), Some(parent), true) = (head, draft.parent, draft.again) else { return Ok(draft.parent) };
+    if head.version == parent || marks::has(db, parent).await? {
+        return Ok(Some(parent));
+    }
+    let is_older = marks::put_back_to(db).await?.is_some_and(|newest| head.row <= newest);
+    Ok(Some(if is_older { head.version } else { parent }))
 }
 
 /// A version that was put beside another one by an earlier try of the same commit: its id and sealed manifest.
@@ -371,22 +381,4 @@ fn read_listed(row: &SqliteRow) -> Result<Listed, Error> {
         class: row.try_get("class")?,
         manifest: row.try_get("manifest")?,
     })
-}
-
-/// What is held of each company: its name, and counts.
-pub(super) async fn totals(db: &mut SqliteConnection) -> Result<Vec<(String, Totals)>, Error> {
-    let rows = sqlx::query(sql::TOTALS).fetch_all(db).await?;
-    let read = |row: &SqliteRow| {
-        let latest: Option<i64> = row.try_get("latest")?;
-        let totals = Totals {
-            persons: unsigned(row, "persons")?,
-            files: unsigned(row, "files")?,
-            versions: unsigned(row, "versions")?,
-            bytes: unsigned(row, "used")?,
-            stored_bytes: unsigned(row, "stored")?,
-            latest: latest.map(Timestamp::from_seconds),
-        };
-        Ok((row.try_get("name")?, totals))
-    };
-    rows.iter().map(read).collect()
 }

@@ -107,15 +107,27 @@ pub(super) async fn forgotten(db: &mut SqliteConnection, limit: u32) -> Result<V
     rows.into_iter().map(id).collect()
 }
 
-/// Objects of one folder of the fan that the index names, or has forgotten.
+/// Objects of one folder of the fan that the index names.
 pub(super) async fn named(db: &mut SqliteConnection, fan: u8) -> Result<BTreeSet<VersionId>, Error> {
+    in_fan(db, sql::SELECT_OBJECTS, fan).await
+}
+
+/// Those of them that are not known to be lost.
+pub(super) async fn wanted(db: &mut SqliteConnection, fan: u8) -> Result<BTreeSet<VersionId>, Error> {
+    in_fan(db, sql::SELECT_WANTED_OBJECTS, fan).await
+}
+
+async fn in_fan(
+    db: &mut SqliteConnection,
+    select: &'static str,
+    fan: u8,
+) -> Result<BTreeSet<VersionId>, Error> {
     let [first, last] = [[fan, 0], [fan, u8::MAX]].map(|[fan, rest]| {
         let mut id = [rest; 16];
         id[0] = fan;
         id.to_vec()
     });
-    let rows: Vec<Vec<u8>> =
-        sqlx::query_scalar(sql::SELECT_OBJECTS).bind(first).bind(last).fetch_all(db).await?;
+    let rows: Vec<Vec<u8>> = sqlx::query_scalar(select).bind(first).bind(last).fetch_all(db).await?;
     Ok(rows.into_iter().filter_map(|id| id.try_into().ok()).map(VersionId::from_bytes).collect())
 }
 

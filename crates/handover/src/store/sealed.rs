@@ -11,17 +11,19 @@ use hanare_model::{CompanyId, NodeName, PersonId, Timestamp, VerifyKey};
 use tokio::sync::{Mutex, mpsc};
 
 use super::error::StoreError;
-use super::items;
 use super::writer::{Done, Job, Versions};
 use super::{Owner, SEALED, Store, work};
+use super::{items, marks};
 use crate::chunk::{Chunk, Whole, cut};
 use crate::path::WorkPath;
 use crate::protocol::{
-    Became, Content, MAX_CHUNKS_BODY, NewVersion, Placed, SealedAnswer, SealedCount, SealedPart, VersionId,
-    framed,
+    Became, Content, MAX_CHUNKS_BODY, MAX_DOCUMENT, NewVersion, Placed, SealedAnswer, SealedCount,
+    SealedPart, VersionId, framed,
 };
 use crate::seal::{self, CompanyKey, Contents, ItemId, Note, Refused, What};
 
+/// The most chunks of one file: a page of a list names all of them.
+const MAX_CHUNKS: usize = MAX_DOCUMENT / 67 - 1024;
 /// The longest item in bytes: more than a file system of a work volume holds.
 const MAX_ITEM: u64 = 1 << 42;
 
@@ -95,12 +97,31 @@ impl Store {
         standing: impl FnOnce(&Note) -> Standing + Send,
         now: Timestamp,
     ) -> Result<SealedAnswer, StoreError> {
+        let became = match self.take_part(bearer, key, part, standing, now).await? {
+            Ok(became) => became,
+            Err(have) => return Ok(SealedAnswer::More { have }),
+        };
+        let mut reader = self.reader.lock().await;
+        // Read after it, it lies behind it.
+        let mark = marks::newest(&mut reader).await.map_err(|error| self.failed(&error))?;
+        Ok(SealedAnswer::Done { became, mark })
+    }
+
+    /// What became of the item, or how much of it is there.
+    async fn take_part(
+        &self,
+        bearer: &Bearer,
+        key: &CompanyKey,
+        part: SealedPart,
+        standing: impl FnOnce(&Note) -> Standing + Send,
+        now: Timestamp,
+    ) -> Result<Result<Became, u64>, StoreError> {
         let place = {
             let mut bearers = self.bearers.lock().await;
             Arc::clone(bearers.entry(bearer.signer).or_default())
         };
         let _place: tokio::sync::MutexGuard<'_, ()> = Mutex::lock(&place).await;
-        let done = |became| Ok(SealedAnswer::Done { became });
+        let done = |became| Ok(Ok(became));
         let before = {
             let mut reader = self.reader.lock().await;
             items::item(&mut reader, part.id).await.map_err(|error| self.failed(&error))?
@@ -117,6 +138,10 @@ impl Store {
             return done(refused(&Refused::NotSealed));
         }
         let path = self.incoming(bearer, part.id);
+        let there = std::fs::metadata(&path).map_or(0, |found| found.len());
+        if !self.may_come(part.total.saturating_sub(there)).await? {
+            return done(Became::Full);
+        }
         let (folder, id, total, parent) = (self.folder.join(SEALED), part.id, part.total, part.parent);
         let prefix = prefix(bearer);
         let arrived = {
@@ -125,7 +150,7 @@ impl Store {
         };
         let have = arrived.map_err(|error| StoreError::io(&path, &error))?;
         if have < total {
-            return Ok(SealedAnswer::More { have });
+            return Ok(Err(have));
         }
         let checked = {
             let (path, bearer, key) = (path.clone(), bearer.clone(), key.clone());
@@ -139,7 +164,11 @@ impl Store {
             Came { id, node: bearer.node.clone(), bytes: total, parent, after: note.after, aside: None };
         match standing(&note) {
             Standing::Proven => {}
-            Standing::Unproven => return self.quarantine(bearer, &note.person, came, &path, now).await,
+            // It stays here as it is, and is looked at again when the node asks again.
+            Standing::Unproven if !self.may_wait(bearer, total).await? => return done(Became::Full),
+            Standing::Unproven => {
+                return done(self.quarantine(bearer, &note.person, came, &path, now).await?);
+            }
             Standing::Stranger => return done(no(bearer, id, &path, &Refused::Stranger)),
         }
         let became = self.store_sealed(&bearer.company, Unsealed { came, note, contents }, now).await?;
@@ -198,7 +227,7 @@ impl Store {
         came: Came,
         path: &Path,
         now: Timestamp,
-    ) -> Result<SealedAnswer, StoreError> {
+    ) -> Result<Became, StoreError> {
         let owner = Owner { company: bearer.company.clone(), person: person.clone() };
         let (row, _) = self.owner(&owner).await?;
         let (from, to, folder) = (path.to_owned(), self.kept(came.id), self.folder.join(SEALED));
@@ -209,7 +238,7 @@ impl Store {
         });
         kept.await?.map_err(|error: io::Error| StoreError::io(path, &error))?;
         self.writer.write(Job::Quarantined { owner: row, came, now }).await?;
-        Ok(SealedAnswer::Done { became: Became::Quarantined })
+        Ok(Became::Quarantined)
     }
 
     pub(super) async fn store_sealed(
@@ -231,7 +260,13 @@ impl Store {
                 Content::File { digest, size, chunks, mode, modified, torn }
             }
         };
-        let version = NewVersion { path: note.path, parent: note.parent, class: note.class, content };
+        let version = NewVersion {
+            path: note.path,
+            parent: note.parent,
+            class: note.class,
+            again: note.again,
+            content,
+        };
         let (row, keys) = self.owner(&owner).await?;
         let job = Job::Versions(Versions {
             owner: row,
@@ -240,10 +275,13 @@ impl Store {
             node: came.node.clone(),
             now,
             confirmed: false,
+            since: None,
             new: vec![version],
             sealed: Some(Box::new(came)),
         });
-        let Done::Placed(mut placed) = self.writer.write(job).await? else { return Err(StoreError::Closing) };
+        let Done::Placed(mut placed, _) = self.writer.write(job).await? else {
+            return Err(StoreError::Closing);
+        };
         Ok(match placed.pop() {
             Some(Placed::Kept { version }) => Became::Kept { version },
             Some(Placed::Conflict { version, .. }) => Became::Conflict { version },
@@ -277,6 +315,12 @@ impl Store {
             if len + framed(chunk.bytes.len()) > MAX_CHUNKS_BODY {
                 self.put_chunks(owner, std::mem::take(&mut body), now).await?;
                 len = 0;
+            }
+            if names.len() >= MAX_CHUNKS {
+                // The cutting ends when nobody takes what it cuts.
+                drop(chunks);
+                let _ = cutting.await;
+                return Ok(Err(io::Error::other("more chunks than a version can name")));
             }
             len += framed(chunk.bytes.len());
             names.push(chunk.digest);

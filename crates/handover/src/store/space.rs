@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Error, Row as _};
 
 use super::error::StoreError;
-use super::rows::{self, OwnerRow, signed, unsigned};
+use super::rows::{OwnerRow, signed, unsigned};
 use super::sql;
 use super::writer::Job;
 use super::{Owner, Store};
@@ -37,7 +37,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn totals(&self) -> Result<BTreeMap<String, Totals>, StoreError> {
         let mut reader = self.reader.lock().await;
-        let totals = rows::totals(&mut reader).await.map_err(|error| self.failed(&error))?;
+        let totals = read_totals(&mut reader).await.map_err(|error| self.failed(&error))?;
         Ok(totals.into_iter().collect())
     }
 
@@ -130,6 +130,24 @@ pub(super) async fn limit(
     bytes: Option<u64>,
 ) -> Result<(), Error> {
     sqlx::query(sql::UPDATE_QUOTA).bind(owner.person).bind(bytes.map(signed)).execute(db).await.map(drop)
+}
+
+/// What is held of each company: its name, and counts.
+async fn read_totals(db: &mut SqliteConnection) -> Result<Vec<(String, Totals)>, Error> {
+    let rows = sqlx::query(sql::TOTALS).fetch_all(db).await?;
+    let read = |row: &SqliteRow| {
+        let latest: Option<i64> = row.try_get("latest")?;
+        let totals = Totals {
+            persons: unsigned(row, "persons")?,
+            files: unsigned(row, "files")?,
+            versions: unsigned(row, "versions")?,
+            bytes: unsigned(row, "used")?,
+            stored_bytes: unsigned(row, "stored")?,
+            latest: latest.map(Timestamp::from_seconds),
+        };
+        Ok((row.try_get("name")?, totals))
+    };
+    rows.iter().map(read).collect()
 }
 
 #[cfg(test)]

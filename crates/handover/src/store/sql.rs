@@ -22,13 +22,17 @@ pub(super) const UPDATE_USED: &str = "UPDATE person SET used = used + $2 WHERE i
 pub(super) const UPDATE_QUOTA: &str = "UPDATE person SET quota = $2 WHERE id = $1";
 pub(super) const UPDATE_COMPANY_QUOTA: &str = "UPDATE company SET quota = $2 WHERE name = $1";
 
-pub(super) const SELECT_HELD: &str = "SELECT c.id, c.len FROM chunk c JOIN held h ON h.chunk = c.id AND h.person = $1 WHERE c.company = $2 AND c.name = $3";
-pub(super) const SELECT_CHUNK: &str = "SELECT id FROM chunk WHERE company = $1 AND name = $2";
+pub(super) const SELECT_HELD: &str = "SELECT c.id, c.len FROM chunk c JOIN held h ON h.chunk = c.id AND h.person = $1 \
+     JOIN pack p ON p.id = c.pack WHERE c.company = $2 AND c.name = $3 AND NOT p.lost";
+pub(super) const SELECT_CHUNK: &str = "SELECT c.id FROM chunk c JOIN pack p ON p.id = c.pack WHERE c.company = $1 AND c.name = $2 AND NOT p.lost";
 pub(super) const PUT_PACK: &str =
     "INSERT INTO pack (company, object, bytes, at) VALUES ($1, $2, $3, $4) RETURNING id";
-/// Two endpoints may send the same chunk at once: the first one's place stays.
+/// Two endpoints may send the same chunk at once: the first one's place stays, unless its object is not there.
 pub(super) const PUT_CHUNK: &str = "INSERT INTO chunk (company, name, pack, place, start, len) VALUES ($1, $2, $3, $4, $5, $6) \
-     ON CONFLICT (company, name) DO UPDATE SET name = excluded.name RETURNING id";
+     ON CONFLICT (company, name) DO UPDATE SET pack = CASE WHEN (SELECT lost FROM pack WHERE id = chunk.pack) THEN excluded.pack ELSE chunk.pack END, \
+     place = CASE WHEN (SELECT lost FROM pack WHERE id = chunk.pack) THEN excluded.place ELSE chunk.place END, \
+     start = CASE WHEN (SELECT lost FROM pack WHERE id = chunk.pack) THEN excluded.start ELSE chunk.start END, \
+     len = CASE WHEN (SELECT lost FROM pack WHERE id = chunk.pack) THEN excluded.len ELSE chunk.len END RETURNING id";
 pub(super) const PUT_HELD: &str = "INSERT INTO held (person, chunk, at) VALUES ($1, $2, $3) \
      ON CONFLICT (person, chunk) DO UPDATE SET at = excluded.at";
 pub(super) const LOCATE: &str = "SELECT p.object, c.place, c.start, c.len FROM chunk c \
@@ -98,6 +102,8 @@ pub(super) const SELECT_QUARANTINED: &str =
     "SELECT item, node, at FROM sealed WHERE person = $1 AND version IS NULL ORDER BY id";
 pub(super) const COUNT_QUARANTINED: &str = "SELECT c.name, count(*) AS items FROM sealed s \
      JOIN person o ON o.id = s.person JOIN company c ON c.id = o.company WHERE s.version IS NULL GROUP BY c.name";
+pub(super) const SELECT_QUARANTINES: &str = "SELECT c.name AS company, s.node, count(*) AS items, sum(s.bytes) AS bytes FROM sealed s \
+     JOIN person o ON o.id = s.person JOIN company c ON c.id = o.company WHERE s.version IS NULL GROUP BY c.name, s.node";
 pub(super) const PUT_WAITING: &str = "INSERT INTO waiting (company, node, items, bytes, at) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (company, node) DO UPDATE SET items = excluded.items, bytes = excluded.bytes, at = excluded.at";
 pub(super) const SELECT_WAITING: &str =
@@ -133,9 +139,55 @@ pub(super) const PUT_ORPHAN: &str = "INSERT INTO forgotten (object, bytes) SELEC
 pub(super) const SELECT_FORGOTTEN: &str = "SELECT object FROM forgotten ORDER BY object LIMIT $1";
 pub(super) const DELETE_FORGOTTEN: &str = "DELETE FROM forgotten WHERE object = $1";
 
+pub(super) const SELECT_NEWEST_MARK: &str = "SELECT id, name FROM mark ORDER BY id DESC LIMIT 1";
+pub(super) const SELECT_MARK: &str = "SELECT id, name FROM mark WHERE id = $1";
+pub(super) const SELECT_OLDEST_MARK: &str = "SELECT min(id) FROM mark";
+pub(super) const PUT_MARK: &str = "INSERT INTO mark (name) VALUES ($1) RETURNING id";
+pub(super) const DELETE_MARKS: &str = "DELETE FROM mark WHERE id <= $1";
+/// The mark up to which what was acknowledged may lie in objects that are not there. Not what an endpoint has said of it.
+pub(super) const SELECT_LOST_MARK: &str =
+    "SELECT max(mark) FROM put_back WHERE kind = 'objects' AND node = ''";
+pub(super) const SELECT_PUT_BACK_TO: &str = "SELECT max(version) FROM put_back WHERE kind = 'index'";
+pub(super) const SELECT_PUT_BACKS: &str = "SELECT kind, company, node, at FROM put_back ORDER BY id DESC";
+pub(super) const PUT_PUT_BACK: &str = "INSERT INTO put_back (kind, company, node, at, mark, version) VALUES ($1, $2, $3, $4, $5, $6) \
+     ON CONFLICT (kind, company, node, version) DO NOTHING";
+pub(super) const PUT_LOST: &str = "INSERT INTO put_back (kind, company, node, at, mark, version) VALUES ($1, $2, $3, $4, $5, $6) \
+     ON CONFLICT (kind, company, node, version) DO UPDATE SET at = excluded.at, mark = excluded.mark";
+pub(super) const SELECT_PUBLIC: &str = "SELECT id FROM version WHERE public = $1";
+pub(super) const SELECT_NEWEST_VERSION: &str = "SELECT coalesce(max(id), 0) AS version FROM version";
+/// A version of a company, if all that is in it is there.
+pub(super) const SELECT_WHOLE: &str = "SELECT v.id FROM version v JOIN file f ON f.id = v.file JOIN person o ON o.id = f.person \
+     JOIN company c ON c.id = o.company WHERE v.public = $1 AND c.name = $2 AND NOT EXISTS (SELECT 1 FROM used u \
+     JOIN chunk k ON k.id = u.chunk JOIN pack p ON p.id = k.pack WHERE u.version = v.id AND p.lost)";
+pub(super) const COUNT_NOT_THERE: &str = "SELECT count(*) FROM used u JOIN chunk k ON k.id = u.chunk \
+     JOIN pack p ON p.id = k.pack WHERE u.version = $1 AND p.lost";
+pub(super) const SELECT_NEWEST_OBJECT: &str =
+    "SELECT object FROM pack WHERE NOT lost ORDER BY id DESC LIMIT 1";
+pub(super) const SELECT_WANTED_OBJECTS: &str =
+    "SELECT object FROM pack WHERE object BETWEEN $1 AND $2 AND NOT lost";
+pub(super) const UPDATE_LOST: &str = "UPDATE pack SET lost = TRUE WHERE object = $1 AND NOT lost";
+
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 59] = [
+pub(super) const ALL: [&str; 77] = [
+    SELECT_QUARANTINES,
+    SELECT_NEWEST_MARK,
+    SELECT_MARK,
+    SELECT_OLDEST_MARK,
+    PUT_MARK,
+    DELETE_MARKS,
+    SELECT_LOST_MARK,
+    SELECT_PUT_BACK_TO,
+    SELECT_PUT_BACKS,
+    PUT_PUT_BACK,
+    PUT_LOST,
+    SELECT_PUBLIC,
+    SELECT_NEWEST_VERSION,
+    SELECT_WHOLE,
+    COUNT_NOT_THERE,
+    SELECT_NEWEST_OBJECT,
+    SELECT_WANTED_OBJECTS,
+    UPDATE_LOST,
     SELECT_OBJECTS,
     PUT_ORPHAN,
     SELECT_OUTGROWN,

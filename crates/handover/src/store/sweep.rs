@@ -39,6 +39,9 @@ impl Store {
         let mut removed = Removed::default();
         // What an earlier round forgot and did not come to remove.
         self.forget_orphans(now).await?;
+        for fan in 0..=u8::MAX {
+            self.note_lost(self.lost_in(fan).await?, now).await?;
+        }
         self.remove_forgotten(&mut removed).await?;
         let mut after = 0;
         loop {

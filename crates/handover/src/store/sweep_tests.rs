@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::tests::{World, file, hanako, owner, version};
 use super::*;
-use crate::protocol::{Content, Placed};
+use crate::protocol::{Content, Entry, Placed, VersionId};
 
 const DAY: i64 = 24 * 3600;
 /// The store that the child of a test is to sweep, and when.

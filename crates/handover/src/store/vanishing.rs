@@ -64,8 +64,8 @@ impl Store {
         let person = owner.person.to_string();
         let decision = Decision { owner: row, keys, person, now, confirm };
         match self.writer.write(Job::Decide(decision)).await? {
-            Done::Placed(placed) => Ok(placed.len() as u64),
-            Done::Owner(_) | Done::Written | Done::Swept(_) => Ok(0),
+            Done::Placed(placed, _) => Ok(placed.len() as u64),
+            Done::Owner(_) | Done::Written | Done::Forgotten | Done::Noticed { .. } | Done::Swept(_) => Ok(0),
         }
     }
 }
@@ -125,14 +125,16 @@ pub(super) async fn decide(
             placed.push(Placed::Stays { head: Some(head) });
         } else if let Some(manifest) = Manifest::open(&job.keys, &head, manifest)? {
             let (path, parent) = (manifest.path, Some(head));
-            let version = NewVersion { path, parent, class: Class::Work, content: Content::Deleted };
+            let version =
+                NewVersion { path, parent, class: Class::Work, again: false, content: Content::Deleted };
             by_node.entry(node).or_default().push(version);
         }
     }
     for (node, new) in by_node {
         let (keys, person) = (Arc::clone(&job.keys), job.person.clone());
         let Decision { owner, now, .. } = *job;
-        let versions = Versions { owner, keys, person, node, now, confirmed: true, new, sealed: None };
+        let versions =
+            Versions { owner, keys, person, node, now, confirmed: true, since: None, new, sealed: None };
         for version in &versions.new {
             placed.push(place_one(db, &versions, version, fail).await?);
         }

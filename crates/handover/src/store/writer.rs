@@ -8,17 +8,20 @@ use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::draft::{Draft, draft};
 use super::error::StoreError;
-use super::keys::{Keys, Kind, Name, random_id};
-use super::manifest::{Manifest, content_name};
+use super::keys::{Keys, Name};
+use super::manifest::Manifest;
+use super::marks::{self, Stands};
 use super::pack::Pack;
-use super::rows::{self, Draft, Outcome, OwnerRow};
+use super::put_back::{self, Noticed};
+use super::rows::{self, Outcome, OwnerRow};
 use super::rows_sweep::{self, Swept};
 use super::sealed::Came;
 use super::vanishing::{self, Decision};
-use super::{index, items, pack, space};
+use super::{index, items, space};
 use crate::path::WorkPath;
-use crate::protocol::{Class, Content, NewVersion, Placed, SealedCount, VersionId};
+use crate::protocol::{Class, Content, Mark, NewVersion, Placed, SealedCount, VersionId};
 
 /// How many requests may wait; who comes later waits before the queue.
 const QUEUE: usize = 256;
@@ -69,6 +72,8 @@ pub(super) enum Job {
         came: Came,
         now: Timestamp,
     },
+    /// Something is forgotten that was acknowledged.
+    PutBack(Noticed),
     /// So much waits on a node.
     Waiting {
         company: String,
@@ -86,6 +91,8 @@ pub(super) struct Versions {
     pub node: NodeName,
     pub now: Timestamp,
     pub confirmed: bool,
+    /// Where the store is said to have stood: if it does not know that, nothing is placed.
+    pub since: Option<Mark>,
     pub new: Vec<NewVersion>,
     /// The sealed item that the only version comes from.
     pub sealed: Option<Box<Came>>,
@@ -95,7 +102,13 @@ pub(super) struct Versions {
 pub(super) enum Done {
     Owner(OwnerRow),
     Written,
-    Placed(Vec<Placed>),
+    /// And where the store stands now.
+    Placed(Vec<Placed>, Option<Mark>),
+    /// Nothing was placed.
+    Forgotten,
+    Noticed {
+        is_new: bool,
+    },
     Swept(Swept),
 }
 
@@ -231,7 +244,10 @@ impl Task {
                     Done::Written
                 }
                 Job::Versions(versions) if versions.sealed.is_some() => {
-                    Done::Placed(unsealed(&mut transaction, versions, &fail).await?)
+                    Done::Placed(unsealed(&mut transaction, versions, &fail).await?, None)
+                }
+                Job::PutBack(noticed) => {
+                    Done::Noticed { is_new: put_back::note(&mut transaction, noticed).await.map_err(fail)? }
                 }
                 Job::Retain { files, now } => {
                     Done::Swept(rows_sweep::retain(&mut transaction, files, *now).await.map_err(fail)?)
@@ -247,11 +263,23 @@ impl Task {
                     rows_sweep::orphaned(&mut transaction, objects).await.map_err(fail)?;
                     Done::Written
                 }
-                Job::Versions(versions) => Done::Placed(place(&mut transaction, versions, &fail).await?),
+                Job::Versions(versions) => match place(&mut transaction, versions, &fail).await? {
+                    Some(placed) => Done::Placed(placed, None),
+                    None => Done::Forgotten,
+                },
                 Job::Decide(decision) => {
-                    Done::Placed(vanishing::decide(&mut transaction, decision, &fail).await?)
+                    Done::Placed(vanishing::decide(&mut transaction, decision, &fail).await?, None)
                 }
             });
+        }
+        // What is acknowledged lies before the next mark, and what is noticed to be lost before that of whoever hears of it.
+        if done.iter().any(|done| matches!(done, Done::Placed(..) | Done::Noticed { .. })) {
+            let drawn = marks::draw(&mut transaction, &fail).await?;
+            for done in &mut done {
+                if let Done::Placed(_, mark) = done {
+                    *mark = Some(drawn);
+                }
+            }
         }
         transaction.commit().await.map_err(fail)?;
         Ok(done)
@@ -262,7 +290,12 @@ async fn place(
     db: &mut SqliteConnection,
     job: &Versions,
     fail: &impl Fn(sqlx::Error) -> StoreError,
-) -> Result<Vec<Placed>, StoreError> {
+) -> Result<Option<Vec<Placed>>, StoreError> {
+    if let Some(mark) = job.since
+        && marks::stands(db, mark).await.map_err(fail)? != Stands::Known
+    {
+        return Ok(None);
+    }
     let deletes = |version: &&NewVersion| matches!(version.content, Content::Deleted);
     let deletions = job.new.iter().filter(deletes).count() as u64;
     let holds = deletions > 0
@@ -276,7 +309,7 @@ async fn place(
             place_one(db, job, version, fail).await?
         });
     }
-    Ok(placed)
+    Ok(Some(placed))
 }
 
 /// The version of a sealed item, placed once: what it became is written together with it.
@@ -345,30 +378,6 @@ pub(super) async fn place_one(
         Placed::Conflict { version: second.id, path: moved.path, head }
     } else {
         answer(outcome, &second)
-    })
-}
-
-fn draft(keys: &Keys, version: &NewVersion, origin: &NewVersion) -> Result<Draft, StoreError> {
-    let id = random_id()?;
-    let manifest = Manifest { path: version.path.clone(), content: version.content.clone() };
-    let (size, chunks) = match &version.content {
-        Content::File { size, chunks, .. } => (*size, chunks.as_slice()),
-        Content::Link { .. } | Content::Deleted => (0, [].as_slice()),
-    };
-    let content = content_name(keys, &version.content);
-    Ok(Draft {
-        id,
-        path: keys.name(Kind::Path, &[version.path.as_bytes()]),
-        parent: origin.parent,
-        class: match version.class {
-            Class::Work => "work",
-            Class::Settings => "settings",
-        },
-        size,
-        deleted_content: content,
-        content: (!matches!(version.content, Content::Deleted)).then_some(content),
-        manifest: manifest.seal(keys, &id)?,
-        chunks: chunks.iter().map(|digest| pack::name(keys, digest)).collect(),
     })
 }
 

@@ -9,6 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::{Access, Grants};
+use crate::deed::Deed;
 use crate::error::HostError;
 
 // From <linux/landlock.h>.
@@ -73,11 +74,11 @@ pub(super) fn restrict(grants: &Grants) -> Result<Option<u32>, HostError> {
         let added = unsafe {
             libc::syscall(libc::SYS_landlock_add_rule, ruleset.as_raw_fd(), NET_PORT, &raw const rule, 0u32)
         };
-        checked(added).map_err(failed("granting a TCP port"))?;
+        checked(added).map_err(failed("landlock_add_rule"))?;
     }
     // SAFETY: plain numbers; the descriptor is open.
     let restricted = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0u32) };
-    checked(restricted).map_err(failed("restricting this process"))?;
+    checked(restricted).map_err(failed("landlock_restrict_self"))?;
     Ok(Some(version))
 }
 
@@ -91,7 +92,7 @@ fn version() -> Result<Option<u32>, HostError> {
         Ok(version) => Ok(u32::try_from(version).ok().filter(|version| *version > 0)),
         // Not built in, not switched on, or not let through by a container's own filter.
         Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => Ok(None),
-        Err(error) => Err(failed("asking for its version")(error)),
+        Err(error) => Err(failed("landlock_create_ruleset")(error)),
     }
 }
 
@@ -106,15 +107,14 @@ fn create(rules: &Ruleset) -> Result<OwnedFd, HostError> {
             0u32,
         )
     };
-    let raw = checked(made).map_err(failed("making a ruleset"))?;
-    let raw = i32::try_from(raw).map_err(|_| failed("making a ruleset")(Errno::BADF))?;
+    let raw = checked(made).map_err(failed("landlock_create_ruleset"))?;
+    let raw = i32::try_from(raw).map_err(|_| failed("landlock_create_ruleset")(Errno::BADF))?;
     // SAFETY: as above.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
 fn grant(ruleset: &OwnedFd, path: &Path, access: Access, known: u64) -> Result<(), HostError> {
-    let refused =
-        |error: Errno| HostError::io(format!("granting a worker {}", path.display()), &error.into());
+    let refused = |error: Errno| HostError::io(Deed::Confine.of(path.display()), &error.into());
     let file = match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::NOENT) if matches!(access, Access::Read | Access::Sockets) => return Ok(()),
@@ -151,5 +151,5 @@ fn checked(answer: libc::c_long) -> Result<libc::c_long, Errno> {
 }
 
 fn failed(what: &'static str) -> impl Fn(Errno) -> HostError {
-    move |error| HostError::io(format!("Landlock: {what}"), &error.into())
+    move |error| HostError::io(Deed::Confine.of(what), &error.into())
 }

@@ -6,6 +6,7 @@ use libc::c_long;
 use rustix::io::Errno;
 
 use super::calls::Refuse::{self, Being, Call, NotBeing, Unknown, WithBits, WithoutBits};
+use crate::deed::Deed;
 use crate::error::HostError;
 
 // From <linux/audit.h>, <linux/seccomp.h>, <linux/filter.h>.
@@ -31,7 +32,7 @@ const ARGUMENTS: u32 = 16;
 pub(super) fn install(list: &[Refuse]) -> Result<bool, HostError> {
     let Some(architecture) = ARCHITECTURE else { return Ok(false) };
     let mut program = program(architecture, list);
-    let failed = |error: std::io::Error| HostError::io("a filter of system calls", &error);
+    let failed = |error: std::io::Error| HostError::io(Deed::Confine.of("seccomp"), &error);
     let length = u16::try_from(program.len()).map_err(|_| failed(std::io::ErrorKind::InvalidInput.into()))?;
     let filter = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
     // SAFETY: `filter` describes `program`, both live through the call, and the kernel only reads them.

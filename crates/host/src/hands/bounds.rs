@@ -247,7 +247,6 @@ mod tests {
         HqPeer, Internet, PortRange, PresharedKey, PublicKey, Service, SigningKey, Timestamp,
     };
 
-    use super::super::setup::UnlockPolicy;
     use super::*;
 
     #[test]
@@ -290,6 +289,7 @@ mod tests {
             addresses: nets(&["10.88.1.2/32"]),
             lan: nets(&["10.88.1.128/25"]),
             devices: devices.iter().map(device).collect(),
+            unlock: hanare_model::unlock::UnlockTerms::default(),
             hq: HqPeer {
                 public_key: PublicKey::from_bytes([8; 32]),
                 preshared_key: PresharedKey::from_bytes([9; 32]),
@@ -312,7 +312,6 @@ mod tests {
             signing_key: key.verify_key(),
             lease: Signed::seal(&lease, &key).unwrap(),
             lan: lan.map(str::to_owned),
-            unlock: UnlockPolicy::default(),
         };
         Bounds::new(role).unwrap()
     }

@@ -16,6 +16,7 @@ use rustix::net::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// Bytes of a document in one packet: well below the smallest default send buffer (`net.core.wmem_default`).
@@ -35,7 +36,7 @@ pub(crate) fn send<T: Serialize>(
     fds: &[BorrowedFd<'_>],
 ) -> Result<(), HostError> {
     let text = serde_json::to_vec(document).map_err(|error| HostError::Io {
-        what: "writing a message".to_owned(),
+        what: Deed::Message.into(),
         errno: None,
         text: error.to_string(),
     })?;
@@ -51,10 +52,10 @@ pub(crate) fn send<T: Serialize>(
 pub(crate) fn offer<T: Serialize>(socket: BorrowedFd<'_>, document: &T) -> Result<(), HostError> {
     let mut text = vec![0];
     serde_json::to_writer(&mut text, document)
-        .map_err(|error| HostError::io("writing a message", &error.into()))?;
+        .map_err(|error| HostError::io(Deed::Message, &error.into()))?;
     rustix::net::send(socket, &text, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)
         .map(drop)
-        .map_err(|error| HostError::io("sending a notice", &error.into()))
+        .map_err(|error| HostError::io(Deed::Message, &error.into()))
 }
 
 fn send_piece(
@@ -76,7 +77,7 @@ fn send_piece(
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => wait(socket, rustix::event::PollFlags::OUT, PATIENCE)?,
             Err(Errno::PIPE | Errno::CONNRESET) => return Err(HostError::Gone),
-            Err(error) => return Err(HostError::io("sending a message", &error.into())),
+            Err(error) => return Err(HostError::io(Deed::Message, &error.into())),
         }
     }
 }
@@ -141,7 +142,7 @@ fn receive_piece(
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => wait(socket, rustix::event::PollFlags::IN, patience)?,
             Err(Errno::CONNRESET) => return Err(HostError::Gone),
-            Err(error) => return Err(HostError::io("receiving a message", &error.into())),
+            Err(error) => return Err(HostError::io(Deed::Message, &error.into())),
         }
     }
 }
@@ -153,7 +154,7 @@ pub(crate) fn waits(socket: BorrowedFd<'_>) -> Result<bool, HostError> {
     match rustix::event::poll(&mut fds, Some(&now)) {
         Ok(ready) => Ok(ready > 0),
         Err(Errno::INTR) => Ok(false),
-        Err(error) => Err(HostError::io("waiting for a message", &error.into())),
+        Err(error) => Err(HostError::io(Deed::Message, &error.into())),
     }
 }
 
@@ -167,7 +168,7 @@ fn wait(
     match rustix::event::poll(&mut fds, patience.as_ref()) {
         Ok(0) => Err(HostError::Gone),
         Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(error) => Err(HostError::io("waiting for a message", &error.into())),
+        Err(error) => Err(HostError::io(Deed::Message, &error.into())),
     }
 }
 
@@ -179,7 +180,7 @@ pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd), HostError> {
         rustix::net::SocketFlags::CLOEXEC,
         None,
     )
-    .map_err(|error| HostError::io("socketpair", &error.into()))
+    .map_err(|error| HostError::io(Deed::Message, &error.into()))
 }
 
 /// Borrows owned descriptors for [`send`].

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::channel;
 use super::message::{KillSwitchState, Notice, Permit, Reply, Request};
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// The way to the host process. Clones share one connection; calls block for milliseconds (a resolver: seconds), so
@@ -52,7 +53,7 @@ impl Client {
     pub fn from_stdin() -> Result<Self, HostError> {
         let stdin = std::io::stdin();
         let socket = rustix::io::fcntl_dupfd_cloexec(&stdin, 3)
-            .map_err(|error| HostError::io("standard input", &error.into()))?;
+            .map_err(|error| HostError::io(Deed::Message, &error.into()))?;
         let kind = rustix::net::sockopt::socket_type(&socket);
         if kind != Ok(rustix::net::SocketType::SEQPACKET) {
             return Err(HostError::refused("worker", "a worker is started by its host process, not by hand"));
@@ -270,10 +271,10 @@ impl Notices {
     /// [`HostError::Io`] outside a runtime.
     pub fn into_async(self) -> Result<AsyncNotices, HostError> {
         rustix::io::ioctl_fionbio(&self.socket, true)
-            .map_err(|error| HostError::io("the notices", &error.into()))?;
+            .map_err(|error| HostError::io(Deed::Message, &error.into()))?;
         Ok(AsyncNotices {
             socket: crate::readiness::readable(self.socket)
-                .map_err(|error| HostError::io("the notices", &error))?,
+                .map_err(|error| HostError::io(Deed::Message, &error))?,
         })
     }
 }
@@ -292,7 +293,7 @@ impl AsyncNotices {
     pub async fn next(&mut self) -> Result<Notice, HostError> {
         loop {
             let mut guard =
-                self.socket.readable().await.map_err(|error| HostError::io("the notices", &error))?;
+                self.socket.readable().await.map_err(|error| HostError::io(Deed::Message, &error))?;
             // Readiness is an edge: it may be cleared only once nothing waits any more.
             if channel::waits(guard.get_inner().as_fd())? {
                 return channel::receive(guard.get_inner().as_fd()).map(|(notice, _)| notice);

@@ -12,9 +12,11 @@ mod channel;
 mod client;
 mod look;
 mod message;
+mod network;
 mod routing;
 mod serve;
 mod setup;
+mod unlock;
 mod verbs;
 
 pub use asked::Asked;
@@ -22,4 +24,5 @@ pub use client::{AsyncNotices, Client, Notices, Tunnel, UdpSockets};
 pub use message::{KillSwitchState, Notice, Permit};
 pub(crate) use serve::hold;
 pub use serve::{leave, serve};
-pub use setup::{Ended, NodeRole, Role, Setup, UnlockPolicy};
+pub use setup::{Ended, NodeRole, Role, Setup};
+pub use unlock::unlock;

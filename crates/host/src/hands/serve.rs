@@ -13,9 +13,11 @@ use tracing::{error, info, warn};
 use super::bounds::{Bounds, HqBounds};
 use super::look::Firewall;
 use super::message::{Notice, Reply, Request};
+use super::network::{self, NetworkHold};
 use super::setup::{Ended, Role, Setup};
 use super::verbs::Hands;
 use super::{channel, routing};
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::netlink::Netlink;
 use crate::readiness::{readable, readable_watch};
@@ -45,8 +47,12 @@ pub fn serve(mut setup: Setup) -> Result<Ended, HostError> {
         return Err(HostError::NoNetAdmin { what: "the host process".to_owned() });
     }
     let _lock = hold(&setup.state)?;
+    let network = match &setup.role {
+        Role::Node(_) => Some(network::hold(&setup.state)?),
+        Role::Hq { .. } => None,
+    };
     let mut hands = prepare(&setup)?;
-    let ended = work(&mut hands, &mut setup);
+    let ended = work(&mut hands, &mut setup, network.as_ref());
     say_stopping(&mut setup);
     let undone = hands.log.undo_all();
     let ended = ended?;
@@ -70,9 +76,10 @@ fn check_name(name: &str) -> Result<(), HostError> {
 /// sure that none does; what it brings is returned.
 ///
 /// # Errors
-/// [`HostError::Busy`] if one runs: ask its worker then; what undoing meets.
+/// [`HostError::Busy`] if one runs: ask its worker then; [`HostError::OtherKillSwitch`]; what undoing meets.
 pub fn leave<T>(state: &Path, before: impl FnOnce() -> T) -> Result<T, HostError> {
     let _lock = hold(state)?;
+    network::own_kill_switch(state)?;
     let brought = before();
     UndoLog::open(state)?;
     kill_switch::remove(state)?;
@@ -86,7 +93,7 @@ pub(crate) fn hold(state: &Path) -> Result<File, HostError> {
         if error.kind() == std::io::ErrorKind::WouldBlock {
             return HostError::Busy { path };
         }
-        HostError::io(format!("locking {path}"), &error)
+        HostError::io(Deed::Lock.of(path), &error)
     })
 }
 
@@ -141,14 +148,17 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
     Ok(hands)
 }
 
-fn work(hands: &mut Hands, setup: &mut Setup) -> Result<Ended, HostError> {
-    let failed = |error: std::io::Error| HostError::io("the host process", &error);
+fn work(hands: &mut Hands, setup: &mut Setup, network: Option<&NetworkHold>) -> Result<Ended, HostError> {
+    let failed = |error: std::io::Error| HostError::io(Deed::HostProcess, &error);
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = memory::keep_small(builder.enable_all()).build().map_err(failed)?;
     let (ours, theirs) = channel::pair()?;
     rustix::io::ioctl_fionbio(&ours, true).map_err(|error| failed(error.into()))?;
     let mut worker = Worker::start(setup, theirs)?;
-    let ended = runtime.block_on(answer(hands, setup, ours, &mut worker));
+    let ended = runtime.block_on(async {
+        network.map_or(Ok(()), NetworkHold::answer).map_err(failed)?;
+        answer(hands, setup, ours, &mut worker).await
+    });
     worker.kill();
     ended
 }
@@ -165,7 +175,7 @@ struct Worker {
 
 impl Worker {
     fn start(setup: &Setup, stdin: OwnedFd) -> Result<Self, HostError> {
-        let failed = |error: std::io::Error| HostError::io("starting the worker", &error);
+        let failed = |error: std::io::Error| HostError::io(Deed::Worker, &error);
         let child = Command::new("/proc/self/exe")
             .args(&setup.worker)
             .stdin(Stdio::from(stdin))
@@ -180,7 +190,7 @@ impl Worker {
     fn pidfd(&self) -> Result<OwnedFd, HostError> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
-            .map_err(|error| HostError::io("the worker", &error.into()))
+            .map_err(|error| HostError::io(Deed::Worker, &error.into()))
     }
 
     fn kill(&mut self) {
@@ -190,7 +200,7 @@ impl Worker {
     }
 
     fn status(&mut self) -> Result<i32, HostError> {
-        let status = self.child.wait().map_err(|error| HostError::io("the worker", &error))?;
+        let status = self.child.wait().map_err(|error| HostError::io(Deed::Worker, &error))?;
         Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)))
     }
 }
@@ -201,7 +211,7 @@ async fn answer(
     control: OwnedFd,
     worker: &mut Worker,
 ) -> Result<Ended, HostError> {
-    let failed = |error: std::io::Error| HostError::io("the host process", &error);
+    let failed = |error: std::io::Error| HostError::io(Deed::HostProcess, &error);
     let control = readable(control).map_err(failed)?;
     let gone = readable(worker.pidfd()?).map_err(failed)?;
     let network = readable_watch(Watch::network()?).map_err(failed)?;

@@ -49,24 +49,6 @@ pub struct NodeRole {
     pub lease: Signed,
     /// The LAN interface of `up --lan`.
     pub lan: Option<String>,
-    /// Who may unlock.
-    pub unlock: UnlockPolicy,
-}
-
-/// Who may open the kill switch for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnlockPolicy {
-    /// Whether a local person may, and not only root and the group `hanare`.
-    pub persons: bool,
-    /// Whether a local person may ask for everything; root and the group `hanare` always may.
-    pub all: bool,
-}
-
-impl Default for UnlockPolicy {
-    /// A portal for the person in the room, and no more: whoever may open everything could open it again and again.
-    fn default() -> Self {
-        Self { persons: true, all: false }
-    }
 }
 
 /// Why [`super::serve`] returned. In every case the machine is as before, the kill switch apart (gone after `Left`).

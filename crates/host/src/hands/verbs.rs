@@ -13,8 +13,9 @@ use super::asked::{self, Asked};
 use super::bounds::{Bounds, HqBounds, node_listen};
 use super::look::Firewall;
 use super::message::{KillSwitchState, Notice, Permit, Reply, Request};
-use super::routing;
+use super::{routing, unlock};
 use crate::control_group::ControlGroup;
+use crate::deed::Deed;
 use crate::error::{HostError, reason};
 use crate::kill_switch::{self, KillSwitch, Lan, Policy};
 use crate::netlink::{Netlink, Route};
@@ -139,7 +140,7 @@ impl Hands {
         let (port, sockets) = udp(listen)?;
         let wanted = if offload { Offload::TcpUdp } else { Offload::None };
         let tun = Tun::create(&self.interface, mtu, wanted).map_err(tun_error)?;
-        let index = tun.index().map_err(|error| HostError::io("the tunnel interface", &error))?;
+        let index = tun.index().map_err(|error| HostError::io(Deed::Interface.of("tun"), &error))?;
         (self.index, self.port) = (Some(index), Some(port));
         own_settings(&self.interface);
         let offload = tun.offload() != Offload::None;
@@ -188,14 +189,16 @@ impl Hands {
         self.node("lan")?.lan(addresses)?;
         let prefixes: Vec<IpNet> = addresses.iter().map(IpNet::trunc).collect();
         routing::check_collisions(&prefixes, &[&lan, &self.interface], &[])?;
-        routing::set_addresses(&mut self.log, &lan, addresses)?;
         if let Some(switch) = &mut self.switch {
             let mut policy = switch.policy().clone();
-            policy.lan = Some(Lan { interface: lan, prefixes });
+            policy.lan = Some(Lan { interface: lan.clone(), prefixes });
             switch.set_policy(policy)?;
         }
-        // Last: nothing is forwarded before the rules that bound it.
-        sysctl::set(&mut self.log, &sysctl::forwarding())
+        // Nothing is forwarded before the rules that bound it.
+        sysctl::set(&mut self.log, &sysctl::forwarding())?;
+        // Last: while an address is new, the kernel's switch to forwarding and the end of its duplicate detection each join
+        // the subnet's anycast address, and the undoing leaves it once.
+        routing::set_addresses(&mut self.log, &lan, addresses)
     }
 
     fn mtu(&mut self, mtu: u16) -> Result<(), HostError> {
@@ -226,19 +229,14 @@ impl Hands {
     }
 
     fn unlock(&mut self, fds: &[OwnedFd]) -> Result<(), HostError> {
-        let policy = self.node("unlock")?.role().unlock;
+        let terms = self.node("unlock")?.lease().unlock;
         let (peer, Asked::Unlock { reason, seconds, all, program }) = asked::take("unlock", fds)? else {
             return Err(HostError::refused("unlock", "its sender asked for something else"));
         };
-        if !peer.is_admin() && !policy.persons {
-            return Err(HostError::refused("unlock", reason::ADMINS_ONLY));
-        }
-        if all && !policy.all && !peer.is_admin() {
-            return Err(HostError::refused("unlock", reason::NOT_ALL));
-        }
         if reason.trim().is_empty() {
             return Err(HostError::refused("unlock", reason::NO_REASON));
         }
+        unlock::check(&terms, peer.is_admin(), all, seconds)?;
         let time = Duration::from_secs(seconds);
         self.close_unlock()?;
         let group = program.as_ref().map(|_| self.group(&peer)).transpose()?;
@@ -368,11 +366,10 @@ fn udp(listen: SocketAddr) -> Result<(u16, Vec<OwnedFd>), HostError> {
     let udp = Udp::bind_to(listen, Some(MARK)).map_err(|error| match error {
         UdpError::PortInUse(port) => HostError::PortInUse { port },
         UdpError::Permission => HostError::NoNetAdmin { what: "marking the tunnel's packets".to_owned() },
-        UdpError::Socket(error) => HostError::io(format!("the tunnel's UDP socket on {listen}"), &error),
+        UdpError::Socket(error) => HostError::io(Deed::Socket.of(listen), &error),
     })?;
     // The worker may not go beyond the system's maximum, which on Debian holds 150 datagrams.
-    udp.set_receive_buffer(RECEIVE_BUFFER)
-        .map_err(|error| HostError::io(format!("the tunnel's UDP socket on {listen}"), &error))?;
+    udp.set_receive_buffer(RECEIVE_BUFFER).map_err(|error| HostError::io(Deed::Socket.of(listen), &error))?;
     Ok((udp.port(), udp.into_fds().collect()))
 }
 
@@ -382,7 +379,7 @@ fn tun_error(error: TunError) -> HostError {
         TunError::Taken(name) => HostError::NameTaken { name },
         TunError::Unavailable(error) => HostError::NoTunDevice { text: error.to_string() },
         TunError::Permission(name) => HostError::NoNetAdmin { what: format!("making the interface {name}") },
-        TunError::Device { name, source } => HostError::io(format!("interface {name}"), &source),
+        TunError::Device { name, source } => HostError::io(Deed::Interface.of(name), &source),
     }
 }
 

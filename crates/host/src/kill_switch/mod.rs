@@ -4,6 +4,7 @@
 //! when every process of ours is gone; [`restore`] brings them back after a reboot. An unlock fills sets whose elements
 //! the kernel removes by itself.
 
+mod around;
 pub mod policy;
 mod portal;
 pub(crate) mod render;
@@ -14,19 +15,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use around::Around;
 pub use policy::{Lan, Policy, Reach};
 use render::{ANSWERS, EVERYTHING, PORTAL_TCP, PORTAL_UDP, TABLE};
 
 use crate::control_group::ControlGroup;
+use crate::deed::Deed;
 use crate::error::{HostError, reason};
 use crate::files;
 use crate::hands::KillSwitchState;
-use crate::netlink::{Link, Netlink};
 use crate::nft::looks::Looks;
 use crate::nft::{self, Family, Transaction};
 
 /// The longest unlock (`INTERFACE`: 30 minutes at most).
-pub const MAX_UNLOCK: Duration = Duration::from_mins(30);
+pub const MAX_UNLOCK: Duration = Duration::from_secs(hanare_model::unlock::MAX_SECONDS);
 /// What a captive portal needs: DNS and the web.
 const PORTAL_PORTS: [(&str, u16); 4] =
     [(PORTAL_TCP, 53), (PORTAL_TCP, 80), (PORTAL_TCP, 443), (PORTAL_UDP, 53)];
@@ -37,7 +39,7 @@ const FAMILIES: [Family; 2] = [Family::Inet, Family::Netdev];
 pub struct KillSwitch {
     state: PathBuf,
     policy: Policy,
-    devices: Vec<Link>,
+    around: Around,
     /// `None` while the tables may not be what the policy says: nft failed.
     looks: Option<Looks>,
 }
@@ -47,7 +49,7 @@ pub struct KillSwitch {
 pub enum Checked {
     /// As we made it.
     Intact,
-    /// Devices came or went; the egress chains follow.
+    /// Devices came or went, or stand in other networks; the chains follow.
     DevicesChanged,
     /// Somebody removed or changed a table; it is as before.
     Restored(String),
@@ -65,7 +67,7 @@ impl KillSwitch {
     }
 
     fn apply_new(state: &Path, policy: Policy) -> Result<Self, HostError> {
-        let mut switch = Self { state: state.to_owned(), policy, devices: Vec::new(), looks: None };
+        let mut switch = Self { state: state.to_owned(), policy, around: Around::default(), looks: None };
         switch.apply()?;
         Ok(switch)
     }
@@ -95,13 +97,12 @@ impl KillSwitch {
         stored
     }
 
-    /// Compares the tables with what we made, and the devices with those that have an egress chain; mends both.
+    /// Compares the tables with what we made, and devices and their networks with those that they are for; mends both.
     ///
     /// # Errors
     /// As [`KillSwitch::engage`].
     pub fn check(&mut self) -> Result<Checked, HostError> {
-        let devices = devices(&self.policy)?;
-        if devices != self.devices {
+        if Around::read(&self.policy)? != self.around {
             self.apply()?;
             return Ok(Checked::DevicesChanged);
         }
@@ -124,12 +125,12 @@ impl KillSwitch {
         // A device that comes or goes while nft works makes it fail, or is missed; what somebody changed right behind us must
         // not be taken for ours: then once more.
         for _ in 0..4 {
-            let devices = devices(&self.policy)?;
+            let around = Around::read(&self.policy)?;
             let opened = Unlocked::read()?;
             let answers = if opened.elements.is_empty() { 0 } else { render::answers().len() };
-            let rules = render::render(&self.policy, &devices, &opened.elements);
+            let rules = render::render(&self.policy, &around, &opened.elements);
             let applied = rules.commit();
-            if self::devices(&self.policy)? != devices {
+            if Around::read(&self.policy)? != around {
                 continue;
             }
             applied?;
@@ -138,7 +139,7 @@ impl KillSwitch {
             }
             let made = Fingerprint::read()?;
             if made.looks.objects() + answers == rules.objects() {
-                self.devices = devices;
+                self.around = around;
                 self.looks = Some(made.looks);
                 return Ok(());
             }
@@ -187,9 +188,7 @@ pub fn remove(state: &Path) -> Result<(), HostError> {
     }
     rules.commit()?;
     let path = policy::path(state);
-    files::remove(&path)
-        .map(drop)
-        .map_err(|error| HostError::io(format!("removing {}", path.display()), &error))
+    files::remove(&path).map(drop).map_err(|error| HostError::io(Deed::Remove.of(path.display()), &error))
 }
 
 /// Opens the kill switch until the kernel closes it again: a portal's DNS and TCP 80/443 for the system's services and the
@@ -270,17 +269,11 @@ pub fn state() -> Result<KillSwitchState, HostError> {
 
 /// File and tables change together: one process at a time, others wait until the returned file is dropped.
 fn turn(state: &Path) -> Result<File, HostError> {
-    let failed = |error: &std::io::Error| HostError::io(format!("locking {}", state.display()), error);
+    let failed = |error: &std::io::Error| HostError::io(Deed::Lock.of(state.display()), error);
     let directory = File::open(state).map_err(|error| failed(&error))?;
     rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)
         .map_err(|error| failed(&error.into()))?;
     Ok(directory)
-}
-
-fn devices(policy: &Policy) -> Result<Vec<Link>, HostError> {
-    let links = Netlink::open()?.links()?;
-    // Only what the rules depend on: an MTU or a link that goes up must not rebuild them.
-    Ok(render::guarded(policy, &links).map(|link| Link { up: false, mtu: 0, ..link.clone() }).collect())
 }
 
 fn add_timed(rules: &mut Transaction, family: Family, set: &str, value: &Value, seconds: u64) {

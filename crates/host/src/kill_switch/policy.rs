@@ -8,6 +8,7 @@ use hanare_model::Device;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::files;
 
@@ -65,10 +66,10 @@ pub fn load(state: &Path) -> Result<Option<Policy>, HostError> {
     let text = match std::fs::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(HostError::io(format!("reading {}", path.display()), &error)),
+        Err(error) => return Err(HostError::io(Deed::Read.of(path.display()), &error)),
     };
     let policy = serde_json::from_slice(&text).map_err(|error| HostError::Io {
-        what: format!("reading {}", path.display()),
+        what: Deed::Read.of(path.display()),
         errno: None,
         text: error.to_string(),
     })?;
@@ -83,5 +84,5 @@ pub fn store(state: &Path, policy: &Policy) -> Result<(), HostError> {
     let path = path(state);
     let text = serde_json::to_vec_pretty(policy).unwrap_or_default();
     files::write_atomic(&path, &text, 0o600)
-        .map_err(|error| HostError::io(format!("writing {}", path.display()), &error))
+        .map_err(|error| HostError::io(Deed::Write.of(path.display()), &error))
 }

@@ -15,17 +15,16 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use egress::egress;
-pub(crate) use egress::guarded;
 use forward::forward;
 use serde_json::{Value, json};
 
+use super::around::Around;
 use super::policy::{Lan, Policy};
 use super::portal;
 use crate::MARK;
-use crate::netlink::Link;
 use crate::nft::rule::{
     accept, address, any_of, both, counter, differs, direction, equal, family_name, field, jump, meta,
-    reject, reset, set_mark, socket_mark,
+    prefix, reject, reset, set_mark, socket_mark,
 };
 use crate::nft::{Family, Transaction};
 
@@ -45,7 +44,7 @@ const NETDEV: Family = Family::Netdev;
 pub(crate) const ANSWERS: &str = "answers";
 
 /// Both tables, whole. `unlocked` are elements of an unlock under way: set and element with its remaining time.
-pub(crate) fn render(policy: &Policy, links: &[Link], unlocked: &[(Family, String, Value)]) -> Transaction {
+pub(super) fn render(policy: &Policy, around: &Around, unlocked: &[(Family, String, Value)]) -> Transaction {
     let mut rules = Transaction::default();
     for family in [INET, NETDEV] {
         rules.replace_table(family, TABLE);
@@ -59,9 +58,9 @@ pub(crate) fn render(policy: &Policy, links: &[Link], unlocked: &[(Family, Strin
     if !unlocked.is_empty() {
         let_answers_in(&mut rules);
     }
-    output(&mut rules, policy);
+    output(&mut rules, policy, around);
     forward(&mut rules, policy);
-    egress(&mut rules, policy, links);
+    egress(&mut rules, policy, around);
     rules
 }
 
@@ -194,14 +193,14 @@ pub(crate) fn answers() -> [Vec<Value>; 3] {
     [from(PORTAL_TCP, "tcp"), from(PORTAL_UDP, "udp"), from_all]
 }
 
-fn output(rules: &mut Transaction, policy: &Policy) {
+fn output(rules: &mut Transaction, policy: &Policy, around: &Around) {
     rules.add("chain", INET, TABLE, json!({ "name": portal::CHAIN }));
     portal::services(rules);
     chain(rules, INET, "output", "filter", "output", 0, "drop");
     for name in ["lo", &policy.interface] {
         rule(rules, INET, "output", vec![equal(meta("oifname"), json!(name)), accept()]);
     }
-    outward(rules, INET, "output");
+    outward(rules, INET, "output", around);
     devices::output(rules, policy);
     if let Some(lan) = &policy.lan {
         for expressions in room_service(lan, INET) {
@@ -214,7 +213,7 @@ fn output(rules: &mut Transaction, policy: &Policy) {
 }
 
 /// What passes on every device, in the output chain and, again, at each device's egress.
-fn outward(rules: &mut Transaction, family: Family, chain: &str) {
+fn outward(rules: &mut Transaction, family: Family, chain: &str, around: &Around) {
     for v6 in [false, true] {
         for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
             let to =
@@ -229,15 +228,7 @@ fn outward(rules: &mut Transaction, family: Family, chain: &str) {
         ];
         rule(rules, family, chain, to_resolver);
     }
-    for (from, to) in [(68, 67), (546, 547)] {
-        rule(rules, family, chain, udp_pair(from, to));
-    }
-    rule(
-        rules,
-        family,
-        chain,
-        neighbour(&["nd-router-solicit", "nd-neighbor-solicit", "nd-neighbor-advert"]),
-    );
+    next_door(rules, family, chain, around);
     if family == INET {
         portal::output(rules);
     } else {
@@ -247,11 +238,41 @@ fn outward(rules: &mut Transaction, family: Family, chain: &str) {
     rule(rules, family, chain, vec![equal(version, json!(format!("@{EVERYTHING}"))), accept()]);
 }
 
+/// DHCP and neighbour discovery, to whom they are for and nobody else: a raw socket fills them with what it likes, and writes the
+/// hop limit itself, so that a router would carry it on. A DHCP server behind a relay hears of a renewal by
+/// broadcast (RFC 2131, 4.4.5); in IPv6 everything is said by multicast.
+fn next_door(rules: &mut Transaction, family: Family, chain: &str, around: &Around) {
+    let connected =
+        |v6: bool| around.networks.iter().filter(move |net| net.addr().is_ipv6() == v6).map(prefix);
+    let to = |v6: bool, members: Vec<Value>| equal(field(family_name(v6), "daddr"), any_of(members));
+    let dhcp = [
+        (udp_pair(68, 67), to(false, connected(false).chain([json!("255.255.255.255")]).collect())),
+        (udp_pair(546, 547), to(true, on_link().to_vec())),
+    ];
+    for (mut expressions, to) in dhcp {
+        expressions.insert(0, to);
+        rule(rules, family, chain, expressions);
+    }
+    let mut discovery = neighbour(&["nd-router-solicit", "nd-neighbor-solicit", "nd-neighbor-advert"]);
+    discovery.insert(0, to(true, connected(true).chain(on_link()).collect()));
+    rule(rules, family, chain, discovery);
+}
+
+/// What no router carries on: link-local multicast and link-local addresses (RFC 4291).
+fn on_link() -> [Value; 2] {
+    ["ff02::", "fe80::"].map(|addr| {
+        let len = if addr == "ff02::" { 16 } else { 10 };
+        json!({ "prefix": { "addr": addr, "len": len } })
+    })
+}
+
 /// What a gateway itself says to the room: leases, router advertisements, answers to pings, and why something has no way.
 fn room_service(lan: &Lan, family: Family) -> Vec<Vec<Value>> {
+    let mut advert = neighbour(&["nd-router-advert"]);
+    advert.insert(0, equal(field("ip6", "daddr"), any_of(on_link().to_vec())));
     let mut all = vec![
         udp_pair(67, 68),
-        neighbour(&["nd-router-advert"]),
+        advert,
         icmp("icmp", &["echo-reply", "destination-unreachable", "time-exceeded", "parameter-problem"]),
         icmp(
             "icmpv6",

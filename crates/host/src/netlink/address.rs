@@ -7,6 +7,7 @@ use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags, Add
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Netlink;
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// An address of a link; the prefix keeps the host part.
@@ -25,7 +26,7 @@ impl Netlink {
     /// [`HostError::Netlink`] if they cannot be listed.
     pub fn addresses(&mut self) -> Result<Vec<Address>, HostError> {
         let message = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-        Ok(self.dump("listing addresses", message)?.into_iter().filter_map(parse).collect())
+        Ok(self.dump(&Deed::ListNetwork.of("address"), message)?.into_iter().filter_map(parse).collect())
     }
 
     /// Adds an address; `false` if it was there.
@@ -33,7 +34,7 @@ impl Netlink {
     /// # Errors
     /// [`HostError::NoNetAdmin`], [`HostError::Netlink`].
     pub fn add_address(&mut self, address: &Address) -> Result<bool, HostError> {
-        let what = format!("adding address {}", address.address);
+        let what = Deed::AddAddress.of(address.address);
         self.create(&what, RouteNetlinkMessage::NewAddress(message(address)))
     }
 
@@ -42,7 +43,7 @@ impl Netlink {
     /// # Errors
     /// [`HostError::NoNetAdmin`], [`HostError::Netlink`].
     pub fn remove_address(&mut self, address: &Address) -> Result<bool, HostError> {
-        let what = format!("removing address {}", address.address);
+        let what = Deed::RemoveAddress.of(address.address);
         self.remove(&what, RouteNetlinkMessage::DelAddress(message(address)))
     }
 }

@@ -4,6 +4,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 
 use super::Netlink;
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// A network interface.
@@ -29,7 +30,8 @@ impl Netlink {
     /// # Errors
     /// [`HostError::Netlink`] if they cannot be listed.
     pub fn links(&mut self) -> Result<Vec<Link>, HostError> {
-        let answers = self.dump("listing links", RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+        let answers =
+            self.dump(&Deed::ListNetwork.of("link"), RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
         Ok(answers.into_iter().filter_map(parse).collect())
     }
 
@@ -50,8 +52,7 @@ impl Netlink {
         message.header.index = index;
         message.header.change_mask = LinkFlags::Up;
         message.header.flags = if up { LinkFlags::Up } else { LinkFlags::empty() };
-        let what = if up { "bringing a link up" } else { "bringing a link down" };
-        self.execute(what, RouteNetlinkMessage::SetLink(message), 0, &[]).map(drop)
+        self.execute(&Deed::SetLink.of(index), RouteNetlinkMessage::SetLink(message), 0, &[]).map(drop)
     }
 
     /// Sets a link's MTU.
@@ -62,7 +63,7 @@ impl Netlink {
         let mut message = LinkMessage::default();
         message.header.index = index;
         message.attributes.push(LinkAttribute::Mtu(mtu));
-        self.execute("setting the MTU", RouteNetlinkMessage::SetLink(message), 0, &[]).map(drop)
+        self.execute(&Deed::SetLink.of(index), RouteNetlinkMessage::SetLink(message), 0, &[]).map(drop)
     }
 }
 

@@ -18,6 +18,7 @@ use rtnetlink::packet_core::{
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
+use crate::deed::{Attempt, Deed};
 use crate::error::HostError;
 
 const ENODEV: i32 = 19;
@@ -45,7 +46,7 @@ impl Netlink {
     /// # Errors
     /// [`HostError::Io`] if the kernel gives none.
     pub fn open() -> Result<Self, HostError> {
-        let failed = |error: std::io::Error| HostError::io("opening rtnetlink", &error);
+        let failed = |error: std::io::Error| HostError::io(Deed::Open.of("rtnetlink"), &error);
         let mut socket = Socket::new(NETLINK_ROUTE).map_err(failed)?;
         socket.bind_auto().map_err(failed)?;
         socket.connect(&SocketAddr::new(0, 0)).map_err(failed)?;
@@ -53,19 +54,19 @@ impl Netlink {
     }
 
     /// Creates something; `false` if it was there.
-    fn create(&mut self, what: &str, message: RouteNetlinkMessage) -> Result<bool, HostError> {
+    fn create(&mut self, what: &Attempt, message: RouteNetlinkMessage) -> Result<bool, HostError> {
         self.execute(what, message, NLM_F_CREATE | NLM_F_EXCL, &[EEXIST])
     }
 
     /// Removes something; `false` if it was not there.
-    fn remove(&mut self, what: &str, message: RouteNetlinkMessage) -> Result<bool, HostError> {
+    fn remove(&mut self, what: &Attempt, message: RouteNetlinkMessage) -> Result<bool, HostError> {
         self.execute(what, message, 0, &[ENOENT, ESRCH, ENODEV, EADDRNOTAVAIL])
     }
 
     /// Sends one request and reads its answer; `Ok(false)` for an errno in `harmless`.
     fn execute(
         &mut self,
-        what: &str,
+        what: &Attempt,
         message: RouteNetlinkMessage,
         flags: u16,
         harmless: &[i32],
@@ -88,7 +89,7 @@ impl Netlink {
     /// Everything of one kind.
     fn dump(
         &mut self,
-        what: &str,
+        what: &Attempt,
         message: RouteNetlinkMessage,
     ) -> Result<Vec<RouteNetlinkMessage>, HostError> {
         self.send(what, message, NLM_F_REQUEST | NLM_F_DUMP)?;
@@ -106,7 +107,7 @@ impl Netlink {
         }
     }
 
-    fn send(&mut self, what: &str, message: RouteNetlinkMessage, flags: u16) -> Result<(), HostError> {
+    fn send(&mut self, what: &Attempt, message: RouteNetlinkMessage, flags: u16) -> Result<(), HostError> {
         self.sequence = self.sequence.wrapping_add(1);
         let mut message = NetlinkMessage::from(message);
         message.header.flags = flags;
@@ -114,12 +115,12 @@ impl Netlink {
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
-        self.socket.send(&bytes, 0).map(drop).map_err(|error| HostError::io(what, &error))
+        self.socket.send(&bytes, 0).map(drop).map_err(|error| HostError::io(what.clone(), &error))
     }
 
     /// The messages of one datagram that answer the last request.
-    fn answers(&mut self, what: &str) -> Result<Vec<NetlinkMessage<RouteNetlinkMessage>>, HostError> {
-        let (bytes, _) = self.socket.recv_from_full().map_err(|error| HostError::io(what, &error))?;
+    fn answers(&mut self, what: &Attempt) -> Result<Vec<NetlinkMessage<RouteNetlinkMessage>>, HostError> {
+        let (bytes, _) = self.socket.recv_from_full().map_err(|error| HostError::io(what.clone(), &error))?;
         let mut rest = bytes.as_slice();
         let mut messages = Vec::new();
         while let Some(length) = rest.first_chunk::<4>().map(|head| u32::from_ne_bytes(*head) as usize) {
@@ -128,7 +129,7 @@ impl Netlink {
                 Ok(parsed) if parsed.header.sequence_number == self.sequence => messages.push(parsed),
                 Ok(_) => {}
                 // A newer kernel's attribute that the library cannot read must not hide the other messages.
-                Err(error) => tracing::debug!(what, %error, "unreadable netlink message"),
+                Err(error) => tracing::debug!(%what, %error, "unreadable netlink message"),
             }
             rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
         }
@@ -136,12 +137,12 @@ impl Netlink {
     }
 }
 
-fn refused(what: &str, errno: i32) -> HostError {
+fn refused(what: &Attempt, errno: i32) -> HostError {
     if errno == EPERM {
-        return HostError::NoNetAdmin { what: what.to_owned() };
+        return HostError::NoNetAdmin { what: what.to_string() };
     }
     let text = std::io::Error::from_raw_os_error(errno).to_string();
-    HostError::Netlink { what: what.to_owned(), errno, text }
+    HostError::Netlink { what: what.clone(), errno, text }
 }
 
 #[cfg(test)]

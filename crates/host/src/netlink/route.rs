@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Netlink;
 use super::address::family;
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// A route to a prefix through a link.
@@ -35,13 +36,37 @@ impl Netlink {
     /// # Errors
     /// [`HostError::Netlink`] if they cannot be listed.
     pub fn routes(&mut self) -> Result<Vec<Route>, HostError> {
+        self.unicast(|_| true)
+    }
+
+    fn unicast(&mut self, wanted: impl Fn(&RouteMessage) -> bool) -> Result<Vec<Route>, HostError> {
         let mut all = Vec::new();
         for any in [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)] {
             let mut message = RouteMessage::default();
             message.header.address_family = family(any);
-            let found = self.dump("listing routes", RouteNetlinkMessage::GetRoute(message))?;
-            all.extend(found.into_iter().filter_map(|message| parse(message, any)));
+            let found = self.dump(&Deed::ListNetwork.of("route"), RouteNetlinkMessage::GetRoute(message))?;
+            let found = found.into_iter().filter_map(|found| {
+                if let RouteNetlinkMessage::NewRoute(message) = found { Some(message) } else { None }
+            });
+            all.extend(found.filter(&wanted).filter_map(|message| parse(message, any)));
         }
+        Ok(all)
+    }
+
+    /// Networks that links are connected to, in the main table: without a router between.
+    ///
+    /// # Errors
+    /// [`HostError::Netlink`] if they cannot be listed.
+    pub fn connected(&mut self) -> Result<Vec<Route>, HostError> {
+        let mut all = self.unicast(|message| {
+            !message.attributes.iter().any(|attribute| {
+                matches!(
+                    attribute,
+                    RouteAttribute::Gateway(_) | RouteAttribute::Via(_) | RouteAttribute::MultiPath(_)
+                )
+            })
+        })?;
+        all.retain(|route| route.table == Route::MAIN && route.index != 0);
         Ok(all)
     }
 
@@ -50,7 +75,7 @@ impl Netlink {
     /// # Errors
     /// [`HostError::NoNetAdmin`], [`HostError::Netlink`].
     pub fn add_route(&mut self, route: &Route) -> Result<bool, HostError> {
-        let what = format!("adding the route to {}", route.to);
+        let what = Deed::AddRoute.of(route.to);
         self.create(&what, RouteNetlinkMessage::NewRoute(message(route)))
     }
 
@@ -59,7 +84,7 @@ impl Netlink {
     /// # Errors
     /// [`HostError::NoNetAdmin`], [`HostError::Netlink`].
     pub fn remove_route(&mut self, route: &Route) -> Result<bool, HostError> {
-        let what = format!("removing the route to {}", route.to);
+        let what = Deed::RemoveRoute.of(route.to);
         self.remove(&what, RouteNetlinkMessage::DelRoute(message(route)))
     }
 }
@@ -78,8 +103,7 @@ fn message(route: &Route) -> RouteMessage {
     message
 }
 
-fn parse(message: RouteNetlinkMessage, any: IpAddr) -> Option<Route> {
-    let RouteNetlinkMessage::NewRoute(message) = message else { return None };
+fn parse(message: RouteMessage, any: IpAddr) -> Option<Route> {
     if message.header.kind != RouteType::Unicast {
         return None;
     }

@@ -6,6 +6,7 @@ use rtnetlink::packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
 use serde::{Deserialize, Serialize};
 
 use super::Netlink;
+use crate::deed::{Attempt, Deed};
 use crate::error::HostError;
 
 /// One rule, for one family.
@@ -31,7 +32,7 @@ impl Netlink {
     /// # Errors
     /// [`HostError::NoNetAdmin`], [`HostError::Netlink`].
     pub fn add_rule(&mut self, rule: &Rule) -> Result<bool, HostError> {
-        self.create(&what("adding", rule), RouteNetlinkMessage::NewRule(message(rule)))
+        self.create(&what(Deed::AddRule, rule), RouteNetlinkMessage::NewRule(message(rule)))
     }
 
     /// Removes a rule; `false` if it was not there.
@@ -39,12 +40,12 @@ impl Netlink {
     /// # Errors
     /// [`HostError::NoNetAdmin`], [`HostError::Netlink`].
     pub fn remove_rule(&mut self, rule: &Rule) -> Result<bool, HostError> {
-        self.remove(&what("removing", rule), RouteNetlinkMessage::DelRule(message(rule)))
+        self.remove(&what(Deed::RemoveRule, rule), RouteNetlinkMessage::DelRule(message(rule)))
     }
 }
 
-fn what(verb: &str, rule: &Rule) -> String {
-    format!("{verb} rule {} for IPv{}", rule.priority, if rule.v6 { 6 } else { 4 })
+fn what(deed: Deed, rule: &Rule) -> Attempt {
+    deed.of(format_args!("{} (IPv{})", rule.priority, if rule.v6 { 6 } else { 4 }))
 }
 
 fn message(rule: &Rule) -> RuleMessage {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 
 /// How long one run may take. A policy of 500 rules, each between two lists of prefixes of its own, takes 0.5 s here, one of
@@ -127,7 +128,7 @@ fn objects(text: &[u8]) -> Result<Vec<Value>, HostError> {
 }
 
 fn run(arguments: &[&str], input: Option<&[u8]>) -> Result<Vec<u8>, HostError> {
-    let failed = |error: &std::io::Error| HostError::io("running nft", error);
+    let failed = |error: &std::io::Error| HostError::io(Deed::Run.of("nft"), error);
     // A user's PATH often lacks the sbin directories.
     for program in ["nft", "/usr/sbin/nft", "/sbin/nft"] {
         let output = match process::run(program, arguments, input, PATIENCE) {

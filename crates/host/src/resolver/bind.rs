@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::files;
 
@@ -17,7 +18,7 @@ pub(super) fn paths(state: &Path) -> (PathBuf, PathBuf) {
 
 pub(super) fn add(target: &Path, source: &Path, servers: &[IpAddr]) -> Result<(), HostError> {
     files::write_atomic(source, super::lines(servers).as_bytes(), 0o644)
-        .map_err(|error| HostError::io(format!("writing {}", source.display()), &error))?;
+        .map_err(|error| HostError::io(Deed::Write.of(source.display()), &error))?;
     run(Command::new("mount").arg("--bind").arg(source).arg(target), "mount")
 }
 
@@ -29,14 +30,12 @@ pub(super) fn remove(target: &Path, source: &Path) -> Result<(), HostError> {
     {
         run(Command::new("umount").arg(target), "umount")?;
     }
-    files::remove(source)
-        .map(drop)
-        .map_err(|error| HostError::io(format!("removing {}", source.display()), &error))
+    files::remove(source).map(drop).map_err(|error| HostError::io(Deed::Remove.of(source.display()), &error))
 }
 
 fn run(command: &mut Command, program: &str) -> Result<(), HostError> {
     let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|error| HostError::io(format!("running {program}"), &error))?;
+    let output = output.map_err(|error| HostError::io(Deed::Run.of(program), &error))?;
     if output.status.success() {
         return Ok(());
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::deed::Deed;
 use crate::error::HostError;
 
 const PROGRAMS: [&str; 3] = ["/usr/sbin/resolvconf", "/sbin/resolvconf", "/usr/bin/resolvconf"];
@@ -35,7 +36,7 @@ fn program() -> Option<&'static str> {
 }
 
 fn run(arguments: &[&str], input: &[u8]) -> Result<(), HostError> {
-    let failed = |error: &std::io::Error| HostError::io("running resolvconf", error);
+    let failed = |error: &std::io::Error| HostError::io(Deed::Run.of("resolvconf"), error);
     let program = program().ok_or_else(|| HostError::ProgramMissing {
         program: "resolvconf".to_owned(),
         package: "openresolv".to_owned(),

@@ -10,6 +10,13 @@ use rustix::fs::{OFlags, major, makedev, minor};
 /// How far below a device others are looked for: dm on dm on a partition, and some to spare.
 const DEPTH: usize = 8;
 
+/// A device's number as the kernel writes it in its own structures (`new_encode_dev`).
+#[must_use]
+pub fn encoded(number: u64) -> u64 {
+    let (major, minor) = (u64::from(major(number)), u64::from(minor(number)));
+    minor & 0xff | major << 8 | (minor & !0xff) << 12
+}
+
 /// A block device: a disk, a partition, a loop or mapped device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockDevice {
@@ -101,9 +108,28 @@ impl BlockDevice {
     /// The maker's name for the disk.
     #[must_use]
     pub fn model(&self) -> Option<String> {
-        let text = std::fs::read_to_string(self.disk().join("device/model")).ok()?;
-        let model = text.trim();
-        (!model.is_empty()).then(|| model.to_owned())
+        self.told(&["device/model"])
+    }
+
+    /// The maker.
+    #[must_use]
+    pub fn vendor(&self) -> Option<String> {
+        self.told(&["device/vendor"])
+    }
+
+    /// What tells the disk from all others: the number on its label, or the name that it has in the whole world.
+    #[must_use]
+    pub fn serial(&self) -> Option<String> {
+        self.told(&["device/serial", "serial", "device/wwid", "wwid"])
+    }
+
+    /// The first of these files that says something.
+    fn told(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| {
+            let text = std::fs::read_to_string(self.disk().join(name)).ok()?;
+            let text = text.trim();
+            (!text.is_empty()).then(|| text.to_owned())
+        })
     }
 
     /// Whether there is hardware, or a virtual machine's idea of it, right behind the disk.
@@ -157,6 +183,12 @@ pub fn number(major: u32, minor: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_written_as_the_kernel_does() {
+        assert_eq!(encoded(makedev(7, 3)), 0x703);
+        assert_eq!(encoded(makedev(259, 0x12345)), 0x1231_0345);
+    }
 
     #[test]
     fn memory_has_no_block_device() {

@@ -29,6 +29,10 @@ const AT_ONCE: usize = 32;
 const NOT_PLAIN: u32 = 0x2 | 0x4 | 0x8 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800;
 const LAST: u32 = 0x1;
 const SHARED: u32 = 0x2000;
+/// `FIEMAP_FLAG_XATTR`: the attributes' places are asked for, not the contents'.
+const ATTRIBUTES: u32 = 0x2;
+/// Attributes are told as inline data, not aligned, also where their place is known.
+const INLINE: u32 = 0x100 | 0x200;
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -80,11 +84,33 @@ pub fn extents<Fd: AsFd>(file: Fd, limit: usize) -> io::Result<Vec<Extent>> {
 ///
 /// # Errors
 /// As [`extents`].
-pub fn each_extent<Fd: AsFd>(file: Fd, mut each: impl FnMut(Extent) -> ControlFlow<()>) -> io::Result<()> {
+pub fn each_extent<Fd: AsFd>(file: Fd, each: impl FnMut(Extent) -> ControlFlow<()>) -> io::Result<()> {
+    each_of(file, 0, NOT_PLAIN, each)
+}
+
+/// Where a file's extended attributes lie on its device, with what else is in that record or block.
+///
+/// # Errors
+/// As [`extents`]; `EBADR` where only the contents' places are told.
+pub fn attributes<Fd: AsFd>(file: Fd) -> io::Result<Vec<Extent>> {
+    let mut found = Vec::new();
+    each_of(file, ATTRIBUTES, NOT_PLAIN & !INLINE, |extent| {
+        found.push(extent);
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+fn each_of<Fd: AsFd>(
+    file: Fd,
+    flags: u32,
+    not_plain: u32,
+    mut each: impl FnMut(Extent) -> ControlFlow<()>,
+) -> io::Result<()> {
     let mut start = 0;
     loop {
         let count = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
-        let header = Header { start, length: u64::MAX - start, count, ..Header::default() };
+        let header = Header { start, length: u64::MAX - start, flags, count, ..Header::default() };
         let mut request = Request { header, extents: [Mapped::default(); AT_ONCE] };
         // SAFETY: the opcode is FS_IOC_FIEMAP, whose argument is `struct fiemap` followed by as many `struct fiemap_extent`
         // as `fm_extent_count` says: `Request` has that layout, and room for as many.
@@ -98,7 +124,7 @@ pub fn each_extent<Fd: AsFd>(file: Fd, mut each: impl FnMut(Extent) -> ControlFl
                 physical: extent.physical,
                 length: extent.length,
                 shared: extent.flags & SHARED != 0,
-                plain: extent.flags & NOT_PLAIN == 0,
+                plain: extent.flags & not_plain == 0,
             };
             if each(extent).is_break() {
                 return Ok(());

@@ -5,13 +5,15 @@ mod block;
 mod extents;
 mod journal;
 pub mod lease;
-mod mounts;
+mod naming;
+mod write_out;
 
 pub use aligned::AlignedBuffer;
-pub use block::{BlockDevice, number};
-pub use extents::{Extent, each_extent, extents};
+pub use block::{BlockDevice, encoded, number};
+pub use extents::{Extent, attributes, each_extent, extents};
 pub use journal::{checkpoint, trim};
-pub use mounts::Mount;
+pub use naming::{generation, uuid};
+pub use write_out::write_out;
 
 /// What `O_DIRECT` wants of addresses, offsets and lengths: a page fits every device that Linux has a driver for.
 pub const ALIGNMENT: usize = 4096;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use change::Change;
 
+use crate::deed::Deed;
 use crate::error::HostError;
 use crate::files;
 use crate::netlink::Netlink;
@@ -149,7 +150,7 @@ impl UndoLog {
         self.file = None;
         files::remove(&self.path)
             .map(drop)
-            .map_err(|error| HostError::io(format!("removing {}", self.path.display()), &error))
+            .map_err(|error| HostError::io(Deed::Remove.of(self.path.display()), &error))
     }
 
     fn revert(&self, entry: &Entry) -> Result<(), HostError> {
@@ -163,8 +164,7 @@ impl UndoLog {
     }
 
     fn append(&mut self, line: &Line) -> Result<(), HostError> {
-        let failed =
-            |error: &std::io::Error| HostError::io(format!("writing {}", self.path.display()), error);
+        let failed = |error: &std::io::Error| HostError::io(Deed::Write.of(self.path.display()), error);
         // A line begins on a line of its own: what a full disk left of another one must not swallow it.
         let mut text = vec![b'\n'];
         serde_json::to_writer(&mut text, line).map_err(|error| failed(&error.into()))?;
@@ -191,7 +191,7 @@ fn read(path: &Path) -> Result<(Vec<Entry>, u64), HostError> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
-        Err(error) => return Err(HostError::io(format!("reading {}", path.display()), &error)),
+        Err(error) => return Err(HostError::io(Deed::Read.of(path.display()), &error)),
     };
     let mut entries: Vec<Entry> = Vec::new();
     let mut next = 0;
@@ -209,7 +209,7 @@ fn read(path: &Path) -> Result<(Vec<Entry>, u64), HostError> {
                 tracing::debug!(%error, "a torn line in the undo log");
             }
             // What it stands for may be in force, and this program cannot undo it.
-            Err(error) => return Err(HostError::io(format!("reading {}", path.display()), &error.into())),
+            Err(error) => return Err(HostError::io(Deed::Read.of(path.display()), &error.into())),
         }
     }
     Ok((entries, next))

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use hanare_host::hands::{self, Ended, KillSwitchState, NodeRole, Role, Setup, UnlockPolicy};
+use hanare_host::hands::{self, Ended, KillSwitchState, NodeRole, Role, Setup};
 use hanare_host::{kill_switch, undo, unix};
+use hanare_model::unlock::{UnlockTerms, Who};
 use hanare_model::{PublicKey, SigningKey};
 
-use crate::worker::{KIND, STATE, lease, state};
+use crate::worker::{KIND, STATE, lease_with, state};
 use crate::world::{Peer, eventually, inside, run, works};
 
 /// Not a test of its own: the host process of the others.
@@ -21,9 +22,8 @@ fn entry_host() {
     let role = NodeRole {
         public_key: PublicKey::from_bytes([7; 32]),
         signing_key: SigningKey::from_seed([1; 32]).verify_key(),
-        lease: lease(1),
+        lease: lease_with(1, terms()),
         lan: Some("lan0".to_owned()),
-        unlock: UnlockPolicy::default(),
     };
     let worker = ["worker::entry_worker", "--exact", "--nocapture", "--ignored"].map(OsString::from).to_vec();
     let (ready, stopping) = (state().join("ready"), state().join("stopping"));
@@ -56,6 +56,12 @@ fn entry_host() {
         Ok(ended @ Ended::Worker(_)) => panic!("{ended:?}"),
         Err(error) => std::fs::write(state().join("error"), format!("{error:?}")).unwrap(),
     }
+}
+
+/// The terms of unlocks that a test has put down for its host process.
+fn terms() -> UnlockTerms {
+    let text = std::fs::read_to_string(state().join("terms"));
+    text.map_or_else(|_| UnlockTerms::default(), |text| serde_json::from_str(&text).unwrap())
 }
 
 pub(crate) struct Host {
@@ -261,6 +267,33 @@ fn a_person_unlocks_and_an_admin_leaves_through_the_worker() {
         assert!(state.path().join("left").exists());
         assert_eq!(snapshot(), before);
         assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Open);
+    });
+}
+
+#[test]
+fn the_leases_terms_of_unlocks_hold_in_the_host_process() {
+    inside("hands::the_leases_terms_of_unlocks_hold_in_the_host_process", false, || {
+        let _peers = machine();
+        let state = tempfile::tempdir().unwrap();
+        let terms = |seconds, portal, all| {
+            let terms = UnlockTerms { seconds, gap_seconds: 10, portal, all };
+            std::fs::write(state.path().join("terms"), serde_json::to_string(&terms).unwrap()).unwrap();
+        };
+        let unlock = |seconds: u32, all: bool| {
+            format!("{{\"verb\":\"unlock\",\"reason\":\"portal\",\"seconds\":{seconds},\"all\":{all}}}\n")
+        };
+        terms(120, Who::Everybody, Who::Nobody);
+        let mut host = Host::ready("requests", state.path());
+        assert!(host.ask(&unlock(121, false)).contains("UnlockTooLong { most: 120 }"));
+        assert!(host.ask(&unlock(1, true)).contains("does not let everything"), "not even root");
+        assert_eq!(kill_switch::state().unwrap(), KillSwitchState::Closed);
+        assert_eq!(host.ask(&unlock(120, false)), "Ok(())");
+        host.stop();
+        terms(1_800, Who::Nobody, Who::Everybody);
+        let mut host = Host::ready("requests", state.path());
+        assert!(host.ask(&unlock(1, false)).contains("does not let this person"));
+        assert_eq!(host.ask(&unlock(1_800, true)), "Ok(())");
+        host.stop();
     });
 }
 

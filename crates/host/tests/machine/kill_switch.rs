@@ -144,6 +144,72 @@ fn headquarters_api_answers_and_nobody_else_comes_in() {
     });
 }
 
+/// A frame that looks like DHCP from this machine, and carries a canary.
+fn dhcp(to: [u8; 4]) -> Vec<u8> {
+    let mut frame = udp_frame(to, 67, CANARY);
+    frame[34..36].copy_from_slice(&68u16.to_be_bytes());
+    frame
+}
+
+/// A frame that looks like a neighbour advertisement, hop limit and all, and carries a canary.
+fn advertisement(to: &str) -> Vec<u8> {
+    let mut frame = vec![0xff; 6];
+    frame.extend([2, 0, 0, 0, 0, 1, 0x86, 0xdd, 0x60, 0, 0, 0]);
+    frame.extend(u16::try_from(24 + CANARY.len()).unwrap().to_be_bytes());
+    frame.extend([58, 255]);
+    for address in ["2001:db8::1", to] {
+        frame.extend(address.parse::<std::net::Ipv6Addr>().unwrap().octets());
+    }
+    frame.extend([136, 0, 0, 0, 0x60, 0, 0, 0]);
+    frame.extend([0; 16]);
+    frame.extend(CANARY);
+    frame
+}
+
+#[test]
+fn dhcp_and_neighbour_discovery_carry_nothing_beyond_the_own_network() {
+    inside("kill_switch::dhcp_and_neighbour_discovery_carry_nothing_beyond_the_own_network", false, || {
+        let peer = Peer::new();
+        peer.wire("eth0", "eth0");
+        let capture = peer.capture("eth0");
+        let state = tempfile::tempdir().unwrap();
+        let mut switch = KillSwitch::engage(state.path(), policy()).unwrap();
+        let far = || [dhcp([203, 0, 113, 7]), advertisement("2001:db8:99::7")];
+        let near = [
+            dhcp([255; 4]),
+            dhcp([192, 0, 2, 2]),
+            advertisement("2001:db8::2"),
+            advertisement("fe80::2"),
+            advertisement("ff02::1"),
+        ];
+        let sent = |frames: &[Vec<u8>]| {
+            capture.count(|_| true);
+            for frame in frames {
+                send_frame("eth0", frame, false);
+            }
+            capture.count(is_canary)
+        };
+        assert_eq!(sent(&near), near.len(), "what a network needs");
+        assert_eq!(sent(&far()), 0, "no router gets to see it");
+        // Without the narrowing both get out: for whoever may open raw sockets, a way to anywhere.
+        run("nft 'add rule netdev hanare outward udp sport 68 udp dport 67 accept'");
+        run("nft 'add rule netdev hanare outward ip6 hoplimit 255 icmpv6 type nd-neighbor-advert accept'");
+        assert_eq!(sent(&far()), 2, "the attack is real");
+        assert!(matches!(switch.check().unwrap(), Checked::Restored(_)));
+        assert_eq!(sent(&far()), 0);
+
+        // The kernel's own: a neighbour that asks from its global address is answered.
+        assert!(!peer.run(|| works("ping -6 -c1 -W1 -I 2001:db8::2 2001:db8::1")));
+        let known = || run("ip -6 neigh show 2001:db8::1 dev eth0");
+        assert!(peer.run(known).contains("lladdr"), "{}", peer.run(known));
+        // Another network, and the rules follow.
+        run("ip address add 203.0.113.1/24 dev eth0; ip -6 address add 2001:db8:99::1/64 dev eth0 nodad");
+        assert_eq!(switch.check().unwrap(), Checked::DevicesChanged);
+        assert_eq!(sent(&far()), 2);
+        assert_eq!(switch.check().unwrap(), Checked::Intact);
+    });
+}
+
 /// Expressions that make the kernel track connections.
 fn tracking() -> usize {
     run("nft -j list ruleset").matches("\"ct\"").count()

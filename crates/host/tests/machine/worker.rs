@@ -8,6 +8,7 @@ use std::time::Duration;
 use hanare_host::hands::{self, Client, Notice, Permit};
 use hanare_host::{HostError, privileges, unix};
 use hanare_model::lease::Signed;
+use hanare_model::unlock::UnlockTerms;
 use hanare_model::{HqPeer, Internet, Lease, NodeKind, PresharedKey, PublicKey, SigningKey, Timestamp};
 
 use crate::world::works;
@@ -24,6 +25,10 @@ fn everywhere(port: u16) -> SocketAddr {
 }
 
 pub(crate) fn lease(serial: u64) -> Signed {
+    lease_with(serial, UnlockTerms::default())
+}
+
+pub(crate) fn lease_with(serial: u64, unlock: UnlockTerms) -> Signed {
     let lease = Lease {
         serial,
         node: "pc-1".parse().unwrap(),
@@ -54,6 +59,7 @@ pub(crate) fn lease(serial: u64) -> Signed {
         expires_at: Timestamp::from_seconds(2_000_000_000),
         grace_seconds: 0,
         sealing: None,
+        unlock,
     };
     Signed::seal(&lease, &SigningKey::from_seed([1; 32])).unwrap()
 }
@@ -97,9 +103,11 @@ fn node(client: &Client, notices: &hands::Notices, kind: &str) {
     client.lan(&["10.88.1.129/25".parse().unwrap(), "fd00:88:0:1::1/64".parse().unwrap()]).unwrap();
     client.dns(&["10.88.0.1".parse().unwrap()]).unwrap();
     client.mtu(1400).unwrap();
+    let socket = ["requests", "turncoat"]
+        .contains(&kind)
+        .then(|| unix::listen(&state().join("node.sock"), 0o600).unwrap());
     client.ready("up").unwrap();
-    if kind == "requests" || kind == "turncoat" {
-        let socket = unix::listen(&state().join("node.sock"), 0o600).unwrap();
+    if let Some(socket) = socket {
         let (client, honest) = (client.clone(), kind == "requests");
         std::thread::spawn(move || {
             for connection in socket.incoming() {

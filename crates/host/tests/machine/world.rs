@@ -6,13 +6,17 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Set inside the namespaces.
+/// Set inside the namespaces: for which of a test's calls of [`inside`] they were made.
 const INSIDE: &str = "HANARE_TEST_INSIDE";
 
 /// Runs `body` in fresh namespaces: this binary starts itself again through `unshare`. As an ordinary user, or with
 /// `user`, in a user namespace as well.
 pub(crate) fn inside(test: &str, user: bool, body: impl FnOnce()) {
-    if std::env::var_os(INSIDE).is_some() {
+    if let Ok(whose) = std::env::var(INSIDE) {
+        if whose != user.to_string() {
+            // Another call's namespaces, with what its body left there: the kernel takes wires away some time after their ends.
+            return;
+        }
         run("ip link set lo up");
         private_files();
         body();
@@ -24,11 +28,24 @@ pub(crate) fn inside(test: &str, user: bool, body: impl FnOnce()) {
         .args([flags, "--fork", "--kill-child", "--mount-proc"])
         .arg(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture", "--include-ignored"])
-        .env(INSIDE, "1")
+        .env(INSIDE, user.to_string())
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .status()
         .expect("unshare (util-linux) is needed");
     assert!(status.success(), "{test} inside namespaces");
+}
+
+#[test]
+fn each_call_has_namespaces_of_its_own() {
+    for user in [false, true] {
+        inside("world::each_call_has_namespaces_of_its_own", user, || {
+            assert!(!works("ip link show hn9"), "another body ran here");
+            run("ip link add hn9 type veth peer name hn8");
+            // Root's own namespace has no map of users but the whole one.
+            let whole = run("cat /proc/self/uid_map").split_whitespace().eq(["0", "0", "4294967295"]);
+            assert!(!(user && whole), "the namespaces are what was asked for");
+        });
+    }
 }
 
 /// Gives these namespaces an `/etc` and a `/run` of their own: a resolver setting must never reach the machine. What an

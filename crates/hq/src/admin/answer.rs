@@ -65,12 +65,24 @@ pub struct Status {
     pub nodes: NodeCounts,
     /// How the wipes of endpoints stand.
     pub wipes: WipeCounts,
+    /// That it was put back to an older state, for as long as that is news.
+    #[serde(default)]
+    pub put_back: Option<PutBackSeen>,
     /// Whether the data plane says that it forwards.
     pub forwarding: bool,
     /// How the firewall stands.
     pub firewall: FirewallState,
     /// When this `serve` started.
     pub since: Timestamp,
+}
+
+/// Headquarters has forgotten what it acknowledged, and endpoints remember.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutBackSeen {
+    /// When that was noticed last.
+    pub at: Timestamp,
+    /// How many endpoints have said so by then.
+    pub nodes: u64,
 }
 
 /// Nodes by what is known of them.
@@ -282,12 +294,21 @@ pub struct LedgerEntry {
     pub hash: String,
 }
 
-/// The ledger as a file.
+/// One line of the ledger, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerLine {
+    /// Its place in the chain, from 1.
+    pub sequence: u64,
+    /// The line, without its newline.
+    pub line: String,
+}
+
+/// What makes the ledger's lines an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerExported {
-    /// The export, byte for byte.
-    pub text: String,
-    /// An SSHSIG signature over it.
+    /// The export's first line, with its newline. Behind it come the lines up to `records`.
+    pub header: String,
+    /// An SSHSIG signature over all of it.
     pub signature: String,
     /// The key that signed it.
     pub signing_key: VerifyKey,

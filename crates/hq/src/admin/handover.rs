@@ -64,6 +64,9 @@ pub struct HandoverTotals {
     /// Sealed items that came and wait for the person whom they name.
     #[serde(default)]
     pub quarantined: u64,
+    /// Nodes of which so many of those wait that no more are taken.
+    #[serde(default)]
+    pub overfull: Vec<String>,
 }
 
 /// Deletions of very many of a person's files at once, about which somebody is to be asked.

@@ -13,8 +13,9 @@ mod request;
 mod wipes;
 
 pub use answer::{
-    Added, Company, DayOrdered, ExternalNode, Invited, LedgerEntry, LedgerExported, LedgerVerified, Lists,
-    Node, NodeCounts, NodeState, Office, PolicyShown, Removed, Revoked, Room, Status,
+    Added, Company, DayOrdered, ExternalNode, Invited, LedgerEntry, LedgerExported, LedgerLine,
+    LedgerVerified, Lists, Node, NodeCounts, NodeState, Office, PolicyShown, PutBackSeen, Removed, Revoked,
+    Room, Status,
 };
 pub use client::{Client, ClientError};
 pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};
@@ -30,10 +31,10 @@ pub use problem::{BadText, Field, Noun, Owner, Problem};
 pub use request::{
     Call, CompanyAdd, CompanyList, CompanyQuota, CompanyRemove, HandoverChunk, HandoverDecide,
     HandoverDeletions, HandoverGranted, HandoverImport, HandoverList, HandoverStatus, HandoverTake,
-    InviteMake, LedgerExport, LedgerList, LedgerVerify, NodeAcknowledge, NodeAddExternal, NodeEndDay,
-    NodeList, NodeLost, NodeReceipts, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove, OfficeShow,
-    PersonAdd, PersonDisable, PersonList, PersonQuota, PersonReset, PolicyApply, PolicyShow, Request,
-    RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow, StatusShow,
+    InviteMake, LedgerExport, LedgerLines, LedgerList, LedgerVerify, NodeAcknowledge, NodeAddExternal,
+    NodeEndDay, NodeList, NodeLost, NodeReceipts, NodeRevoke, NodeShow, OfficeAdd, OfficeList, OfficeRemove,
+    OfficeShow, PersonAdd, PersonDisable, PersonList, PersonQuota, PersonReset, PolicyApply, PolicyShow,
+    Request, RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow, StatusShow,
 };
 
 pub use wipes::{

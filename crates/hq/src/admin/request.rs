@@ -284,12 +284,19 @@ requests! {
         /// `SealedPart`, in base64.
         part: String,
     } -> SealedAnswer;
-    /// The ledger's records, oldest first.
+    /// A page of the ledger's records, oldest first; empty at the end.
     LedgerList {
+        /// Only records behind this place; 0 for the first page.
+        after: u64,
         /// Only records made at or after this time.
         since: Option<Timestamp>,
     } -> answer::Lists<answer::LedgerEntry>;
-    /// The whole ledger for somebody who trusts nobody here.
+    /// A page of the ledger's lines as they were signed, oldest first; empty at the end.
+    LedgerLines {
+        /// Only lines behind this place; 0 for the first page.
+        after: u64,
+    } -> answer::Lists<answer::LedgerLine>;
+    /// The head and the signature of an export, for somebody who trusts nobody here.
     LedgerExport {} -> answer::LedgerExported;
     /// Checks the ledger against its own key.
     LedgerVerify {} -> answer::LedgerVerified;

@@ -22,9 +22,9 @@ use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::routes::No;
-use super::sealed;
 use super::tls::Peer;
 use super::work::{actor, endpoint, note, refuse};
+use super::{memory, sealed};
 use crate::random;
 use crate::sessions::Sessions;
 use crate::work_store::Place;
@@ -43,6 +43,8 @@ pub(super) fn routes() -> Router<Arc<Api>> {
         .route("/v1/handover/fetch", post(fetch))
         .route("/v1/handover/sealed", post(sealed::part))
         .route("/v1/handover/waiting", post(sealed::waiting))
+        .route("/v1/handover/since", post(memory::since))
+        .route("/v1/handover/check", post(memory::check))
 }
 
 async fn ask(

@@ -7,17 +7,14 @@ use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hanare_ledger::Entry;
 use hanare_model::api::{Granted, JoinRequest, PROOF_CONTEXT, Refusal};
 use hanare_model::invite::{InviteSecret, SheetCode};
 use hanare_model::{PrivateKey, VerifyKey};
 use ring::hmac;
-use serde_json::json;
 
 use super::Api;
-use super::routes::{No, renew, revoked, too_many};
+use super::routes::{No, note, renew, revoked, too_many};
 use super::tls::Peer;
-use crate::random;
 use crate::registry::{Act, Joined, Joining, Outcome};
 
 pub(super) async fn join(
@@ -32,7 +29,7 @@ pub(super) async fn join(
         Ok(joining) => joining,
         Err((why, refusal)) => {
             api.forged(peer.from);
-            note(&api, &peer, why).await;
+            note(&api, &peer, "join.refused", "", why).await;
             return Err(refusal.into());
         }
     };
@@ -78,17 +75,4 @@ fn proves(wireguard: &PrivateKey, peer: &Peer, request: &JoinRequest, signing_ke
     let Ok(proof) = STANDARD.decode(&request.proof) else { return false };
     let message = [PROOF_CONTEXT, &peer.exporter, signing_key.as_bytes()].concat();
     hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, &shared[..]), &message, &proof).is_ok()
-}
-
-async fn note(api: &Api, peer: &Peer, why: &str) {
-    let entry = Entry {
-        at: random::now(),
-        actor: format!("address {}", peer.from.ip().to_canonical()),
-        kind: "join.refused".to_owned(),
-        subject: String::new(),
-        data: json!({ "why": why, "signing_key": peer.signing_key }),
-    };
-    if let Err(error) = api.hq.writer.act("hq", Act::Note(entry)).await {
-        tracing::warn!(%error, "a refusal was not recorded");
-    }
 }

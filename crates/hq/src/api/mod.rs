@@ -4,6 +4,8 @@ mod events;
 mod handover;
 mod join;
 mod listen;
+mod memory;
+mod records;
 mod report;
 mod routes;
 pub(crate) mod sealed;
@@ -66,6 +68,9 @@ const OPENINGS: Rate = Rate { burst: 10, every: Duration::from_secs(6) };
 /// Reports of one node: it sends them when something happens, and all that it holds after a long time without a line.
 const REPORTS: Rate = Rate { burst: 200, every: Duration::from_secs(10) };
 
+/// Records of one node's own ledger: as many as its person may ask for unlocks.
+const RECORDS: Rate = Rate { burst: 400, every: Duration::from_secs(10) };
+
 /// Why the API cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -92,6 +97,7 @@ pub(crate) struct Api {
     forgeries: Mutex<Limiter>,
     openings: Mutex<Limiter>,
     reports: Mutex<Limiter>,
+    records: Mutex<Limiter>,
     shares: Arc<Shares>,
     strangers: Arc<Strangers>,
 }
@@ -108,6 +114,7 @@ impl Api {
             forgeries: Mutex::new(Limiter::new(FORGERIES)),
             openings: Mutex::new(Limiter::new(OPENINGS)),
             reports: Mutex::new(Limiter::new(REPORTS)),
+            records: Mutex::new(Limiter::new(RECORDS)),
             shares: Arc::default(),
             strangers: Arc::default(),
         }))

@@ -10,16 +10,19 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use hanare_ledger::Entry;
 use hanare_model::api::{Ack, Granted, Hello, Refusal};
 use hanare_model::{PublicKey, Signed};
+use serde_json::json;
 
 use super::tls::Peer;
-use super::{Api, PATIENCE, events, handover, join, report, work};
+use super::{Api, PATIENCE, events, handover, join, records, report, work};
 use crate::lease::tombstone;
 use crate::plane::Order;
 use crate::random;
 use crate::registry::{Act, NodeRow};
 use crate::shared::Hq;
+use crate::store::NOT_ENROLLED;
 
 /// The largest request; a join has less than 1 KiB.
 const MAX_BODY: usize = 64 * 1024;
@@ -39,6 +42,7 @@ pub(super) fn router(api: Arc<Api>, peer: Peer) -> Router {
         .route("/v1/work/overtime", post(work::overtime))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .merge(report::routes())
+        .merge(records::routes())
         .layer(middleware::from_fn(in_time))
         // What carries work bounds sizes and times by itself.
         .merge(handover::routes())
@@ -92,8 +96,34 @@ async fn hello(State(api): State<Arc<Api>>) -> Json<Hello> {
 }
 
 async fn lease(State(api): State<Arc<Api>>, Extension(peer): Extension<Peer>) -> Result<Json<Granted>, No> {
-    let node = enrolled(&api, &peer)?;
-    renew(&api.hq, node.public_key).await.map(Json)
+    match enrolled(&api, &peer) {
+        Ok(node) => renew(&api.hq, node.public_key).await.map(Json),
+        Err(no) => {
+            let registry = api.hq.writer.registry();
+            let node = peer.signing_key.as_ref().and_then(|key| registry.node_by_signing_key(key));
+            let (name, why) = match node {
+                Some(node) => (node.name.to_string(), "revoked"),
+                None => (String::new(), NOT_ENROLLED),
+            };
+            drop(registry);
+            note(&api, &peer, "lease.refused", &name, why).await;
+            Err(no)
+        }
+    }
+}
+
+/// Puts a refusal on the ledger, if it has room for one more.
+pub(super) async fn note(api: &Api, peer: &Peer, kind: &str, subject: &str, why: &str) {
+    let entry = Entry {
+        at: random::now(),
+        actor: format!("address {}", peer.from.ip().to_canonical()),
+        kind: kind.to_owned(),
+        subject: subject.to_owned(),
+        data: json!({ "why": why, "signing_key": peer.signing_key }),
+    };
+    if let Err(error) = api.hq.writer.act("hq", Act::Note(entry)).await {
+        tracing::warn!(%error, "a refusal was not recorded");
+    }
 }
 
 async fn ack(

@@ -38,7 +38,7 @@ pub(super) async fn part(
         answer
     });
     let answer = taking.await.map_err(|_| No::Unavailable)?.map_err(|error| unavailable(&error))?;
-    if let SealedAnswer::Done { became: Became::Refused { reason } } = &answer {
+    if let SealedAnswer::Done { became: Became::Refused { reason }, .. } = &answer {
         note(&api, &node, None, (actor(&node), &format!("sealed-{reason}"))).await;
     }
     Ok(Json(answer))
@@ -60,7 +60,7 @@ pub(super) async fn waiting(
 pub(crate) async fn take(hq: &Arc<Hq>, node: &NodeRow, part: SealedPart) -> Result<SealedAnswer, StoreError> {
     let refused = |why: &Refused| {
         let reason = why.code().to_owned();
-        Ok(SealedAnswer::Done { became: Became::Refused { reason } })
+        Ok(SealedAnswer::Done { became: Became::Refused { reason }, mark: None })
     };
     let Some(key) = hq.terms.sealing.company(&node.company) else { return refused(&Refused::Key) };
     // An external node has none.
@@ -73,7 +73,7 @@ pub(crate) async fn take(hq: &Arc<Hq>, node: &NodeRow, part: SealedPart) -> Resu
         Sessions::new(&registry, now).standing(told.session.as_ref(), &node.public_key, &told.person)
     };
     let answer = hq.work.open().await?.take_sealed(&bearer, &key, part, standing, now).await?;
-    if let (SealedAnswer::Done { became }, Some(person)) = (&answer, whose)
+    if let (SealedAnswer::Done { became, .. }, Some(person)) = (&answer, whose)
         && became.is_safe()
     {
         held::pass_later(hq, person);

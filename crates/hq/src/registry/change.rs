@@ -1,6 +1,6 @@
 //! Changes: what a decision does to the registry, for memory and database alike.
 
-use hanare_ledger::Hash;
+use hanare_ledger::{Hash, Head};
 use hanare_model::{CompanyId, OfficeId, PublicKey, RoomId, Timestamp};
 use ipnet::IpNet;
 
@@ -37,4 +37,6 @@ pub(crate) enum Change {
     Receipt(Box<ReceiptRow>),
     /// A receipt that is in the database, of which memory keeps the hash only.
     ReceiptHeld(PublicKey, Hash),
+    /// Where headquarters stands in a node's own ledger.
+    NodeLedger(PublicKey, Head),
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use hanare_ledger::Entry;
+use hanare_ledger::carried::NodeRecords;
 use hanare_model::report::NodeReport;
 use hanare_model::{Endpoint, PublicKey, RoomId, Timestamp};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use super::enrol::{self, Joined, Joining};
 use super::work::{self, Opened, Opening};
 use super::{
     Change, Closing, Passing, PersonAct, Registry, Taking, closing, external, invite, node, person, policy,
-    receipts, taking, tenants,
+    receipts, records, taking, tenants,
 };
 use crate::admin::{Problem, Request};
 use crate::lease::LeaseTerms;
@@ -62,6 +63,8 @@ pub(crate) enum Act {
     ForgetKeys(RoomId),
     /// By a node: its receipts, and how it stands.
     Report(PublicKey, Box<NodeReport>),
+    /// By a node: what is on its own ledger.
+    Records(PublicKey, Box<NodeRecords>),
     /// By an admin, who takes copies of work.
     Take(Box<Taking>),
     /// Something was refused before it reached the registry.
@@ -142,6 +145,7 @@ pub(crate) fn decide(registry: &Registry, context: &Context, act: Act) -> Result
         Act::CloseRoom(ask) => closing::close(registry, context, &ask),
         Act::ForgetKeys(room) => closing::forget_keys(registry, context, &room),
         Act::Report(key, report) => receipts::report(registry, context, &key, &report),
+        Act::Records(key, told) => records::take(registry, context, &key, &told),
         Act::Take(taking) => taking::take(registry, context, *taking),
         Act::Roamed(news) => Ok(node::roamed(registry, &news)),
         Act::Note(entry) => {
@@ -178,6 +182,7 @@ fn admin(registry: &Registry, context: &Context, request: Request) -> Result<Dec
         | Request::NodeReceipts(_)
         | Request::PolicyShow(_)
         | Request::LedgerList(_)
+        | Request::LedgerLines(_)
         | Request::LedgerExport(_)
         | Request::LedgerVerify(_)
         | Request::HandoverList(_)

@@ -11,6 +11,7 @@ mod notice;
 mod person;
 mod policy;
 mod receipts;
+mod records;
 mod rows;
 mod taking;
 mod tenants;
@@ -21,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hanare_ledger::Hash;
+use hanare_ledger::{Hash, Head};
 use hanare_model::plan::RoomPlace;
 use hanare_model::policy::{Policy, Resident, Site};
 use hanare_model::{
@@ -66,6 +67,8 @@ pub(crate) struct Registry {
     pub wipes: BTreeMap<PublicKey, WipesRow>,
     /// Receipts that are held, by the hash of their bytes.
     pub receipts: BTreeMap<PublicKey, Arc<BTreeSet<Hash>>>,
+    /// Where headquarters stands in nodes' own ledgers.
+    pub ledgers: BTreeMap<PublicKey, Head>,
     /// What persons are to know, by [`NoticeRow::id`].
     pub notices: BTreeMap<u64, NoticeRow>,
     pub policy: Option<PolicyRow>,
@@ -92,6 +95,7 @@ impl Registry {
             sessions: BTreeMap::new(),
             wipes: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            ledgers: BTreeMap::new(),
             notices: BTreeMap::new(),
             policy: None,
             in_force: Arc::default(),
@@ -156,6 +160,9 @@ impl Registry {
             }
             Change::ReceiptHeld(node, hash) => {
                 Arc::make_mut(self.receipts.entry(node).or_default()).insert(hash);
+            }
+            Change::NodeLedger(node, head) => {
+                self.ledgers.insert(node, head);
             }
             Change::Notice(row) => {
                 self.notices.insert(row.id, row);

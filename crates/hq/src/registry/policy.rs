@@ -52,6 +52,7 @@ pub(super) fn apply(registry: &Registry, context: &Context, ask: PolicyApply) ->
         "sha256": hash,
         "count": rules.len(),
         "rules": if fits(&rules) { rules } else { Vec::new() },
+        "unlock": policy.unlock,
         "device_count": devices.len(),
         "devices": if fits(&devices) { devices } else { Vec::new() },
     });

@@ -15,9 +15,12 @@ const STRANGERS: Rate = Rate { burst: 100, every: Duration::from_mins(6) };
 /// Why a stranger's join is refused, to whom no invite of ours need be known.
 const STRANGE: [&str; 4] = ["malformed", "no-certificate", "proof", "unknown-invite"];
 
+/// Why a lease is refused to a key that no node of ours has or had.
+pub(crate) const NOT_ENROLLED: &str = "not-enrolled";
+
 /// The kinds of refusals, each with room of its own: nobody without an invite can hide what happens to one.
 #[derive(Debug)]
-pub(super) struct Floods([Flood; 4]);
+pub(super) struct Floods([Flood; 8]);
 
 #[derive(Debug)]
 struct Flood {
@@ -31,22 +34,30 @@ struct Flood {
 
 impl Floods {
     pub(super) fn new(now: Instant) -> Self {
-        let flood = |kind, strangers| {
-            let rate = if strangers { STRANGERS } else { KNOWN };
-            Flood { kind, strangers, rate, room: Bucket::new(now), unrecorded: 0 }
-        };
+        let flood =
+            |kind, strangers, rate| Flood { kind, strangers, rate, room: Bucket::new(now), unrecorded: 0 };
         Self([
-            flood("join.refused", true),
-            flood("join.refused", false),
-            flood("work.refused", false),
-            flood("receipt.refused", false),
+            flood("join.refused", true, STRANGERS),
+            flood("join.refused", false, KNOWN),
+            flood("work.refused", false, KNOWN),
+            flood("receipt.refused", false, KNOWN),
+            flood("records.refused", false, KNOWN),
+            // Any key at all, and a revoked node that asks again and again: neither hides the other.
+            flood("lease.refused", true, STRANGERS),
+            flood("lease.refused", false, STRANGERS),
+            // Any account of headquarters' machine.
+            flood("admin.refused", false, STRANGERS),
         ])
     }
 
     /// Lets every entry onto the ledger but a flood of refusals.
     pub(super) fn admit(&mut self, mut entry: Entry, now: Instant) -> Option<Entry> {
         let why = entry.data.get("why").and_then(Value::as_str);
-        let strange = entry.kind == "join.refused" && why.is_some_and(|why| STRANGE.contains(&why));
+        let strange = match entry.kind.as_str() {
+            "join.refused" => why.is_some_and(|why| STRANGE.contains(&why)),
+            "lease.refused" => why == Some(NOT_ENROLLED),
+            _ => false,
+        };
         let mut floods = self.0.iter_mut();
         let Some(flood) = floods.find(|flood| flood.kind == entry.kind && flood.strangers == strange) else {
             return Some(entry);
@@ -75,6 +86,22 @@ mod tests {
             kind: "join.refused".to_owned(),
             subject: String::new(),
             data: serde_json::json!({ "why": why }),
+        }
+    }
+
+    #[test]
+    fn a_revoked_node_that_asks_all_day_hides_no_stranger_and_no_local_account() {
+        let start = Instant::now();
+        let mut floods = Floods::new(start);
+        let of = |kind: &str, why: &str| Entry { kind: kind.to_owned(), ..refused(why) };
+        let asked = (0..86_400).filter(|second| {
+            floods.admit(of("lease.refused", "revoked"), start + Duration::from_secs(*second)).is_some()
+        });
+        assert!((300..=341).contains(&asked.count()));
+        let now = start + Duration::from_secs(86_399);
+        assert!(floods.admit(of("lease.refused", "revoked"), now).is_none());
+        for entry in [of("lease.refused", NOT_ENROLLED), of("admin.refused", "forbidden")] {
+            assert_eq!(floods.admit(entry, now).unwrap().data.get("unrecorded_before"), None);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use hanare_ledger::Head;
 use hanare_model::plan::RoomPlace;
 use hanare_model::policy::Policy;
 use hanare_model::report::SignedReceipt;
@@ -102,7 +103,7 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Regist
         read.map_err(|error| LoadError::Content(format!("the policy in force: {error}")))?;
         registry.apply(&Change::Policy(policy));
     }
-    let readers: [(&'static str, Reader); 12] = [
+    let readers: [(&'static str, Reader); 13] = [
         (sql::SELECT_COMPANIES, company),
         (sql::SELECT_OFFICES, office),
         (sql::SELECT_ROOMS, room),
@@ -115,6 +116,7 @@ pub(super) async fn registry(connection: &mut SqliteConnection) -> Result<Regist
         (sql::SELECT_NOTICES, notice),
         (sql::SELECT_WIPES, wipes),
         (sql::SELECT_RECEIPTS_HELD, receipt),
+        (sql::SELECT_NODE_LEDGERS, node_ledger),
     ];
     for (statement, read) in readers {
         for row in sqlx::query(statement).fetch_all(&mut *connection).await? {
@@ -271,6 +273,11 @@ fn wipes(row: &Columns) -> Result<Change, LoadError> {
 
 fn receipt(row: &Columns) -> Result<Change, LoadError> {
     Ok(Change::ReceiptHeld(row.parse("node")?, row.parse("hash")?))
+}
+
+fn node_ledger(row: &Columns) -> Result<Change, LoadError> {
+    let seq = u64::try_from(row.number("seq")?).map_err(|_| unreadable("seq"))?;
+    Ok(Change::NodeLedger(row.parse("node")?, Head { seq, hash: row.parse("hash")? }))
 }
 
 /// Some of a node's receipts, oldest first.

@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use hanare_ledger::{Entry, Hash, Head, append};
 use hanare_model::{PublicKey, SigningKey, Timestamp};
 use sqlx::migrate::Migrator;
@@ -18,10 +19,16 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 pub use error::StoreError;
+pub(crate) use flood::NOT_ENROLLED;
 
 use crate::admin::{ReceiptHeld, ReceiptPlace};
 use crate::registry::{Change, Registry, SHOWN_SECONDS};
 use crate::settings::Settings;
+
+/// A page of the ledger has no more records than this; a record is some 600 bytes.
+const PAGE_RECORDS: i64 = 1_000;
+/// A page ends behind the record that fills this.
+const PAGE_BYTES: usize = 256 * 1024;
 
 /// The database's name in the state directory.
 pub(crate) const FILE_NAME: &str = "hq.sqlite3";
@@ -228,14 +235,27 @@ impl Store {
         load::registry(&mut self.connection).await.map_err(|error| error.about(&path))
     }
 
-    /// The ledger's lines from a time on, oldest first.
-    pub(crate) async fn ledger(&mut self, since: Option<Timestamp>) -> Result<Vec<String>, StoreError> {
+    /// A page of the ledger's lines behind a place and from a time on, oldest first; empty at the end.
+    pub(crate) async fn ledger(
+        &mut self,
+        after: u64,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<(u64, String)>, StoreError> {
         self.mend().await?;
-        sqlx::query_scalar(sql::SELECT_RECORDS)
+        let mut rows = sqlx::query_as(sql::SELECT_RECORDS)
+            .bind(i64::try_from(after).unwrap_or(i64::MAX))
             .bind(since.map_or(i64::MIN, Timestamp::seconds))
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(|error| StoreError::new(&self.path, error))
+            .bind(PAGE_RECORDS)
+            .fetch(&mut self.connection);
+        let (mut lines, mut bytes) = (Vec::new(), 0);
+        while bytes < PAGE_BYTES {
+            let row: Option<(i64, String)> =
+                rows.try_next().await.map_err(|error| StoreError::new(&self.path, error))?;
+            let Some((seq, line)) = row else { break };
+            bytes += line.len();
+            lines.push((u64::try_from(seq).unwrap_or(0), line));
+        }
+        Ok(lines)
     }
 
     /// Some of a node's receipts, oldest first.

@@ -86,6 +86,13 @@ pub(super) async fn change(connection: &mut SqliteConnection, change: &Change) -
             .execute(connection)
             .await
             .map(drop),
+        Change::NodeLedger(node, head) => sqlx::query(sql::PUT_NODE_LEDGER)
+            .bind(node.to_string())
+            .bind(number(head.seq))
+            .bind(head.hash.to_string())
+            .execute(connection)
+            .await
+            .map(drop),
         Change::Notice(row) => sqlx::query(sql::PUT_NOTICE)
             .bind(number(row.id))
             .bind(row.person.as_str())

@@ -71,6 +71,10 @@ pub(super) const SELECT_RECEIPTS: &str = "SELECT counter, hash, received_at, doc
 pub(super) const PUT_RECEIPT: &str = "INSERT INTO receipt (node, hash, counter, received_at, document, signature) \
      VALUES ($1, $2, $3, $4, $5, $6)";
 
+pub(super) const SELECT_NODE_LEDGERS: &str = "SELECT node, seq, hash FROM node_ledger";
+pub(super) const PUT_NODE_LEDGER: &str = "INSERT INTO node_ledger (node, seq, hash) VALUES ($1, $2, $3) \
+     ON CONFLICT (node) DO UPDATE SET seq = excluded.seq, hash = excluded.hash";
+
 pub(super) const SELECT_NOTICES: &str = "SELECT id, person, notice, told_at FROM notice";
 pub(super) const PUT_NOTICE: &str = "INSERT INTO notice (id, person, at, notice, told_at) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (id) DO UPDATE SET told_at = excluded.told_at";
@@ -84,12 +88,13 @@ pub(super) const PUT_QUARANTINE: &str = "INSERT INTO quarantine (prefix, until) 
 pub(super) const DELETE_QUARANTINE: &str = "DELETE FROM quarantine WHERE until <= $1";
 
 pub(super) const SELECT_LAST_RECORD: &str = "SELECT seq, line FROM ledger ORDER BY seq DESC LIMIT 1";
-pub(super) const SELECT_RECORDS: &str = "SELECT line FROM ledger WHERE at >= $1 ORDER BY seq";
+pub(super) const SELECT_RECORDS: &str =
+    "SELECT seq, line FROM ledger WHERE seq > $1 AND at >= $2 ORDER BY seq LIMIT $3";
 pub(super) const PUT_RECORD: &str = "INSERT INTO ledger (seq, at, line) VALUES ($1, $2, $3)";
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 37] = [
+pub(super) const ALL: [&str; 39] = [
     SELECT_SETTING,
     PUT_SETTING,
     SELECT_COMPANIES,
@@ -117,6 +122,8 @@ pub(super) const ALL: [&str; 37] = [
     SELECT_RECEIPTS_HELD,
     SELECT_RECEIPTS,
     PUT_RECEIPT,
+    SELECT_NODE_LEDGERS,
+    PUT_NODE_LEDGER,
     SELECT_NOTICES,
     PUT_NOTICE,
     DELETE_NOTICES,

@@ -74,8 +74,8 @@ async fn a_failed_commit_leaves_nothing_and_the_ledger_goes_on() {
     let mut store = Store::open(&path).await.unwrap();
     let registry = store.load(Timestamp::from_seconds(4)).await.unwrap();
     assert_eq!(registry.companies.keys().map(ToString::to_string).collect::<Vec<_>>(), ["a", "c"]);
-    let lines = store.ledger(None).await.unwrap();
-    let verdict = hanare_ledger::verify(lines.iter().map(String::as_str), &key.verify_key());
+    let lines = store.ledger(0, None).await.unwrap();
+    let verdict = hanare_ledger::verify(lines.iter().map(|(_, line)| line.as_str()), &key.verify_key());
     assert_eq!(verdict, hanare_ledger::Verdict::Valid { head: store.head() });
     assert_eq!(lines.len(), 2);
 }

@@ -30,11 +30,12 @@ pub(crate) struct Writer {
 #[derive(Debug)]
 enum Message {
     Act { act: Act, actor: String, reply: Reply },
-    Ledger { since: Option<Timestamp>, reply: oneshot::Sender<Result<(Vec<String>, Head), Problem>> },
+    Ledger { after: u64, since: Option<Timestamp>, reply: LedgerReply },
     Receipts { node: PublicKey, after: Option<ReceiptPlace>, reply: ReceiptsReply },
     Stop { reply: oneshot::Sender<()> },
 }
 
+type LedgerReply = oneshot::Sender<Result<(Vec<(u64, String)>, Head), Problem>>;
 type ReceiptsReply = oneshot::Sender<Result<Vec<ReceiptHeld>, Problem>>;
 
 impl Writer {
@@ -71,10 +72,14 @@ impl Writer {
         answer.await.map_err(|_| Problem::Stopping)?
     }
 
-    /// The ledger's lines and head.
-    pub(crate) async fn ledger(&self, since: Option<Timestamp>) -> Result<(Vec<String>, Head), Problem> {
+    /// A page of the ledger's lines behind a place, and the ledger's head.
+    pub(crate) async fn ledger(
+        &self,
+        after: u64,
+        since: Option<Timestamp>,
+    ) -> Result<(Vec<(u64, String)>, Head), Problem> {
         let (reply, answer) = oneshot::channel();
-        self.queue.send(Message::Ledger { since, reply }).await.map_err(|_| Problem::Stopping)?;
+        self.queue.send(Message::Ledger { after, since, reply }).await.map_err(|_| Problem::Stopping)?;
         answer.await.map_err(|_| Problem::Stopping)?
     }
 
@@ -120,9 +125,9 @@ impl Task {
             for message in group.drain(..) {
                 match message {
                     Message::Act { act, actor, reply } => acts.push((act, actor, reply)),
-                    Message::Ledger { since, reply } => {
+                    Message::Ledger { after, since, reply } => {
                         self.commit(std::mem::take(&mut acts)).await;
-                        let lines = self.store.ledger(since).await.map_err(|error| error.problem());
+                        let lines = self.store.ledger(after, since).await.map_err(|error| error.problem());
                         let _ = reply.send(lines.map(|lines| (lines, self.store.head())));
                     }
                     Message::Receipts { node, after, reply } => {

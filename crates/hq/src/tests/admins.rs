@@ -2,8 +2,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::{Home, rooms};
 use crate::admin::{
-    Client, ClientError, CompanyAdd, CompanyRemove, LedgerExport, LedgerList, LedgerVerify, NodeAddExternal,
-    PolicyApply, PolicyShow, Problem, RoomAdd, RoomList, RoomRemove, StatusShow,
+    Client, ClientError, CompanyAdd, CompanyRemove, LedgerExport, LedgerLines, LedgerList, LedgerVerify,
+    NodeAddExternal, PolicyApply, PolicyShow, Problem, RoomAdd, RoomList, RoomRemove, StatusShow,
 };
 use crate::{InitError, ServeError, init, overlay};
 
@@ -69,7 +69,15 @@ async fn an_admin_adds_removes_and_is_told_why_not() {
     let verified = admin.call(LedgerVerify {}).await.unwrap();
     assert!(verified.valid, "{verified:?}");
     let export = admin.call(LedgerExport {}).await.unwrap();
-    assert_eq!(u64::try_from(export.text.lines().count()).unwrap(), export.records + 1);
+    let lines = admin.call(LedgerLines { after: 0 }).await.unwrap().items;
+    assert_eq!(u64::try_from(lines.len()).unwrap(), export.records);
+    let mut judge = hanare_ledger::ExportVerifier::new(Some(export.signing_key));
+    judge.feed(export.header.as_bytes());
+    for line in &lines {
+        judge.feed(format!("{}\n", line.line).as_bytes());
+    }
+    let verdict = judge.finish(Some(&export.signature));
+    assert!(matches!(verdict, hanare_ledger::Verdict::Valid { .. }), "{verdict:?}");
     server.stop().await;
     let server = home.serve().await;
     assert_eq!(admin.call(LedgerVerify {}).await.unwrap().head, verified.head);
@@ -153,7 +161,7 @@ async fn the_ledger_counts_the_devices_that_it_has_no_room_for() {
     for count in [2, 60] {
         let text = "version = 1\n".to_owned() + &(1..=count).map(device).collect::<String>();
         admin.call(PolicyApply { text }).await.unwrap();
-        let entries = admin.call(LedgerList { since: None }).await.unwrap().items;
+        let entries = admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
         let data = &entries.iter().rev().find(|entry| entry.kind == "policy.applied").unwrap().data;
         assert_eq!(data["device_count"], count);
         let listed = data["devices"].as_array().unwrap().len();

@@ -31,7 +31,7 @@ async fn a_device_joins_twice_and_another_never() {
     assert_eq!(peer.preshared_key, Some(first.hq.preshared_key.clone()));
     assert_eq!(peer.allowed_ips, first.addresses);
 
-    let entries = admin.call(LedgerList { since: None }).await.unwrap().items;
+    let entries = admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
     let refused = entries.iter().find(|entry| entry.kind == "join.refused").unwrap();
     assert_eq!((refused.data["why"].as_str(), refused.actor.as_str()), (Some("used"), "address 127.0.0.1"));
     let text = serde_json::to_string(&entries).unwrap();
@@ -133,7 +133,7 @@ async fn of_a_thousand_devices_one_gets_the_invite_and_the_ledger_is_not_flooded
         }
     }
     assert_eq!(winners, 1);
-    let entries = admin.call(LedgerList { since: None }).await.unwrap().items;
+    let entries = admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
     let refused = entries.iter().filter(|entry| entry.kind == "join.refused").count();
     assert!((1..=210).contains(&refused), "{refused}");
     server.stop().await;

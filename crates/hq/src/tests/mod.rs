@@ -8,9 +8,12 @@ mod handover;
 mod holding;
 mod leaving;
 mod lockout;
+mod pages;
 mod persons;
 mod places;
 mod receipts;
+mod records;
+mod refusals;
 mod sealed;
 mod sheet;
 mod taking;
@@ -58,15 +61,18 @@ impl Home {
     }
 
     async fn serve(&self) -> Server {
-        let options = ServeOptions {
+        Server::start(self.serve_options()).await.unwrap()
+    }
+
+    fn serve_options(&self) -> ServeOptions {
+        ServeOptions {
             state: self.state(),
             runtime: self.runtime(),
             listen: "127.0.0.1:51820".parse().unwrap(),
             api: "127.0.0.1:0".parse().unwrap(),
             interface: "hnhq0".to_owned(),
             credentials: None,
-        };
-        Server::start(options).await.unwrap()
+        }
     }
 
     fn admin(&self) -> Client {

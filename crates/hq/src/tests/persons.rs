@@ -57,7 +57,7 @@ async fn a_person_is_added_reset_and_disabled_and_no_secret_is_told_twice() {
     let refused = admin.call(reset(false)).await.unwrap_err();
     assert_eq!((refused.code(), refused.exit_status()), ("person-disabled", 6));
 
-    let entries = admin.call(LedgerList { since: None }).await.unwrap().items;
+    let entries = admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
     let count = |kind: &str| entries.iter().filter(|entry| entry.kind == kind).count();
     assert_eq!((count("person.added"), count("person.reset"), count("person.disabled")), (3, 2, 1));
     server.stop().await;

@@ -84,7 +84,7 @@ async fn five_wrong_codes_block_a_sheet_for_good_and_the_ledger_says_so() {
         let refused = join(&device, at, &invite, Some(&code)).await;
         assert!(matches!(refused, Err(Refusal::Blocked)), "{refused:?}");
     }
-    let entries = admin.call(LedgerList { since: None }).await.unwrap().items;
+    let entries = admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
     let blocked: Vec<_> = entries.iter().filter(|entry| entry.kind == "invite.blocked").collect();
     assert_eq!((blocked.len(), blocked[0].subject.as_str()), (1, invite.id.to_string().as_str()));
     let counted = entries.iter().filter(|entry| entry.data["why"] == "wrong-code").count();

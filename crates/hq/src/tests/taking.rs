@@ -69,7 +69,7 @@ async fn a_copy_is_on_the_ledger_without_a_name_and_the_person_hears_of_it_at_on
         assert_eq!((taken.files, taken.bytes), (1, CONTENT.len() as u64));
         assert_eq!(all(&office, &taken).await, [("memo.txt".to_owned(), CONTENT.as_bytes().to_vec())]);
     }
-    let entries = office.admin.call(LedgerList { since: None }).await.unwrap().items;
+    let entries = office.admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
     let entries: Vec<_> = entries.iter().filter(|entry| entry.kind == "handover.taken").collect();
     assert_eq!(entries.len(), 2);
     assert_eq!((entries[0].subject.as_str(), &entries[0].data["reason"]), ("hanako", &json!(REASON)));
@@ -102,7 +102,7 @@ async fn without_a_reason_or_anything_to_copy_nothing_is_granted_and_nothing_is_
     };
     assert_eq!(refused(&office, before).await, Problem::NothingHeld);
     assert!(matches!(refused(&office, take(person("nobody"), None)).await, Problem::Missing { .. }));
-    let ledger = office.admin.call(LedgerList { since: None }).await.unwrap().items;
+    let ledger = office.admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
     assert!(ledger.iter().all(|entry| entry.kind != "handover.taken"));
     office.server.stop().await;
 }
@@ -157,7 +157,7 @@ async fn a_disabled_person_s_work_is_their_successor_s_who_is_told() {
     let (_, told) = notices(&registry, &"taro".parse().unwrap(), random::now());
     let inherited = |notice: &&Notice| matches!(&notice.what, Noticed::Inherited { from, files: 1, .. } if from.as_str() == "hanako");
     assert_eq!(told.iter().filter(inherited).count(), 1, "{told:?}");
-    let entries = office.admin.call(LedgerList { since: None }).await.unwrap().items;
+    let entries = office.admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
     let entries: Vec<_> = entries.iter().filter(|entry| entry.kind == "person.work-passed").collect();
     assert_eq!((entries.len(), &entries[0].data["to"]), (1, &json!("taro")));
     office.server.stop().await;
@@ -189,7 +189,7 @@ async fn over_a_limit_new_work_is_told_to_have_no_room_and_what_is_there_stays()
     office.admin.call(ask_quota(Some(Quota::None))).await.unwrap();
     let (_, answer) = ask(&office, "pc-1", Some(&session), "commit", &second).await;
     assert!(answer.contains("kept"), "{answer}");
-    let entries = office.admin.call(LedgerList { since: None }).await.unwrap().items;
+    let entries = office.admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
     assert_eq!(entries.iter().filter(|entry| entry.kind == "person.quota").count(), 2);
     office.server.stop().await;
 }
@@ -214,7 +214,7 @@ async fn a_companys_limit_is_shown_set_recorded_and_holds_for_its_persons() {
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["placed"][0], json!({"placed": "full", "quota": used, "used": used}));
     assert!(matches!(refused(&office, ask_quota("nobody", None)).await, Problem::Missing { .. }));
-    let entries = office.admin.call(LedgerList { since: None }).await.unwrap().items;
+    let entries = office.admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
     assert_eq!(entries.iter().filter(|entry| entry.kind == "company.quota").count(), 1);
     office.server.stop().await;
 }

@@ -104,7 +104,7 @@ impl Office {
     }
 
     pub(super) async fn reasons(&self, kind: &str, field: &str) -> Vec<String> {
-        let entries = self.admin.call(LedgerList { since: None }).await.unwrap().items;
+        let entries = self.admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
         let told = entries.iter().filter(|entry| entry.kind == kind);
         told.map(|entry| entry.data[field].as_str().unwrap().to_owned()).collect()
     }
@@ -155,7 +155,7 @@ async fn every_wrong_proof_has_one_answer_and_the_ledger_tells_them_apart() {
     let reasons = office.reasons("work.refused", "why").await;
     let expected = ["wrong-password", "wrong-code", "used-code", "unknown-person", "other-company"];
     assert_eq!(reasons, expected);
-    let entries = office.admin.call(LedgerList { since: None }).await.unwrap().items;
+    let entries = office.admin.call(LedgerList { after: 0, since: None }).await.unwrap().items;
     let told = serde_json::to_string(&entries).unwrap();
     for secret in ["wrong horse", PASSWORD, "nobody", opened.session.expose()] {
         assert!(!told.contains(secret), "{secret}: {told}");

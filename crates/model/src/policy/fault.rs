@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, MAX_RULES, VERSION};
 use crate::id::{CompanyId, RoomId};
+use crate::unlock::{MAX_GAP, MAX_SECONDS};
 
 /// What is wrong with a policy, and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -69,6 +70,12 @@ pub enum Fault {
     /// More ports of one device than [`MAX_DEVICE_PORTS`].
     #[error("a device has at most {most} ports or ranges, this one has {0}", most = MAX_DEVICE_PORTS)]
     TooManyPorts(usize),
+    /// An unlock for no time, or for longer than one may last.
+    #[error("an unlock lasts from 1 to {most} minutes, not {0}", most = MAX_SECONDS / 60)]
+    UnlockMinutes(u64),
+    /// Unlocks too far apart.
+    #[error("between two unlocks of one person are at most {most} seconds, not {0}", most = MAX_GAP)]
+    UnlockGap(u64),
     /// A device that is reached through the tunnel.
     #[error("{0} lies behind the tunnel: a device is in the room's own network")]
     DeviceInside(IpNet),

@@ -17,6 +17,7 @@ use super::{
 use crate::device::{Device, is_place};
 use crate::filter::{PortRange, Service};
 use crate::form;
+use crate::unlock::{MAX_GAP, MAX_SECONDS, UnlockTerms, Who};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +30,16 @@ struct File {
     allow: Vec<AllowTable>,
     #[serde(default)]
     device: Vec<DeviceTable>,
+    unlock: Option<UnlockTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnlockTable {
+    minutes: Option<Spanned<u64>>,
+    gap_seconds: Option<Spanned<u64>>,
+    portal: Option<Who>,
+    all: Option<Who>,
 }
 
 #[derive(Deserialize)]
@@ -140,7 +151,27 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
         networks: table.networks.unwrap_or(Access::Open),
         internet: table.internet.unwrap_or(Access::Open),
     });
-    Ok(Policy { defaults, services: services.into_values().collect(), allow, devices })
+    let unlock = file.unlock.map_or_else(|| Ok(UnlockTerms::default()), |table| terms_of(table, &at))?;
+    Ok(Policy { defaults, services: services.into_values().collect(), allow, devices, unlock })
+}
+
+fn terms_of(
+    table: UnlockTable,
+    at: &impl Fn(Range<usize>, Fault) -> PolicyError,
+) -> Result<UnlockTerms, PolicyError> {
+    let usual = UnlockTerms::default();
+    let seconds = match table.minutes {
+        None => usual.seconds,
+        Some(minutes) if (1..=MAX_SECONDS / 60).contains(minutes.get_ref()) => minutes.get_ref() * 60,
+        Some(minutes) => return Err(at(minutes.span(), Fault::UnlockMinutes(*minutes.get_ref()))),
+    };
+    let gap_seconds = match table.gap_seconds {
+        None => usual.gap_seconds,
+        Some(gap) if *gap.get_ref() <= MAX_GAP => *gap.get_ref(),
+        Some(gap) => return Err(at(gap.span(), Fault::UnlockGap(*gap.get_ref()))),
+    };
+    let (portal, all) = (table.portal.unwrap_or(usual.portal), table.all.unwrap_or(usual.all));
+    Ok(UnlockTerms { seconds, gap_seconds, portal, all })
 }
 
 /// A table becomes one rule for its plain parties and one for each service that it names.

@@ -4,6 +4,7 @@ use super::*;
 use crate::device::Device;
 use crate::filter::{Flow, PortRange};
 use crate::lease::Internet;
+use crate::unlock::{MAX_GAP, MAX_SECONDS, Who};
 
 fn nets(list: &[&str]) -> Vec<IpNet> {
     list.iter().map(|net| net.parse().unwrap()).collect()
@@ -215,13 +216,38 @@ fn what_the_registry_does_not_hold_is_named() {
 }
 
 #[test]
+fn the_terms_of_unlocks_are_read_bounded_and_usual_where_nothing_is_said() {
+    let terms =
+        |text: &str| format!("version = 1\n[unlock]\n{text}\n").parse::<Policy>().map(|policy| policy.unlock);
+    let usual = UnlockTerms::default();
+    assert_eq!("version = 1\n".parse::<Policy>().unwrap().unlock, usual);
+    assert_eq!(terms("").unwrap(), usual);
+    let strict = terms("minutes = 5\ngap_seconds = 0\nportal = \"admins\"\nall = \"nobody\"").unwrap();
+    assert_eq!(strict, UnlockTerms { seconds: 300, gap_seconds: 0, portal: Who::Admins, all: Who::Nobody });
+    for (text, line, column) in
+        [("minutes = 0", 3, 11), ("minutes = 31", 3, 11), ("all = \"admins\"\ngap_seconds = 86401", 4, 15)]
+    {
+        let error = terms(text).unwrap_err();
+        assert_eq!((error.position.line, error.position.column), (line, column), "{error}");
+        assert!(matches!(error.fault, Fault::UnlockMinutes(_) | Fault::UnlockGap(_)), "{error}");
+    }
+    for text in ["portal = \"somebody\"", "hours = 1", "minutes = \"5\""] {
+        assert!(matches!(terms(text).unwrap_err().fault, Fault::Form(_)), "{text}");
+    }
+}
+
+#[test]
 fn the_example_is_a_policy() {
     let policy: Policy = include_str!("../../../../policies/segmentation.example.toml").parse().unwrap();
     assert_eq!(policy.services.len(), 2);
     assert_eq!(policy.devices.len(), 2);
+    assert!(policy.unlock.is_default(), "the example says the usual terms");
     assert!(policy.allow.iter().all(|rule| !rule.to.iter().any(|to| matches!(to, Party::Service(_)))));
     let schema: serde_json::Value =
         serde_json::from_str(include_str!("../../../../policies/segmentation.schema.json")).unwrap();
     assert_eq!(schema["properties"]["version"]["const"], VERSION);
     assert_eq!(schema["properties"]["allow"]["maxItems"], MAX_RULES);
+    let unlock = &schema["properties"]["unlock"]["properties"];
+    assert_eq!(unlock["minutes"]["maximum"], MAX_SECONDS / 60);
+    assert_eq!(unlock["gap_seconds"]["maximum"], MAX_GAP);
 }

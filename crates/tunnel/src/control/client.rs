@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use hanare_host::process::Process;
 use hanare_model::work::WorkOpen;
 use zeroize::Zeroizing;
 
@@ -13,6 +14,8 @@ use super::{ControlError, MAX_LINE, Problem, Reply, Request, SOCKET, Status, Tod
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a daemon that hung up may take to be seen dead: a killed process closes its sockets one after the other.
 const DYING: Duration = Duration::from_secs(2);
+/// How long the end of a daemon may take: its worker's goodbye, then every change to the machine undone.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// Asks the daemon of one runtime directory. Connects anew for each request.
 #[derive(Debug, Clone)]
@@ -38,12 +41,14 @@ impl Client {
         Ok(*status)
     }
 
-    /// Ends the daemon.
+    /// Ends the daemon, and returns once the machine is as it was before it, the kill switch apart.
     ///
     /// # Errors
     /// See [`ControlError`].
     pub fn down(&self) -> Result<(), ControlError> {
-        self.done(&Request::Down)
+        let host = self.host_process()?;
+        self.done(&Request::Down)?;
+        see_the_end(host, ENDING)
     }
 
     /// Opens the kill switch for a while; with a program, which this process is about to become, for it.
@@ -61,12 +66,14 @@ impl Client {
         self.done(&Request::Unlock { reason, seconds: time.as_secs(), all, program })
     }
 
-    /// Undoes everything and forgets the enrolment; the daemon ends. Says whether headquarters was told.
+    /// Undoes everything and forgets the enrolment; returns once the daemon has ended. Says whether headquarters was told.
     ///
     /// # Errors
     /// See [`ControlError`].
     pub fn leave(&self) -> Result<Option<bool>, ControlError> {
+        let host = self.host_process()?;
         let left = self.answered(&Request::Leave)?;
+        see_the_end(host, ENDING)?;
         // A daemon of the version before told nobody.
         if left == Reply::Done {
             return Ok(None);
@@ -126,6 +133,14 @@ impl Client {
         Ok(work)
     }
 
+    /// The process whose end is the tunnel's: it takes the machine back after the worker, which answers here, has ended.
+    fn host_process(&self) -> Result<Option<(u32, Process)>, ControlError> {
+        let Some(pid) = self.status()?.pid else { return Ok(None) };
+        let found = Process::find(pid)
+            .map_err(|source| ControlError::Io { path: self.runtime.join(SOCKET), source })?;
+        Ok(found.map(|process| (pid, process)))
+    }
+
     fn done(&self, request: &Request) -> Result<(), ControlError> {
         if self.answered(request)? == Reply::Done { Ok(()) } else { Err(ControlError::Answer) }
     }
@@ -164,6 +179,16 @@ impl Client {
     }
 }
 
+/// What is gone already has been waited for.
+fn see_the_end(host: Option<(u32, Process)>, patience: Duration) -> Result<(), ControlError> {
+    match host {
+        Some((pid, process)) if !process.ends_within(patience).unwrap_or(false) => {
+            Err(ControlError::StillEnding { pid, seconds: patience.as_secs() })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn failure(path: PathBuf, source: io::Error) -> ControlError {
     let kind = source.kind();
     let hung_up = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof];
@@ -171,7 +196,7 @@ fn failure(path: PathBuf, source: io::Error) -> ControlError {
         ControlError::NotRunning { path }
     } else if kind == io::ErrorKind::PermissionDenied {
         // A directory on the way keeps strangers out; say it as the daemon would.
-        ControlError::Refused(Problem::Forbidden { verb: "the control socket".to_owned() })
+        ControlError::Refused(Problem::Forbidden { verb: super::ANYTHING.to_owned() })
     } else {
         ControlError::Io { path, source }
     }
@@ -204,6 +229,20 @@ mod tests {
         let (stream, _): (UnixStream, _) = listener.accept().unwrap();
         std::thread::sleep(Duration::from_millis(50));
         drop(stream);
+    }
+
+    #[test]
+    fn a_daemon_that_does_not_end_is_named() {
+        let mut host = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+        let process = Process::find(host.id()).unwrap().map(|process| (host.id(), process));
+        let waited = see_the_end(process, Duration::from_secs(1));
+        assert!(
+            matches!(waited, Err(ControlError::StillEnding { pid, seconds: 1 }) if pid == host.id()),
+            "{waited:?}"
+        );
+        host.kill().unwrap();
+        host.wait().unwrap();
+        assert!(see_the_end(None, Duration::ZERO).is_ok());
     }
 
     #[test]

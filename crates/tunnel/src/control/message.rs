@@ -102,6 +102,9 @@ pub enum Problem {
         /// What is wrong with it.
         why: String,
     },
+    /// An unlock for a program whose name is no name.
+    #[error("a program's name is one line, and not a long one")]
+    Program,
     /// An unlock without a reason, or with one that is no line of a person's words.
     #[error("the reason is missing or too long")]
     Reason,
@@ -121,6 +124,7 @@ pub enum Problem {
     #[error(transparent)]
     Host {
         /// Its words.
+        #[from]
         failure: HostError,
     },
     /// Headquarters does not open work.

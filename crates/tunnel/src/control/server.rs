@@ -162,7 +162,7 @@ fn parse(line: &str) -> Result<Request, Problem> {
 }
 
 /// Who may ask what. `unlock` and `leave` are judged once more by the host process, which trusts no worker.
-fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
+pub(crate) fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
     let admin = is_admin(peer);
     let forbidden = |verb: &str| Err(Problem::Forbidden { verb: verb.to_owned() });
     match &request {
@@ -182,8 +182,7 @@ fn permitted(request: Request, peer: &Peer) -> Result<Request, Problem> {
                 || program.chars().count() > MAX_REASON
                 || program.chars().any(char::is_control) =>
         {
-            let why = format!("a program's name is one line of at most {MAX_REASON} characters");
-            return Err(Problem::Wrong { why });
+            return Err(Problem::Program);
         }
         Request::Unlock { seconds, .. } if !(1..=MAX_UNLOCK_SECONDS).contains(seconds) => {
             return Err(Problem::Time);
@@ -206,10 +205,26 @@ mod tests {
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
     use super::*;
-    use crate::control::{Client, ControlError};
+    use crate::control::{Client, ControlError, State, Status};
 
     fn stranger() -> Peer {
         Peer { pid: 1, uid: 12_345_678, groups: vec![12_345_678] }
+    }
+
+    fn status(pid: u32) -> Status {
+        Status {
+            state: State::Up,
+            pid: Some(pid),
+            interface: None,
+            addresses: Vec::new(),
+            node: None,
+            room: None,
+            hq: Vec::new(),
+            kill_switch: None,
+            unlocked_until: None,
+            lease_until: None,
+            warnings: Vec::new(),
+        }
     }
 
     #[test]
@@ -255,10 +270,19 @@ mod tests {
                 let client = client.clone();
                 move || client.down()
             });
+            // Who ends with this daemon is asked first: afterwards nobody could tell.
+            let command: Command = asked.recv().await.unwrap();
+            assert_eq!(command.request, Request::Status);
+            let mut host = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+            command.reply.send(Reply::Status { status: Box::new(status(host.id())) }).unwrap();
             let command: Command = asked.recv().await.unwrap();
             assert_eq!(command.request, Request::Down);
             command.reply.send(Reply::Done).unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            assert!(!down.is_finished(), "the host process still takes the machine back");
+            host.kill().unwrap();
             down.await.unwrap().unwrap();
+            host.wait().unwrap();
 
             let path = directory.path().join(SOCKET);
             let mut stream = UnixStream::connect(path).await.unwrap();

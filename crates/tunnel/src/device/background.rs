@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hanare_host::Deed;
+
 use super::{DeviceError, io as failed};
 use crate::uapi;
 
@@ -26,10 +28,10 @@ pub fn start_in_background(command: &mut Command, interface: &str) -> Result<(),
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
-        .map_err(failed("starting in the background"))?;
+        .map_err(failed(Deed::Worker))?;
     let start = Instant::now();
     loop {
-        if let Some(status) = child.try_wait().map_err(failed("waiting for the device"))? {
+        if let Some(status) = child.try_wait().map_err(failed(Deed::Worker))? {
             let mut said = String::new();
             if let Some(stdout) = child.stdout.take() {
                 let _ = stdout.take(8192).read_to_string(&mut said);

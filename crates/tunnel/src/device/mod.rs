@@ -5,6 +5,7 @@ mod background;
 use std::time::Duration;
 
 pub use background::start_in_background;
+use hanare_host::Deed;
 use hanare_host::signals::EndSignals;
 use hanare_host::tun::{Offload, Tun, TunError};
 use hanare_host::udp::{Udp, UdpError};
@@ -48,7 +49,7 @@ pub enum DeviceError {
     #[error("{what}: {source}")]
     Io {
         /// What was asked of it.
-        what: &'static str,
+        what: Deed,
         /// What it said.
         source: std::io::Error,
     },
@@ -70,23 +71,23 @@ pub enum DeviceError {
     },
 }
 
-fn io(what: &'static str) -> impl Fn(std::io::Error) -> DeviceError {
+fn io(what: Deed) -> impl Fn(std::io::Error) -> DeviceError {
     move |source| DeviceError::Io { what, source }
 }
 
 /// Makes the interface and runs it until a signal, the removal of the interface, or the removal of the socket file.
-/// Interface and socket are gone when it returns.
+/// Interface and socket are gone when it returns. `on_ready` is called once both are there.
 ///
 /// # Errors
 /// [`DeviceError`], by cause.
-pub fn run(options: &DeviceOptions) -> Result<(), DeviceError> {
-    let signals = EndSignals::block().map_err(io("signals"))?;
+pub fn run(options: &DeviceOptions, on_ready: impl FnOnce()) -> Result<(), DeviceError> {
+    let signals = EndSignals::block().map_err(io(Deed::Signals))?;
     // A second device of the same name ends here, before it touches the interface of the first.
     let tun = Tun::create(&options.name, MTU, Offload::TcpUdp)?;
     let udp = Udp::bind(0, None)?;
     let socket = Listener::bind(&options.name)?;
     hanare_host::privileges::become_device().map_err(|error| DeviceError::Privileges(error.into()))?;
-    let outcome = serve(tun, udp, &socket, &signals, options);
+    let outcome = serve(tun, udp, &socket, &signals, options, on_ready);
     socket.remove();
     outcome
 }
@@ -97,21 +98,23 @@ fn serve(
     socket: &Listener,
     signals: &EndSignals,
     options: &DeviceOptions,
+    on_ready: impl FnOnce(),
 ) -> Result<(), DeviceError> {
     let mut seed = [0; 32];
     let mut throwaway = [0; 32];
     for bytes in [&mut seed, &mut throwaway] {
-        SystemRandom::new().fill(bytes).map_err(|_| io("random bytes")(std::io::ErrorKind::Other.into()))?;
+        SystemRandom::new().fill(bytes).map_err(|_| io(Deed::Random)(std::io::ErrorKind::Other.into()))?;
     }
     // Until `wg set` brings a key, one that nobody knows stands in for it.
     let private_key = PrivateKey::from_bytes(throwaway);
     let plane = plane::spawn(PlaneConfig { tun, udp, private_key, peers: PeerSet::default(), seed })
-        .map_err(io("data plane"))?;
+        .map_err(io(Deed::DataPlane))?;
     let service = Service::new(plane.clone(), Access::Full, None, 0);
-    uapi::spawn(socket, service).map_err(io("UAPI thread"))?;
+    uapi::spawn(socket, service).map_err(io(Deed::DataPlane))?;
     if options.detached {
-        background::release_terminal().map_err(io("standard streams"))?;
+        background::release_terminal().map_err(io(Deed::Streams))?;
     }
+    on_ready();
     wait(&plane, socket, signals)?;
     plane.shutdown();
     match plane.ended_blocking() {
@@ -128,7 +131,7 @@ fn wait(plane: &PlaneHandle, socket: &Listener, signals: &EndSignals) -> Result<
             Ok(0) | Err(rustix::io::Errno::INTR) => {}
             Ok(_) if signals.take() => return Ok(()),
             Ok(_) => std::thread::sleep(Duration::from_millis(10)),
-            Err(error) => return Err(io("waiting for signals")(error.into())),
+            Err(error) => return Err(io(Deed::Signals)(error.into())),
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hanare_host::hands::{AsyncNotices, Client, Notice};
 use hanare_host::udp::Udp;
+use hanare_ledger::carried::RecordsTaken;
 use hanare_model::api::Granted;
 use hanare_model::{Lease, SigningKey, Timestamp, Tombstone};
 use tokio::sync::mpsc;
@@ -21,7 +22,7 @@ use super::term::{HqClock, Term};
 use super::unwritten::Unwritten;
 use super::watch::Watch;
 use super::worker::WorkerError;
-use super::{apply, obey, outside, work};
+use super::{apply, obey, outside, records, work};
 use crate::api::{ApiError, Identity};
 use crate::control::WarningCode;
 use crate::control::server::Command;
@@ -41,6 +42,8 @@ pub(super) enum Outcome {
     Resolved(Resolved),
     /// The lease, and headquarters' clock if it was asked past the tunnel.
     Asked(Result<(Granted, Option<Timestamp>), ApiError>),
+    /// Where headquarters stands in this node's own ledger.
+    Recorded(Result<RecordsTaken, ApiError>),
     /// What became of a person's proof.
     Work(Box<work::Answered>),
 }
@@ -68,6 +71,7 @@ pub(super) struct Daemon {
     pub(super) inside: Option<Inside>,
     pub(super) news: mpsc::Sender<News>,
     pub(super) journal: Journal,
+    pub(super) records: records::Records,
     pub(super) signing: SigningKey,
     pub(super) agenda: Agenda,
     pub(super) name_missing: bool,
@@ -216,6 +220,7 @@ impl Daemon {
                 }
                 self.take_addresses(resolved).await?;
             }
+            Outcome::Recorded(taken) => records::taken(self, taken),
             Outcome::Work(answered) => {
                 if let Some(error) = work::answered(self, *answered) {
                     apply::refused(self, &error).await?;
@@ -249,6 +254,7 @@ impl Daemon {
         if self.revoked.is_some() {
             return Ok(Next::Go);
         }
+        records::tick(self);
         let now = self.watch.now();
         let silence = self.health.silence(now);
         let term = self.term();

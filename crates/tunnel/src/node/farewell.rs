@@ -11,15 +11,18 @@ use hanare_model::api::Refusal;
 use tokio::time::timeout;
 
 use super::daemon::Daemon;
-use super::outside;
+use super::{outside, records};
 use crate::api::{ApiError, Connection, Identity};
 use crate::marked;
 use crate::state::NodeState;
+use crate::state::journal::Journal;
 
 /// How long each way may take: through the tunnel, past it.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// One address of several.
 const ONE_ADDRESS: Duration = Duration::from_millis(1500);
+/// And of that, how long for what was not told before.
+const RECORDS: Duration = Duration::from_secs(1);
 
 /// By a running daemon; whether headquarters knows.
 pub(super) async fn from_daemon(daemon: &Daemon) -> bool {
@@ -28,12 +31,12 @@ pub(super) async fn from_daemon(daemon: &Daemon) -> bool {
     }
     if let Some(inside) = &daemon.inside
         && daemon.health.is_up(daemon.watch.now())
-        && heard("through the tunnel", timeout(PATIENCE, inside.leave()).await)
+        && heard("through the tunnel", timeout(PATIENCE, inside.leave(&daemon.journal)).await)
     {
         return true;
     }
-    let past = timeout(PATIENCE, outside::leave(&daemon.hands, &daemon.api, &daemon.identity)).await;
-    heard("past the tunnel", past)
+    let leave = outside::leave(&daemon.hands, &daemon.api, &daemon.identity, &daemon.journal);
+    heard("past the tunnel", timeout(PATIENCE, leave).await)
 }
 
 /// Without a daemon: past the tunnel, by the marked sockets that the closed kill switch lets through. `None` if there is nobody
@@ -54,8 +57,10 @@ pub(super) fn from_here(state: &Path) -> Option<bool> {
     };
     // Where names led when the daemon ran: nobody else may be asked for them now.
     let known = kill_switch::policy::load(state).ok().flatten().map(|policy| policy.api).unwrap_or_default();
-    let told =
-        runtime.block_on(async { timeout(PATIENCE, find_and_tell(known, &stored.lease, &identity)).await });
+    // What is left of it is told with the farewell; it is no reason not to leave.
+    let journal = Journal::open(&node).ok();
+    let find = find_and_tell(known, &stored.lease, &identity, journal.as_ref());
+    let told = runtime.block_on(async { timeout(PATIENCE, find).await });
     // A look-up under way must not hold the program back.
     runtime.shutdown_background();
     Some(heard("past the tunnel", told))
@@ -65,6 +70,7 @@ async fn find_and_tell(
     mut addresses: BTreeSet<SocketAddr>,
     lease: &Lease,
     identity: &Identity,
+    journal: Option<&Journal>,
 ) -> Result<(), ApiError> {
     for endpoint in &lease.hq.api {
         match endpoint.address() {
@@ -76,15 +82,19 @@ async fn find_and_tell(
             None => {}
         }
     }
-    tell(&addresses, identity).await
+    tell(&addresses, identity, journal).await
 }
 
-async fn tell(addresses: &BTreeSet<SocketAddr>, identity: &Identity) -> Result<(), ApiError> {
+async fn tell(
+    addresses: &BTreeSet<SocketAddr>,
+    identity: &Identity,
+    journal: Option<&Journal>,
+) -> Result<(), ApiError> {
     let mut last = ApiError::Timeout { what: "connecting to headquarters' API" };
     for address in addresses {
         let told = timeout(ONE_ADDRESS, async {
             let stream = marked::connect(*address).await.map_err(ApiError::io("connecting"))?;
-            leave(&mut Connection::open(stream, identity).await?).await
+            leave(&mut Connection::open(stream, identity).await?, journal).await
         });
         match told.await {
             Ok(Err(error)) => last = error,
@@ -95,8 +105,15 @@ async fn tell(addresses: &BTreeSet<SocketAddr>, identity: &Identity) -> Result<(
     Err(last)
 }
 
-/// Says it on a connection.
-pub(super) async fn leave(connection: &mut Connection) -> Result<(), ApiError> {
+/// Says it on a connection, after what else headquarters should know.
+pub(super) async fn leave(connection: &mut Connection, journal: Option<&Journal>) -> Result<(), ApiError> {
+    if let Some(journal) = journal {
+        match timeout(RECORDS, records::deliver(connection, journal)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(?error, "headquarters does not have all of this node's records"),
+            Err(_) => tracing::warn!("headquarters did not take this node's records in time"),
+        }
+    }
     match connection.tell("/v1/leave", &serde_json::json!({})).await {
         // Whom headquarters does not have any more need not leave.
         Err(ApiError::Refused(Refusal::Revoked { .. } | Refusal::NotEnrolled)) => Ok(()),

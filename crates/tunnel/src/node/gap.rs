@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// For people other than admins.
-const GAP: Duration = Duration::from_secs(10);
-
 /// When each user asked last.
 #[derive(Debug, Default)]
 pub(super) struct Gap {
@@ -14,10 +11,10 @@ pub(super) struct Gap {
 
 impl Gap {
     /// Whether this user may ask now; if not, how many seconds to wait.
-    pub(super) fn ask(&mut self, uid: u32, now: Instant) -> Result<(), u64> {
-        self.asked.retain(|_, at| now.saturating_duration_since(*at) < GAP);
+    pub(super) fn ask(&mut self, uid: u32, now: Instant, gap: Duration) -> Result<(), u64> {
+        self.asked.retain(|_, at| now.saturating_duration_since(*at) < gap);
         if let Some(at) = self.asked.get(&uid) {
-            let left = GAP.saturating_sub(now.saturating_duration_since(*at));
+            let left = gap.saturating_sub(now.saturating_duration_since(*at));
             return Err(left.as_secs() + u64::from(left.subsec_nanos() > 0));
         }
         self.asked.insert(uid, now);
@@ -29,16 +26,21 @@ impl Gap {
 mod tests {
     use super::*;
 
+    const GAP: Duration = Duration::from_secs(10);
+
     #[test]
     fn one_person_waits_and_keeps_nobody_else_from_it() {
         let start = Instant::now();
         let mut gap = Gap::default();
-        assert_eq!(gap.ask(1000, start), Ok(()));
-        assert_eq!(gap.ask(1000, start + Duration::from_millis(2500)), Err(8));
-        assert_eq!(gap.ask(1001, start + Duration::from_millis(2500)), Ok(()));
-        assert_eq!(gap.ask(1000, start + GAP), Ok(()), "who was refused did not wait anew");
+        assert_eq!(gap.ask(1000, start, GAP), Ok(()));
+        assert_eq!(gap.ask(1000, start + Duration::from_millis(2500), GAP), Err(8));
+        assert_eq!(gap.ask(1001, start + Duration::from_millis(2500), GAP), Ok(()));
+        assert_eq!(gap.ask(1000, start + GAP, GAP), Ok(()), "who was refused did not wait anew");
         assert_eq!(gap.asked.len(), 2);
-        assert_eq!(gap.ask(1002, start + Duration::from_hours(1)), Ok(()));
+        assert_eq!(gap.ask(1002, start + Duration::from_hours(1), GAP), Ok(()));
         assert_eq!(gap.asked.len(), 1, "who asked long ago is forgotten");
+        let at = start + Duration::from_hours(1);
+        assert_eq!(gap.ask(1002, at, Duration::ZERO), Ok(()), "a policy may do without");
+        assert_eq!(gap.ask(1002, at + GAP, Duration::from_mins(5)), Err(290), "or ask for more");
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::farewell;
 use super::outside::connect;
 use crate::api::{ApiError, Connection, Identity};
+use crate::state::journal::Journal;
 
 /// Between probes; three of them fit into `health::STALE`.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
@@ -130,9 +131,19 @@ impl Inside {
         });
     }
 
+    /// A connection of its own.
+    pub(super) async fn open(
+        hands: &Client,
+        addresses: &[SocketAddr],
+        identity: &Identity,
+    ) -> Result<Connection, ApiError> {
+        open(hands, addresses, identity).await
+    }
+
     /// Says that this node leaves.
-    pub(super) async fn leave(&self) -> Result<(), ApiError> {
-        farewell::leave(&mut open(&self.hands, &self.addresses, &self.identity).await?).await
+    pub(super) async fn leave(&self, journal: &Journal) -> Result<(), ApiError> {
+        let mut connection = open(&self.hands, &self.addresses, &self.identity).await?;
+        farewell::leave(&mut connection, Some(journal)).await
     }
 
     /// Asks for a lease through the tunnel.

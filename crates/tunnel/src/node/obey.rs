@@ -4,6 +4,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
 use hanare_ledger::Entry;
+use hanare_model::{NodeName, Timestamp};
 
 use super::daemon::{Daemon, Next, own_clock};
 use super::{farewell, work};
@@ -55,13 +56,13 @@ fn answer(done: Result<(), Problem>) -> Reply {
     }
 }
 
-struct Unlock {
-    uid: u32,
-    is_admin: bool,
-    reason: String,
-    seconds: u64,
-    all: bool,
-    program: Option<String>,
+pub(super) struct Unlock {
+    pub(super) uid: u32,
+    pub(super) is_admin: bool,
+    pub(super) reason: String,
+    pub(super) seconds: u64,
+    pub(super) all: bool,
+    pub(super) program: Option<String>,
 }
 
 impl Unlock {
@@ -69,7 +70,11 @@ impl Unlock {
     async fn run(self, daemon: &mut Daemon, requester: OwnedFd) -> Result<(), Problem> {
         if !self.is_admin {
             let now = daemon.watch.now();
-            daemon.unlock_gap.ask(self.uid, now).map_err(|seconds| Problem::UnlockTooSoon { seconds })?;
+            let gap = Duration::from_secs(daemon.lease.unlock.gap_seconds);
+            daemon
+                .unlock_gap
+                .ask(self.uid, now, gap)
+                .map_err(|seconds| Problem::UnlockTooSoon { seconds })?;
         }
         self.record(daemon, "kill-switch.unlock")?;
         let unlock = daemon.hands.run(move |hands| hands.unlock(requester.as_fd()));
@@ -80,16 +85,21 @@ impl Unlock {
         Ok(())
     }
 
-    fn record(&self, daemon: &mut Daemon, kind: &str) -> Result<(), Problem> {
-        let entry = Entry {
-            at: daemon.clock.now(own_clock()),
+    /// What the node's ledger has of it.
+    pub(super) fn entry(&self, at: Timestamp, node: &NodeName, kind: &str) -> Entry {
+        Entry {
+            at,
             actor: format!("uid {}", self.uid),
             kind: kind.to_owned(),
-            subject: daemon.lease.node.to_string(),
+            subject: node.to_string(),
             data: serde_json::json!({
                 "reason": self.reason, "seconds": self.seconds, "all": self.all, "program": self.program,
             }),
-        };
+        }
+    }
+
+    fn record(&self, daemon: &mut Daemon, kind: &str) -> Result<(), Problem> {
+        let entry = self.entry(daemon.clock.now(own_clock()), &daemon.lease.node, kind);
         daemon.journal.record(entry, &daemon.signing).map_err(|error| state_problem(&error))
     }
 }
@@ -123,7 +133,7 @@ async fn leave(daemon: &mut Daemon, requester: OwnedFd) -> (Reply, Next) {
     (reply, Next::End)
 }
 
-fn state_problem(error: &StateError) -> Problem {
+pub(super) fn state_problem(error: &StateError) -> Problem {
     let reason = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
     Problem::State { text: format!("{error}{reason}") }
 }

@@ -1,15 +1,21 @@
 //! What can be said and done about a node while no daemon runs.
 
 use std::path::Path;
+use std::time::Duration;
 
-use hanare_host::{HostError, hands, kill_switch};
+use hanare_host::hands::KillSwitchState;
+use hanare_host::unix::Peer;
+use hanare_host::{HostError, hands, kill_switch, privileges};
 use ipnet::IpNet;
 
 use super::daemon::own_clock;
 use super::farewell;
+use super::obey::{Unlock, state_problem};
 use super::report::kill_switch_status;
 use super::term::Term;
-use crate::control::{HqStatus, KillSwitch, State, Status, WarningCode};
+use crate::control::server::permitted;
+use crate::control::{HqStatus, KillSwitch, Problem, Request, State, Status, WarningCode};
+use crate::state::journal::Journal;
 use crate::state::{NodeState, StateError};
 
 /// Why `leave` did not finish.
@@ -82,4 +88,48 @@ pub fn leave(state: &Path) -> Result<Option<bool>, LeaveError> {
     let told = hands::leave(state, || farewell::from_here(state))?;
     NodeState::new(state).remove()?;
     Ok(told)
+}
+
+/// Opens the kill switch for a while, on the record, when no daemon runs: for whoever may change this machine's network. `None` where
+/// there is nothing to open by this way: nobody enrolled, nothing closed, or not their right.
+///
+/// # Errors
+/// [`Problem`], as a daemon would say it.
+pub fn unlock(
+    state: &Path,
+    reason: &str,
+    time: Duration,
+    all: bool,
+    program: Option<&str>,
+) -> Result<Option<()>, Problem> {
+    let node = NodeState::new(state);
+    let read = |error| state_problem(&error);
+    if !privileges::has_net_admin() || kill_switch::state().ok() == Some(KillSwitchState::Open) {
+        return Ok(None);
+    }
+    let (Some(lease), Some(keys)) = (node.lease().map_err(read)?, node.keys().map_err(read)?) else {
+        return Ok(None);
+    };
+    let uid = rustix::process::geteuid().as_raw();
+    let asked = Request::Unlock {
+        reason: reason.to_owned(),
+        seconds: time.as_secs(),
+        all,
+        program: program.map(str::to_owned),
+    };
+    let own = Peer { pid: rustix::process::getpid().as_raw_nonzero().get(), uid, groups: Vec::new() };
+    let Request::Unlock { reason, seconds, all, program } = permitted(asked, &own)? else { return Ok(None) };
+    let own_group = program.is_some();
+    let unlock = Unlock { uid, is_admin: true, reason, seconds, all, program };
+    let record = |kind: &str| {
+        let mut journal = Journal::open(&node).map_err(read)?;
+        let entry = unlock.entry(own_clock(), &lease.lease.node, kind);
+        journal.record(entry, &keys.signing).map_err(read)
+    };
+    let terms = &lease.lease.unlock;
+    let opened = hands::unlock(state, terms, time, all, own_group, || record("kill-switch.unlock"));
+    if opened.is_err() && !matches!(&opened, Err(Problem::Host { failure: HostError::Busy { .. } })) {
+        record("kill-switch.unlock-refused")?;
+    }
+    opened.map(Some)
 }

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::farewell;
 use crate::api::{ApiError, Connection, Identity};
+use crate::state::journal::Journal;
 
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -33,8 +34,13 @@ pub(super) async fn rebuild(hands: &Client, api: &[SocketAddr], identity: &Ident
 }
 
 /// Says that this node leaves.
-pub(super) async fn leave(hands: &Client, api: &[SocketAddr], identity: &Identity) -> Result<(), ApiError> {
-    farewell::leave(&mut open(hands, api, identity).await?).await
+pub(super) async fn leave(
+    hands: &Client,
+    api: &[SocketAddr],
+    identity: &Identity,
+    journal: &Journal,
+) -> Result<(), ApiError> {
+    farewell::leave(&mut open(hands, api, identity).await?, Some(journal)).await
 }
 
 async fn open(hands: &Client, api: &[SocketAddr], identity: &Identity) -> Result<Connection, ApiError> {

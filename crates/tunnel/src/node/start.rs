@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hanare_host::Deed;
 use hanare_host::confine::{self, Confinement};
 use hanare_host::hands::Client;
 use hanare_host::tun::Tun;
@@ -16,6 +17,7 @@ use super::daemon::{ANYWHERE, Daemon, Inbox};
 use super::gap::Gap;
 use super::health::Health;
 use super::permitted::Permitted;
+use super::records::Records;
 use super::resolve::Resolved;
 use super::term::HqClock;
 use super::unwritten::Unwritten;
@@ -58,9 +60,9 @@ impl Daemon {
         // From here on everything that this process reads may come from a network.
         let confined = confine::close_doors()? && confinement.is_whole();
         let private_key = keys.wireguard.clone();
-        let seed = random_seed().map_err(system("random bytes"))?;
+        let seed = random_seed().map_err(system(Deed::Random))?;
         let config = PlaneConfig { tun, udp, private_key: keys.wireguard, peers: PeerSet::default(), seed };
-        let plane = plane::spawn(config).map_err(system("the data plane"))?;
+        let plane = plane::spawn(config).map_err(system(Deed::DataPlane))?;
 
         let uapi = shown.and_then(|listener| show_to_wg(listener, &plane, private_key));
         let watch = Watch::new();
@@ -99,6 +101,7 @@ impl Daemon {
             inbox: Inbox { news: news_inbox, outcomes: outcomes_inbox, commands: commands_inbox, notices },
             uapi,
             journal,
+            records: Records::default(),
             signing: keys.signing,
         };
         apply::machine(&mut daemon).await?;

@@ -95,6 +95,7 @@ pub(crate) mod tests {
             addresses: vec!["10.88.1.1/32".parse().unwrap()],
             lan: Vec::new(),
             devices: Vec::new(),
+            unlock: hanare_model::unlock::UnlockTerms::default(),
             sealing: None,
             hq: HqPeer {
                 public_key: PrivateKey::from_bytes([2; 32]).public(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hanare_host::confine::{self, Access, Confinement, Grants};
 use hanare_host::hands::Client;
-use hanare_host::{HostError, privileges, unix};
+use hanare_host::{Deed, HostError, privileges, unix};
 
 use super::daemon::Daemon;
 use crate::api::ApiError;
@@ -50,7 +50,7 @@ pub enum WorkerError {
     #[error("the daemon cannot start: {what}")]
     System {
         /// What was missing.
-        what: &'static str,
+        what: Deed,
         /// The system's reason.
         #[source]
         source: std::io::Error,
@@ -80,7 +80,7 @@ pub fn run_worker(options: &WorkerOptions) -> Result<(), WorkerError> {
         .max_blocking_threads(2)
         .thread_stack_size(256 * 1024)
         .build()
-        .map_err(|source| WorkerError::System { what: "the runtime", source })?;
+        .map_err(|source| WorkerError::System { what: Deed::Worker, source })?;
     let ended = runtime.block_on(async {
         let daemon = Daemon::start(options, state, hands, confinement).await?;
         daemon.run().await

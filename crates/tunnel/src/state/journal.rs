@@ -1,15 +1,16 @@
 //! The node's own ledger, `node/ledger.jsonl`: who opened the kill switch and why, chained and signed by the node's key.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
+use hanare_host::Deed;
 use hanare_ledger::{Chain, Entry, Hash, Head, Record};
 use hanare_model::SigningKey;
 
 use super::file::failed;
-use super::{Action, NodeState, StateError};
+use super::{Damage, NodeState, StateError};
 
 /// The file's name.
 const NAME: &str = "ledger.jsonl";
@@ -36,39 +37,62 @@ impl Journal {
             .create(true)
             .mode(0o600)
             .open(&path)
-            .map_err(failed(Action::Open, &path))?;
-        let length = file.metadata().map_err(failed(Action::Read, &path))?.len();
+            .map_err(failed(Deed::Open, &path))?;
+        let length = file.metadata().map_err(failed(Deed::Read, &path))?.len();
         let start = length.saturating_sub(TAIL);
         let mut text = Vec::new();
         file.seek(SeekFrom::Start(start))
             .and_then(|_| file.read_to_end(&mut text))
-            .map_err(failed(Action::Read, &path))?;
+            .map_err(failed(Deed::Read, &path))?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         if whole == 0 && start > 0 {
-            let why = "its last line has no end".to_owned();
+            let why = Damage::LastRecord;
             return Err(StateError::Damaged { path, why });
         }
         let length = start + u64::try_from(whole).unwrap_or(0);
         if whole < text.len() {
-            file.set_len(length).map_err(failed(Action::Mend, &path))?;
+            file.set_len(length).map_err(failed(Deed::Write, &path))?;
         }
         let lines = text.get(..whole).unwrap_or_default();
         let head = match lines.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()) {
             None => Head::GENESIS,
-            Some(line) => head(line).ok_or_else(|| StateError::Damaged {
-                path: path.clone(),
-                why: "its last line is not a ledger record".to_owned(),
-            })?,
+            Some(line) => head(line)
+                .ok_or_else(|| StateError::Damaged { path: path.clone(), why: Damage::LastRecord })?,
         };
         Ok(Self { path, file, length, chain: Chain::after(head) })
+    }
+
+    /// Where the chain ends.
+    pub(crate) const fn head(&self) -> Head {
+        self.chain.head()
+    }
+
+    /// The lines that follow `held`, oldest first, as many as `most`; `None` if this chain does not hold it.
+    pub(crate) fn after(&self, held: Head, most: usize) -> Result<Option<Vec<String>>, StateError> {
+        let file = File::open(&self.path).map_err(failed(Deed::Open, &self.path))?;
+        let mut lines = Vec::new();
+        let mut found = held == Head::GENESIS;
+        for line in BufReader::new(file.take(self.length)).lines() {
+            let line = line.map_err(failed(Deed::Read, &self.path))?;
+            if lines.len() == most {
+                break;
+            }
+            if found {
+                lines.push(line);
+            } else if head(line.as_bytes()) == Some(held) {
+                found = true;
+            }
+        }
+        Ok(found.then_some(lines))
     }
 
     /// Appends durably: what it records may be done afterwards.
     pub(crate) fn record(&mut self, entry: Entry, key: &SigningKey) -> Result<(), StateError> {
         let mut chain = self.chain;
-        let appended = chain
-            .append(entry, key)
-            .map_err(|error| StateError::Damaged { path: self.path.clone(), why: error.to_string() })?;
+        let appended = chain.append(entry, key).map_err(|error| StateError::Damaged {
+            path: self.path.clone(),
+            why: Damage::Ledger(error.to_string()),
+        })?;
         let mut line = appended.line;
         line.push('\n');
         // What a full disk left of an earlier line was never acknowledged; it must not become the beginning of this one.
@@ -76,7 +100,7 @@ impl Journal {
             .set_len(self.length)
             .and_then(|()| self.file.write_all(line.as_bytes()))
             .and_then(|()| self.file.sync_data())
-            .map_err(failed(Action::Write, &self.path))?;
+            .map_err(failed(Deed::Write, &self.path))?;
         self.length += line.len() as u64;
         self.chain = chain;
         Ok(())

@@ -5,22 +5,22 @@ use crate::outcome::{SkipKind, Tally};
 /// A file system, as far as erasing is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
-pub(super) struct Filesystem {
+pub(crate) struct Filesystem {
     /// Whether new bytes go where the old ones are.
-    pub(super) in_place: bool,
+    pub(crate) in_place: bool,
     /// Whether files can share blocks.
-    pub(super) shares: bool,
+    pub(crate) shares: bool,
     /// Whether the journal can be written back and blanked.
-    pub(super) has_checkpoint: bool,
+    pub(crate) has_checkpoint: bool,
     /// Whether it is on a block device at all.
-    pub(super) on_device: bool,
+    pub(crate) on_device: bool,
     /// What it keeps.
     limits: &'static [(SkipKind, &'static str)],
 }
 
 impl Filesystem {
     /// The file system of this type, as `/proc/self/mountinfo` names it.
-    pub(super) fn of(kind: &str) -> Self {
+    pub(crate) fn of(kind: &str) -> Self {
         use SkipKind::{Filesystem as Records, LowerLayer};
         let base =
             Self { in_place: true, shares: false, has_checkpoint: false, on_device: true, limits: &[] };
@@ -41,7 +41,7 @@ impl Filesystem {
     }
 
     /// Says what it keeps.
-    pub(super) fn tell(&self, tally: &mut Tally) {
+    pub(crate) fn tell(&self, tally: &mut Tally) {
         for (kind, reason) in self.limits {
             tally.add(*kind, reason, 1);
         }

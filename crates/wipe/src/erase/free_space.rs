@@ -110,11 +110,18 @@ impl FreeSpace<'_> {
             files.push(file);
             if written == 0 {
                 self.settle();
-                return Ok(());
+                return if self.has_room() { Err(Errno::IO) } else { Ok(()) };
             }
         }
         // Somebody else frees blocks as fast as they are filled.
         Err(Errno::AGAIN)
+    }
+
+    /// Whether there is room for what was refused as if there were none: it is the device, a thin one, that has none.
+    fn has_room(&self) -> bool {
+        let room = |told: rustix::fs::StatVfs| told.f_bavail.saturating_mul(told.f_frsize);
+        let refused = u64::try_from(self.zeros.bytes().len()).unwrap_or(u64::MAX);
+        rustix::fs::fstatvfs(self.directory).is_ok_and(|told| room(told) >= refused)
     }
 
     /// Brings the files' own maps from the journal to their blocks while they still have them: a block that is free again by

@@ -6,16 +6,16 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hanare_host::storage::AlignedBuffer;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, StatxFlags, fstat, open, statx};
+use rustix::io::Errno;
 
+use super::leases::Patience;
 use super::overwrite::overwrite;
-use crate::root::{Identity, identity_of};
-
-/// What the kernel writes behind the last path of a file without a name.
-const DELETED: &[u8] = b" (deleted)";
+use super::whereabouts::{Below, DELETED, Process, Was};
+use crate::root::{Identity, Root, identity_of};
 
 /// What was found, and what of it could be overwritten.
 #[derive(Debug, Default)]
@@ -24,11 +24,13 @@ pub(super) struct InUse {
     pub(super) bytes: u64,
 }
 
-/// Overwrites what processes still hold of files that were below `tree`, on `device`. They keep the blocks, and may write
-/// more: it is counted whatever becomes of it.
-pub(super) fn overwrite_in_use(tree: &Path, device: u64, zeros: &AlignedBuffer) -> InUse {
+/// Overwrites what processes still hold of files that were below a tree. They keep the blocks, and may write more: it is counted
+/// whatever becomes of it.
+pub(super) fn overwrite_in_use(root: &Root, zeros: &AlignedBuffer, patience: &mut Patience) -> InUse {
+    let below = Below::of(root);
     let mut seen = BTreeSet::new();
     let mut found = InUse::default();
+    let mut waiting = Vec::new();
     let own = std::process::id().to_string();
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let name = process.file_name();
@@ -36,45 +38,52 @@ pub(super) fn overwrite_in_use(tree: &Path, device: u64, zeros: &AlignedBuffer) 
         if !is_process || name == *OsStr::new(&own) {
             continue;
         }
-        for link in links(&process.path()) {
-            if !fs::read_link(&link).is_ok_and(|target| was_below(target.as_os_str(), tree)) {
+        let process = Process::new(name.to_string_lossy().into_owned());
+        for link in process.links() {
+            let was = below.was(&process, &link);
+            if was == Was::Elsewhere {
                 continue;
             }
-            let Some(identity) = identity(&link).filter(|found| found.device == device) else { continue };
-            if seen.insert(identity) {
-                found.files += 1;
-                found.bytes += blank(&link, identity, zeros);
+            let on_device = |found: &Identity| found.device == root.identity.device;
+            let Some(identity) = identity(&link).filter(on_device) else { continue };
+            if !seen.insert(identity) {
+                continue;
+            }
+            found.files += 1;
+            // What may have been somebody else's is counted, and not touched.
+            if was == Was::Below {
+                match blank(&link, identity, zeros) {
+                    Err(Errno::AGAIN) => waiting.push((link, identity)),
+                    told => found.bytes += told.unwrap_or(0),
+                }
             }
         }
     }
+    // Somebody has a lease on these: all of them were wanted by now.
+    while !waiting.is_empty() && patience.is_left() {
+        patience.wait();
+        waiting.retain(|(link, identity)| match blank(link, *identity, zeros) {
+            Err(Errno::AGAIN) => true,
+            told => {
+                found.bytes += told.unwrap_or(0);
+                false
+            }
+        });
+    }
     // The kernel writes to these on its own, and who uses the disk does not know; so nothing is overwritten under it.
-    found.files += disks(tree);
+    found.files += disks(&root.path);
     found
 }
 
 /// How many loop devices have a file that was below `tree`.
 fn disks(tree: &Path) -> u64 {
+    let was_below = |path: &[u8]| {
+        path.strip_suffix(DELETED).is_some_and(|path| Path::new(OsStr::from_bytes(path)).starts_with(tree))
+    };
     let entries = fs::read_dir("/sys/block").into_iter().flatten().flatten();
     let backing = entries.filter_map(|entry| fs::read(entry.path().join("loop/backing_file")).ok());
-    let ours =
-        backing.filter(|path| was_below(OsStr::from_bytes(path.strip_suffix(b"\n").unwrap_or(path)), tree));
+    let ours = backing.filter(|path| was_below(path.strip_suffix(b"\n").unwrap_or(path)));
     u64::try_from(ours.count()).unwrap_or(u64::MAX)
-}
-
-/// Everything that a process holds: its open files, what it has mapped, its program.
-fn links(process: &Path) -> Vec<PathBuf> {
-    let mut links = vec![process.join("exe")];
-    for folder in ["fd", "map_files"] {
-        let entries = fs::read_dir(process.join(folder)).into_iter().flatten().flatten();
-        links.extend(entries.map(|entry| entry.path()));
-    }
-    links
-}
-
-/// Looking at the path first asks no file system: one that hangs is not waited for.
-fn was_below(target: &OsStr, tree: &Path) -> bool {
-    let bytes = target.as_bytes();
-    bytes.strip_suffix(DELETED).is_some_and(|path| Path::new(OsStr::from_bytes(path)).starts_with(tree))
 }
 
 fn identity(link: &Path) -> Option<Identity> {
@@ -87,16 +96,11 @@ fn identity(link: &Path) -> Option<Identity> {
 
 /// Overwrites what is behind a link, if that is still the file that was looked at: a number in `/proc/PID/fd`, or the process
 /// itself, may be another one by now.
-fn blank(link: &Path, wanted: Identity, zeros: &AlignedBuffer) -> u64 {
+fn blank(link: &Path, wanted: Identity, zeros: &AlignedBuffer) -> Result<u64, Errno> {
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file: OwnedFd = match open(link, flags, Mode::empty()) {
-        Ok(file) => file,
-        Err(_) => return 0,
-    };
-    match fstat(&file) {
-        Ok(stat) if is_still(&stat, wanted) => overwrite(&file, &stat, zeros).bytes,
-        Ok(_) | Err(_) => 0,
-    }
+    let file: OwnedFd = open(link, flags, Mode::empty())?;
+    let stat = fstat(&file)?;
+    Ok(if is_still(&stat, wanted) { overwrite(&file, &stat, zeros, false).bytes } else { 0 })
 }
 
 fn is_still(stat: &Stat, wanted: Identity) -> bool {
@@ -106,16 +110,9 @@ fn is_still(stat: &Stat, wanted: Identity) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::PathBuf;
 
-    #[test]
-    fn only_files_that_were_below_the_tree_and_have_no_name_are_meant() {
-        let tree = Path::new("/srv/tree");
-        assert!(was_below(OsStr::new("/srv/tree/a/b (deleted)"), tree));
-        assert!(!was_below(OsStr::new("/srv/tree/a/b"), tree));
-        assert!(!was_below(OsStr::new("/srv/tree-2/b (deleted)"), tree));
-        assert!(!was_below(OsStr::new("/srv (deleted)"), tree));
-    }
+    use super::*;
 
     #[test]
     fn a_link_that_leads_to_another_file_by_now_is_not_overwritten() {
@@ -132,10 +129,10 @@ mod tests {
         let seen = identity(&link(&wanted)).unwrap();
         let mut read = [0; 5000];
         // Between looking and opening, the number became another file's, which has no name either.
-        assert_eq!(blank(&link(&other), seen, &zeros), 0);
+        assert_eq!(blank(&link(&other), seen, &zeros), Ok(0));
         other.read_exact_at(&mut read, 0).unwrap();
         assert_eq!(read, [7; 5000]);
-        assert_eq!(blank(&link(&wanted), seen, &zeros), 5000);
+        assert_eq!(blank(&link(&wanted), seen, &zeros), Ok(5000));
         wanted.read_exact_at(&mut read, 0).unwrap();
         assert_eq!(read, [0; 5000]);
     }

@@ -1,4 +1,5 @@
-//! Files with several names: overwritten only when the last name, inside the tree, is the only one anywhere.
+//! Files whose names cannot simply go: those with several are overwritten only when the last one, inside the tree, is the only one
+//! anywhere; those that cannot be opened yet keep theirs until they can.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,8 @@ pub(super) struct Links {
 struct Seen {
     files: BTreeMap<u64, File>,
     beyond: u64,
+    /// Whether any waits since that was asked last.
+    is_waiting: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -53,6 +56,27 @@ impl Links {
         file.is_done = false;
         file.names = names;
         file.inside += 1;
+    }
+
+    /// This file cannot be opened yet: a name of it that is the only one stays.
+    pub(super) fn wait(&self, inode: u64) {
+        let mut seen = self.lock();
+        seen.is_waiting = true;
+        if seen.files.len() < MOST || seen.files.contains_key(&inode) {
+            // It is not outside, unless it turns out to have more names.
+            let file = seen.files.entry(inode).or_insert(File {
+                names: 1,
+                inside: 1,
+                is_ours: true,
+                is_done: false,
+            });
+            file.is_done = false;
+        }
+    }
+
+    /// Whether any had to wait since this was asked last.
+    pub(super) fn had_to_wait(&self) -> bool {
+        std::mem::take(&mut self.lock().is_waiting)
     }
 
     /// This file was met with one name: its contents were dealt with, and the name may go.
@@ -95,6 +119,13 @@ impl Held<'_> {
         self.0.files.get(&inode).is_some_and(|file| file.is_done)
     }
 
+    /// The file has other names now, also if it was one that waited: it is outside, until one is left.
+    pub(super) fn has_others(&mut self, inode: u64) {
+        if let Some(file) = self.0.files.get_mut(&inode) {
+            file.is_ours = false;
+        }
+    }
+
     /// The file's last name is inside: it will be overwritten.
     pub(super) fn is_ours(&mut self, inode: u64) {
         if let Some(file) = self.0.files.get_mut(&inode) {
@@ -118,5 +149,24 @@ mod tests {
         links.hold(1).unwrap().is_ours(1);
         assert!(links.hold(3).is_none());
         assert_eq!(links.outside(), 1);
+    }
+
+    #[test]
+    fn a_file_that_waits_is_not_outside_and_keeps_its_name() {
+        let links = Links::default();
+        assert!(!links.had_to_wait());
+        links.wait(1);
+        assert!(links.had_to_wait() && !links.had_to_wait());
+        assert_eq!((links.expected_outside(), links.outside()), (0, 0));
+        assert!(!links.hold(1).unwrap().is_done(1));
+        links.done(1);
+        assert!(links.hold(1).unwrap().is_done(1));
+        // It turns out to have another name, once it is open or before.
+        links.wait(2);
+        links.note(2, 2);
+        assert_eq!(links.outside(), 1);
+        links.wait(3);
+        links.hold(3).unwrap().has_others(3);
+        assert_eq!(links.outside(), 2);
     }
 }

@@ -5,17 +5,17 @@ use hanare_host::storage::BlockDevice;
 use crate::receipt::{Medium, MediumKind};
 
 /// The disks below a file system of this type, whose device is `device`.
-pub(super) fn below(device: Option<&BlockDevice>, kind: &str) -> Vec<Medium> {
+pub(crate) fn below(device: Option<&BlockDevice>, kind: &str) -> Vec<Medium> {
     match device {
         Some(device) => device.disks().iter().map(of).collect(),
-        None if matches!(kind, "tmpfs" | "ramfs") => vec![Medium { kind: MediumKind::Memory, model: None }],
-        None => vec![Medium { kind: MediumKind::Unknown, model: None }],
+        None if matches!(kind, "tmpfs" | "ramfs") => vec![Medium::of(MediumKind::Memory)],
+        None => vec![Medium::of(MediumKind::Unknown)],
     }
 }
 
 fn of(disk: &BlockDevice) -> Medium {
     let kind = kind(&disk.name(), disk.is_hardware(), disk.rotates());
-    Medium { kind, model: disk.model() }
+    Medium { kind, vendor: disk.vendor(), model: disk.model(), serial: disk.serial() }
 }
 
 /// By its name where that tells; disks of virtual machines say that they rotate, whatever they are.
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(kind("mmcblk0", true, Some(false)), MediumKind::Card);
         assert_eq!(kind("dm-3", false, Some(false)), MediumKind::Unknown);
         assert_eq!(kind("sda", true, None), MediumKind::Unknown);
-        assert_eq!(below(None, "tmpfs"), [Medium { kind: MediumKind::Memory, model: None }]);
-        assert_eq!(below(None, "nfs4"), [Medium { kind: MediumKind::Unknown, model: None }]);
+        assert_eq!(below(None, "tmpfs"), [Medium::of(MediumKind::Memory)]);
+        assert_eq!(below(None, "nfs4"), [Medium::of(MediumKind::Unknown)]);
     }
 }

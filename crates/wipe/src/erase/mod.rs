@@ -7,6 +7,7 @@ mod filesystem;
 mod free_space;
 mod held;
 mod holders;
+mod leases;
 mod links;
 mod media;
 mod outlook;
@@ -14,6 +15,7 @@ mod overwrite;
 mod remove;
 mod scrub;
 pub(crate) mod walk;
+mod whereabouts;
 
 mod counts;
 
@@ -27,7 +29,9 @@ use std::time::{Duration, Instant};
 use hanare_host::storage::{AlignedBuffer, BlockDevice};
 
 pub use counts::Survey;
+pub(crate) use filesystem::Filesystem;
 pub(crate) use free_space::Setting;
+pub(crate) use media::below as disks_below;
 pub(crate) use outlook::Outlook;
 
 use crate::outcome::{SkipKind, Tally, Verified};
@@ -35,9 +39,9 @@ use crate::receipt::Medium;
 use crate::root::{Place, Root};
 use crate::verify::{Canaries, Recorder, Sample, reread};
 use ahead::Ahead;
-use filesystem::Filesystem;
 use free_space::FreeSpace;
 use held::Held;
+use leases::Patience;
 use links::Links;
 use remove::Removed;
 use scrub::Scrub;
@@ -51,6 +55,8 @@ const ROUNDS: u32 = 6;
 pub(crate) trait Diary {
     /// From now on names are removed; so far this was seen.
     fn removing(&mut self, skipped: &Tally, bytes: u64) -> io::Result<()>;
+    /// A tree has no name any more: from now on its path is not looked at.
+    fn removed(&mut self, root: &Root) -> io::Result<()>;
     /// A setting is about to be changed, or (`None`) is back.
     fn setting(&mut self, setting: Option<&Setting>) -> io::Result<()>;
 }
@@ -87,30 +93,43 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
         canaries.find(root);
     }
     tracing::debug!(after = ?begun.elapsed(), "canaries are planted");
-    let links: Vec<Links> = roots.iter().map(|_| Links::default()).collect();
+    // Together for all trees of a file system: what has a name in each is nowhere outside.
+    let all_links: BTreeMap<u64, Links> =
+        roots.iter().map(|root| (root.identity.device, Links::default())).collect();
+    let links: Vec<&Links> = roots.iter().filter_map(|root| all_links.get(&root.identity.device)).collect();
     let (mut left, mut unseen) = (Tally::default(), Tally::default());
-    for round in 0..ROUNDS {
-        for (root, links) in roots.iter().zip(&links) {
-            unseen.merge_most(&scrub_tree(root, links, &mut checks, &zeros, &mut erased));
+    let (mut round, mut is_noted, mut patience) = (0, false, Patience::default());
+    while round < ROUNDS {
+        let is_patient = patience.is_left();
+        for (root, links) in roots.iter().zip(&links).filter(|(root, _)| !is_gone(root)) {
+            let attempt = Attempt { is_patient, is_repeated: patience.has_begun() };
+            unseen.merge_most(&scrub_tree(root, links, attempt, &mut checks, &zeros, &mut erased));
         }
         tracing::debug!(after = ?begun.elapsed(), round, "contents are overwritten");
-        if round == 0 {
+        if !is_noted {
             let mut known = erased.skipped.clone();
             known.add(
                 SkipKind::HardLinkOutside,
                 NAME_OUTSIDE,
-                links.iter().map(Links::expected_outside).sum(),
+                all_links.values().map(Links::expected_outside).sum(),
             );
             diary.removing(&known, erased.bytes)?;
+            is_noted = true;
         }
-        let removed = remove_trees(roots, &links);
+        let removed = remove_trees(roots, &links, diary);
         tracing::debug!(after = ?begun.elapsed(), round, "names are removed");
         erased.files += removed.files;
         left = removed.left;
         let progress = removed.files + removed.directories > 0;
+        // Each is asked: what waited is told once.
+        if all_links.values().filter(|links| links.had_to_wait()).count() > 0 {
+            patience.wait();
+            continue;
+        }
         if !progress || roots.iter().all(is_gone) {
             break;
         }
+        round += 1;
     }
     erased.files = erased.files.saturating_sub(checks.canaries.iter().map(Canaries::count).sum());
     if left.is_empty() && !roots.iter().all(is_gone) {
@@ -119,11 +138,20 @@ pub(crate) fn erase(roots: &[Root], gone: &[Place], diary: &mut dyn Diary) -> io
     // What could not be read while it was to be overwritten, but later when names were removed.
     left.merge_most(&unseen);
     erased.skipped.merge(left);
-    erased.skipped.add(SkipKind::HardLinkOutside, NAME_OUTSIDE, links.iter().map(Links::outside).sum());
+    erased.skipped.add(SkipKind::HardLinkOutside, NAME_OUTSIDE, all_links.values().map(Links::outside).sum());
     for root in roots {
-        let in_use = holders::overwrite_in_use(&root.path, root.identity.device, &zeros);
+        let in_use = holders::overwrite_in_use(root, &zeros, &mut patience);
         erased.bytes += in_use.bytes;
         erased.skipped.add(SkipKind::Busy, "in-use", in_use.files);
+    }
+    for (root, canaries) in
+        roots.iter().zip(&mut checks.canaries).filter(|(_, canaries)| canaries.missing() > 0)
+    {
+        // What was freed can be had once that is on the device.
+        write_back(&root.parent, &mut erased.skipped);
+        canaries.plant_again(root);
+        write_back(&root.parent, &mut erased.skipped);
+        canaries.find_again();
     }
     checks.canaries.iter_mut().for_each(Canaries::let_go);
     checks.held.settle();
@@ -153,35 +181,61 @@ impl Checks {
     }
 }
 
+/// How a tree is scrubbed.
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    /// Whether files that somebody keeps from being opened are left for later.
+    is_patient: bool,
+    /// Whether it only looks again at what was left for later: what cannot be done was counted before.
+    is_repeated: bool,
+}
+
 /// Scrubs a tree; what of it could not be read.
 fn scrub_tree(
     root: &Root,
     links: &Links,
+    attempt: Attempt,
     checks: &mut Checks,
     zeros: &AlignedBuffer,
     erased: &mut Erased,
 ) -> Tally {
-    let Filesystem { in_place, shares, .. } = Filesystem::of(&root.mount.kind);
+    let filesystem = &Filesystem::of(&root.mount.kind);
     let Checks { recorder, held, .. } = &*checks;
-    let device = root.identity.device;
-    let scrubbed = Ahead::of(&root.top, &mut erased.skipped, |ahead| {
-        let turn = Mutex::default();
-        Scrub { links, recorder, held, device, zeros, in_place, shares, ahead, turn }.tree(root)
-    });
+    let (device, Attempt { is_patient, is_repeated }) = (root.identity.device, attempt);
+    let scrub = |links, is_checked, not_written: &mut Tally| {
+        let scrubbed = Ahead::of(&root.top, not_written, |ahead| {
+            let turn = Mutex::default();
+            Scrub { links, recorder, held, device, zeros, filesystem, ahead, turn, is_patient, is_checked }
+                .tree(root)
+        });
+        // Without this nothing is overwritten: what is unlinked first is never written back.
+        write_back(&root.top, not_written);
+        scrubbed
+    };
+    let mut not_written = Tally::default();
+    let scrubbed = scrub(links, false, &mut not_written);
+    if !not_written.is_empty() {
+        // Names were counted already.
+        let again = scrub(&Links::default(), true, &mut not_written);
+        erased.skipped.merge_most(&again.skipped);
+        erased.skipped.merge(not_written);
+    }
     erased.bytes += scrubbed.bytes;
-    erased.skipped.merge(scrubbed.skipped);
+    if is_repeated {
+        erased.skipped.merge_most(&scrubbed.skipped);
+    } else {
+        erased.skipped.merge(scrubbed.skipped);
+    }
     let samples = checks.samples.entry(device).or_default();
     if samples.is_empty() {
         *samples = scrubbed.samples;
     } else {
         samples.extend(scrubbed.samples);
     }
-    // Without this nothing is overwritten: what is unlinked first is never written back.
-    write_back(&root.top, &mut erased.skipped);
     scrubbed.unread
 }
 
-fn remove_trees(roots: &[Root], links: &[Links]) -> Removed {
+fn remove_trees(roots: &[Root], links: &[&Links], diary: &mut dyn Diary) -> Removed {
     let mut all = Removed::default();
     for (root, links) in roots.iter().zip(links) {
         if is_gone(root) {
@@ -189,7 +243,12 @@ fn remove_trees(roots: &[Root], links: &[Links]) -> Removed {
         }
         let removed = remove::contents(root, links);
         all.files += removed.files;
-        all.directories += removed.directories + u64::from(remove::top(root));
+        let is_removed = remove::top(root);
+        if is_removed && let Err(error) = diary.removed(root) {
+            // A resume knows a new directory in its place by when that was made.
+            tracing::warn!(%error, "the removal of a tree is not noted");
+        }
+        all.directories += removed.directories + u64::from(is_removed);
         all.left.merge(removed.left);
     }
     all
@@ -207,7 +266,7 @@ fn write_back(directory: &OwnedFd, tally: &mut Tally) {
 }
 
 /// The device below a file system: by its number, or by its source where it has a number of its own (btrfs).
-fn device_of(number: u64, source: &str) -> Option<BlockDevice> {
+pub(crate) fn device_of(number: u64, source: &str) -> Option<BlockDevice> {
     BlockDevice::by_number(number).or_else(|| BlockDevice::by_node(Path::new(source)))
 }
 
@@ -220,7 +279,7 @@ fn clean_file_systems(
     diary: &mut dyn Diary,
     erased: &mut Erased,
 ) {
-    let mut places: BTreeMap<u64, (&OwnedFd, &hanare_host::storage::Mount)> = BTreeMap::new();
+    let mut places: BTreeMap<u64, (&OwnedFd, &hanare_host::mounts::Mount)> = BTreeMap::new();
     for place in gone {
         places.insert(place.device, (&place.parent, &place.mount));
     }
@@ -261,6 +320,8 @@ fn clean_file_systems(
         }
         match verified {
             Some(verified) if verified.reread_bytes > 0 => {
+                let missing: usize = canaries.iter().map(|canaries| canaries.missing()).sum();
+                erased.skipped.add(SkipKind::NotEvaluated, "canaries-missing", missing as u64);
                 erased.verified.reread_bytes += verified.reread_bytes;
                 erased.verified.remnants += verified.remnants;
                 erased.verified.sampled |= verified.sampled;

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use hanare_host::storage::{ALIGNMENT, AlignedBuffer};
+use hanare_host::storage::{ALIGNMENT, AlignedBuffer, write_out};
 use rustix::fs::{OFlags, SeekFrom, Stat, fcntl_getfl, fcntl_setfl, seek};
 use rustix::io::{Errno, pwrite};
 
@@ -21,12 +21,13 @@ pub(super) fn is_large(stat: &Stat) -> bool {
     u64::try_from(stat.st_size).is_ok_and(|size| size >= LARGE)
 }
 
-/// Overwrites all of the file that has blocks; holes stay holes. The last write-back is the caller's.
-pub(super) fn overwrite(file: &OwnedFd, stat: &Stat, zeros: &AlignedBuffer) -> Overwritten {
+/// Overwrites all of the file that has blocks; holes stay holes. The last write-back is the caller's. With `is_checked`
+/// the device answers for a small file at once, too.
+pub(super) fn overwrite(file: &OwnedFd, stat: &Stat, zeros: &AlignedBuffer, is_checked: bool) -> Overwritten {
     let size = u64::try_from(stat.st_size).unwrap_or(0);
     let held = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
     let mut done = Overwritten::default();
-    if size < LARGE && held >= size {
+    if !is_checked && size < LARGE && held >= size {
         // No holes to look for.
         range(file, 0, size, false, zeros, &mut done);
         return done;
@@ -36,7 +37,13 @@ pub(super) fn overwrite(file: &OwnedFd, stat: &Stat, zeros: &AlignedBuffer) -> O
         match seek(file, SeekFrom::Data(at)) {
             Ok(data) => {
                 let end = seek(file, SeekFrom::Hole(data)).unwrap_or(size).min(size);
-                range(file, data, end, size >= LARGE && set_direct(file, true), zeros, &mut done);
+                let direct = size >= LARGE && set_direct(file, true);
+                range(file, data, end, direct, zeros, &mut done);
+                // ext4 takes what it could not write directly to the page cache, and says that it is written.
+                if (direct || is_checked) && write_out(file, data, end - data).is_err() {
+                    set_direct(file, false);
+                    around_bad_blocks(file, data, end, zeros, &mut done);
+                }
                 at = end.max(data + 1);
             }
             // Only a hole up to the end.
@@ -87,6 +94,42 @@ fn range(file: &OwnedFd, start: u64, end: u64, direct: bool, zeros: &AlignedBuff
             }
         }
     }
+}
+
+/// Overwrites what was not written out, down to the pages that cannot be: one bad block makes the kernel drop all that it was
+/// to write together with it.
+fn around_bad_blocks(file: &OwnedFd, start: u64, end: u64, zeros: &AlignedBuffer, done: &mut Overwritten) {
+    let page = u64::try_from(ALIGNMENT).unwrap_or(4096);
+    let mut pieces = vec![(start, end)];
+    while let Some((start, end)) = pieces.pop() {
+        let length = end - start;
+        let bytes = usize::try_from(length).ok().and_then(|length| zeros.bytes().get(..length));
+        if bytes.is_some_and(|bytes| is_written_out(file, bytes, start)) {
+            continue;
+        }
+        let middle = start + length / 2;
+        let middle = (middle - middle % page).max(start - start % page + page);
+        if middle < end {
+            pieces.extend([(start, middle), (middle, end)]);
+        } else {
+            done.failed = true;
+        }
+    }
+}
+
+fn is_written_out(file: &OwnedFd, bytes: &[u8], at: u64) -> bool {
+    let (mut bytes, mut offset) = (bytes, at);
+    while !bytes.is_empty() {
+        match pwrite(file, bytes, offset) {
+            Ok(written) if written > 0 => {
+                bytes = bytes.get(written..).unwrap_or_default();
+                offset += u64::try_from(written).unwrap_or(0);
+            }
+            Err(Errno::INTR) => {}
+            Ok(_) | Err(_) => return false,
+        }
+    }
+    write_out(file, at, offset - at).is_ok()
 }
 
 /// Whether writes now go past the page cache, as wanted.

@@ -57,7 +57,12 @@ fn remove(kept: &mut Removed, directory: &Arc<OwnedFd>, entry: &Entry, links: Op
                 held.is_ours(entry.inode);
                 return;
             }
-            Ok(_) | Err(_) => take(kept, directory, &entry.name),
+            seen => {
+                if seen.is_ok_and(|seen| seen.stx_nlink > 1 && seen.stx_ino == entry.inode) {
+                    held.has_others(entry.inode);
+                }
+                take(kept, directory, &entry.name);
+            }
         }
         return;
     }

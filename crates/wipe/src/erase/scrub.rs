@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::ahead::Ahead;
 use super::attributes;
 use super::crew::{Batch, spread};
+use super::filesystem::Filesystem;
 use super::held::Held;
 use super::links::Links;
 use super::overwrite::{Overwritten, is_large, overwrite};
@@ -30,14 +31,16 @@ pub(super) struct Scrub<'s> {
     /// The number of the tree's device.
     pub(super) device: u64,
     pub(super) zeros: &'s AlignedBuffer,
-    /// Whether new bytes go where the old ones are; otherwise writing would only make more copies.
-    pub(super) in_place: bool,
-    /// Whether files of this file system can share blocks.
-    pub(super) shares: bool,
+    /// What writing over old bytes does there.
+    pub(super) filesystem: &'s Filesystem,
     /// Who writes back meanwhile.
     pub(super) ahead: &'s Ahead,
     /// Whose batch is written: the kernel writes files back in the order in which they were written.
     pub(super) turn: Mutex<()>,
+    /// Whether there is time left for whoever keeps a file from being opened.
+    pub(super) is_patient: bool,
+    /// Whether the write-back of what was overwritten has failed, so that each file's is waited for.
+    pub(super) is_checked: bool,
 }
 
 /// Large files waiting for their thread: while it waits for the device, the others are busy with small ones.
@@ -108,11 +111,11 @@ impl Scrub<'_> {
     fn batch(&self, kept: &mut Scrubbed, batch: &Batch, large: &SyncSender<Whole>) {
         let mut recorded = Vec::with_capacity(batch.entries.len());
         for entry in &batch.entries {
-            // Of everything else nothing is on the device but the name.
+            // Of everything else nothing is on the device but the name and attributes.
             if entry.kind == FileType::RegularFile {
                 recorded.extend(self.file(kept, &batch.directory, entry, large));
-            } else if entry.kind == FileType::Symlink {
-                attributes::remove_from_link(&batch.directory, &entry.name, &mut kept.skipped);
+            } else {
+                attributes::remove_from_special(&batch.directory, &entry.name, &mut kept.skipped);
             }
         }
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,6 +140,11 @@ impl Scrub<'_> {
             }
             other => other,
         };
+        if matches!(opened, Err(Errno::AGAIN)) && self.is_patient {
+            // Somebody has a lease on it, which the kernel ends after a while: its name stays until then.
+            self.links.wait(entry.inode);
+            return None;
+        }
         self.links.done(entry.inode);
         let whole = match opened {
             Ok(Opened::Whole(whole)) => whole,
@@ -179,13 +187,17 @@ impl Scrub<'_> {
     fn record(&self, kept: &mut Scrubbed, whole: Whole) -> Option<Recorded> {
         let Whole { file, stat } = &whole;
         attributes::remove(file, &mut kept.skipped);
-        let wants_extents = self.shares || self.recorder.has_room();
+        let wants_extents = self.filesystem.shares || self.recorder.has_room();
         let layout = match stat.st_blocks {
             0 => Layout { complete: true, ..Layout::default() },
             _ if wants_extents => self.layout(file).unwrap_or_else(|error| {
                 tracing::debug!(%error, "a file's blocks are not told");
                 // Overwritten all the same: what is shared would be copied first, and stay.
-                kept.skipped.add(SkipKind::NotEvaluated, "sharing-unknown", u64::from(self.shares));
+                kept.skipped.add(
+                    SkipKind::NotEvaluated,
+                    "sharing-unknown",
+                    u64::from(self.filesystem.shares),
+                );
                 Layout::default()
             }),
             _ => Layout::default(),
@@ -195,16 +207,19 @@ impl Scrub<'_> {
             return None;
         }
         let samples = self.recorder.sample(file, &layout.places, layout.complete);
-        let watched =
-            (self.in_place && layout.complete && Held::watch(file, &layout.places)).then_some(layout.places);
+        let watched = (self.filesystem.in_place
+            && !self.is_checked
+            && layout.complete
+            && Held::watch(file, &layout.places))
+        .then_some(layout.places);
         Some(Recorded { whole, samples, watched })
     }
 
     /// Overwrites a file.
     fn blank(&self, kept: &mut Scrubbed, recorded: &mut Recorded) {
         let Recorded { whole: Whole { file, stat }, samples, watched } = recorded;
-        if self.in_place {
-            let Overwritten { bytes, failed } = overwrite(file, stat, self.zeros);
+        if self.filesystem.in_place {
+            let Overwritten { bytes, failed } = overwrite(file, stat, self.zeros, self.is_checked);
             kept.bytes += bytes;
             if !is_large(stat) {
                 self.ahead.add(bytes);
@@ -235,13 +250,13 @@ impl Scrub<'_> {
     fn layout(&self, file: &OwnedFd) -> io::Result<Layout> {
         let mut layout = Layout { complete: true, ..Layout::default() };
         each_extent(file, |extent| {
-            layout.shared |= self.shares && extent.shared;
+            layout.shared |= self.filesystem.shares && extent.shared;
             if layout.places.len() < Recorder::EXTENTS {
                 layout.places.push(extent);
             } else {
                 layout.complete = false;
             }
-            let enough = layout.shared || !(self.shares || layout.complete);
+            let enough = layout.shared || !(self.filesystem.shares || layout.complete);
             if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         Ok(layout)

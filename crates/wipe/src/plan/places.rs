@@ -1,4 +1,4 @@
-//! Where programs leave work besides: caches, trash, recent files, the print spool, the journal, core dumps.
+//! Where programs leave work besides: caches, trash, recent files, the print spool, mail, planned jobs, the journal, core dumps.
 //!
 //! A place that a tree, the volume or the confinement covers is told without its path: names inside trees are nobody's.
 
@@ -16,6 +16,8 @@ use crate::root;
 pub enum Kind {
     /// `/tmp`, `/var/tmp`.
     Temporary,
+    /// Files in memory, there until the machine stops or the person logs out.
+    Memory,
     /// Caches of programs, thumbnails among them.
     Cache,
     /// Deleted files that are still there.
@@ -26,6 +28,10 @@ pub enum Kind {
     Browser,
     /// Print jobs.
     PrintSpool,
+    /// Mail that programs of this machine have delivered: what a failed job said, among others.
+    Mail,
+    /// Jobs that are planned (cron, at), with what they are to do.
+    Schedule,
     /// The system's and the person's log.
     Journal,
     /// Memory of programs that crashed.
@@ -72,10 +78,14 @@ pub struct Spot {
 }
 
 /// The system's own.
-const SYSTEM: [(Kind, &str); 7] = [
+const SYSTEM: [(Kind, &str); 11] = [
     (Kind::Temporary, "/tmp"),
     (Kind::Temporary, "/var/tmp"),
+    (Kind::Memory, "/dev/shm"),
     (Kind::PrintSpool, "/var/spool/cups"),
+    (Kind::Mail, "/var/mail"),
+    (Kind::Schedule, "/var/spool/cron/crontabs"),
+    (Kind::Schedule, "/var/spool/cron/atjobs"),
     (Kind::Journal, "/var/log/journal"),
     (Kind::Journal, "/run/log/journal"),
     (Kind::CoreDump, "/var/lib/systemd/coredump"),
@@ -101,10 +111,12 @@ const PEOPLE: std::ops::Range<u32> = 1000..60000;
 pub(super) fn look(policy: Option<&Policy>) -> Vec<Spot> {
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let system = SYSTEM.iter().map(|(kind, path)| (*kind, PathBuf::from(path)));
+    let runtime =
+        people(&accounts).map(|(number, _)| (Kind::Memory, PathBuf::from(format!("/run/user/{number}"))));
     let personal = homes(&accounts).into_iter().flat_map(|home| {
         PERSONAL.iter().map(move |(kind, name)| (*kind, home.join(name))).collect::<Vec<_>>()
     });
-    system.chain(personal).map(|(kind, path)| spot(kind, path, policy)).collect()
+    system.chain(runtime).chain(personal).map(|(kind, path)| spot(kind, path, policy)).collect()
 }
 
 fn spot(kind: Kind, path: PathBuf, policy: Option<&Policy>) -> Spot {
@@ -133,18 +145,20 @@ fn cover(path: &Path, policy: Option<&Policy>) -> Cover {
 
 /// The homes of people in the text of `/etc/passwd`.
 fn homes(accounts: &str) -> Vec<PathBuf> {
-    let mut homes: Vec<PathBuf> = accounts
-        .lines()
-        .filter_map(|line| {
-            let mut fields = line.split(':').skip(2);
-            let number: u32 = fields.next()?.parse().ok()?;
-            let home = fields.nth(2)?;
-            (PEOPLE.contains(&number) && home.starts_with('/')).then(|| PathBuf::from(home))
-        })
-        .collect();
+    let mut homes: Vec<PathBuf> = people(accounts).map(|(_, home)| home).collect();
     homes.sort();
     homes.dedup();
     homes
+}
+
+/// People's numbers and homes.
+fn people(accounts: &str) -> impl Iterator<Item = (u32, PathBuf)> {
+    accounts.lines().filter_map(|line| {
+        let mut fields = line.split(':').skip(2);
+        let number: u32 = fields.next()?.parse().ok()?;
+        let home = fields.nth(2)?;
+        (PEOPLE.contains(&number) && home.starts_with('/')).then(|| (number, PathBuf::from(home)))
+    })
 }
 
 /// A directory counts if it holds something, a file if it is there; links are not followed.
@@ -171,6 +185,7 @@ mod tests {
         let accounts = "root:x:0:0:root:/root:/bin/sh\nsato:x:1000:1000::/home/sato:/bin/sh\n\
                         nobody:x:65534:65534::/nonexistent:/bin/false\nbroken\nito:x:1001:1001::/home/sato:/bin/sh\n";
         assert_eq!(homes(accounts), [PathBuf::from("/home/sato")]);
+        assert_eq!(people(accounts).map(|(number, _)| number).collect::<Vec<_>>(), [1000, 1001]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 pub use day::{Calendar, MAX_HOURS};
 pub use fault::{Fault, Misplaced};
+pub(crate) use path::overlap;
 pub use size::{NotASize, Size};
 
 use crate::outcome::Method;
@@ -103,8 +104,6 @@ pub enum Swap {
     /// It is replaced by compressed memory.
     #[default]
     Zram,
-    /// It gets a random key.
-    Encrypted,
     /// It stays; a plain one makes the verdict partial.
     AsIs,
 }

@@ -52,10 +52,7 @@ impl Paths<'_> {
             Use::Keep => true,
             Use::Around => path != Path::new("/") && !system::is_all_system(&path),
             Use::Own => !system::is_system(&path),
-            Use::Confine => {
-                [Path::new("/tmp"), Path::new("/var/tmp")].contains(&path.as_path())
-                    || !system::is_system(&path)
-            }
+            Use::Confine => is_temporary(&path) || !system::is_system(&path),
         };
         if good {
             Ok(Place { path, position: Position::of(self.text, item.span().start) })
@@ -77,8 +74,13 @@ impl Paths<'_> {
     }
 }
 
+/// Whether it is one of everybody's directories for temporary files: they are confined whatever a policy allows.
+pub(super) fn is_temporary(path: &Path) -> bool {
+    [Path::new("/tmp"), Path::new("/var/tmp")].contains(&path)
+}
+
 /// Whether one is the other or lies in it.
-pub(super) fn overlap(one: &Path, other: &Path) -> bool {
+pub(crate) fn overlap(one: &Path, other: &Path) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::day::{DayTable, PersonTable, day_of, person_of};
-use super::path::{Paths, Use, overlap};
+use super::path::{Paths, Use, is_temporary, overlap};
 use super::{
     Confine, Demand, Fault, Limits, MAX_LEN, MAX_SECONDS, Place, Policy, PolicyError, Position, Size, Swap,
     VERSION, Volume, Work,
@@ -120,13 +120,20 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     if name.get_ref().parse::<NodeName>().is_err() {
         return Err(paths.at(name.span(), Fault::Name(name.get_ref().clone())));
     }
+    let mount = volume.as_ref().and_then(|table| table.mount.clone());
     let volume = volume.map(|table| volume_of(table, &paths)).transpose()?;
     let work = work_of(&work, volume.as_ref(), &paths)?;
+    if let Some((item, volume)) = mount.as_ref().zip(volume.as_ref()) {
+        below_allowed(item, &volume.mount, &work.allowed, &paths)?;
+    }
     if volume.is_none() && work.trees.is_empty() {
         return Err(paths.at(name.span(), Fault::Nothing));
     }
     let confined = paths.places(&confine.paths, Use::Confine)?;
     paths.apart(&confine.paths, &confined)?;
+    for (item, place) in confine.paths.iter().zip(&confined).filter(|(_, place)| !is_temporary(&place.path)) {
+        below_allowed(item, place, &work.allowed, &paths)?;
+    }
     Ok(Policy {
         name: name.into_inner(),
         hash: Hash::of(text.as_bytes()),
@@ -163,10 +170,7 @@ fn work_of(table: &WorkTable, volume: Option<&Volume>, paths: &Paths<'_>) -> Res
     paths.apart(&table.trees, &trees)?;
     for (item, tree) in table.trees.iter().zip(&trees) {
         let (span, path) = (item.span(), item.get_ref().clone());
-        let is_below = |place: &Place| tree.path != place.path && tree.path.starts_with(&place.path);
-        if !allowed.iter().any(is_below) {
-            return Err(paths.at(span, Fault::Outside(path)));
-        }
+        below_allowed(item, tree, &allowed, paths)?;
         if let Some(kept) = keep.iter().find(|kept| overlap(&kept.path, &tree.path)) {
             return Err(paths.at(span, Fault::Kept { path, kept: kept.path.display().to_string() }));
         }
@@ -177,6 +181,20 @@ fn work_of(table: &WorkTable, volume: Option<&Volume>, paths: &Paths<'_>) -> Res
         }
     }
     Ok(Work { allowed, trees, keep })
+}
+
+/// Refuses a place that is below none of the allowed ones.
+fn below_allowed(
+    item: &Spanned<String>,
+    place: &Place,
+    allowed: &[Place],
+    paths: &Paths<'_>,
+) -> Result<(), PolicyError> {
+    let is_below = |around: &Place| place.path != around.path && place.path.starts_with(&around.path);
+    if allowed.iter().any(is_below) {
+        return Ok(());
+    }
+    Err(paths.at(item.span(), Fault::Outside(item.get_ref().clone())))
 }
 
 fn limits_of(table: &LimitsTable, paths: &Paths<'_>) -> Result<Limits, PolicyError> {

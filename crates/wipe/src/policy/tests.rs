@@ -24,7 +24,7 @@ fn the_shipped_policies_are_good() {
     let office: Policy = OFFICE.parse().unwrap();
     assert_eq!(office.volume.as_ref().unwrap().kinds, [VolumeKind::DmCrypt, VolumeKind::Fscrypt]);
     assert_eq!(office.volume.as_ref().unwrap().size.bytes(), 32 << 30);
-    assert_eq!(office.work.trees.len(), 2);
+    assert_eq!(office.work.trees.len(), 1);
     assert_eq!((office.limits.seal.as_secs(), office.limits.wipe.as_secs()), (45, 600));
     assert_eq!(office.reference().hash, Hash::of(OFFICE.as_bytes()));
     let thin: Policy = THIN.parse().unwrap();
@@ -101,6 +101,30 @@ fn a_tree_outside_the_allowed_places_is_refused() {
 }
 
 #[test]
+fn the_volume_and_what_is_confined_lie_below_an_allowed_place_too() {
+    let policy = |mount: &str, confined: &str, allowed: &str| {
+        format!(
+            "version = 1\nname = \"x\"\n[volume]\nkinds = [\"ram\"]\nsize = 1\nmount = \"{mount}\"\n[confine]\n\
+             paths = [\"/tmp\", \"{confined}\"]\n{allowed}"
+        )
+    };
+    let spool = "[work]\nallowed = [\"/srv\", \"/var/spool\"]\n";
+    assert!(policy("/srv/work", "/home/a", "").parse::<Policy>().is_ok());
+    assert!(policy("/srv/work", "/var/spool/cups", spool).parse::<Policy>().is_ok());
+    for (mount, confined, allowed, line, column) in [
+        ("/var/lib/hanare/x", "/home/a", "", 6, 9),
+        ("/srv/work", "/var/lib/hanare", "", 8, 18),
+        ("/srv/work", "/home/a", spool, 8, 18),
+        // The place itself is not below it.
+        ("/srv/work", "/opt/a", "[work]\nallowed = [\"/srv\", \"/opt/a\"]\n", 8, 18),
+    ] {
+        let (at, character, found) = fault(&policy(mount, confined, allowed));
+        assert_eq!((at, character), (line, column), "{mount} {confined}: {found:?}");
+        assert!(matches!(found, Fault::Outside(_)), "{found:?}");
+    }
+}
+
+#[test]
 fn what_is_kept_and_what_overlaps_is_refused() {
     for (work, line, column) in [
         ("trees = [\"/home/work\"]\nkeep = [\"/home/work/settings\"]", 4, 10),
@@ -136,6 +160,8 @@ fn every_other_complaint_points_at_its_place() {
         (volume("kinds = [\"ram\"]\nsize = 1\n[demand]\nmethods = []"), 7, 11),
         (volume("kinds = [\"ram\"]\nsize = 1\n[confine]\npaths = [\"/etc\"]"), 7, 10),
         (volume("kinds = [\"ram\"]\nsize = 1\n[confine]\nswap = \"off\""), 7, 8),
+        // Nothing makes swap with a key of its own yet.
+        (volume("kinds = [\"ram\"]\nsize = 1\n[confine]\nswap = \"encrypted\""), 7, 8),
         ("# 甲府\nversion = \n".to_owned(), 2, 11),
     ] {
         let (at, character, found) = fault(&text);

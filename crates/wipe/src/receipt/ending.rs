@@ -73,9 +73,23 @@ pub struct PolicyRef {
 pub struct Medium {
     /// Of what kind.
     pub kind: MediumKind,
-    /// The maker's name for it, as the kernel tells it.
+    /// The maker, as the kernel tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+    /// The maker's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// What tells it from others of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+}
+
+impl Medium {
+    /// One of which nothing but its kind is known.
+    #[must_use]
+    pub fn of(kind: MediumKind) -> Self {
+        Self { kind, vendor: None, model: None, serial: None }
+    }
 }
 
 /// Kinds of media, as far as the kernel tells them.

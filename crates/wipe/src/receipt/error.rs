@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hanare_host::Deed;
+
 /// Why a receipt cannot be written or its place not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
@@ -10,7 +12,7 @@ pub enum ReceiptError {
     #[error("{path}: {action} failed")]
     Io {
         /// What was tried.
-        action: &'static str,
+        action: Deed,
         /// On what.
         path: PathBuf,
         /// The system's reason.
@@ -35,7 +37,7 @@ pub enum ReceiptError {
 }
 
 /// Puts action and path to an error of the system.
-pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ReceiptError {
+pub(super) fn failed(action: Deed, path: &Path) -> impl FnOnce(io::Error) -> ReceiptError {
     let path = path.to_path_buf();
     move |source| ReceiptError::Io { action, path, source }
 }

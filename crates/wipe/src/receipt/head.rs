@@ -8,6 +8,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hanare_host::Deed;
 use hanare_ledger::{Hash, Head};
 use hanare_model::{SigningKey, VerifyKey};
 use serde::{Deserialize, Serialize};
@@ -63,7 +64,7 @@ pub(super) fn write(
     let signature = STANDARD.encode(key.sign(&signed_bytes(head)));
     let file = File { format: FORMAT, counter: head.seq, hash: head.hash, signature };
     let bytes = serde_json::to_vec(&file).map_err(ReceiptError::Document)?;
-    disk.put(path, &bytes).map_err(failed("writing", path))
+    disk.put(path, &bytes).map_err(failed(Deed::Write, path))
 }
 
 fn signed_bytes(head: Head) -> Vec<u8> {

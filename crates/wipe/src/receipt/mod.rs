@@ -21,9 +21,11 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hanare_host::files;
+use hanare_host::{Deed, files};
 use hanare_ledger::{Hash, Head, sshsig};
 use hanare_model::{SigningKey, VerifyKey};
+
+use crate::outcome::Outcome;
 
 pub use chain::{ChainFault, Entry, Listing, list, others};
 pub use document::{Certificate, ChainState, Machine, Receipt, Verification};
@@ -73,13 +75,13 @@ impl Receipts {
         let machine = Machine { key: sshsig::openssh_key(&key.verify_key(), &name), name };
         let receipts = Self { root: place::root(state), place, key, machine, disk };
         files::create_private_directory(&receipts.place.folder)
-            .map_err(failed("making the directory", &receipts.place.folder))?;
+            .map_err(failed(Deed::Create, &receipts.place.folder))?;
         let _held = receipts.lock()?;
         receipts.settle()?;
         if place::read(&receipts.place.key)?.is_none() {
             let line = format!("{}\n", receipts.machine.key);
             let path = &receipts.place.key;
-            receipts.disk.put(path, line.as_bytes()).map_err(failed("writing", path))?;
+            receipts.disk.put(path, line.as_bytes()).map_err(failed(Deed::Write, path))?;
         }
         Ok(receipts)
     }
@@ -98,22 +100,36 @@ impl Receipts {
     pub fn write(&self, ending: &Ending) -> Result<PathBuf, ReceiptError> {
         let _held = self.lock()?;
         let found = self.settle()?;
-        if let Some(path) = Self::of_wipe(ending.id, &found.names, &self.verify_key())? {
-            return Ok(path);
-        }
-        if let Some(path) = self.of_wipe_elsewhere(ending.id)? {
-            return Ok(path);
+        if let Some(entry) = self.entry(ending.id, &found)? {
+            return Ok(entry.path);
         }
         let receipt = Receipt::after(found.head, found.state, ending, &self.machine);
         let bytes = receipt.bytes()?;
         let path = self.place.folder.join(receipt.file_name());
         let signature = sshsig::sign(&sshsig::Digest::of(&bytes), NAMESPACE, &self.key);
         let signature_path = signature_path(&path);
-        self.disk.put(&signature_path, signature.as_bytes()).map_err(failed("writing", &signature_path))?;
-        self.disk.put(&path, &bytes).map_err(failed("writing", &path))?;
+        self.disk.put(&signature_path, signature.as_bytes()).map_err(failed(Deed::Write, &signature_path))?;
+        self.disk.put(&path, &bytes).map_err(failed(Deed::Write, &path))?;
         let head = Head { seq: receipt.counter, hash: Hash::of(&bytes) };
         head::write(self.disk.as_ref(), &self.place.head, head, &self.key)?;
         Ok(path)
+    }
+
+    /// The receipt that a wipe has already: its file, and what came of it.
+    ///
+    /// # Errors
+    /// As [`Receipts::write`].
+    pub(crate) fn written(&self, id: WipeId) -> Result<Option<(PathBuf, Outcome)>, ReceiptError> {
+        let _held = self.lock()?;
+        let found = self.settle()?;
+        Ok(self.entry(id, &found)?.map(|entry| (entry.path, entry.receipt.outcome)))
+    }
+
+    fn entry(&self, id: WipeId, found: &Found) -> Result<Option<Entry>, ReceiptError> {
+        match Self::of_wipe(id, &found.names, &self.verify_key())? {
+            None => self.of_wipe_elsewhere(id),
+            found => Ok(found),
+        }
     }
 
     fn lock(&self) -> Result<File, ReceiptError> {
@@ -121,20 +137,20 @@ impl Receipts {
             match files::lock(&self.root, "lock") {
                 Ok(held) => return Ok(held),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(failed("locking", &self.root)(error)),
+                Err(error) => return Err(failed(Deed::Lock, &self.root)(error)),
             }
         }
         Err(ReceiptError::Held { path: self.root.clone() })
     }
 
     /// The receipt that a wipe has in a chain.
-    fn of_wipe(id: WipeId, names: &Names, key: &VerifyKey) -> Result<Option<PathBuf>, ReceiptError> {
+    fn of_wipe(id: WipeId, names: &Names, key: &VerifyKey) -> Result<Option<Entry>, ReceiptError> {
         for ((_, wipe), slot) in &names.slots {
             if *wipe != id {
                 continue;
             }
             if let Ok(Some(entry)) = chain::entry(slot, key)? {
-                return Ok(Some(entry.path));
+                return Ok(Some(entry));
             }
         }
         Ok(None)
@@ -142,13 +158,13 @@ impl Receipts {
 
     /// The receipt that it has in the chain of another key: of this machine before it was enrolled, when whoever wrote it
     /// died before it could say so.
-    fn of_wipe_elsewhere(&self, id: WipeId) -> Result<Option<PathBuf>, ReceiptError> {
+    fn of_wipe_elsewhere(&self, id: WipeId) -> Result<Option<Entry>, ReceiptError> {
         let own = place::short(&self.verify_key());
         for name in place::chains(&self.root)?.into_iter().filter(|name| *name != own) {
             let place = Place::named(&self.root, &name);
             let Some(key) = chain::key_of(&place, &name)? else { continue };
-            if let Some(path) = Self::of_wipe(id, &Names::read(&place.folder)?, &key)? {
-                return Ok(Some(path));
+            if let Some(entry) = Self::of_wipe(id, &Names::read(&place.folder)?, &key)? {
+                return Ok(Some(entry));
             }
         }
         Ok(None)
@@ -158,7 +174,7 @@ impl Receipts {
     fn settle(&self) -> Result<Found, ReceiptError> {
         let mut names = Names::read(&self.place.folder)?;
         for path in std::mem::take(&mut names.temporary) {
-            self.disk.remove(&path).map_err(failed("removing", &path))?;
+            self.disk.remove(&path).map_err(failed(Deed::Remove, &path))?;
         }
         let key = self.verify_key();
         let remembered = match head::read(&self.place.head, &key)? {
@@ -214,7 +230,7 @@ impl Receipts {
             for slot_name in behind {
                 let Some(slot) = names.slots.get(&slot_name) else { continue };
                 if let (None, Some(path)) = (&slot.receipt, &slot.signature) {
-                    self.disk.remove(path).map_err(failed("removing", path))?;
+                    self.disk.remove(path).map_err(failed(Deed::Remove, path))?;
                     names.slots.remove(&slot_name);
                 } else if let Ok(Some(entry)) = chain::entry(slot, &self.verify_key())?
                     && entry.receipt.previous == head.hash

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use hanare_host::files;
+use hanare_host::{Deed, files};
 use hanare_model::VerifyKey;
 use ring::digest;
 
@@ -75,10 +75,10 @@ pub(super) fn chains(root: &Path) -> Result<BTreeSet<String>, ReceiptError> {
     let entries = match std::fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
-        Err(error) => return Err(failed("reading the directory", root)(error)),
+        Err(error) => return Err(failed(Deed::Read, root)(error)),
     };
     for entry in entries {
-        let name = entry.map_err(failed("reading the directory", root))?.file_name();
+        let name = entry.map_err(failed(Deed::Read, root))?.file_name();
         let Some(name) = name.to_str() else { continue };
         let base = name.strip_suffix(".head").or_else(|| name.strip_suffix(".pub")).unwrap_or(name);
         if base.len() == SHORT && base.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -122,10 +122,10 @@ impl Names {
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
-            Err(error) => return Err(failed("reading the directory", folder)(error)),
+            Err(error) => return Err(failed(Deed::Read, folder)(error)),
         };
         for entry in entries {
-            let path = entry.map_err(failed("reading the directory", folder))?.path();
+            let path = entry.map_err(failed(Deed::Read, folder))?.path();
             names.take(path);
         }
         names.temporary.sort();
@@ -173,9 +173,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ReceiptError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("opening", path)(error)),
+        Err(error) => return Err(failed(Deed::Open, path)(error)),
     };
     let mut bytes = Vec::new();
-    file.take(MAX_LEN.saturating_add(1)).read_to_end(&mut bytes).map_err(failed("reading", path))?;
+    file.take(MAX_LEN.saturating_add(1)).read_to_end(&mut bytes).map_err(failed(Deed::Read, path))?;
     Ok(Some(bytes))
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hanare_host::files;
+use hanare_host::{Deed, files};
 use hanare_model::SigningKey;
 use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
@@ -23,7 +23,7 @@ pub fn standalone_key(state: &Path) -> Result<Option<SigningKey>, ReceiptError> 
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("reading", &path)(error)),
+        Err(error) => return Err(failed(Deed::Read, &path)(error)),
     };
     SigningKey::from_base64(text.trim_end()).map(Some).map_err(|_| ReceiptError::Key { path })
 }
@@ -38,18 +38,18 @@ pub fn make_standalone_key(state: &Path) -> Result<SigningKey, ReceiptError> {
     }
     let path = path(state);
     let folder = state.join("wipe");
-    files::create_private_directory(&folder).map_err(failed("making the directory", &folder))?;
-    let _held = files::lock(&folder, "signing.lock").map_err(failed("locking", &folder))?;
+    files::create_private_directory(&folder).map_err(failed(Deed::Create, &folder))?;
+    let _held = files::lock(&folder, "signing.lock").map_err(failed(Deed::Lock, &folder))?;
     // Somebody may have made it while the lock was waited for.
     if let Some(key) = standalone_key(state)? {
         return Ok(key);
     }
     let seed = ring::rand::generate(&SystemRandom::new())
-        .map_err(|_| failed("making the key", &path)(io::Error::other("the system gave no random bytes")))?;
+        .map_err(|_| failed(Deed::Random, &path)(io::Error::other("the system gave no random bytes")))?;
     let key = SigningKey::from_seed(seed.expose());
     let mut text = key.expose_base64();
     text.push('\n');
-    files::write_atomic(&path, text.as_bytes(), 0o600).map_err(failed("creating", &path))?;
+    files::write_atomic(&path, text.as_bytes(), 0o600).map_err(failed(Deed::Create, &path))?;
     Ok(key)
 }
 

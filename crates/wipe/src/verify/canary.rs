@@ -6,7 +6,7 @@
 
 use std::os::fd::OwnedFd;
 
-use hanare_host::storage::extents;
+use hanare_host::storage::{Extent, attributes, extents};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::fs::{Mode, OFlags, XattrFlags, fsetxattr, openat};
 use rustix::io::write;
@@ -31,13 +31,19 @@ pub(crate) struct Canaries {
     beside: Vec<OwnedFd>,
     /// Those in the tree, until it is known where they lie.
     inside: Vec<OwnedFd>,
-    /// Where they and their names lie on the device: offset and length.
+    /// Those beside the tree that were planted later, until then.
+    late: Vec<OwnedFd>,
+    /// Where they, their names and attributes lie on the device: offset and length.
     places: Vec<(u64, u64)>,
+    /// How many there are to be.
+    wanted: usize,
+    /// How many of them have a place on the device.
+    placed: usize,
 }
 
 impl Canaries {
     /// Plants them, `beside` the tree too where what is freed can be reached for certain. Where there is no room for them, there
-    /// are fewer. They have their places once the caller has written back, all in one go.
+    /// are fewer: see [`Canaries::missing`]. They have their places once the caller has written back, all in one go.
     pub(crate) fn plant(root: &Root, beside: bool) -> Self {
         let mut canaries = Self {
             device: root.identity.device,
@@ -45,9 +51,13 @@ impl Canaries {
             named: 0,
             beside: Vec::new(),
             inside: Vec::new(),
+            late: Vec::new(),
             places: Vec::new(),
+            wanted: 0,
+            placed: 0,
         };
         let count = if beside { COUNT } else { 0 };
+        canaries.wanted = COUNT + count;
         canaries.beside = (0..count).map_while(|_| canaries.plant_beside(root)).collect();
         canaries.inside = (0..COUNT).map_while(|_| canaries.plant_one(root)).collect();
         canaries
@@ -56,9 +66,40 @@ impl Canaries {
     /// After the write-back: sees where they lie.
     pub(crate) fn find(&mut self, root: &Root) {
         let inside = std::mem::take(&mut self.inside);
-        // Their names are in the directory's own blocks.
-        let directory = (!inside.is_empty()).then_some(&root.top);
-        self.places = self.beside.iter().chain(&inside).chain(directory).flat_map(places_of).collect();
+        self.placed = 0;
+        for file in self.beside.iter().chain(&inside) {
+            let places = places_of(file);
+            self.placed += usize::from(!places.is_empty());
+            self.places.extend(places);
+        }
+        self.places.extend(inside.iter().flat_map(attributes_of));
+        if !inside.is_empty() {
+            // Their names are in the directory's own blocks.
+            self.places.extend(places_of(&root.top));
+        }
+    }
+
+    /// How many of them have no place on the device, so that nothing can be told of them.
+    pub(crate) fn missing(&self) -> usize {
+        self.wanted.saturating_sub(self.placed)
+    }
+
+    /// Plants beside the tree what had no room before: there is some once the tree's own names are gone. They have their places
+    /// once the caller has written back.
+    pub(crate) fn plant_again(&mut self, root: &Root) {
+        if self.wanted > COUNT {
+            self.late = (0..self.missing()).map_while(|_| self.plant_beside(root)).collect();
+        }
+    }
+
+    /// After that write-back: sees where those lie.
+    pub(crate) fn find_again(&mut self) {
+        for file in std::mem::take(&mut self.late) {
+            let places = places_of(&file);
+            self.placed += usize::from(!places.is_empty());
+            self.places.extend(places);
+            self.beside.push(file);
+        }
     }
 
     /// Gives those beside the tree back: from now on they are free space.
@@ -122,8 +163,16 @@ fn filled(file: &OwnedFd, token: &[u8; TOKEN]) -> bool {
 
 /// Where a file's blocks lie on the device.
 fn places_of(holder: &OwnedFd) -> Vec<(u64, u64)> {
-    let found = extents(holder, 64).unwrap_or_default();
-    found.iter().filter(|extent| extent.plain).map(|extent| (extent.physical, extent.length)).collect()
+    plain(&extents(holder, 64).unwrap_or_default())
+}
+
+/// Where its attributes do.
+fn attributes_of(holder: &OwnedFd) -> Vec<(u64, u64)> {
+    plain(&attributes(holder).unwrap_or_default())
+}
+
+fn plain(extents: &[Extent]) -> Vec<(u64, u64)> {
+    extents.iter().filter(|extent| extent.plain).map(|extent| (extent.physical, extent.length)).collect()
 }
 
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
@@ -160,6 +209,34 @@ mod tests {
     }
 
     #[test]
+    fn those_without_a_place_are_missing_until_they_are_planted_again() {
+        let place = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let place = std::fs::canonicalize(place.path()).unwrap();
+        std::fs::create_dir(place.join("tree")).unwrap();
+        let path = place.join("tree").into_os_string();
+        let roots = Root::judge(&[path], std::path::Path::new("/nonexistent")).unwrap();
+        let mut canaries = Canaries::plant(&roots[0], true);
+        // As where there is no room.
+        canaries.inside.clear();
+        canaries.beside.truncate(1);
+        rustix::fs::syncfs(&roots[0].top).unwrap();
+        canaries.find(&roots[0]);
+        assert_eq!(canaries.missing(), 2 * COUNT - 1);
+        canaries.plant_again(&roots[0]);
+        assert_eq!(canaries.missing(), 2 * COUNT - 1, "nobody knows where they lie yet");
+        rustix::fs::syncfs(&roots[0].top).unwrap();
+        canaries.find_again();
+        assert_eq!((canaries.missing(), canaries.beside.len()), (0, 2 * COUNT));
+        // Where what is freed cannot be reached there are none beside the tree, also later.
+        let mut canaries = Canaries::plant(&roots[0], false);
+        canaries.inside.clear();
+        canaries.find(&roots[0]);
+        canaries.plant_again(&roots[0]);
+        canaries.find_again();
+        assert_eq!(canaries.missing(), COUNT);
+    }
+
+    #[test]
     fn a_token_is_found_as_data_and_as_a_name() {
         let token = [0xa5; TOKEN];
         let tokens = vec![token, [1; TOKEN]];
@@ -169,7 +246,10 @@ mod tests {
             named: 2,
             beside: Vec::new(),
             inside: Vec::new(),
+            late: Vec::new(),
             places: Vec::new(),
+            wanted: 2,
+            placed: 0,
         };
         let mut block = vec![0; 4096];
         assert_eq!(canaries.found_in(&block), 0);

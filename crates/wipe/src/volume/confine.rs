@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use hanare_host::mounts::{Mount, Place};
 use hanare_host::swap::{self, SwapKind};
-use hanare_host::{HostError, files, mounts};
+use hanare_host::{Deed, HostError, files, mounts};
 use rustix::io::Errno;
 
 use super::Places;
@@ -64,11 +64,18 @@ pub(super) fn confine(
     let state = places.state;
     let [homes, temporary] = FOLDERS.map(|name| opening.mountpoint.join(name));
     for folder in [&homes, &temporary] {
-        files::create_private_directory(folder).map_err(VolumeError::io("making the directory", folder))?;
+        files::create_private_directory(folder).map_err(VolumeError::io(Deed::Create, folder))?;
     }
     let everybodys = TEMPORARY.map(|path| (Path::new(path), &temporary));
     let wanted = wanted.homes.iter().map(|path| (path.as_path(), &homes));
+    let ours = [places.state, places.runtime].map(fs::canonicalize);
     for (path, folder) in everybodys.into_iter().chain(wanted) {
+        // Whoever ends the volume must find its record.
+        let is_temporary = TEMPORARY.map(Path::new).contains(&path);
+        if !is_temporary && ours.iter().flatten().any(|ours| ours.starts_with(path) || path.starts_with(ours))
+        {
+            return Err(VolumeError::Unconfinable { path: path.to_owned() });
+        }
         let inside = folder.join(name_of(path));
         // Whoever owns the directory above could have put a link there, or could put one there now.
         let place = Place::open(path).map_err(|error| unfit(path, error))?;
@@ -147,7 +154,7 @@ pub(super) fn undo(opening: &Opening, runtime: &Path) -> Result<(), VolumeError>
             if !mounts::list()?.iter().any(|mount| mount.point == place && ours(mount)) {
                 break;
             }
-            let opened = Place::open(&place).map_err(VolumeError::io("looking at", &place));
+            let opened = Place::open(&place).map_err(VolumeError::io(Deed::Read, &place));
             if let Err(error) = opened.and_then(|opened| Ok(opened.unmount()?)) {
                 first = first.and(Err(error));
                 break;
@@ -168,17 +175,17 @@ fn is_ours(mount: &Mount, opening: &Opening) -> bool {
 
 /// A directory with the owner and the mode of another one.
 fn alike(original: &Place, path: &Path, copy: &Path) -> Result<(), VolumeError> {
-    let seen = original.metadata().map_err(VolumeError::io("looking at", path))?;
+    let seen = original.metadata().map_err(VolumeError::io(Deed::Read, path))?;
     fs::create_dir(copy)
         .and_then(|()| chown(copy, Some(seen.uid()), Some(seen.gid())))
         .and_then(|()| fs::set_permissions(copy, seen.permissions()))
-        .map_err(VolumeError::io("making the directory", copy))
+        .map_err(VolumeError::io(Deed::Create, copy))
 }
 
 fn unfit(path: &Path, error: io::Error) -> VolumeError {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::LOOP | Errno::NOTDIR) => VolumeError::Unconfinable { path: path.to_owned() },
-        _ => VolumeError::io("looking at", path)(error),
+        _ => VolumeError::io(Deed::Read, path)(error),
     }
 }
 
@@ -186,7 +193,7 @@ fn settings(opening: &mut Opening, Places { state, runtime }: Places<'_>) -> Res
     let owed = Owed::load(runtime)?;
     for (path, value) in KERNEL {
         let path = Path::new(path);
-        let before = || fs::read_to_string(path).map_err(VolumeError::io("reading", path));
+        let before = || fs::read_to_string(path).map_err(VolumeError::io(Deed::Read, path));
         // Where an earlier end could not put it back, what is there now is ours.
         let setting = match owed.original(path) {
             Some(original) => original.clone(),
@@ -197,7 +204,7 @@ fn settings(opening: &mut Opening, Places { state, runtime }: Places<'_>) -> Res
     let sleep = Path::new(SLEEP);
     if Path::new("/run/systemd/system").is_dir() && !sleep.exists() {
         let folder = sleep.parent().unwrap_or(sleep);
-        fs::create_dir_all(folder).map_err(VolumeError::io("making the directory", folder))?;
+        fs::create_dir_all(folder).map_err(VolumeError::io(Deed::Create, folder))?;
         set(opening, state, Setting { path: sleep.to_owned(), before: None }, NO_HIBERNATION)?;
     }
     Ok(())
@@ -207,7 +214,7 @@ fn set(opening: &mut Opening, state: &Path, setting: Setting, value: &str) -> Re
     let path = setting.path.clone();
     opening.settings.push(setting);
     opening.save(state)?;
-    fs::write(&path, value).map_err(VolumeError::io("writing", &path))
+    fs::write(&path, value).map_err(VolumeError::io(Deed::Write, &path))
 }
 
 /// Takes swap on disks out of use and compressed memory into use; what is encrypted or compressed already stays. Before there
@@ -245,9 +252,9 @@ pub(super) fn replace_swap(
 
 fn memory() -> Result<u64, VolumeError> {
     let text = fs::read_to_string("/proc/meminfo")
-        .map_err(VolumeError::io("reading", Path::new("/proc/meminfo")))?;
+        .map_err(VolumeError::io(Deed::Read, Path::new("/proc/meminfo")))?;
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB"));
     let kibibytes: Option<u64> = total.and_then(|number| number.trim().parse().ok());
-    let unknown = || HostError::io("reading /proc/meminfo", &io::ErrorKind::InvalidData.into());
+    let unknown = || HostError::io(Deed::Read.of("/proc/meminfo"), &io::ErrorKind::InvalidData.into());
     Ok(kibibytes.ok_or_else(unknown)?.saturating_mul(1024) / 4096 * 4096)
 }

@@ -1,10 +1,14 @@
 //! What a work volume is, as `create` decided it: kind, size, and what it lies on. No key, no name of a person.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use hanare_host::{files, swap};
+use hanare_host::{Deed, files, swap};
+use rustix::fs::{Advice, AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::error::VolumeError;
@@ -57,28 +61,73 @@ impl Definition {
         self.backing.as_deref().is_some_and(is_device)
     }
 
-    /// Makes room for it: a file is allocated whole, so that a full disk cannot surprise it later.
-    pub(super) fn make_room(&self) -> Result<(), VolumeError> {
-        let Some(path) = self.backing.as_deref().filter(|path| !is_device(path)) else { return Ok(()) };
-        if let Some(parent) = path.parent() {
-            files::create_private_directory(parent)
-                .map_err(VolumeError::io("making the directory", parent))?;
+    /// Makes room for it, and has `keep` write down what it is. A file is written whole, so that a full disk cannot surprise it later,
+    /// and so that it holds nothing that removed files have left: blocks that are only reserved (`fallocate`) keep that. It has no
+    /// name until it is whole and written down: who dies before leaves nothing behind.
+    pub(super) fn make_room(
+        &self,
+        keep: impl FnOnce() -> Result<(), VolumeError>,
+    ) -> Result<(), VolumeError> {
+        let Some(path) = self.backing.as_deref().filter(|path| !is_device(path)) else { return keep() };
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        files::create_private_directory(folder).map_err(VolumeError::io(Deed::Create, folder))?;
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        match rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(file) => {
+                let file = File::from(file);
+                blank(&file, self.size).map_err(VolumeError::io(Deed::Write, path))?;
+                keep()?;
+                let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+                rustix::fs::linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW)
+                    .map_err(io::Error::from)
+                    .and_then(|()| files::sync_directory(folder))
+                    .map_err(VolumeError::io(Deed::Create, path))
+            }
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => self.make_named(path, keep),
+            Err(error) => Err(VolumeError::io(Deed::Create, path)(error.into())),
         }
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(VolumeError::io("making the file", path))?;
-        let allocated = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, self.size)
-            .map_err(std::io::Error::from)
-            .and_then(|()| file.sync_all());
-        allocated.map_err(|error| {
+    }
+
+    /// The same where the file system has no files without a name.
+    fn make_named(
+        &self,
+        path: &Path,
+        keep: impl FnOnce() -> Result<(), VolumeError>,
+    ) -> Result<(), VolumeError> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        let file = file.map_err(VolumeError::io(Deed::Create, path))?;
+        let made = blank(&file, self.size).map_err(VolumeError::io(Deed::Write, path)).and_then(|()| keep());
+        made.inspect_err(|_| {
             // The first error is the one worth reporting.
             let _ = std::fs::remove_file(path);
-            VolumeError::io("making room in", path)(error)
         })
     }
+
+    /// Whether there is room for it: written down comes before that.
+    pub(super) fn has_room(&self) -> bool {
+        self.backing.as_deref().is_none_or(Path::exists)
+    }
+}
+
+/// Written at once.
+const STEP: u64 = 4 << 20;
+/// And until the disk is waited for: so much memory and no more is taken up.
+const AHEAD: u64 = 64 << 20;
+
+/// Writes zeros, durably, and keeps none of them in memory.
+fn blank(file: &File, size: u64) -> io::Result<()> {
+    let zeros = vec![0; usize::try_from(STEP).unwrap_or(0)];
+    let mut at = 0;
+    while at < size {
+        let length = usize::try_from(STEP.min(size - at)).unwrap_or(0);
+        file.write_all_at(zeros.get(..length).unwrap_or_default(), at)?;
+        at += STEP;
+        if at % AHEAD == 0 || at >= size {
+            file.sync_all()?;
+            rustix::fs::fadvise(file, 0, None, Advice::DontNeed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether memory that a volume lies in could reach a disk in the clear.
@@ -102,29 +151,32 @@ fn fit(path: &Path, size: u64) -> Result<PathBuf, VolumeError> {
             Err(_) => Ok(path.to_owned()),
         };
     }
-    let real = path.canonicalize().map_err(VolumeError::io("looking at", path))?;
-    // The kernel refuses an exclusive opening of a device that is mounted, mapped or swapped to.
-    let opened = OpenOptions::new().read(true).write(true).custom_flags(libc_exclusive()).open(&real);
-    opened.map_err(|error| {
-        if error.kind() == std::io::ErrorKind::ResourceBusy {
+    let real = path.canonicalize().map_err(VolumeError::io(Deed::Read, path))?;
+    open_alone(&real).map_err(|error| {
+        if error.kind() == io::ErrorKind::ResourceBusy {
             VolumeError::InUse { path: path.to_owned() }
         } else {
-            VolumeError::io("opening", path)(error)
+            VolumeError::io(Deed::Open, path)(error)
         }
     })?;
     let there = length(&real)?;
     if there < size { Err(unfit()) } else { Ok(real) }
 }
 
+/// Opens a block device if nobody uses it: the kernel refuses that of one that is mounted, mapped or swapped to.
+pub(super) fn open_alone(device: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).custom_flags(libc_exclusive()).open(device)
+}
+
 /// `O_EXCL`, which on a block device means: only if nobody uses it.
 fn libc_exclusive() -> i32 {
-    i32::try_from(rustix::fs::OFlags::EXCL.bits()).unwrap_or(0)
+    i32::try_from(OFlags::EXCL.bits()).unwrap_or(0)
 }
 
 /// Bytes of a file or device.
 pub(super) fn length(path: &Path) -> Result<u64, VolumeError> {
     use std::io::Seek as _;
     File::open(path)
-        .and_then(|mut file| file.seek(std::io::SeekFrom::End(0)))
-        .map_err(VolumeError::io("measuring", path))
+        .and_then(|mut file| file.seek(io::SeekFrom::End(0)))
+        .map_err(VolumeError::io(Deed::Read, path))
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hanare_host::device_mapper::{Mapper, Table};
-use hanare_host::{HostError, kernel_keys, mounts};
+use hanare_host::{Deed, HostError, kernel_keys, mounts};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
@@ -47,7 +47,7 @@ impl Medium for DmCrypt {
         let mut key = Zeroizing::new([0u8; KEY]);
         SystemRandom::new()
             .fill(key.as_mut_slice())
-            .map_err(|_| HostError::io("drawing a key", &std::io::Error::other("no random bytes")))?;
+            .map_err(|_| HostError::io(Deed::Random, &std::io::Error::other("no random bytes")))?;
         let (name, uuid) = (opening.name(), uuid(opening));
         let create = |options: &str| {
             let table = format!("{CIPHER} {} 0 {} 0 {options}", key_word(opening), device.display());
@@ -56,7 +56,7 @@ impl Medium for DmCrypt {
         let made = kernel_keys::with_logon_key(&key_name(opening), key.as_slice(), || {
             create(OPTIONS).or_else(|_| create(OPTIONS_BEFORE_5_9))
         })
-        .map_err(|error| HostError::io("giving the kernel a key", &error))??;
+        .map_err(|error| HostError::io(Deed::KernelKey, &error))??;
         drop(key);
         make_ext4(&made.path, "")?;
         mounts::mount(&made.path, &opening.mountpoint, "ext4", "noinit_itable,discard")

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use hanare_host::Deed;
 use hanare_model::Timestamp;
 
-use super::definition::Definition;
+use super::backing;
 use super::error::VolumeError;
 use super::medium::{self, KeyState};
 use super::opening::{End, Opening, Order};
@@ -16,8 +17,7 @@ use crate::demand;
 use crate::outcome::{Method, Outcome, SkipKind, Tally, Verified, VolumeEnd, judge};
 use crate::pending::Pending;
 use crate::policy::Policy;
-use crate::receipt::{Cause, Ending, Medium, MediumKind};
-use crate::volume_kind::VolumeKind;
+use crate::receipt::{Cause, Ending};
 
 /// An opening that has ended and has no receipt yet. Whoever has written it calls [`Ended::recorded`].
 #[derive(Debug)]
@@ -74,7 +74,7 @@ fn end_if(
 ) -> Result<Option<Ended>, VolumeError> {
     let folder = place(places.state);
     // Who may not look is not told that nothing is open.
-    if !folder.try_exists().map_err(VolumeError::io("looking at", &folder))? {
+    if !folder.try_exists().map_err(VolumeError::io(Deed::Read, &folder))? {
         return Ok(None);
     }
     let held = hold(places.state)?;
@@ -85,12 +85,12 @@ fn end_if(
         opening.forget(places.state, places.runtime)?;
         return Ok(None);
     }
-    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
+    let boot = BootId::current().map_err(VolumeError::io(Deed::Read, Path::new("/proc")))?;
     let known = opening.ended.take();
     let known = known.filter(|end| end.outcome.volume.is_some_and(|volume| volume.key_destroyed));
     let is_here = opening.boot_id == boot;
     // A policy that an interrupted order came with stands: its trees are owed.
-    let Order { policy: order, is_new, is_unreadable } = opening.order_by(policy, places.runtime);
+    let Order { policy: order, is_new, is_unreadable } = opening.order_by(policy, places.runtime, is_here);
     let noted = opening.short.as_deref().map(Tally::from_skipped);
     // Of this boot only, and before anything is put back.
     let mut short = noted.unwrap_or_else(|| demand::of_opening(&opening, is_here && known.is_none()));
@@ -130,7 +130,7 @@ fn end_if(
         outcome: end.outcome,
         volume: Some(opening.definition.kind),
         policy: None,
-        media: vec![medium_of(&opening.definition)],
+        media: backing::media(&opening.definition),
     };
     let (state, runtime) = (places.state.to_owned(), places.runtime.to_owned());
     Ok(Some(Ended { ending, order, opening, state, runtime, _held: held }))
@@ -152,7 +152,7 @@ pub struct Last {
 /// Only if records cannot be read.
 pub fn end_last(places: Places<'_>, now: Timestamp) -> Result<Option<Last>, VolumeError> {
     let begun = Instant::now();
-    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
+    let boot = BootId::current().map_err(VolumeError::io(Deed::Read, Path::new("/proc")))?;
     let opening = Opening::load(places.state)?.filter(|opening| opening.boot_id == boot);
     let Some(mut opening) = opening.filter(|opening| opening.ended.is_none()) else { return Ok(None) };
     let announced = opening.announcement(places.runtime);
@@ -186,13 +186,23 @@ fn tear_down_here(opening: &mut Opening, places: Places<'_>, begun: Instant, now
 /// # Errors
 /// As [`end`].
 pub fn settle(places: Places<'_>, now: Timestamp) -> Result<Option<Ended>, VolumeError> {
-    let is_left =
-        |opening: &Opening| !is_open(opening) || !opening.ready || opening.is_ending(places.runtime);
-    if Opening::load(places.state)?.as_ref().is_none_or(|opening| !is_left(opening)) {
+    if !is_unsettled(places)? {
         return Ok(None);
     }
     // Looked at again under the lock: meanwhile whoever was opening it may have come to a good end.
-    end_if(places, is_left, None, Cause::Command, now)
+    end_if(places, |opening| is_left(opening, places), None, Cause::Command, now)
+}
+
+/// Whether [`settle`] would end something.
+///
+/// # Errors
+/// If records cannot be read.
+pub fn is_unsettled(places: Places<'_>) -> Result<bool, VolumeError> {
+    Ok(Opening::load(places.state)?.is_some_and(|opening| is_left(&opening, places)))
+}
+
+fn is_left(opening: &Opening, places: Places<'_>) -> bool {
+    !is_open(opening) || !opening.ready || opening.is_ending(places.runtime)
 }
 
 /// An opening of another boot: its key went with that boot's memory. What lies on a disk in the clear is overwritten now.
@@ -211,6 +221,7 @@ fn lost(opening: &Opening, runtime: &Path) -> Outcome {
             stays(&mut tally);
         }
     }
+    tally.merge(medium.limits());
     let key_destroyed = medium.key(opening).is_ok_and(|state| state == KeyState::Gone);
     let volume = Some(VolumeEnd { key_destroyed, seconds: 0.0 });
     let method = if medium.raw().is_some() { Method::CryptographicErase } else { medium.method() };
@@ -227,18 +238,4 @@ fn lost(opening: &Opening, runtime: &Path) -> Outcome {
         sealed: 0,
         absent: 0,
     }
-}
-
-fn medium_of(definition: &Definition) -> Medium {
-    let name = definition.backing.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy());
-    let kind = match definition.kind {
-        VolumeKind::Ram => MediumKind::Memory,
-        VolumeKind::DmCrypt | VolumeKind::Fscrypt if !definition.is_device() => MediumKind::Virtual,
-        VolumeKind::DmCrypt | VolumeKind::Fscrypt => match name {
-            Some(name) if name.starts_with("nvme") => MediumKind::Nvme,
-            Some(name) if name.starts_with("mmcblk") => MediumKind::Card,
-            Some(_) | None => MediumKind::Unknown,
-        },
-    };
-    Medium { kind, model: None }
 }

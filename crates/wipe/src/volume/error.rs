@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hanare_host::HostError;
+use hanare_host::{Deed, HostError};
 
 use crate::volume_kind::VolumeKind;
 
@@ -110,7 +110,7 @@ pub enum VolumeError {
     #[error("{action} {path}")]
     Io {
         /// What was tried.
-        action: &'static str,
+        action: Deed,
         /// On what.
         path: PathBuf,
         /// The system's reason.
@@ -132,7 +132,7 @@ pub enum VolumeError {
 
 impl VolumeError {
     /// Puts action and path to an error of the system.
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: Deed, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }

@@ -7,15 +7,16 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use hanare_host::fscrypt::{self as keys, KeyStatus};
-use hanare_host::{HostError, files, mounts};
+use hanare_host::{Deed, HostError, files, mounts};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::fs::{SeekFrom, seek};
 use zeroize::Zeroizing;
 
+use super::backing;
 use super::definition::{is_device, length};
 use super::error::VolumeError;
 use super::holders::Holders;
-use super::medium::{KeyState, Medium, attach, detach, make_ext4};
+use super::medium::{KeyState, Medium, attach, detach, is_claimed, make_ext4};
 use super::opening::Opening;
 use crate::outcome::{Method, Tally, Verified};
 
@@ -35,16 +36,16 @@ impl Medium for Fscrypt {
         let device = attach(&self.backing)?;
         make_ext4(&device, ",encrypt")?;
         let below = opening.below(&self.runtime);
-        files::create_private_directory(&below).map_err(VolumeError::io("making the directory", &below))?;
+        files::create_private_directory(&below).map_err(VolumeError::io(Deed::Create, &below))?;
         mounts::mount(&device, &below, "ext4", "noinit_itable")?;
         let mut secret = Zeroizing::new([0u8; 64]);
         SystemRandom::new()
             .fill(secret.as_mut_slice())
-            .map_err(|_| HostError::io("drawing a key", &io::Error::other("no random bytes")))?;
+            .map_err(|_| HostError::io(Deed::Random, &io::Error::other("no random bytes")))?;
         let key = keys::add_key(&below, &secret)?;
         drop(secret);
         let work = below.join(WORK);
-        fs::create_dir(&work).map_err(VolumeError::io("making the directory", &work))?;
+        fs::create_dir(&work).map_err(VolumeError::io(Deed::Create, &work))?;
         keys::encrypt(&work, key)?;
         Ok(mounts::bind(&work, &opening.mountpoint)?)
     }
@@ -59,8 +60,10 @@ impl Medium for Fscrypt {
 
     fn key(&self, opening: &Opening) -> Result<KeyState, VolumeError> {
         let below = opening.below(&self.runtime);
-        // A key lives in its mounted file system and nowhere else.
-        let Some(key) = Self::identifier(&below)? else { return Ok(KeyState::Gone) };
+        let Some(key) = Self::identifier(&below)? else {
+            // A key lives in its file system and nowhere else; one that was unmounted lives on while anybody holds anything of it.
+            return Ok(if is_claimed(&self.backing)? { KeyState::Busy } else { KeyState::Gone });
+        };
         Ok(match keys::key_status(&below, key)? {
             KeyStatus::Present => KeyState::Present,
             KeyStatus::FilesBusy => KeyState::Busy,
@@ -83,6 +86,7 @@ impl Medium for Fscrypt {
         // A file system that somebody still has in sight would write over what is overwritten here.
         let unused = opening.device.is_none_or(|device| super::holders::mounts_left(device) == 0);
         detach(&self.backing)?;
+        let unused = unused && !is_claimed(&self.backing)?;
         if clean && unused {
             self.overwrite()?;
         }
@@ -96,12 +100,17 @@ impl Medium for Fscrypt {
     fn method(&self) -> Method {
         Method::CryptographicErase
     }
+
+    /// Attributes and access lists lie on the backing in the clear, and are only overwritten.
+    fn limits(&self) -> Tally {
+        backing::limits(&self.backing)
+    }
 }
 
 impl Fscrypt {
     fn identifier(below: &Path) -> Result<Option<keys::Identifier>, VolumeError> {
         let work = below.join(WORK);
-        let is_there = || work.try_exists().map_err(VolumeError::io("looking at", &work));
+        let is_there = || work.try_exists().map_err(VolumeError::io(Deed::Read, &work));
         if mounts::at(below)?.is_none() || !is_there()? {
             return Ok(None);
         }
@@ -110,7 +119,7 @@ impl Fscrypt {
 
     /// Overwrites everything that was ever written to the backing: attributes, access lists and times lie there in the clear.
     fn overwrite(&self) -> Result<(), VolumeError> {
-        let failed = || VolumeError::io("overwriting", &self.backing);
+        let failed = || VolumeError::io(Deed::Overwrite, &self.backing);
         let file = match OpenOptions::new().write(true).open(&self.backing) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -1,9 +1,10 @@
 //! What tells the kinds of volume apart: how one is made, how its content becomes unreadable, what the kernel says of the key.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::definition::{Definition, is_device};
+use super::definition::{Definition, is_device, open_alone};
 use super::dm_crypt::DmCrypt;
 use super::error::VolumeError;
 use super::fscrypt::Fscrypt;
@@ -12,7 +13,7 @@ use super::opening::Opening;
 use super::ram::Ram;
 use crate::outcome::{Method, Tally, Verified};
 use crate::volume_kind::VolumeKind;
-use hanare_host::loops;
+use hanare_host::{Deed, loops};
 
 /// What the kernel says of a volume's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,11 @@ pub(crate) trait Medium {
 
     /// How its content becomes unreadable.
     fn method(&self) -> Method;
+
+    /// What of it may stay readable, whatever is done: nothing where all that ever reached a disk was encrypted.
+    fn limits(&self) -> Tally {
+        Tally::default()
+    }
 }
 
 /// The kind that a definition says.
@@ -95,6 +101,28 @@ pub(super) fn detach(backing: &Path) -> Result<(), VolumeError> {
     }
     Ok(())
 }
+
+/// Whether a file system that lies on it lives, mounted anywhere or not: the kernel lets nobody else have the device alone then.
+pub(super) fn is_claimed(backing: &Path) -> Result<bool, VolumeError> {
+    let devices = if is_device(backing) {
+        vec![backing.to_owned()]
+    } else {
+        let Ok(real) = backing.canonicalize() else { return Ok(false) };
+        loops::of(&real)?
+    };
+    for device in devices {
+        match open_alone(&device) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Ok(true),
+            // A loop device can be gone by now.
+            Err(error) if matches!(error.raw_os_error(), Some(GONE | NO_DEVICE)) => {}
+            other => drop(other.map_err(VolumeError::io(Deed::Open, &device))?),
+        }
+    }
+    Ok(false)
+}
+
+const GONE: i32 = rustix::io::Errno::NOENT.raw_os_error();
+const NO_DEVICE: i32 = rustix::io::Errno::NXIO.raw_os_error();
 
 /// Makes an ext4 for one day: no journal, because nothing is recovered after a crash, no reserve, no wait for empty tables.
 pub(super) fn make_ext4(device: &Path, features: &str) -> Result<(), VolumeError> {

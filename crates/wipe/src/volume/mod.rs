@@ -3,6 +3,7 @@
 //! `create` decides what it is ([`Definition`]); every [`open`] makes it anew with a new key and writes an [`Opening`] down
 //! first; [`end`] and [`settle`] see to it that every opening has exactly one receipt. `STATE/wipe/` holds both records.
 
+mod backing;
 mod canary;
 mod confine;
 mod definition;
@@ -26,7 +27,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use hanare_host::swap::{self, SwapKind};
-use hanare_host::{files, mounts};
+use hanare_host::{Deed, files, mounts};
 use hanare_model::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,7 +35,7 @@ use serde::de::DeserializeOwned;
 pub use confine::Confinement;
 pub(crate) use confine::escapes;
 pub use definition::Definition;
-pub use ending::{Ended, Last, end, end_by, end_last, settle};
+pub use ending::{Ended, Last, end, end_by, end_last, is_unsettled, settle};
 pub use error::VolumeError;
 pub use opening::{Announced, End, Opening};
 pub use people::{People, Standstill};
@@ -42,6 +43,7 @@ pub use probe::first_possible;
 pub use read_only::{Writing, let_write, stop_writing};
 
 use crate::boot::BootId;
+use crate::policy::Policy;
 use crate::receipt::WipeId;
 use crate::records;
 use crate::volume_kind::VolumeKind;
@@ -98,16 +100,24 @@ pub struct Status {
 pub fn create(places: Places<'_>, definition: &Definition) -> Result<(), VolumeError> {
     let _held = hold(places.state)?;
     if let Some(known) = known(places.state)? {
-        return if known == *definition { Ok(()) } else { Err(VolumeError::Exists { kind: known.kind }) };
+        if known != *definition {
+            return Err(VolumeError::Exists { kind: known.kind });
+        }
+        // Whoever died between both has written it down and made no room yet.
+        return if known.has_room() { Ok(()) } else { known.make_room(|| Ok(())) };
     }
     if definition.kind == VolumeKind::Ram && definition::memory_may_leak()? && !probe::can_noswap() {
         return Err(VolumeError::PlainSwap);
     }
-    definition.make_room()?;
     let path = place(places.state).join(DEFINITION);
     let text = serde_json::to_vec(definition)
         .map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
-    files::create_exclusive(&path, &text).map_err(VolumeError::io("writing", &path))
+    let made = definition
+        .make_room(|| files::create_exclusive(&path, &text).map_err(VolumeError::io(Deed::Write, &path)));
+    made.inspect_err(|_| {
+        // The first error is the one worth reporting.
+        let _ = files::remove(&path);
+    })
 }
 
 /// What `create` wrote down.
@@ -121,6 +131,8 @@ pub fn known(state: &Path) -> Result<Option<Definition>, VolumeError> {
 /// Makes the volume anew with a new key and shows it at `mountpoint`. One that is open there already, with all
 /// that `confinement` asks for, is left as it is.
 ///
+/// The policy that it is opened by is written down: if the power ends it, its leftovers are erased at the next boot.
+///
 /// An opening that has not ended must be settled first: see [`settle`].
 ///
 /// # Errors
@@ -130,27 +142,36 @@ pub fn open(
     places: Places<'_>,
     mountpoint: &Path,
     confinement: Option<&Confinement>,
+    policy: Option<&Policy>,
     now: Timestamp,
 ) -> Result<Opening, VolumeError> {
     let held = hold(places.state)?;
     let definition = known(places.state)?.ok_or(VolumeError::Absent)?;
-    if let Some(opening) = Opening::load(places.state)? {
+    let text = policy.map(|policy| policy.text.clone());
+    if let Some(mut opening) = Opening::load(places.state)? {
         if opening.mountpoint != mountpoint || !opening.ready || !is_open(&opening) {
             return Err(VolumeError::Open { mountpoint: opening.mountpoint });
         }
         let missing = confinement.map(|wanted| confine::missing(&opening, wanted)).transpose()?.flatten();
         return match missing {
-            None => Ok(opening),
+            None => {
+                if text.is_some() && opening.policy != text {
+                    opening.policy = text;
+                    opening.save(places.state)?;
+                }
+                Ok(opening)
+            }
             Some(path) => Err(VolumeError::OpenWithout { mountpoint: opening.mountpoint, path }),
         };
     }
     prepare(mountpoint)?;
-    let boot = BootId::current().map_err(VolumeError::io("reading", Path::new("/proc")))?;
-    let id = WipeId::random().map_err(VolumeError::io("drawing an id for", mountpoint))?;
+    let boot = BootId::current().map_err(VolumeError::io(Deed::Read, Path::new("/proc")))?;
+    let id = WipeId::random().map_err(VolumeError::io(Deed::Random, mountpoint))?;
     let mut opening = Opening::new(id, boot, now, definition, mountpoint);
+    opening.policy = text;
     let below = opening.below(places.runtime);
     let folder = below.parent().unwrap_or(places.runtime);
-    files::create_private_directory(folder).map_err(VolumeError::io("making the directory", folder))?;
+    files::create_private_directory(folder).map_err(VolumeError::io(Deed::Create, folder))?;
     records::stock(places.state);
     // Before the key exists: from here on a receipt is owed.
     opening.save(places.state)?;
@@ -164,7 +185,7 @@ pub fn open(
     medium.make(&opening)?;
     opening.device = mounts::at(mountpoint)?.map(|mount| mount.device);
     opening.save(places.state)?;
-    let mut canaries = canary::plant(mountpoint).map_err(VolumeError::io("writing to", mountpoint))?;
+    let mut canaries = canary::plant(mountpoint).map_err(VolumeError::io(Deed::Write, mountpoint))?;
     if let Some(confinement) = confinement {
         confine::confine(&mut opening, confinement, places)?;
     }
@@ -173,7 +194,7 @@ pub fn open(
         canaries.plant_beside(&opening.confined, device).map_err(|path| VolumeError::Escapes { path })?;
     }
     let path = opening.canaries(places.runtime);
-    canaries.remember(&path).map_err(VolumeError::io("writing", &path))?;
+    canaries.remember(&path).map_err(VolumeError::io(Deed::Write, &path))?;
     opening.ready = true;
     opening.save(places.state)?;
     Ok(opening)
@@ -211,7 +232,7 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
 /// [`VolumeError::Damaged`], [`VolumeError::Io`].
 pub fn announce(places: Places<'_>, announced: &Announced) -> Result<(), VolumeError> {
     let Some(opening) = Opening::load(places.state)? else { return Ok(()) };
-    opening.announce(places.runtime, announced).map_err(VolumeError::io("writing in", places.runtime))
+    opening.announce(places.runtime, announced).map_err(VolumeError::io(Deed::Write, places.runtime))
 }
 
 /// Whether it is said what an end is for, or one has begun: what is left then was counted by whoever began it.
@@ -238,9 +259,9 @@ fn prepare(mountpoint: &Path) -> Result<(), VolumeError> {
     if !mountpoint.is_absolute() || mountpoint.parent().is_none() {
         return Err(unfit());
     }
-    fs::create_dir_all(mountpoint).map_err(VolumeError::io("making the directory", mountpoint))?;
-    let real = mountpoint.canonicalize().map_err(VolumeError::io("looking at", mountpoint))?;
-    let mut entries = fs::read_dir(mountpoint).map_err(VolumeError::io("reading", mountpoint))?;
+    fs::create_dir_all(mountpoint).map_err(VolumeError::io(Deed::Create, mountpoint))?;
+    let real = mountpoint.canonicalize().map_err(VolumeError::io(Deed::Read, mountpoint))?;
+    let mut entries = fs::read_dir(mountpoint).map_err(VolumeError::io(Deed::Read, mountpoint))?;
     if real != mountpoint || entries.next().is_some() || mounts::at(mountpoint)?.is_some() {
         return Err(unfit());
     }
@@ -254,10 +275,10 @@ fn place(state: &Path) -> PathBuf {
 
 fn hold(state: &Path) -> Result<File, VolumeError> {
     let folder = place(state);
-    files::create_private_directory(&folder).map_err(VolumeError::io("making the directory", &folder))?;
+    files::create_private_directory(&folder).map_err(VolumeError::io(Deed::Create, &folder))?;
     files::lock(&folder, LOCK).map_err(|error| {
         if error.kind() != io::ErrorKind::WouldBlock {
-            return VolumeError::io("locking", &folder)(error);
+            return VolumeError::io(Deed::Lock, &folder)(error);
         }
         let path = folder.join(LOCK);
         match reads_swap_back(&path) {
@@ -286,6 +307,6 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, VolumeError>
             .map(Some)
             .map_err(|source| VolumeError::Damaged { path: path.to_owned(), source }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(VolumeError::io("reading", path)(error)),
+        Err(error) => Err(VolumeError::io(Deed::Read, path)(error)),
     }
 }

@@ -5,8 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hanare_host::files;
 use hanare_host::swap::SwapKind;
+use hanare_host::{Deed, files};
 use hanare_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,9 @@ pub struct Opening {
     pub interruptions: u32,
     /// When ending it began.
     pub ending: Option<Timestamp>,
+    /// The text of the policy that it was opened by: where the power ends it, that says what else was work.
+    #[serde(default)]
+    pub(super) policy: Option<String>,
     /// The text of the policy that it is ended by, whose leftovers end under the same receipt.
     #[serde(default)]
     pub(crate) order: Option<String>,
@@ -156,6 +159,7 @@ impl Opening {
             ready: false,
             interruptions: 0,
             ending: None,
+            policy: None,
             order: None,
             short: None,
             ended: None,
@@ -208,14 +212,17 @@ impl Opening {
         fs::rename(new, mark)
     }
 
-    /// Takes the policy that it is ended by: one that was noted before, here or in the mark, stands.
-    pub(super) fn order_by(&mut self, given: Option<&Policy>, runtime: &Path) -> Order {
+    /// Takes the policy that it is ended by: one that was noted before, here or in the mark, stands. Where the power has ended it
+    /// before anybody could, that is the one that it was opened by.
+    pub(super) fn order_by(&mut self, given: Option<&Policy>, runtime: &Path, is_here: bool) -> Order {
         let mark = self.mark(runtime);
         let marked = || fs::read_to_string(mark).ok().filter(|text| !text.is_empty());
-        let noted = self.order.take().or_else(marked);
+        let ordered = self.order.take().or_else(marked);
+        let is_owed = ordered.is_none() && !is_here && self.policy.is_some();
+        let noted = if is_owed { self.policy.clone() } else { ordered };
         let read: Option<Policy> = noted.as_deref().and_then(|text| text.parse().ok());
         let is_unreadable = noted.is_some() && read.is_none();
-        let is_new = read.is_none() && given.is_some();
+        let is_new = is_owed || read.is_none() && given.is_some();
         let policy = read.or_else(|| given.cloned());
         self.order = policy.as_ref().map(|policy| policy.text.clone()).or(noted);
         Order { policy, is_new, is_unreadable }
@@ -231,7 +238,7 @@ impl Opening {
         let path = place(state).join(FILE);
         let text =
             serde_json::to_vec(self).map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
-        records::write(state, &path, &text).map_err(VolumeError::io("writing", &path))
+        records::write(state, &path, &text).map_err(VolumeError::io(Deed::Write, &path))
     }
 
     /// The opening that has not ended.
@@ -242,7 +249,7 @@ impl Opening {
     /// Forgets it: its receipt is written.
     pub(super) fn forget(&self, state: &Path, runtime: &Path) -> Result<(), VolumeError> {
         let path = place(state).join(FILE);
-        files::remove(&path).map(drop).map_err(VolumeError::io("removing", &path))?;
+        files::remove(&path).map(drop).map_err(VolumeError::io(Deed::Remove, &path))?;
         for path in [self.canaries(runtime), self.mark(runtime), self.announced(runtime)] {
             // Each has a name of its own and is in memory: one that stays misleads nobody.
             let _ = fs::remove_file(path);

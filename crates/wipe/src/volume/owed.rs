@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hanare_host::{files, swap};
+use hanare_host::{Deed, files, swap};
 use serde::{Deserialize, Serialize};
 
 use super::error::VolumeError;
@@ -71,7 +71,7 @@ impl Owed {
                 Some(before) => fs::write(&setting.path, before),
                 None => files::remove(&setting.path).map(drop),
             };
-            stays(outcome.map_err(VolumeError::io("restoring", &setting.path)))
+            stays(outcome.map_err(VolumeError::io(Deed::Write, &setting.path)))
         });
         self.settings.reverse();
         let areas = swap::areas()?;
@@ -102,6 +102,6 @@ impl Owed {
                 .map_or(Ok(()), files::create_private_directory)
                 .and_then(|()| files::write_atomic(&path, &text, 0o600))
         };
-        noted.map_err(VolumeError::io("writing", &path))
+        noted.map_err(VolumeError::io(Deed::Write, &path))
     }
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use hanare_host::mounts;
+use hanare_host::{Deed, mounts};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, SeekFrom, fstat, openat2, seek, unlinkat};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
@@ -59,7 +59,7 @@ impl Medium for Ram {
             .is_some_and(|mount| mount.read_only && Some(mount.device) == opening.device)
         {
             mounts::set_read_only(&opening.mountpoint, false)
-                .map_err(VolumeError::io("opening for writing", &opening.mountpoint))?;
+                .map_err(VolumeError::io(Deed::Open, &opening.mountpoint))?;
         }
         // Nameless files first: emptied through whoever holds them.
         if let Some(device) = opening.device {
@@ -85,7 +85,7 @@ impl Medium for Ram {
         tally.add(SkipKind::Mount, "mounted-inside", emptied.mounted_on);
         match emptied.first {
             None => Ok(emptied.verified),
-            Some(error) => Err(VolumeError::io("overwriting in", &opening.mountpoint)(error)),
+            Some(error) => Err(VolumeError::io(Deed::Overwrite, &opening.mountpoint)(error)),
         }
     }
 
@@ -93,8 +93,8 @@ impl Medium for Ram {
     fn key(&self, opening: &Opening) -> Result<KeyState, VolumeError> {
         if self.mounted(opening)?.is_some() {
             let point = &opening.mountpoint;
-            let counts =
-                rustix::fs::statvfs(point).map_err(|error| VolumeError::io("asking", point)(error.into()))?;
+            let counts = rustix::fs::statvfs(point)
+                .map_err(|error| VolumeError::io(Deed::Read, point)(error.into()))?;
             let used = counts.f_blocks.saturating_sub(counts.f_bfree);
             return Ok(if used == 0 { KeyState::Gone } else { KeyState::Present });
         }

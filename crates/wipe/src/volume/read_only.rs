@@ -8,6 +8,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use hanare_host::Deed;
 use hanare_host::mounts::{self, Mount};
 use rustix::process::Signal;
 
@@ -47,7 +48,7 @@ pub fn stop_writing(places: Places<'_>) -> Result<Writing, VolumeError> {
             running.for_each(|pid| drop(holders::signal(*pid, Signal::STOP)));
             Ok(Writing::Busy(writers.len()))
         }
-        Err(error) => Err(VolumeError::io("protecting", &mount.point)(error)),
+        Err(error) => Err(VolumeError::io(Deed::Mount, &mount.point)(error)),
     }
 }
 
@@ -58,8 +59,7 @@ pub fn stop_writing(places: Places<'_>) -> Result<Writing, VolumeError> {
 pub fn let_write(places: Places<'_>) -> Result<(), VolumeError> {
     let Some(mount) = mount(places)? else { return Ok(()) };
     if mount.read_only {
-        mounts::set_read_only(&mount.point, false)
-            .map_err(VolumeError::io("opening for writing", &mount.point))?;
+        mounts::set_read_only(&mount.point, false).map_err(VolumeError::io(Deed::Open, &mount.point))?;
     }
     for pid in holders::writers(&mount).into_iter().filter(|pid| holders::stands_still(*pid)) {
         // One that has just ended needs nothing.

@@ -60,6 +60,7 @@ pub(super) fn tear_down(
         Ok(false) => tally.add(SkipKind::Busy, "device-stays", 1),
         Err(error) => note("taking the device apart", Err(error), &mut tally),
     }
+    tally.merge(medium.limits());
     // A mount in somebody's own namespace can still show what is in memory.
     let elsewhere = opening.device.map_or(0, holders::mounts_left);
     tally.add(SkipKind::Busy, "mounted-elsewhere", elsewhere as u64);

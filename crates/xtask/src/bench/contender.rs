@@ -49,6 +49,23 @@ pub(super) fn standard() -> Vec<Contender> {
     ]
 }
 
+/// The rows with those that were given besides, `NAME=COMMAND` each: one of a name that is there takes its place.
+pub(super) fn with(mut rows: Vec<Contender>, given: &[String]) -> Result<Vec<Contender>, String> {
+    let mut names: Vec<String> = Vec::new();
+    for text in given {
+        let contender: Contender = text.parse()?;
+        if names.contains(&contender.name) {
+            return Err(format!("{:?} is given twice", contender.name));
+        }
+        names.push(contender.name.clone());
+        match rows.iter_mut().find(|row| row.name == contender.name) {
+            Some(row) => *row = contender,
+            None => rows.push(contender),
+        }
+    }
+    Ok(rows)
+}
+
 impl FromStr for Contender {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
@@ -78,5 +95,16 @@ mod tests {
         assert_eq!(contender.start, Start::Device(command));
         assert!("x".parse::<Contender>().is_err());
         assert!("=y".parse::<Contender>().is_err());
+    }
+
+    #[test]
+    fn two_rows_never_share_a_name() {
+        let given =
+            |texts: &[&str]| with(standard(), &texts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let rows = given(&["boringtun-cli=/bin/wg {if}", "mine=/bin/wg"]).unwrap();
+        assert_eq!(rows.len(), standard().len() + 1);
+        let replaced = rows.iter().find(|row| row.name == "boringtun-cli").unwrap();
+        assert_eq!(replaced.start, Start::Device(vec!["/bin/wg".to_owned(), "{if}".to_owned()]));
+        assert!(given(&["a=/bin/x", "a=/bin/y"]).is_err());
     }
 }

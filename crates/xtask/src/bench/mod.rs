@@ -13,7 +13,6 @@ mod wipe;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use contender::Contender;
 use field::Field;
 use hanare_lab::{BENCH, Lab};
 use measure::Figure;
@@ -48,7 +47,7 @@ enum Subject {
 )]
 struct Tunnel {
     /// Another userspace device: a name and how to start it in the foreground; `{if}` is the interface
-    #[arg(long, value_name = "NAME=COMMAND")]
+    #[arg(long, value_name = "NAME=COMMAND", num_args = 1..)]
     against: Vec<String>,
     /// How often everybody has a turn
     #[arg(long, default_value_t = 5)]
@@ -130,10 +129,7 @@ fn wanted(tunnel: &Tunnel, name: &str) -> bool {
 
 fn inside(tunnel: &Tunnel) -> Result<ExitCode, Failure> {
     let lab = Lab::open()?;
-    let mut contenders = contender::standard();
-    for text in &tunnel.against {
-        contenders.push(text.parse::<Contender>()?);
-    }
+    let mut contenders = contender::with(contender::standard(), &tunnel.against)?;
     contenders.retain(|contender| wanted(tunnel, &contender.name));
     let (by_turns, alone): (Vec<_>, Vec<_>) = measure::TESTS
         .iter()

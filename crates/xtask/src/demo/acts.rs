@@ -8,7 +8,7 @@ use hanare_lab::{
 };
 
 use super::audit;
-use super::cast::{self, COMPANIES, ENDPOINTS, LAN, Player, ROOMS, Stage};
+use super::cast::{self, COMPANIES, ENDPOINTS, HEADQUARTERS, LAN, Player, ROOMS, Stage};
 use super::desk::Desk;
 use super::narrator::Narrator;
 use super::report::{Report, Underlay};
@@ -89,7 +89,8 @@ pub(crate) fn play(lab: &Lab, narrator: &Narrator, report: &mut Report) -> Resul
     }
 
     let packets = capture.stop()?;
-    report.underlay = Underlay::judge(&packets, &Ports::default());
+    // Headquarters' ports at any other address are anything else.
+    report.underlay = Underlay::judge(&packets, &Ports::of(&HEADQUARTERS));
     narrator.tell("demo-underlay", &[("count", &packets.len()), ("other", &report.underlay.other.len())]);
     Ok(Troupe { headquarters, nodes, _others: others })
 }

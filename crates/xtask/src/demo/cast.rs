@@ -1,5 +1,7 @@
 //! The demo's stage and players: an internet, two offices, a mobile network, one headquarters, two companies.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use hanare_lab::{Host, Lab, Result, Segment};
 
 /// Company A's room, and company B's.
@@ -10,6 +12,9 @@ pub(crate) const COMPANIES: [&str; 2] = ["aoba", "midori"];
 pub(crate) const LAN: &str = "eth1";
 /// Headquarters' `WireGuard` endpoints.
 pub(crate) const ENDPOINTS: &str = "192.0.2.1:51820,[2001:db8:0:1::1]:51820";
+/// The addresses of these.
+pub(crate) const HEADQUARTERS: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 1))];
 
 /// Machines behind the gateways, in the companies' order, on which nothing of ours runs.
 pub(crate) const GUESTS: [&str; 2] = ["aoba-guest", "midori-guest"];

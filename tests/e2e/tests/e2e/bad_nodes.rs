@@ -23,6 +23,8 @@ fn a_node_says_what_it_lacks() {
         let said = up(Refusal(3, "collision"), &[])?["text"].to_string();
         assert!(said.contains("10.88.0.0/16") && said.contains("10.88.9.0/24"), "both prefixes: {said}");
         assert_eq!(host.sh("nft list tables")?.stdout, "");
+        let unlock = ["unlock", "--reason", "test", "--for", "1m"];
+        Refusal(4, "node-not-running").of(&program, &host, &unlock, "")?;
         host.sh("ip address del 10.88.9.2/24 dev eth0")?;
         // Without CAP_NET_ADMIN.
         for words in [["up"].as_slice(), &["device", "--foreground", "wg9"], &["hq", "serve"]] {
@@ -47,8 +49,6 @@ fn a_node_says_what_it_lacks() {
             &["device", "--foreground", "much-too-long-a-name"],
             "",
         )?;
-        let unlock = ["unlock", "--reason", "test", "--for", "1m"];
-        Refusal(4, "node-not-running").of(&program, &host, &unlock, "")?;
         assert_eq!(
             program.run(&host, &["--json", "down"])?.json()?["stopped"],
             false,

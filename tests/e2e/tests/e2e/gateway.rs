@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hanare_e2e::behind::{self, NETWORKS, SERVER};
 use hanare_e2e::{Deployment, Room, carry};
-use hanare_lab::{Capture, Captured, Guest, Host, Kind, Ports, Result, inside};
+use hanare_lab::{Capture, Captured, Guest, Host, Kind, Result, inside};
 
 const LIMIT: Duration = Duration::from_mins(4);
 /// Bytes of each transfer.
@@ -83,7 +83,7 @@ fn a_pc_without_hanare_reaches_headquarters_and_its_networks_both_ways() {
             assert!(sizes.len() >= 6, "{sizes:?}");
             assert!(sizes.iter().all(|size| *size <= 1320), "1,360 less 40: {sizes:?}");
         }
-        let tally = Captured::tally(&uplink.stop()?, &Ports::default());
+        let tally = Captured::tally(&uplink.stop()?, &Deployment::ports());
         let strangers: Vec<_> = tally.iter().filter(|(kind, _)| matches!(kind, Kind::Other(_))).collect();
         assert!(strangers.is_empty(), "{strangers:?}");
         Ok(())
@@ -159,7 +159,7 @@ fn an_endpoints_own_tunnel_goes_through_its_gateway() {
         }
         let shown = deployment.hq.ask(&["node", "show", "pc"])?;
         assert!(shown["endpoint"].as_str().is_some_and(|at| at.starts_with("192.0.2.10:")), "{shown}");
-        let tally = Captured::tally(&uplink.stop()?, &Ports::default());
+        let tally = Captured::tally(&uplink.stop()?, &Deployment::ports());
         let strangers: Vec<_> = tally.iter().filter(|(kind, _)| matches!(kind, Kind::Other(_))).collect();
         assert!(strangers.is_empty(), "{strangers:?}");
         assert!(tally.contains_key(&Kind::ApiTls), "the endpoint joined through the gateway: {tally:?}");

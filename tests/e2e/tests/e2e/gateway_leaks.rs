@@ -3,29 +3,43 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use hanare_e2e::{Deployment, Room};
+use hanare_e2e::{Deployment, Room, without_the_guard};
 use hanare_lab::{Capture, Captured, Guest, Host, Kind, Ports, Result, inside};
+
+use crate::kill_switch::initiation;
 
 const LIMIT: Duration = Duration::from_mins(8);
 /// Who would love to hear something: a host on the underlay, and headquarters' own addresses, which are for the tunnel.
 const STRANGER: [&str; 2] = ["192.0.2.200", "2001:db8::200"];
+/// Where headquarters is reached from outside: towards nobody else are its ports anything but a leak.
+const UNDERLAY: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
 /// Addresses of the PC that are not of the room's LAN.
 const STRAY: [&str; 2] = ["192.168.7.2", "fd77::2"];
-const WAYS: [&str; 4] = ["TCP", "UDP", "ICMP", "DNS"];
+const WAYS: [&str; 5] = ["TCP", "UDP", "ICMP", "DNS", "AF_PACKET"];
 
 struct Scene<'a> {
     deployment: Deployment<'a>,
     room: Room,
     pc: Guest,
+    stranger: Host,
 }
 
 impl Scene<'_> {
     /// One way with several packets, from the PC.
     fn attempt(&self, way: &str, source: IpAddr, target: IpAddr) -> Result<()> {
         match way {
-            "TCP" => self.pc.host.within(move || tcp(source, SocketAddr::new(target, 8080))),
-            "UDP" => self.pc.host.within(move || udp(source, SocketAddr::new(target, 9999))),
-            "DNS" => self.pc.host.within(move || udp(source, SocketAddr::new(target, 53))),
+            // Each also by the port that is open towards headquarters, where somebody else listens on it.
+            "TCP" => self
+                .pc
+                .host
+                .within(move || [8080, 51821].map(|port| tcp(source, SocketAddr::new(target, port))))
+                .map(drop),
+            "UDP" => self.pc.host.within(move || {
+                udp(source, SocketAddr::new(target, 9999), b"a secret");
+                udp(source, SocketAddr::new(target, 51820), &initiation());
+            }),
+            "DNS" => self.pc.host.within(move || udp(source, SocketAddr::new(target, 53), b"a secret")),
+            "AF_PACKET" => self.raw_frame(source, target),
             _ => {
                 let line = format!("ping -n -q -c 2 -i 0.2 -W 1 -I {source} {target}");
                 self.pc.host.attempt(&line).map(drop)
@@ -33,8 +47,41 @@ impl Scene<'_> {
         }
     }
 
+    /// A whole Ethernet frame of the room's out of the gateway's uplink, past every chain but the devices' own.
+    fn raw_frame(&self, source: IpAddr, target: IpAddr) -> Result<()> {
+        let gateway = &self.room.gateway.host;
+        let mac = |host: &Host| -> Result<Vec<u8>> {
+            let text = host.sh("cat /sys/class/net/eth0/address")?.stdout;
+            Ok(text.trim().split(':').map(|part| u8::from_str_radix(part, 16).unwrap()).collect())
+        };
+        let mut frame = [mac(&self.stranger)?, mac(gateway)?].concat();
+        match (source, target) {
+            (IpAddr::V4(source), IpAddr::V4(target)) => {
+                frame.extend([0x08, 0, 0x45, 0, 0, 36, 0, 0, 0x40, 0, 64, 17, 0, 0]);
+                frame.extend([source.octets(), target.octets()].concat());
+            }
+            (IpAddr::V6(source), IpAddr::V6(target)) => {
+                frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 16, 17, 64]);
+                frame.extend([source.octets(), target.octets()].concat());
+            }
+            (source, target) => panic!("{source} to {target}"),
+        }
+        frame.extend([0x9c, 0x40, 0x27, 0x0f, 0, 16, 0, 0]);
+        frame.extend(b"a secret");
+        let path = gateway.directory().join("frame");
+        std::fs::write(&path, frame).unwrap();
+        for _ in 0..3 {
+            gateway.attempt(&format!("socat -u OPEN:{} INTERFACE:eth0", path.display()))?;
+        }
+        Ok(())
+    }
+
     /// Tries everything; how many packets of other than the allowed kinds left by the uplink, each way.
     fn leaks(&self, state: &str) -> Result<Vec<(String, usize)>> {
+        self.leaks_to(state, &["a stranger", "headquarters"])
+    }
+
+    fn leaks_to(&self, state: &str, targets: &[&str]) -> Result<Vec<(String, usize)>> {
         let mut table = Vec::new();
         for way in WAYS {
             for ipv6 in [false, true] {
@@ -46,9 +93,15 @@ impl Scene<'_> {
                     for (target, to) in
                         [(STRANGER[family].parse().unwrap(), "a stranger"), (hq, "headquarters")]
                     {
+                        if !targets.contains(&to) {
+                            continue;
+                        }
                         let capture = Capture::leaving(&self.room.gateway.link)?;
                         self.attempt(way, source, target)?;
-                        let tally = Captured::tally(&capture.stop()?, &Ports::default());
+                        let tally = Captured::tally(
+                            &capture.stop()?,
+                            &Ports::of(&UNDERLAY.map(|hq| hq.parse().unwrap())),
+                        );
                         let others = tally.iter().filter(|(kind, _)| matches!(kind, Kind::Other(_)));
                         let count: usize = others.map(|(_, count)| count).sum();
                         let row = format!("{way} | IPv{} | {from} to {to}", if ipv6 { 6 } else { 4 });
@@ -69,10 +122,10 @@ fn tcp(source: IpAddr, target: SocketAddr) {
     let _refused = socket.connect_timeout(&target.into(), Duration::from_millis(200));
 }
 
-fn udp(source: IpAddr, target: SocketAddr) {
+fn udp(source: IpAddr, target: SocketAddr, payload: &[u8]) {
     let socket = UdpSocket::bind(SocketAddr::new(source, 0)).unwrap();
     for _ in 0..3 {
-        let _refused = socket.send_to(b"a secret", target);
+        let _refused = socket.send_to(payload, target);
     }
 }
 
@@ -87,6 +140,19 @@ fn assert_all(state: &str, table: &[(String, usize)]) {
         silent.is_empty(),
         "{state}: without the guard every attempt is seen, or it proves nothing: {silent:?}"
     );
+}
+
+/// In the state that the gateway is in nothing leaks, and once the guard is taken away from that very state everything does. What is
+/// for headquarters' own addresses goes into the tunnel while there is one, by the routes, and can be no leak then.
+fn judge(scene: &Scene<'_>, state: &str) -> Result<()> {
+    assert_none(state, &scene.leaks(state)?);
+    let without = format!("{state}, without the guard");
+    let (program, node) = (&scene.deployment.program, &scene.room.gateway.node);
+    let daemon = node.daemon.as_ref();
+    let targets: &[&str] = if daemon.is_some() { &["a stranger"] } else { &["a stranger", "headquarters"] };
+    let look = || scene.leaks_to(&without, targets);
+    assert_all(&without, &without_the_guard(program, &node.host, daemon, look)?);
+    Ok(())
 }
 
 /// A gateway that forwards by itself, with addresses of its own on the LAN: what `down` takes back is not what protects it.
@@ -111,7 +177,7 @@ fn scene(lab: &hanare_lab::Lab) -> Result<Scene<'_>> {
     for address in STRANGER {
         gateway.pings(address.parse().unwrap(), 1)?;
     }
-    Ok(Scene { deployment, room, pc })
+    Ok(Scene { deployment, room, pc, stranger })
 }
 
 #[test]
@@ -124,36 +190,34 @@ fn nothing_of_the_room_leaves_by_the_uplink_in_any_state_and_everything_does_wit
         scene.room.gateway.node.enrol(&scene.deployment.hq, "kofu/306", "gateway")?;
         scene.room.gateway.node.up(&["--lan", "eth1"])?;
         assert!(scene.pc.host.pings(scene.deployment.hq.socket(false, 0)?.ip(), 2)?);
-        assert_none("up", &scene.leaks("up")?);
+        judge(&scene, "up")?;
 
         let host = scene.room.gateway.host.clone();
         let program = scene.deployment.program.clone();
         program.run(&host, &["unlock", "--reason", "test", "--for", "2s", "--all"])?;
         std::thread::sleep(Duration::from_secs(3));
-        assert_none("unlock expired", &scene.leaks("unlock expired")?);
+        judge(&scene, "unlock expired")?;
 
         scene.deployment.hq_link.set_connected(false)?;
-        assert_none("headquarters unreachable", &scene.leaks("hq unreachable")?);
+        judge(&scene, "hq unreachable")?;
 
-        if let Some(daemon) = &mut scene.room.gateway.node.daemon {
+        if let Some(mut daemon) = scene.room.gateway.node.daemon.take() {
             daemon.kill()?;
         }
-        assert_none("daemon killed", &scene.leaks("daemon killed")?);
+        // Back again, or what is for headquarters' addresses finds no router to be sent to.
+        scene.deployment.hq_link.set_connected(true)?;
+        judge(&scene, "daemon killed")?;
 
         host.sh("nft flush ruleset")?;
         program.run(&host, &["guard"])?;
         assert_none("rebooted", &scene.leaks("rebooted")?);
 
-        scene.deployment.hq_link.set_connected(true)?;
         scene.room.gateway.node.up(&["--lan", "eth1"])?;
         program.run(&host, &["down"])?;
-        if let Some(daemon) = &mut scene.room.gateway.node.daemon {
-            daemon.wait(Duration::from_secs(10))?;
+        if let Some(mut daemon) = scene.room.gateway.node.daemon.take() {
+            assert!(daemon.ended()?.is_some(), "`down` has waited for it");
         }
-        assert_none("down", &scene.leaks("down")?);
-
-        host.sh("nft flush ruleset")?;
-        assert_all("flushed", &scene.leaks("flushed")?);
+        judge(&scene, "down")?;
         Ok(())
     });
 }

@@ -73,6 +73,9 @@ fn an_admins_commands_answer_as_promised() {
         assert!(room.to_string().contains("10.99.1.0/24"), "the next free /24: {room}");
         assert!(ask(&["office", "list"])?.to_string().contains("kofu"), "a missing office is made");
         ask(&["office", "add", "gujo", "--name", "郡上", "--site-key", "floor", "3"])?;
+        ask(&["office", "add", "kofu-2", "--site-key", "floor=3", "--site-key", "address=1-2, a=b"])?;
+        let site = &ask(&["office", "show", "kofu-2"])?["site"];
+        assert_eq!(*site, serde_json::json!({"floor": "3", "address": "1-2, a=b"}));
         ask(&["office", "show", "gujo"])?;
         ask(&["room", "show", "kofu/306"])?;
         ask(&["room", "list"])?;

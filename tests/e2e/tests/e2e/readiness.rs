@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hanare_e2e::Deployment;
 use hanare_lab::{Host, inside};
+use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -37,7 +38,7 @@ fn both_services_say_when_they_serve_and_when_they_end() {
             (deployment.hq.host.clone(), ["hq", "serve"].as_slice(), "hnhq0", ["hq", "status"].as_slice()),
             (pc.host.clone(), ["up"].as_slice(), "hn0", ["status"].as_slice()),
         ] {
-            let mut command = program.command(&host, words);
+            let mut command = program.command(&host, &[&["--json"], words].concat());
             let manager = manager(&host, &mut command);
             let mut daemon = host.spawn("notified", &mut command)?;
             let ready = heard(&manager);
@@ -47,6 +48,17 @@ fn both_services_say_when_they_serve_and_when_they_end() {
             // It answers by then.
             let answer = program.attempt(&host, &[&["--json"], asks].concat(), "")?.json()?;
             assert_eq!(answer["interface"], serves, "{answer}");
+            // One document, of who serves.
+            let said = daemon.said();
+            let documents: Vec<Value> =
+                said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            let [document] = &documents[..] else { panic!("{said}") };
+            assert_eq!(document["schema"], format!("hanare.{}/1", words.join(".")), "{document}");
+            assert_eq!(
+                (&document["interface"], &document["pid"]),
+                (&serves.into(), &daemon.pid().into()),
+                "{document}"
+            );
             daemon.stop(Duration::from_secs(10))?;
             assert!(heard(&manager).lines().any(|line| line == "STOPPING=1"));
         }

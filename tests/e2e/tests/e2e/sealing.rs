@@ -104,6 +104,45 @@ fn an_afternoon_without_headquarters_survives_a_power_cut() {
     });
 }
 
+/// Less than half of what is free comes in, and none takes the whole rest.
+#[test]
+fn a_nearly_full_headquarters_takes_the_small_items_and_leaves_the_large_one_where_it_is() {
+    let name =
+        "sealing::a_nearly_full_headquarters_takes_the_small_items_and_leaves_the_large_one_where_it_is";
+    inside(name, LIMIT, |lab| {
+        let mut deployment = Deployment::open_on(lab, "96m")?;
+        let mut hanako = add(&deployment, "hanako", "aoba")?;
+        let mut desk = Desk::new(&mut deployment, "pc")?;
+        desk.open(&deployment, &mut hanako, true)?;
+        desk.write("plan", b"one");
+        until_held(&deployment, "pc", &[("plan", b"one")])?;
+        deployment.hq.daemon.kill()?;
+        let state = deployment.hq.host.directory().join("state").display().to_string();
+        let free = format!("df --output=avail -B1 {state} | tail -n1");
+        let fill = format!("head -c $(( $({free}) - (24 << 20) )) /dev/zero > {state}/fill");
+        deployment.hq.host.sh(&fill)?;
+        let large = noise(16 << 20);
+        desk.write("film", &large);
+        desk.until_sealed(1)?;
+        desk.write("plan", b"two");
+        desk.until_sealed(2)?;
+        desk.power_cut()?;
+        desk.place.node.daemon.as_mut().unwrap().kill()?;
+        deployment.hq.start_again()?;
+        desk.place.node.up(&[])?;
+        deployment.until_it_pings(&desk.place.host, SOON)?;
+        desk.start(&deployment)?;
+        until_held(&deployment, "pc", &[("plan", b"two")])?;
+        let deliver = ["--json", "wipe", "sealed", "deliver"];
+        Refusal(5, "sealed-undelivered").read(&deployment.program.attempt(&desk.place.host, &deliver, "")?);
+        assert_eq!(desk.sealed(), 1, "it waits");
+        deployment.hq.host.sh(&format!("rm {state}/fill"))?;
+        let told = deployment.program.attempt(&desk.place.host, &deliver, "")?;
+        assert!(told.status.success(), "{told:?}");
+        until_held(&deployment, "pc", &[("plan", b"two"), ("film", &large)])
+    });
+}
+
 #[test]
 fn work_is_closed_without_a_line_and_nothing_is_lost() {
     inside("sealing::work_is_closed_without_a_line_and_nothing_is_lost", LIMIT, |lab| {

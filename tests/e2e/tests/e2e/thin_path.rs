@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hanare_e2e::Deployment;
-use hanare_lab::{Capture, Captured, Kind, Ports, inside, receive_once, send};
+use hanare_lab::{Capture, Captured, Kind, inside, receive_once, send};
 
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -40,7 +40,7 @@ fn outside_the_tunnel_there_is_nothing_but_what_belongs_there() {
         pc.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
         pc.node.up(&[])?;
         assert!(pc.host.pings(deployment.hq.socket(false, 0)?.ip(), 3)?);
-        let tally = Captured::tally(&capture.stop()?, &Ports::default());
+        let tally = Captured::tally(&capture.stop()?, &Deployment::ports());
         let strangers: Vec<_> =
             tally.iter().filter(|(kind, _)| matches!(kind, Kind::Other(_) | Kind::Dhcp)).collect();
         assert!(strangers.is_empty(), "{strangers:?}");

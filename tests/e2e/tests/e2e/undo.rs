@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use hanare_e2e::behind::NETWORKS;
-use hanare_e2e::{Deployment, Place, Room, long};
-use hanare_lab::{Node, Result, inside};
+use hanare_e2e::{Deployment, Room, long};
+use hanare_lab::{Host, Node, Result, inside};
 
 const LIMIT: Duration = Duration::from_mins(20);
 
 /// Everything of the machine that `up` may touch, as text that can be compared.
-fn machine(place: &Place) -> Result<String> {
+pub(crate) fn machine(host: &Host) -> Result<String> {
     let mut all = String::new();
     for line in [
         "ip -j address",
@@ -22,7 +22,7 @@ fn machine(place: &Place) -> Result<String> {
         "sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.all.rp_filter \
          net.ipv4.conf.all.src_valid_mark net.ipv4.conf.eth0.rp_filter",
     ] {
-        let output = place.host.sh(line)?.stdout;
+        let output = host.sh(line)?.stdout;
         all.extend(["# ", line, "\n", &output, "\n"]);
     }
     Ok(all)
@@ -34,7 +34,7 @@ fn killed_at_any_moment_and_put_back_by_leave() {
         let mut deployment = Deployment::open(lab)?;
         let moments = if long() { 60 } else { 12 };
         let mut place = deployment.place("pc")?;
-        let before = machine(&place)?;
+        let before = machine(&place.host)?;
         for moment in 0..moments {
             place.node = Node::new(&place.host, &deployment.program);
             let invite = deployment.hq.invite("kofu/306", "endpoint", &format!("pc-{moment}"))?;
@@ -53,7 +53,7 @@ fn killed_at_any_moment_and_put_back_by_leave() {
                 }
             }
             deployment.program.run(&place.host, &["leave", "--yes"])?;
-            let after = machine(&place)?;
+            let after = machine(&place.host)?;
             let changed: Vec<_> = before.lines().zip(after.lines()).filter(|(a, b)| a != b).collect();
             assert!(before == after, "killed after {} ms: {changed:#?}", moment * 1000 / moments);
         }
@@ -63,8 +63,8 @@ fn killed_at_any_moment_and_put_back_by_leave() {
 }
 
 /// All settings of all devices of both families, which a gateway's forwarding touches.
-fn settings(place: &Place) -> Result<String> {
-    let all = place.host.sh("sysctl -a -r ^net.ipv[46].(conf|ip_forward)")?.stdout;
+pub(crate) fn settings(host: &Host) -> Result<String> {
+    let all = host.sh("sysctl -a -r ^net.ipv[46].(conf|ip_forward)")?.stdout;
     let lines = all.lines().filter(|line| !line.contains(".stable_secret"));
     Ok(lines.fold(String::new(), |text, line| text + line + "\n"))
 }
@@ -80,7 +80,7 @@ fn a_gateway_killed_at_any_moment_is_put_back_by_leave() {
         place.host.sh("ip link set eth1 down")?;
         place.host.sh("sysctl -q -w net.ipv6.conf.eth0.accept_ra=1 net.ipv4.conf.eth0.rp_filter=1")?;
         place.host.run("tee", ["/etc/resolv.conf"], "nameserver 192.0.2.53\n", LIMIT)?.must()?;
-        let before = machine(&place)? + &settings(&place)?;
+        let before = machine(&place.host)? + &settings(&place.host)?;
         for moment in 0..moments {
             let name = format!("gw-{moment}");
             place.node = Node::new(&place.host, &deployment.program);
@@ -98,7 +98,7 @@ fn a_gateway_killed_at_any_moment_is_put_back_by_leave() {
                 }
             }
             deployment.program.run(&place.host, &["leave", "--yes"])?;
-            let after = machine(&place)? + &settings(&place)?;
+            let after = machine(&place.host)? + &settings(&place.host)?;
             let changed: Vec<_> = before.lines().zip(after.lines()).filter(|(a, b)| a != b).collect();
             assert!(before == after, "killed after {} ms: {changed:#?}", moment * 1500 / moments);
             deployment.hq.admin(&["node", "revoke", &name, "--yes"])?;

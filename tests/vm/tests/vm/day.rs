@@ -118,7 +118,7 @@ fn a_day(image: &Image, folder: &Path) -> Result<()> {
     )?;
 
     // Headquarters is gone, work goes on, and then the power goes.
-    guest.run("systemctl stop headquarters; echo unsent > /srv/work/unsent; sleep 20; sync")?.must()?;
+    guest.run("systemctl stop hanare-hq; echo unsent > /srv/work/unsent; sleep 20; sync")?.must()?;
     guest.cut();
     let mut guest = Guest::boot(image, folder)?;
     resumed_before_log_in(&mut guest)?;

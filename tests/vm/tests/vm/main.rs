@@ -15,3 +15,4 @@ mod scan;
 mod swap;
 mod systemd;
 mod tear_down;
+mod without_ipv6;

@@ -37,6 +37,17 @@ impl Way {
     }
 }
 
+impl Way {
+    /// What the receipt says: where systemd-shutdown runs, our hook is told of it; otherwise the power was lost, as far as anybody
+    /// knows.
+    const fn cause(self) -> &'static str {
+        match self {
+            Self::Orderly | Self::Forced => "shutdown",
+            Self::TwiceForced | Self::Sysrq | Self::Panic | Self::Cut => "power-lost",
+        }
+    }
+}
+
 /// One working day on an open volume that ends this way, and the next boot.
 fn cycle(image: &Image, mut guest: Guest, folder: &Path, way: Way, earlier: usize) -> Result<()> {
     work(&mut guest)?;
@@ -65,7 +76,7 @@ fn cycle(image: &Image, mut guest: Guest, folder: &Path, way: Way, earlier: usiz
     let newest = receipts.last().cloned().unwrap_or(Value::Null);
     assert_eq!(
         (newest["boot_id"].as_str(), newest["cause"].as_str()),
-        (Some(boot.trim()), Some("power-lost")),
+        (Some(boot.trim()), Some(way.cause())),
         "{list}"
     );
     resumed_before_log_in(&mut guest)?;

@@ -69,7 +69,7 @@ impl Desk {
         let swap = PlainSwap::new(&place.join("swap.img"), &machine)?;
         let wanted = format!(
             "version = 1\nname = \"kofu\"\n[volume]\nkinds = [\"{kind}\"]\nsize = \"64M\"\nmount = \"{}\"\n\
-             [confine]\npaths = [\"/tmp\", \"/var/tmp\", \"{}\"]\n[limits]\ndirty = \"1T\"\n",
+             [work]\nallowed = [\"{PLACE}\"]\n[confine]\npaths = [\"/tmp\", \"/var/tmp\", \"{}\"]\n[limits]\ndirty = \"1T\"\n",
             volume.display(),
             home.display()
         );

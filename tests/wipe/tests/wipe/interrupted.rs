@@ -116,6 +116,10 @@ fn a_wipe_cut_off_by_sigterm_and_sigkill_is_resumed() {
         let _ = child.kill();
         child.wait()?;
         assert!(marker.exists());
+        let told = world.machine.run(&["wipe", "resume", "--dry-run"])?;
+        assert_eq!((told.status, &told.document["pending"]), (Some(0), &true.into()), "{}", told.text);
+        assert_eq!((told.number("trees"), &told.document["volume"]), (1, &false.into()), "{}", told.text);
+        assert!(world.machine.receipts()?.is_empty() && marker.exists());
         let told = world.machine.run(&["wipe", "resume"])?;
         assert_eq!((told.status, told.number("verified/remnants")), (Some(7), 0), "{}", told.text);
         assert_eq!(
@@ -156,4 +160,83 @@ fn a_tree_that_was_replaced_meanwhile_is_not_touched() {
         assert_eq!(world.machine.receipts()?.len(), 1);
         Ok(())
     });
+}
+
+/// ext4 gives the number of a directory that was removed to the next one that is made.
+#[test]
+fn a_new_directory_in_the_place_of_a_removed_tree_is_not_touched() {
+    inside("interrupted::a_new_directory_in_the_place_of_a_removed_tree_is_not_touched", || {
+        use std::os::unix::fs::MetadataExt as _;
+
+        // Killed before the removal is noted, and after it.
+        for (call, count, noted) in [("rename", 6, false), ("syncfs", 3, true)] {
+            let world = World::ext4()?;
+            world.plant(50, 1)?;
+            let before = std::fs::metadata(&world.tree)?;
+            let tree = ["wipe", "tree", "--yes", "--standalone", crate::world::text(&world.tree)];
+            assert!(world.machine.killed_at(call, count, &tree)?, "it ended by itself");
+            let marker = std::fs::read_to_string(world.machine.state().join("wipe/pending.json"))?;
+            assert!(!world.tree.exists(), "{call}: it was not removed: {marker}");
+            assert_eq!(marker.contains("\"removed\":true"), noted, "{marker}");
+            std::fs::create_dir(&world.tree)?;
+            let now = std::fs::metadata(&world.tree)?;
+            assert_eq!((before.dev(), before.ino()), (now.dev(), now.ino()), "the attack is none");
+            std::fs::write(world.tree.join("new"), "stays")?;
+            let told = world.machine.run(&["wipe", "resume"])?;
+            assert_eq!((told.status, told.skipped("not-evaluated") > 0), (Some(7), true), "{}", told.text);
+            assert_eq!(std::fs::read_to_string(world.tree.join("new"))?, "stays");
+            assert_eq!(world.machine.receipts()?.len(), 1);
+            // What the removed tree has left in free blocks and in the journal is seen to all the same.
+            assert_eq!(world.remnants()?, Found::new());
+            clear()?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_tree_whose_device_has_another_number_is_erased_all_the_same() {
+    inside("interrupted::a_tree_whose_device_has_another_number_is_erased_all_the_same", || {
+        let world = World::ext4()?;
+        world.plant(2000, 5)?;
+        let tree = ["wipe", "tree", "--yes", "--standalone", crate::world::text(&world.tree)];
+        assert!(world.machine.killed_at("rename", 5, &tree)?, "it ended by itself");
+        let world = world.renumbered()?;
+        let told = world.machine.run(&["wipe", "resume"])?;
+        assert_eq!(told.status, Some(7), "{}", told.text);
+        assert!(!told.text.contains("tree-replaced") && !world.tree.exists(), "{}", told.text);
+        assert_eq!(world.machine.receipts()?.len(), 1);
+        assert!(world.is_outside_untouched()?);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_wipe_that_died_after_its_receipt_is_what_that_says() {
+    inside("interrupted::a_wipe_that_died_after_its_receipt_is_what_that_says", || {
+        let world = World::ext4()?;
+        world.plant(50, 1)?;
+        let (marker, kept) =
+            (world.machine.state().join("wipe/pending.json"), Path::new(PLACE).join("marker"));
+        let tree = ["wipe", "tree", "--yes", "--standalone", crate::world::text(&world.tree)];
+        let wiping = world.machine.delayed_at("syncfs", 1000, &tree)?;
+        hanare_lab::until("the marker", Duration::from_secs(20), || std::fs::copy(&marker, &kept).is_ok())?;
+        let told = hanare_wipe_tests::told(wiping)?;
+        assert_eq!((told.status, told.word("verdict")), (Some(0), "pass"), "{}", told.text);
+        // As if it had been killed before it forgot the marker.
+        std::fs::copy(&kept, &marker)?;
+        let again = world.machine.run(&["wipe", "resume"])?;
+        assert_eq!((again.status, again.word("verdict")), (Some(0), "pass"), "{}", again.text);
+        assert_eq!(again.word("receipt"), told.word("receipt"));
+        assert!(!marker.exists());
+        assert_eq!(world.machine.receipts()?.len(), 1);
+        Ok(())
+    });
+}
+
+/// Room for another world in the same laboratory.
+fn clear() -> Result<()> {
+    std::fs::remove_dir_all(Path::new(PLACE))?;
+    Ok(std::fs::create_dir(PLACE)?)
 }

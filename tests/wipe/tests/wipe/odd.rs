@@ -179,3 +179,24 @@ fn no_inodes_left() {
         wiped_without_a_trace(world)
     });
 }
+
+#[test]
+fn a_place_that_takes_no_canaries_is_no_pass() {
+    inside("odd::a_place_that_takes_no_canaries_is_no_pass", || {
+        let world = World::ext4()?;
+        let parent = world.mounted.join("parent");
+        fs::create_dir_all(parent.join("tree"))?;
+        Planter::new(world.seed).plant(&parent.join("tree"), 50, 5)?;
+        // Nothing can be made beside the tree, and the emptied tree itself cannot go.
+        run("chattr", &["+i", text(&parent)])?;
+        let told = world.machine.wipe(&[&parent.join("tree")])?;
+        run("chattr", &["-i", text(&parent)])?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        let missing = told.list("skipped").iter().any(|entry| {
+            entry["reason"] == "canaries-missing" && entry["kind"] == "not-evaluated" && entry["count"] == 4
+        });
+        assert!(missing, "{}", told.text);
+        assert_eq!(fs::read_dir(parent.join("tree"))?.count(), 0);
+        Ok(())
+    });
+}

@@ -58,6 +58,43 @@ impl Drop for Settings {
     }
 }
 
+fn of_another_boot(record: &mut serde_json::Value) {
+    let boot = record["boot_id"].as_str().unwrap_or_default();
+    let first = if boot.starts_with('0') { "1" } else { "0" };
+    let other = format!("{first}{}", &boot[1..]);
+    record["boot_id"] = other.into();
+}
+
+#[test]
+fn after_a_power_cut_the_trees_of_the_policy_that_it_was_opened_by_are_erased() {
+    inside("openings::after_a_power_cut_the_trees_of_the_policy_that_it_was_opened_by_are_erased", || {
+        let tree = Path::new(PLACE).join("leftovers");
+        // Nobody had ordered an end; with the policy that it was opened by, and without one.
+        for by_policy in [true, false] {
+            let room = Room::new()?;
+            fs::create_dir_all(tree.join("folder"))?;
+            fs::write(tree.join("folder/letter"), "work")?;
+            let policy = room.policy(&tree)?;
+            let more: &[&str] = if by_policy { &["--policy", text(&policy)] } else { &[] };
+            let opened = room.must(&[&room.opening()[..], more].concat())?;
+            run("umount", &[text(&room.volume)])?;
+            room.record_says(of_another_boot)?;
+            // Whoever opens next is as good as the next boot: both give what was left its end first.
+            let told = room.machine.run(&["wipe", "resume"])?;
+            assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+            assert!(reasons(&told).contains(&"power-lost".to_owned()), "{}", told.text);
+            assert_eq!(tree.exists(), !by_policy, "{}", told.text);
+            let receipts = room.machine.receipts()?;
+            assert_eq!(receipts.len(), 1, "{receipts:?}");
+            let receipt = fs::read_to_string(&receipts[0])?;
+            assert!(receipt.contains(opened.word("id")), "{receipt}");
+            assert_eq!(receipt.contains("\"kofu\""), by_policy, "{receipt}");
+            fs::remove_dir_all(room.machine.state())?;
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn a_power_cut_is_not_taken_for_an_escape() {
     inside("openings::a_power_cut_is_not_taken_for_an_escape", || {
@@ -69,12 +106,7 @@ fn a_power_cut_is_not_taken_for_an_escape() {
         for place in ["/tmp", "/var/tmp", text(&room.volume)] {
             run("umount", &[place])?;
         }
-        room.record_says(|record| {
-            let boot = record["boot_id"].as_str().unwrap_or_default();
-            let first = if boot.starts_with('0') { "1" } else { "0" };
-            let other = format!("{first}{}", &boot[1..]);
-            record["boot_id"] = other.into();
-        })?;
+        room.record_says(of_another_boot)?;
         let told = room.machine.run(&["wipe", "resume"])?;
         assert_eq!(
             (verdict(&told), reasons(&told)),

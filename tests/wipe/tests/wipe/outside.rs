@@ -107,6 +107,27 @@ fn hard_links_inside_are_overwritten() {
 }
 
 #[test]
+fn hard_links_between_two_trees_of_one_wipe_are_overwritten() {
+    inside("outside::hard_links_between_two_trees_of_one_wipe_are_overwritten", || {
+        let world = World::ext4()?;
+        world.plant(20, 1)?;
+        let other = world.mounted.join("other-tree");
+        std::fs::create_dir(&other)?;
+        let planter = hanare_wipe_tests::Planter::new(world.seed);
+        for number in 0..50 {
+            let first = world.tree.join(format!("first-{number}"));
+            planter.file(&first, 8192)?;
+            std::fs::hard_link(&first, other.join(number.to_string()))?;
+        }
+        let told = world.machine.wipe(&[&world.tree, &other])?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        assert!(told.number("bytes") > 50 * 8192, "{}", told.text);
+        assert!(world.remnants()?.is_empty());
+        Ok(())
+    });
+}
+
+#[test]
 fn bind_mount_inside() {
     inside("outside::bind_mount_inside", || {
         let world = attacked(

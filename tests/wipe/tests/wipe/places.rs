@@ -68,7 +68,7 @@ fn trash_thumbnails_recent_files_browser_cache_print_spool_journal_and_core_dump
         let policy = place.join("policy.toml");
         let wanted = format!(
             "version = 1\nname = \"kofu\"\n[volume]\nkinds = [\"fscrypt\"]\nsize = \"64M\"\nmount = \"{}\"\n\
-             [work]\nallowed = [\"{PLACE}\"]\ntrees = [\"{}\"]\n[limits]\ndirty = \"1T\"\n\
+             [work]\nallowed = [\"{PLACE}\", \"/var/spool\", \"/var/log\"]\ntrees = [\"{}\"]\n[limits]\ndirty = \"1T\"\n\
              [confine]\npaths = [\"/tmp\", \"/var/tmp\", \"{}\", \"{}\"]\n",
             volume.display(),
             home.display(),

@@ -96,3 +96,40 @@ fn two_wipes_of_one_tree() {
         Ok(())
     });
 }
+
+/// Told only: where the guard fails, nothing of the machine may go.
+#[test]
+fn what_the_system_needs_and_what_is_kept_by_another_name() {
+    inside("refused::what_the_system_needs_and_what_is_kept_by_another_name", || {
+        let world = World::ext4()?;
+        let alias = Path::new(PLACE).join("alias");
+        std::fs::create_dir(&alias)?;
+        run("mount", &["--bind", "/usr", text(&alias)])?;
+        let told = world.machine.run(&[
+            "wipe",
+            "tree",
+            "--dry-run",
+            "--standalone",
+            text(&alias.join("share/doc")),
+        ])?;
+        assert_eq!((told.status, told.word("code")), (Some(6), "tree-refused"), "{}", told.text);
+        run("umount", &[text(&alias)])?;
+        // The other name of something that a policy keeps.
+        std::fs::create_dir_all(world.mounted.join("kept/inner"))?;
+        run("mount", &["--bind", text(&world.mounted.join("kept")), text(&alias)])?;
+        let policy = Path::new(PLACE).join("policy.toml");
+        let (tree, keep) = (alias.join("inner"), world.mounted.join("kept/inner"));
+        std::fs::write(
+            &policy,
+            format!(
+                "version = 1\nname = \"kofu\"\n[work]\nallowed = [\"{PLACE}\"]\ntrees = [\"{}\"]\nkeep = [\"{}\"]\n",
+                tree.display(),
+                keep.display()
+            ),
+        )?;
+        let told =
+            world.machine.run(&["wipe", "run", "--dry-run", "--standalone", "--policy", text(&policy)])?;
+        assert_eq!((told.status, told.word("code")), (Some(6), "tree-refused"), "{}", told.text);
+        Ok(())
+    });
+}

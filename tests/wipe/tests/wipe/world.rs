@@ -89,6 +89,26 @@ impl World {
         self.remounted(|image| run("cp", &["--sparse=always", text(copy), text(image)]).map(|_| ()))
     }
 
+    /// Mounts the image again by a device with another number, as the next boot may.
+    pub(crate) fn renumbered(mut self) -> Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let before = std::fs::metadata(&self.tree)?.dev();
+        // Other tests take and give devices, too.
+        for number in 0..16 {
+            self = self.remounted(|image| {
+                // Takes the number that is free now, until the laboratory ends.
+                let other =
+                    Image::make(&image.with_file_name(format!("other-{number}.img")), 8, "ext4", &[])?;
+                other.mount("").map(drop)
+            })?;
+            if std::fs::metadata(&self.tree)?.dev() != before {
+                return Ok(self);
+            }
+        }
+        Err("the number stays the same".into())
+    }
+
     fn remounted(self, meanwhile: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let Self { machine, mounted, tree, outside, seed, outside_before } = self;
         let image = mounted.unmount()?;

@@ -27,12 +27,12 @@ impl Remembered {
     pub(super) fn of(state: &Path, key: &VerifyKey) -> Result<Self, Failure> {
         let name = Hash::of(key.as_bytes()).to_string();
         let path = state.join("audit").join(format!("{name}.chain"));
-        let damaged = |cause: &dyn std::fmt::Display| {
-            Failure::new(Exit::Input, "audit-chain").with("path", path.display()).with("cause", cause)
+        let damaged = |cause: serde_json::Error| {
+            Failure::new(Exit::Input, "audit-chain").with("path", path.display()).because(&cause)
         };
         let chain = match input::text_up_to_if_any(&path, MAX_LEN)? {
             None => Chain::default(),
-            Some(text) => serde_json::from_str(&text).map_err(|error| damaged(&error))?,
+            Some(text) => serde_json::from_str(&text).map_err(damaged)?,
         };
         Ok(Self { path, chain })
     }

@@ -7,7 +7,7 @@ use hanare_model::Timestamp;
 
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 use crate::{input, times};
 
 #[derive(Debug, clap::Args)]
@@ -47,10 +47,10 @@ pub(super) fn collect(root: Option<&Path>, view: View, at: Timestamp) -> Result<
 
 /// Facts that were collected elsewhere or earlier.
 pub(super) fn replay(path: &Path) -> Result<Facts, Failure> {
-    let wrong = |cause: &dyn std::fmt::Display| {
-        Failure::new(Exit::Input, "audit-facts").with("path", path.display()).with("cause", cause)
-    };
+    let wrong = || Failure::new(Exit::Input, "audit-facts").with("path", path.display());
     let text = input::text_up_to(path, MAX_LEN)?;
-    let facts: Facts = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
-    facts.checked().map_err(|error| wrong(&error))
+    let facts: Facts = serde_json::from_str(&text).map_err(|error| wrong().because(&error))?;
+    let version =
+        Phrase::new("cause-version").with("found", &facts.schema).with("known", hanare_facts::SCHEMA);
+    facts.checked().map_err(|_| wrong().with_phrase("cause", version))
 }

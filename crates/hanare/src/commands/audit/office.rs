@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
 use crate::input;
 
 /// What the file of statements calls itself.
@@ -70,14 +70,16 @@ impl Office {
     /// What was stated about it.
     pub(super) fn statements(&self) -> Result<Statements, Failure> {
         let path = self.file();
-        let damaged = |cause: &dyn std::fmt::Display| {
-            Failure::new(Exit::Input, "audit-statements").with("path", path.display()).with("cause", cause)
-        };
+        let damaged = || Failure::new(Exit::Input, "audit-statements").with("path", path.display());
         let Some(text) = input::text_up_to_if_any(&path, MAX_STATEMENTS)? else {
             return Ok(Statements::default());
         };
-        let file: File = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
-        if file.schema == SCHEMA { Ok(file.statements) } else { Err(damaged(&file.schema)) }
+        let file: File = serde_json::from_str(&text).map_err(|error| damaged().because(&error))?;
+        if file.schema == SCHEMA {
+            return Ok(file.statements);
+        }
+        let version = Phrase::new("cause-version").with("found", file.schema).with("known", SCHEMA);
+        Err(damaged().with_phrase("cause", version))
     }
 
     /// Adds one.

@@ -65,7 +65,7 @@ fn bring(context: &Context, path: &Path) -> Result<Became, Failure> {
         let was_question = part.bytes.is_empty();
         let ask = HandoverImport { signer: head.signer, part: STANDARD.encode(part.body()) };
         match context.ask(ask)? {
-            SealedAnswer::Done { became } => return Ok(became),
+            SealedAnswer::Done { became, .. } => return Ok(became),
             SealedAnswer::More { have } if have >= total || (have == offset && !was_question) => {
                 return refused(Refused::NotSealed.code());
             }

@@ -93,7 +93,12 @@ fn status(context: &Context) -> Result<(), Failure> {
             "label-sealed",
             "label-quarantined",
         ];
-        table::rows(voice, &headings, totals.iter().map(total).collect())
+        let mut text = table::rows(voice, &headings, totals.iter().map(total).collect());
+        for node in totals.iter().flat_map(|totals| &totals.overfull) {
+            text.push_str(&voice.say_with("handover-overfull", &[("node", node)]));
+            text.push('\n');
+        }
+        text
     })?;
     Ok(())
 }

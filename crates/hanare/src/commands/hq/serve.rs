@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use hanare_host::hands::{self, Role, Setup};
 use hanare_host::unix;
 use hanare_hq::admin::SOCKET_NAME;
+use serde_json::json;
 
 use super::ended;
 use crate::context::{Context, Outcome, block_on};
@@ -31,6 +32,8 @@ impl Args {
         worker.extend(["--interface".into(), self.interface.clone().into()]);
         context.prepare_runtime();
         let socket = context.runtime.join(SOCKET_NAME);
+        let document = json!({"interface": self.interface, "pid": std::process::id()});
+        let mut serves = context.out.once_ready("hq.serve", &document)?;
         let setup = Setup {
             state: context.state.clone(),
             interface: self.interface,
@@ -42,6 +45,7 @@ impl Args {
                     tracing::warn!(%error, "the group hanare cannot administer");
                 }
                 service::ready(status);
+                serves.tell();
             }),
             on_stopping: Some(Box::new(service::stopping)),
         };

@@ -39,24 +39,27 @@ fn show(status: &admin::Status, voice: &Voice) -> String {
         hanare_model::Internet::ViaHq => "internet-via-hq",
         hanare_model::Internet::None => "internet-none",
     };
-    table::fields(
-        voice,
-        vec![
-            ("label-state", voice.say(state)),
-            ("label-nodes", nodes),
-            ("label-wipes", wipes),
-            ("label-interface", status.interface.clone()),
-            ("label-addresses", table::list(&status.addresses)),
-            ("label-endpoints", table::list(&status.endpoints)),
-            ("label-listen", status.listen.to_string()),
-            ("label-api", status.api.to_string()),
-            ("label-overlay", table::list(&status.overlay)),
-            ("label-networks", table::list(&status.networks)),
-            ("label-internet", voice.say(internet)),
-            ("label-public-key", status.public_key.to_string()),
-            ("label-signing-key", sshsig::openssh_key(&status.signing_key, "hanare-hq")),
-            ("label-pin", status.pin.clone()),
-            ("label-since", times::tell(status.since)),
-        ],
-    )
+    let mut fields = vec![
+        ("label-state", voice.say(state)),
+        ("label-nodes", nodes),
+        ("label-wipes", wipes),
+        ("label-interface", status.interface.clone()),
+        ("label-addresses", table::list(&status.addresses)),
+        ("label-endpoints", table::list(&status.endpoints)),
+        ("label-listen", status.listen.to_string()),
+        ("label-api", status.api.to_string()),
+        ("label-overlay", table::list(&status.overlay)),
+        ("label-networks", table::list(&status.networks)),
+        ("label-internet", voice.say(internet)),
+        ("label-public-key", status.public_key.to_string()),
+        ("label-signing-key", sshsig::openssh_key(&status.signing_key, "hanare-hq")),
+        ("label-pin", status.pin.clone()),
+        ("label-since", times::tell(status.since)),
+    ];
+    if let Some(seen) = status.put_back {
+        let at = times::tell(seen.at);
+        let said = voice.say_with("hq-put-back", &[("at", &at), ("nodes", &seen.nodes)]);
+        fields.insert(1, ("label-put-back", said));
+    }
+    table::fields(voice, fields)
 }

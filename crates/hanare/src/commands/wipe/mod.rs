@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Plan(plan::Args),
     Run(run::Args),
     Tree(tree::Args),
-    Resume,
+    Resume(resume::Args),
     Last,
     Agent(agent::Args),
     #[command(subcommand)]
@@ -45,7 +45,7 @@ impl Command {
             Self::Run(args) => args.run(context),
             Self::Plan(args) => args.run(context),
             Self::Tree(args) => args.run(context),
-            Self::Resume => resume::run(context),
+            Self::Resume(args) => args.run(context),
             Self::Last => last::run(context),
             Self::Agent(args) => args.run(context),
             Self::Receipt(command) => command.run(context),

@@ -151,11 +151,14 @@ fn stay(skipped: &Skipped, voice: &Voice) -> String {
 fn spot_row(spot: &Spot, voice: &Voice) -> Vec<String> {
     let kind = match spot.kind {
         Kind::Temporary => "place-temporary",
+        Kind::Memory => "place-memory",
         Kind::Cache => "place-cache",
         Kind::Trash => "place-trash",
         Kind::Recent => "place-recent",
         Kind::Browser => "place-browser",
         Kind::PrintSpool => "place-print-spool",
+        Kind::Mail => "place-mail",
+        Kind::Schedule => "place-schedule",
         Kind::Journal => "place-journal",
         Kind::CoreDump => "place-core-dump",
     };

@@ -13,7 +13,36 @@ use crate::failure::Failure;
 use crate::foreign;
 use crate::times;
 
-pub(crate) fn run(context: &Context) -> Outcome {
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Args {
+    pub(crate) fn run(self, context: &Context) -> Outcome {
+        if self.dry_run { told(context) } else { resumed(context) }
+    }
+}
+
+/// What would be finished.
+fn told(context: &Context) -> Outcome {
+    let volume = volume::is_unsettled(places(context)).map_err(foreign::volume_error)?;
+    let trees = Pending::count(&context.state).map_err(foreign::pending_error)?;
+    let is_pending = volume || trees.is_some();
+    let trees = trees.unwrap_or(0);
+    let document = json!({"dry_run": true, "pending": is_pending, "volume": volume, "trees": trees});
+    context.out.result("wipe.resume", &document, |voice| {
+        if !is_pending {
+            return voice.say("wipe-nothing-pending");
+        }
+        let volume = if volume { "yes" } else { "no" };
+        voice.say_with("wipe-would-resume", &[("volume", &volume), ("trees", &trees)])
+    })?;
+    Ok(Exit::Good)
+}
+
+fn resumed(context: &Context) -> Outcome {
     // A work volume that an earlier boot left open, or whose end was interrupted.
     let volume = volume::settle(places(context), times::now()).map_err(foreign::volume_error)?;
     let volume = volume.map(|ended| ending::record(context, ended)).transpose()?;

@@ -94,7 +94,7 @@ fn undelivered(error: &TransportError) -> Failure {
     let exit = match error {
         TransportError::Later(_) => Exit::Unreachable,
         TransportError::Ended(_) => Exit::Refused,
-        TransportError::Answer(_) => Exit::Incomplete,
+        TransportError::Answer(_) | TransportError::Forgotten => Exit::Incomplete,
     };
     Failure::new(exit, "sealed-undelivered").because(error)
 }

@@ -119,7 +119,8 @@ impl Open {
         // Whoever opens one owes a receipt: where it will be is made while there is room for it.
         Receipts::open(&context.state, signer::own_or_new(context)?).map_err(foreign::receipt_error)?;
         let confinement = confine.then_some(confinement);
-        let opened = volume::open(places(context), &mount, confinement.as_ref(), times::now());
+        let opened =
+            volume::open(places(context), &mount, confinement.as_ref(), policy.as_ref(), times::now());
         let opened = match opened {
             Ok(opened) => opened,
             Err(error) => {

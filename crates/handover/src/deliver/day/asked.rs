@@ -75,7 +75,10 @@ impl<T: Transport + Post + 'static> Day<T> {
         loop {
             let Missing { owner, browse, restored, again_from, .. } = &mut missing;
             let again = again_from.is_some();
-            let page = self.courier.page(&self.tree, &self.known, *owner, browse, restored, again).await?;
+            let page = self
+                .courier
+                .page(&self.tree, (&self.known, &self.noted), *owner, browse, restored, again)
+                .await?;
             let (restored, is_last) =
                 (missing.restored, page.next.is_none() && !missing.coming && !page.coming);
             match missing.turn(page) {
@@ -113,6 +116,7 @@ impl<T: Transport + Post + 'static> Day<T> {
     /// They are not meant: what was deleted comes back. How many files that are.
     pub fn take_deletions_back(&mut self) -> u64 {
         let count = self.held.len() as u64;
+        self.noted.forget(&self.held);
         self.held.clear();
         if count > 0 {
             self.bring_back(self.owner);

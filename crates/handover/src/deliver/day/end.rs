@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 use super::{Day, seal_one};
 use crate::deliver::courier::BATCH;
@@ -12,6 +14,11 @@ use crate::deliver::snapshot::GivenUp;
 use crate::deliver::sweep::{Swept, sweep, sweep_by};
 use crate::deliver::transport::{Post, Transport, TransportError};
 use crate::path::WorkPath;
+
+/// A headquarters that refuses at the end of a day is asked again for so long whether it still knows what it acknowledged: an
+/// old connection ends with the first try, and one that is being started needs some seconds. One that is silent is asked once.
+const STARTING: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(300);
 
 /// What was left at the end of a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +36,7 @@ impl<T: Transport + Post + 'static> Day<T> {
     /// [`TransportError`]: what could be handed over was, and what waited waits.
     pub async fn finish(&mut self) -> Result<Swept, TransportError> {
         self.land();
+        self.confirm_at_last().await?;
         match self.post().await {
             // Whatever is wrong with sealed items, the rest is handed over.
             Err(TransportError::Answer(why)) => tracing::warn!(why, "sealed items are left"),
@@ -90,7 +98,10 @@ impl<T: Transport + Post + 'static> Day<T> {
                 let (is_held, waits) = match gist {
                     Some(now) => (sealer.is_kept(&known, path, now), newest == gist),
                     None if exposed.contains(path) => (false, false),
-                    None => (known.held(path).is_some() && newest.is_none(), newest.is_some()),
+                    None => {
+                        let is_held = known.held(path).is_some_and(|held| !held.is_forgotten());
+                        (is_held && newest.is_none(), newest.is_some())
+                    }
                 };
                 before.fetch_add(u64::from(waits), Ordering::Relaxed);
                 is_held || waits
@@ -105,6 +116,27 @@ impl<T: Transport + Post + 'static> Day<T> {
         self.tell();
         // A panic in it would be ours; then nothing is claimed.
         rest.unwrap_or(Rest { sealed: 0, lost: self.due.len().max(1) as u64 })
+    }
+
+    /// Asks headquarters whether it still knows what it acknowledged: what it has forgotten waits again.
+    ///
+    /// # Errors
+    /// [`TransportError`]: nobody can say.
+    pub async fn confirm(&mut self) -> Result<(), TransportError> {
+        let forgotten = self.courier.confirm(&self.known).await?;
+        self.forgotten(forgotten);
+        Ok(())
+    }
+
+    /// The same at the end, when it is the last time: one that is just being started again is waited for.
+    async fn confirm_at_last(&mut self) -> Result<(), TransportError> {
+        let until = Instant::now() + STARTING;
+        loop {
+            match self.confirm().await {
+                Err(TransportError::Later(_)) if Instant::now() < until => sleep(AGAIN).await,
+                other => return other,
+            }
+        }
     }
 
     /// How many files are known to wait; looks at none of them.
@@ -129,6 +161,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         if let Some(sealer) = &self.sealer
             && sealer.spool().count() > sealer.spool().left()
         {
+            self.courier.stands(&self.known).await?;
             sealer.deliver(self.courier.transport(), &self.known).await?;
         }
         Ok(())

@@ -12,7 +12,7 @@ pub(super) const ROUND: Duration = Duration::from_mins(10);
 const BLIND: Duration = Duration::from_mins(1);
 
 impl<T> Day<T> {
-    pub(super) fn see(&mut self, seen: Seen) {
+    pub(in crate::deliver) fn see(&mut self, seen: Seen) {
         let now = Instant::now();
         match seen {
             Seen::Changed(path) => {
@@ -38,6 +38,7 @@ impl<T> Day<T> {
             Seen::Gone(path) => {
                 if let Some(path) = self.tree.relative(&path) {
                     self.due.forget(&path);
+                    self.noted.put(&path);
                     self.gone.insert(path);
                     self.gone_since.get_or_insert(now);
                 }
@@ -52,7 +53,7 @@ impl<T> Day<T> {
     /// Everything is looked at, and what is held is left out when its turn comes.
     pub(super) fn look_at_all(&mut self) {
         let now = Instant::now();
-        self.round = now;
+        (self.round, self.unconfirmed) = (now, true);
         let due = &mut self.due;
         self.tree.walk(None, |found| {
             if let Found::File(path) = found {

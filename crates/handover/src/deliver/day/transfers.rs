@@ -17,6 +17,7 @@ use crate::path::WorkPath;
 
 /// Something that was asked of headquarters has its answer.
 pub(super) enum Arrived {
+    Confirmed(Result<Vec<WorkPath>, TransportError>),
     Posted(Result<Posted, TransportError>),
     Delivered(Vec<Ready>, Result<Delivered, TransportError>),
     Deleted(BTreeSet<WorkPath>, Result<Delivered, TransportError>),
@@ -35,13 +36,20 @@ impl<T: Transport + Post + 'static> Day<T> {
         }
         let (tree, known, courier) =
             (Arc::clone(&self.tree), Arc::clone(&self.known), Arc::clone(&self.courier));
+        // First of all: nothing may be acknowledged by one that has forgotten what it acknowledged before.
+        if self.asks_to_confirm() {
+            return Some(Box::pin(async move { Arrived::Confirmed(courier.confirm(&known).await) }));
+        }
         if let Some(sealer) = &self.sealer
             && self.has_sealed()
             && self.post_from.is_none_or(|from| from <= now)
         {
             let sealer = Arc::clone(sealer);
             return Some(Box::pin(async move {
-                Arrived::Posted(sealer.deliver(courier.transport(), &known).await)
+                Arrived::Posted(match courier.stands(&known).await {
+                    Ok(()) => sealer.deliver(courier.transport(), &known).await,
+                    Err(error) => Err(error),
+                })
             }));
         }
         let ready = self.due.ready(now, BATCH);
@@ -78,10 +86,11 @@ impl<T: Transport + Post + 'static> Day<T> {
         // A day that is interrupted meanwhile begins with this page again.
         let due = |missing: &&Missing| missing.again_from.is_none_or(|from| from <= now);
         let mut missing = self.missing.as_ref().filter(due).cloned()?;
+        let noted = Arc::clone(&self.noted);
         Some(Box::pin(async move {
             let Missing { owner, browse, restored, again_from, .. } = &mut missing;
             let again = again_from.is_some();
-            let page = courier.page(&tree, &known, *owner, browse, restored, again).await;
+            let page = courier.page(&tree, (&known, &noted), *owner, browse, restored, again).await;
             Arrived::Restored(missing, page)
         }))
     }
@@ -89,6 +98,10 @@ impl<T: Transport + Post + 'static> Day<T> {
     pub(super) fn arrived(&mut self, arrived: Arrived) {
         let now = Instant::now();
         let done = match arrived {
+            Arrived::Confirmed(Ok(forgotten)) => {
+                self.forgotten(forgotten);
+                Ok(())
+            }
             // Whatever is wrong with sealed items, what people do now goes on.
             Arrived::Posted(Err(TransportError::Answer(why))) => {
                 tracing::warn!(why, "sealed items are left for later");
@@ -128,10 +141,29 @@ impl<T: Transport + Post + 'static> Day<T> {
                 Ok(())
             }
             Arrived::Restored(_, Err(error)) => Err(error),
+            Arrived::Confirmed(Err(error)) => {
+                // It comes before all else: whoever waits for an answer has it.
+                self.unheard(&error);
+                Err(error)
+            }
             Arrived::Decided(held, delivered) => self.decided(&held, delivered),
             Arrived::Recovered(recovered, page) => self.recovered(recovered, page),
         };
         self.heard(done);
+    }
+
+    /// Whether headquarters is to be asked if it still knows what it acknowledged.
+    pub(super) fn asks_to_confirm(&self) -> bool {
+        self.known.is_in_doubt() || (self.unconfirmed && !self.known.is_empty())
+    }
+
+    /// What headquarters has forgotten waits again.
+    pub(super) fn forgotten(&mut self, forgotten: Vec<WorkPath>) {
+        self.unconfirmed = false;
+        let now = Instant::now();
+        for path in forgotten {
+            self.due.looked(path, now);
+        }
     }
 
     /// Headquarters was told what a person has decided, or asked whether somebody there has.
@@ -145,6 +177,7 @@ impl<T: Transport + Post + 'static> Day<T> {
             Ok(delivered) => {
                 let count = held.len().saturating_sub(delivered.held.len()) as u64;
                 self.held.retain(|path| !held.contains(path));
+                self.noted.forget(held);
                 self.count(delivered);
                 reply.map(|reply| reply.send(Ok(count)));
                 Ok(())
@@ -156,6 +189,15 @@ impl<T: Transport + Post + 'static> Day<T> {
                 Err(error)
             }
         }
+    }
+
+    /// What a person has decided or wants back is not heard of.
+    fn unheard(&mut self, error: &TransportError) {
+        let said = || TransportError::Later(error.to_string());
+        let decided = self.decided.take().and_then(|Decided { reply }| reply);
+        decided.map(|reply| reply.send(Err(said())));
+        let recovery = self.recovery.take().and_then(|recovery| recovery.reply);
+        recovery.map(|reply| reply.send(Err(said())));
     }
 
     /// A page of what a person wants back is here.
@@ -192,6 +234,8 @@ impl<T: Transport + Post + 'static> Day<T> {
                 let wait = self.blocked.map_or(first, |(_, wait)| (wait * 2).min(last));
                 self.blocked = Some((Instant::now() + wait, wait));
                 let ended = matches!(error, TransportError::Ended(_));
+                // One that was put back may not know the session.
+                self.unconfirmed |= ended;
                 tracing::info!(%error, "the handover waits");
                 self.progress.send_modify(|progress| {
                     progress.trouble = Some(error.to_string());

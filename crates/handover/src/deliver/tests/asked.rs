@@ -132,3 +132,60 @@ async fn a_morning_that_is_interrupted_goes_on() {
     during(&mut day, until(there)).await;
     assert!(day.progress().borrow().is_back);
 }
+
+/// The person has proven themselves anew, or the agent is another one: a new day in the same folder, which brings back what is
+/// missing.
+#[tokio::test]
+async fn what_was_deleted_and_not_heard_of_stays_deleted_when_the_day_goes_on_by_another_session() {
+    let world = world().await;
+    fs::create_dir(world.work.join("folder")).unwrap();
+    for name in ["folder/a", "b", "c"] {
+        fs::write(world.work.join(name), b"x").unwrap();
+    }
+    let mut day = world.day();
+    day.finish().await.unwrap();
+    world.line.cut.store(true, Ordering::Release);
+    during(&mut day, async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        fs::remove_dir_all(world.work.join("folder")).unwrap();
+        fs::remove_file(world.work.join("b")).unwrap();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    })
+    .await;
+    drop(day);
+    world.line.cut.store(false, Ordering::Release);
+    let mut day = world.day();
+    day.bring_back(None);
+    let mut progress = day.progress();
+    during(&mut day, async {
+        progress.wait_for(|progress| progress.is_back).await.unwrap();
+        world.comes_to_hold(&[("c", b"x")]).await;
+    })
+    .await;
+    assert!(!world.work.join("b").exists() && !world.work.join("folder").exists());
+}
+
+#[tokio::test]
+async fn what_was_deleted_and_is_held_waits_on_when_the_day_goes_on_by_another_session() {
+    let world = world().await;
+    drop(with_half_gone(&world).await);
+    let mut day = world.day();
+    day.bring_back(None);
+    let mut progress = day.progress();
+    during(&mut day, async {
+        let said = |progress: &Progress| progress.is_back && progress.deletions_held == 20;
+        progress.wait_for(said).await.map(drop)
+    })
+    .await
+    .unwrap();
+    assert!(!world.work.join("f0").exists() && world.work.join("f20").exists());
+    let answer = day.confirm_deletions();
+    assert_eq!(during(&mut day, answer).await.unwrap().unwrap(), 20);
+    drop(day);
+    assert_eq!(world.entries().await.len(), 20);
+    // Nothing is left of it for the day after.
+    let mut day = world.day();
+    world.write("f0", b"another one");
+    fs::remove_file(world.work.join("f0")).unwrap();
+    assert_eq!(day.finish().await.unwrap().changed, []);
+}

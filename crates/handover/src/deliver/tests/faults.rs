@@ -1,6 +1,7 @@
 //! One thing that is at fault holds nothing else.
 
 use super::*;
+use crate::deliver::gone::Gone;
 use crate::deliver::tests::sealing::{origin, sealing};
 use crate::seal::Spool;
 
@@ -60,8 +61,9 @@ async fn a_damaged_and_a_missing_object_leave_what_is_older_to_come_back_and_are
     fs::write(&damaged, whole).unwrap();
     fs::remove_file(world.work.join("middle")).unwrap();
     let (tree, known) = (world.tree(), Known::load(&world.tree()));
+    let gone = Gone::load(&tree);
     let (courier, mut restored) = (Courier::new(world.line.clone()), Restored::default());
-    courier.page(&tree, &known, None, &Browse::default(), &mut restored, true).await.unwrap();
+    courier.page(&tree, (&known, &gone), None, &Browse::default(), &mut restored, true).await.unwrap();
     assert_eq!((restored.files, restored.failed), (1, 1), "{restored:?}");
     assert!(world.is_there("damaged") && !world.is_there("middle"));
 }

@@ -51,7 +51,7 @@ async fn whole(line: &Line, item: &[u8]) -> Became {
     let total = item.len() as u64;
     let part = SealedPart { id, offset: 0, total, parent: None, bytes: Bytes::copy_from_slice(item) };
     match take(line, part).await {
-        SealedAnswer::Done { became } => became,
+        SealedAnswer::Done { became, .. } => became,
         SealedAnswer::More { have } => panic!("{have} of {total}"),
     }
 }
@@ -65,6 +65,7 @@ fn item(line: &Line, sealing: &Sealing, id: u8, bytes: &[u8]) -> Vec<u8> {
         session: Some(hanare_model::Secret::new("proof".to_owned())),
         path: path("memo"),
         parent: None,
+        again: false,
         after: None,
         class: Class::Work,
         what: What::File { mode: 0o600, modified: Timestamp::from_seconds(1), torn: false },
@@ -130,7 +131,7 @@ async fn a_large_item_that_is_cut_goes_on_where_it_was() {
     assert_eq!(take(line, part(0, &item[..half])).await, more(half), "sent again: not taken twice");
     assert_eq!(take(line, part(half + 1, &item[half + 1..])).await, more(half), "a gap");
     let done = take(line, part(half, &item[half..])).await;
-    assert!(matches!(done, SealedAnswer::Done { became: Became::Kept { .. } }), "{done:?}");
+    assert!(matches!(done, SealedAnswer::Done { became: Became::Kept { .. }, .. }), "{done:?}");
     let held: BTreeMap<_, _> = world.held().await;
     assert_eq!(held[b"memo".as_slice()], content);
 }
@@ -194,4 +195,57 @@ async fn what_waited_for_its_person_comes_back_while_it_is_being_released() {
     releasing.await.unwrap();
     let folder = fs::read_dir(&world.work).unwrap().flatten().find(|entry| entry.path().is_dir()).unwrap();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), ITEMS);
+}
+
+/// Whoever has a node's key and disk can seal as much as they like in the name of whoever worked there.
+#[tokio::test]
+async fn what_waits_of_one_node_is_bounded_and_the_rest_stays_there_until_there_is_room() {
+    // An item has some 1,330 bytes, a few more or less with its numbers.
+    for (items, bytes) in [(3, None), (u64::MAX, Some(4_200))] {
+        let mut world = world().await;
+        Arc::get_mut(&mut world.line.store).unwrap().bound(items, bytes);
+        let (spool, line) = (world.spool(), world.line.clone());
+        let tree = world.tree();
+        let sealer = Sealer::new(&tree, Arc::clone(&spool), sealing(&line), origin(&line, false)).unwrap();
+        for n in 0..9 {
+            let name = format!("f{n}");
+            fs::write(world.work.join(&name), vec![n; 500]).unwrap();
+            let ready = Ready { path: path(&name), open: false };
+            sealer.seal(&tree, &Known::default(), &ready, Timestamp::from_seconds(1)).unwrap();
+        }
+        let posted = deliver_sealed(&spool, &line).await.unwrap();
+        assert_eq!((posted.items, posted.refused, spool.count()), (3, 6, 6), "{items} {bytes:?}");
+        // What somebody is proven to have made is not held up by it.
+        fs::write(world.work.join("hers"), b"an afternoon").unwrap();
+        let hers = Sealer::new(&tree, Arc::clone(&spool), sealing(&line), origin(&line, true)).unwrap();
+        let ready = Ready { path: path("hers"), open: false };
+        hers.seal(&tree, &Known::default(), &ready, Timestamp::from_seconds(1)).unwrap();
+        assert_eq!(deliver_sealed(&spool, &line).await.unwrap().items, 1);
+        let full = line.store.at_their_bound().await.unwrap();
+        assert_eq!(full, [("acme".to_owned(), "pc-1".to_owned())]);
+        line.store.release_sealed(&line.owner, &key("acme"), |_| true, line.now()).await.unwrap();
+        assert!(line.store.at_their_bound().await.unwrap().is_empty());
+        for item in spool.waiting().unwrap() {
+            // An hour later.
+            spool.leave(item.id, Some(Instant::now()));
+        }
+        assert_eq!(deliver_sealed(&spool, &line).await.unwrap().items, 3);
+    }
+}
+
+#[tokio::test]
+async fn an_item_of_somebody_who_is_not_known_yet_is_sent_again_within_the_hour() {
+    let world = world().await;
+    let (tree, spool, line) = (world.tree(), world.spool(), world.line.clone());
+    let sealer = Sealer::new(&tree, Arc::clone(&spool), sealing(&line), origin(&line, false)).unwrap();
+    fs::write(world.work.join("memo"), b"an afternoon").unwrap();
+    let ready = Ready { path: path("memo"), open: false };
+    sealer.seal(&tree, &Known::default(), &ready, Timestamp::from_seconds(1)).unwrap();
+    let id = spool.waiting().unwrap()[0].id;
+    line.strange.store(true, Ordering::Release);
+    assert_eq!(deliver_sealed(&spool, &line).await.unwrap().refused, 1);
+    assert!(spool.is_left(&id) && !spool.is_left_at(&id, Instant::now() + Duration::from_hours(1)));
+    line.strange.store(false, Ordering::Release);
+    spool.leave(id, Some(Instant::now()));
+    assert_eq!(deliver_sealed(&spool, &line).await.unwrap().items, 1);
 }

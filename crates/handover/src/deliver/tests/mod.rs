@@ -6,6 +6,7 @@ mod days;
 mod faults;
 mod hostile;
 mod items;
+mod put_back;
 mod sealing;
 
 use std::fs;
@@ -35,6 +36,10 @@ struct Line {
     sent: Arc<AtomicU64>,
     /// Headquarters is putting more there.
     coming: Arc<AtomicBool>,
+    /// It knows the session no longer.
+    ended: Arc<AtomicBool>,
+    /// It knows nobody who works here.
+    strange: Arc<AtomicBool>,
 }
 
 /// A file of this name makes headquarters' answer nonsense.
@@ -48,6 +53,13 @@ impl Line {
         Ok(())
     }
 
+    fn open(&self) -> Result<(), TransportError> {
+        if self.ended.load(Ordering::Acquire) {
+            return Err(TransportError::Ended("nobody knows it".to_owned()));
+        }
+        self.up()
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp::from_seconds(self.clock.fetch_add(1, Ordering::AcqRel).cast_signed())
     }
@@ -59,19 +71,19 @@ fn later(error: &store::StoreError) -> TransportError {
 
 impl Transport for Line {
     async fn ask(&self, ask: &Ask) -> Result<Wanted, TransportError> {
-        self.up()?;
+        self.open()?;
         self.store.missing(&self.owner, ask).await.map_err(|error| later(&error))
     }
 
     async fn chunks(&self, body: Bytes) -> Result<Stored, TransportError> {
-        self.up()?;
+        self.open()?;
         self.sent.fetch_add(body.len() as u64, Ordering::AcqRel);
         let chunks = frames(body).unwrap();
         self.store.put_chunks(&self.owner, chunks, self.now()).await.map_err(|error| later(&error))
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, TransportError> {
-        self.up()?;
+        self.open()?;
         if commit.versions.iter().any(|version| version.path == path(POISON)) {
             return Err(TransportError::Answer("no document".to_owned()));
         }
@@ -82,14 +94,14 @@ impl Transport for Line {
     }
 
     async fn browse(&self, browse: &Browse) -> Result<Page, TransportError> {
-        self.up()?;
+        self.open()?;
         let coming = self.coming.load(Ordering::Acquire);
         let page = self.store.browse(&self.owner, browse).await.map_err(|error| later(&error))?;
         Ok(Page { coming, ..page })
     }
 
     async fn fetch(&self, fetch: &Fetch) -> Result<Bytes, TransportError> {
-        self.up()?;
+        self.open()?;
         match self.store.fetch(&self.owner, fetch).await {
             Ok(body) => Ok(Bytes::from(body.unwrap_or_default())),
             // As the node API has it.
@@ -119,6 +131,8 @@ async fn world() -> World {
         cut: Arc::default(),
         sent: Arc::default(),
         coming: Arc::default(),
+        ended: Arc::default(),
+        strange: Arc::default(),
     };
     let work = folder.path().join("work");
     fs::create_dir(&work).unwrap();

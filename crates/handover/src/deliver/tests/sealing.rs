@@ -6,7 +6,9 @@ use hanare_model::SigningKey;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::protocol::{MAX_CHUNKS_BODY, SealedAnswer, SealedCount, SealedPart};
+use crate::protocol::{
+    Check, Checked, MAX_CHUNKS_BODY, Memory, SealedAnswer, SealedCount, SealedPart, Since,
+};
 use crate::seal::{CompanyKey, Level, Note, Reserve, Sealing, SealingSecret, Spool};
 use crate::store::{Bearer, Standing};
 
@@ -31,7 +33,11 @@ fn bearer(line: &Line) -> Bearer {
 /// A person is proven if the item carries a session.
 pub(super) async fn take(line: &Line, part: SealedPart) -> SealedAnswer {
     let company = line.owner.company.as_str();
-    let standing = |note: &Note| if note.session.is_some() { Standing::Proven } else { Standing::Unproven };
+    let standing = |note: &Note| match note.session {
+        _ if line.strange.load(Ordering::Acquire) => Standing::Stranger,
+        Some(_) => Standing::Proven,
+        None => Standing::Unproven,
+    };
     line.store.take_sealed(&bearer(line), &key(company), part, standing, line.now()).await.unwrap()
 }
 
@@ -41,6 +47,18 @@ impl Post for Line {
         self.sent.fetch_add(part.bytes.len() as u64, Ordering::AcqRel);
         assert!(part.body().len() <= MAX_CHUNKS_BODY);
         Ok(take(self, SealedPart::read(Bytes::from(part.body())).unwrap()).await)
+    }
+
+    async fn since(&self, since: &Since) -> Result<Memory, TransportError> {
+        self.up()?;
+        let (company, now) = (&self.owner.company, self.now());
+        let told = self.store.since(company, &self.node, since.mark, now).await;
+        told.map(|(memory, _)| memory).map_err(|error| later(&error))
+    }
+
+    async fn check(&self, check: &Check) -> Result<Checked, TransportError> {
+        self.up()?;
+        self.store.check(&self.owner.company, check).await.map_err(|error| later(&error))
     }
 
     async fn waiting(&self, count: SealedCount) -> Result<(), TransportError> {

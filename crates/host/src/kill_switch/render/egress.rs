@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
+use super::super::around::Around;
 use super::super::policy::Policy;
 use super::{FORWARDED, NETDEV, TABLE, devices, later_part, outward, room_service, rule, tunnel_ends};
 use crate::MARK;
-use crate::netlink::Link;
 use crate::nft::Transaction;
 use crate::nft::rule::{accept, any_of, counter, equal, family_name, field, jump, meta};
 
@@ -29,12 +29,12 @@ fn fragments(rules: &mut Transaction, policy: &Policy) {
     }
 }
 
-pub(super) fn egress(rules: &mut Transaction, policy: &Policy, links: &[Link]) {
+pub(super) fn egress(rules: &mut Transaction, policy: &Policy, around: &Around) {
     for name in ["outward", "roomward"] {
         rules.add("chain", NETDEV, TABLE, json!({ "name": name }));
     }
     rule(rules, NETDEV, "outward", vec![equal(field("ether", "type"), json!("arp")), accept()]);
-    outward(rules, NETDEV, "outward");
+    outward(rules, NETDEV, "outward", around);
     fragments(rules, policy);
     devices::outward(rules, policy);
     if let Some(lan) = &policy.lan {
@@ -46,9 +46,9 @@ pub(super) fn egress(rules: &mut Transaction, policy: &Policy, links: &[Link]) {
     let lan_index = policy
         .lan
         .as_ref()
-        .and_then(|lan| links.iter().find(|link| link.name == lan.interface))
+        .and_then(|lan| around.devices.iter().find(|link| link.name == lan.interface))
         .map(|link| link.index);
-    for link in guarded(policy, links) {
+    for link in &around.devices {
         let name = format!("egress_{}", link.index);
         let object = json!({
             "name": name, "type": "filter", "hook": "egress", "dev": link.name, "prio": 0, "policy": "drop",
@@ -60,9 +60,4 @@ pub(super) fn egress(rules: &mut Transaction, policy: &Policy, links: &[Link]) {
         rule(rules, NETDEV, &name, vec![jump("outward")]);
         rule(rules, NETDEV, &name, vec![counter()]);
     }
-}
-
-/// The devices that get an egress chain: all but the loopback and the tunnel.
-pub(crate) fn guarded<'l>(policy: &Policy, links: &'l [Link]) -> impl Iterator<Item = &'l Link> {
-    links.iter().filter(move |link| !link.loopback && link.name != policy.interface)
 }

@@ -1,0 +1,51 @@
+//! `POST /v1/records`: what a node has on its own ledger, for headquarters'. Also from outside the tunnel and from a revoked
+//! node: a record proves itself.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::routing::post;
+use axum::{Json, Router};
+use hanare_ledger::carried::{MAX_RECORD, MAX_RECORDS, NodeRecords, RecordsTaken};
+use hanare_model::api::Refusal;
+
+use super::Api;
+use super::routes::{No, too_many};
+use super::tls::Peer;
+use crate::registry::{Act, Outcome};
+
+/// The largest request: as many of the longest records as there may be, every character of them escaped.
+const MAX_BODY: usize = 2 * MAX_RECORD * MAX_RECORDS + 1024;
+
+pub(super) fn routes() -> Router<Arc<Api>> {
+    Router::new().route("/v1/records", post(records)).layer(DefaultBodyLimit::max(MAX_BODY))
+}
+
+async fn records(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Result<Json<RecordsTaken>, No> {
+    let registry = api.hq.writer.registry();
+    let node = peer.signing_key.as_ref().and_then(|key| registry.node_by_signing_key(key));
+    let node = node.ok_or(Refusal::NotEnrolled)?.clone();
+    drop(registry);
+    let told: NodeRecords = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
+    let [address, _] = node.addresses;
+    let now = Instant::now();
+    let allowed = api.records.lock().map(|mut records| {
+        // Each record has its place on the ledger for good.
+        (0..told.lines.len().clamp(1, MAX_RECORDS)).try_for_each(|_| records.take(address, now))
+    });
+    allowed.map_err(|_| No::Unavailable)?.map_err(too_many)?;
+    let actor = super::work::actor(&node);
+    match api.hq.writer.act(&actor, Act::Records(node.public_key, Box::new(told))).await {
+        Ok(Outcome::Answer(taken)) => {
+            let taken = serde_json::from_value::<Option<RecordsTaken>>(taken).map_err(|_| No::Unavailable)?;
+            taken.map(Json).ok_or(No::Refused(Refusal::Malformed))
+        }
+        Ok(Outcome::Joined(_) | Outcome::Opened(_) | Outcome::Done) | Err(_) => Err(No::Unavailable),
+    }
+}

@@ -1,0 +1,115 @@
+//! Whoever opens a kill switch is on headquarters' ledger, also if headquarters was away, with the line that the node signed.
+
+use std::time::Duration;
+
+use hanare_e2e::{Deployment, Place};
+use hanare_lab::{Result, inside, until};
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_mins(3);
+
+/// Unlocks by the nodes that headquarters' ledger holds, oldest first.
+fn unlocks(deployment: &Deployment<'_>) -> Result<Vec<Value>> {
+    let ledger = deployment.hq.ask(&["ledger", "list"])?;
+    let entries = ledger["records"].as_array().cloned().unwrap_or_default();
+    Ok(entries.into_iter().filter(|entry| entry["kind"] == "node.unlocked").collect())
+}
+
+fn reasons(unlocks: &[Value]) -> Vec<&str> {
+    unlocks.iter().filter_map(|entry| entry["data"]["reason"].as_str()).collect()
+}
+
+fn unlock(deployment: &Deployment<'_>, place: &Place, reason: &str) -> Result<()> {
+    let words = ["unlock", "--reason", reason, "--for", "1s"];
+    deployment.program.run(&place.host, &words).map(drop)
+}
+
+/// Waits until headquarters has all of them.
+fn wait_for(deployment: &Deployment<'_>, expected: &[&str]) -> Result<Vec<Value>> {
+    let waited = until("the unlocks at headquarters", Duration::from_secs(40), || {
+        unlocks(deployment).is_ok_and(|unlocks| unlocks.len() >= expected.len())
+    });
+    let found = unlocks(deployment)?;
+    assert_eq!(reasons(&found), expected, "{waited:?}");
+    Ok(found)
+}
+
+#[test]
+fn an_unlock_reaches_headquarters_whenever_it_was_made() {
+    inside("records::an_unlock_reaches_headquarters_whenever_it_was_made", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut pc = deployment.node("pc", "kofu/306", "endpoint")?;
+        unlock(&deployment, &pc, "portal")?;
+        let found = wait_for(&deployment, &["portal"])?;
+        assert_eq!((&found[0]["subject"], &found[0]["data"]["by"]), (&"pc".into(), &"uid 0".into()));
+        assert_eq!(found[0]["data"]["seconds"], 1);
+        let own = pc.host.directory().join("state/node/ledger.jsonl");
+        let signed = std::fs::read_to_string(&own).unwrap();
+        assert_eq!(found[0]["data"]["record"].as_str(), Some(signed.trim_end()), "byte for byte");
+
+        // Headquarters is away, and so is the daemon that knew of it.
+        deployment.hq_link.set_connected(false)?;
+        unlock(&deployment, &pc, "away")?;
+        if let Some(daemon) = &mut pc.node.daemon {
+            daemon.kill()?;
+        }
+        deployment.hq_link.set_connected(true)?;
+        pc.node.up(&[])?;
+        wait_for(&deployment, &["portal", "away"])?;
+
+        // It leaves before its next look at the clock.
+        unlock(&deployment, &pc, "last")?;
+        deployment.program.run(&pc.host, &["leave", "--yes"])?;
+        wait_for(&deployment, &["portal", "away", "last"])?;
+        assert!(!own.exists());
+
+        // And without a daemon, past the tunnel.
+        let pc2 = deployment.node("pc2", "kofu/306", "endpoint")?;
+        deployment.hq_link.set_connected(false)?;
+        unlock(&deployment, &pc2, "unheard")?;
+        let Place { mut node, host, .. } = pc2;
+        if let Some(daemon) = &mut node.daemon {
+            daemon.kill()?;
+        }
+        deployment.hq_link.set_connected(true)?;
+        deployment.program.run(&host, &["leave", "--yes"])?;
+        wait_for(&deployment, &["portal", "away", "last", "unheard"])?;
+        Ok(())
+    });
+}
+
+#[test]
+fn root_unlocks_on_the_record_without_a_daemon() {
+    inside("records::root_unlocks_on_the_record_without_a_daemon", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut pc = deployment.node("pc", "kofu/306", "endpoint")?;
+        deployment.program.run(&pc.host, &["down"])?;
+        let (host, program) = (pc.host.clone(), deployment.program.clone());
+        let neighbour = deployment.hq_link.host.clone();
+        let reaches = || -> Result<bool> {
+            let server = neighbour.within(|| std::net::TcpListener::bind("192.0.2.1:80"))?.unwrap();
+            let reached = host.connects("192.0.2.1:80".parse().unwrap());
+            drop(server);
+            reached
+        };
+        assert!(!reaches()?, "locked");
+        for wrong in [["--reason", " ", "--for", "1m"], ["--reason", "x", "--for", "31m"]] {
+            let refused = program.attempt(&host, &[&["unlock"], &wrong[..]].concat(), "")?;
+            assert_eq!(refused.code(), Some(3), "{refused:?}");
+        }
+        // Nobody but root: a local account cannot do without the daemon.
+        let mut person = host.command("setpriv");
+        person.args(["--reuid", "1234", "--regid", "1234", "--clear-groups"]).arg(program.path());
+        person.args(["--json", "--runtime", "/run/hanare", "--state"]).arg(host.directory().join("state"));
+        person.args(["unlock", "--reason", "x", "--for", "1m"]);
+        hanare_e2e::Refusal(4, "node-not-running").read(&hanare_lab::run(&mut person, "", LIMIT)?);
+        assert!(!reaches()?, "still locked");
+
+        program.run(&host, &["unlock", "--reason", "no daemon", "--for", "3s"])?;
+        assert!(reaches()?, "root's own programs are the system's");
+        assert_eq!(pc.node.status()?["kill_switch"], "unlocked");
+        until("the end of the unlock", Duration::from_secs(10), || reaches().is_ok_and(|reached| !reached))?;
+        pc.node.up(&[])?;
+        wait_for(&deployment, &["no daemon"]).map(drop)
+    });
+}

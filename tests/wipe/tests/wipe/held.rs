@@ -1,0 +1,122 @@
+//! Work volumes of which somebody holds something that nobody can take away: by a file that is in no process, or in one that cannot
+//! be killed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{IoSlice, IoSliceMut, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
+
+use hanare_wipe_tests::Result;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
+
+use crate::by_policy::reasons;
+use crate::world::{PARTIAL, inside, verdict};
+
+/// An open file that is in no process, only on its way between two sockets.
+fn on_its_way(path: &Path) -> Result<(UnixStream, UnixStream)> {
+    let (here, there) = UnixStream::pair()?;
+    let file = File::open(path)?;
+    let (mut space, files) = ([MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))], [file.as_fd()]);
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&files)));
+    sendmsg(&here, &[IoSlice::new(b"x")], &mut control, SendFlags::empty())?;
+    Ok((here, there))
+}
+
+/// The file that was on its way.
+fn arrived(socket: &UnixStream) -> Result<File> {
+    let (mut space, mut byte) = ([MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))], [0]);
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::empty())?;
+    let files = control.drain().filter_map(|message| {
+        if let RecvAncillaryMessage::ScmRights(files) = message { Some(files) } else { None }
+    });
+    Ok(files.flatten().next().ok_or("no file")?.into())
+}
+
+#[test]
+fn a_key_is_not_said_to_be_gone_while_a_file_on_its_way_can_be_read() {
+    inside("held::a_key_is_not_said_to_be_gone_while_a_file_on_its_way_can_be_read", || {
+        let _swap = crate::world::swap_stays()?;
+        let office = crate::by_policy::Office::new("\"fscrypt\"", "")?;
+        office.create()?;
+        office.open()?;
+        let letter = office.volume.join("letter");
+        fs::write(&letter, "work that can be read")?;
+        hanare_wipe_tests::write_back(&office.volume)?;
+        let (here, there) = on_its_way(&letter)?;
+        let told = office.machine.run(&["wipe", "volume", "lock", "--yes"])?;
+        let is_readable = std::io::read_to_string(arrived(&there)?)? == "work that can be read";
+        assert!(is_readable, "the attack is none");
+        assert_eq!(told.status, Some(7), "{}", told.text);
+        assert_eq!(told.document.pointer("/volume/key_destroyed"), Some(&false.into()), "{}", told.text);
+        for reason in ["unmounted-lazily", "device-stays", "still-readable"] {
+            assert!(reasons(&told).iter().any(|told| told == reason), "{reason}: {}", told.text);
+        }
+        // Once nobody holds it any more, the next end says so.
+        drop((here, there));
+        let told = office.machine.run(&["wipe", "volume", "lock", "--yes"])?;
+        assert_eq!(told.document.get("volume"), Some(&serde_json::Value::Null), "{}", told.text);
+        Ok(())
+    });
+}
+
+/// A file system in user space that takes what it is asked and never answers: whoever asks cannot even be killed. It ends with
+/// the server.
+fn never_answering(place: &Path) -> Result<File> {
+    fs::create_dir(place)?;
+    let mut server = OpenOptions::new().read(true).write(true).open("/dev/fuse")?;
+    let mut mounting = Command::new("mount");
+    mounting.args(["-i", "-t", "fuse", "-o", "fd=0,rootmode=40000,user_id=0,group_id=0", "deaf"]).arg(place);
+    assert!(mounting.stdin(server.try_clone()?).status()?.success());
+    drop(mounting);
+    // Only the first question, `FUSE_INIT`, has an answer: a header of 16 bytes, and 64 bytes with the version that was asked for.
+    let mut asked = vec![0; 1 << 16];
+    let length = server.read(&mut asked)?;
+    let part = |from: usize, length: usize| asked.get(from..from + length).ok_or("a short question");
+    assert!(length >= 56 && part(4, 4)? == 26_u32.to_ne_bytes(), "not FUSE_INIT");
+    let (unique, version, most_at_once) = (part(8, 8)?, part(40, 8)?, 4096_u32.to_ne_bytes());
+    let answer =
+        [80_u32.to_ne_bytes().as_slice(), &[0; 4], unique, version, &[0; 12], &most_at_once, &[0; 40]]
+            .concat();
+    assert_eq!(server.write(&answer)?, answer.len());
+    Ok(server)
+}
+
+#[test]
+fn a_process_that_refuses_to_die_keeps_no_key() {
+    inside("held::a_process_that_refuses_to_die_keeps_no_key", || {
+        let _swap = crate::world::swap_stays()?;
+        let room = crate::room::Room::new()?;
+        room.must(&room.opening())?;
+        fs::write(room.volume.join("letter"), "work")?;
+        let deaf = Path::new(crate::world::PLACE).join("deaf");
+        let mut server = never_answering(&deaf)?;
+        let mut holder = Command::new("sh")
+            .args(["-c", "exec 3< \"$0/letter\"; read -r line < \"$1/question\""])
+            .args([&room.volume, &deaf])
+            .spawn()?;
+        // Once it is taken, nobody can take the question back.
+        let mut question = vec![0; 1 << 16];
+        assert!(server.read(&mut question)? > 0);
+        let told = room.machine.run(&["wipe", "volume", "lock", "--yes"])?;
+        let is_there =
+            Path::new(&format!("/proc/{}/stat", holder.id())).exists() && holder.try_wait()?.is_none();
+        drop(server);
+        holder.wait()?;
+        assert!(is_there, "it could be killed");
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(told.document.pointer("/volume/key_destroyed"), Some(&true.into()), "{}", told.text);
+        for reason in ["process-stays", "unmounted-lazily"] {
+            assert!(reasons(&told).iter().any(|told| told == reason), "{reason}: {}", told.text);
+        }
+        assert_eq!(room.machine.receipts()?.len(), 1);
+        Ok(())
+    });
+}

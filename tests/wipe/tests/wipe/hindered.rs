@@ -1,0 +1,193 @@
+//! What somebody does to keep a tree from being erased, or to have the eraser harm something else.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use hanare_host::storage::lease;
+use hanare_wipe_tests::{Found, Planter, Result, told};
+use rustix::fs::{CWD, FlockOperation, RenameFlags, XattrFlags, flock, getxattr, renameat_with, setxattr};
+
+use crate::world::{PARTIAL, PASS, World, inside, text, verdict};
+
+#[test]
+fn a_lock_on_the_tree_keeps_nobody_from_erasing_it() {
+    inside("hindered::a_lock_on_the_tree_keeps_nobody_from_erasing_it", || {
+        let world = World::ext4()?;
+        world.plant(50, 5)?;
+        // As `flock /home/work sleep 1d` does.
+        let locked = File::open(&world.tree)?;
+        flock(&locked, FlockOperation::LockExclusive)?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PASS, "{}", told.text);
+        drop(locked);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+/// How long the kernel lets the holder of a lease keep others waiting, shorter for as long as this lives.
+struct Patience(String);
+
+impl Patience {
+    const PLACE: &'static str = "/proc/sys/fs/lease-break-time";
+
+    fn of(seconds: u32) -> Result<Self> {
+        let before = fs::read_to_string(Self::PLACE)?;
+        fs::write(Self::PLACE, seconds.to_string())?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        let _ = fs::write(Self::PLACE, &self.0);
+    }
+}
+
+#[test]
+fn leases_on_files_keep_no_contents() {
+    inside("hindered::leases_on_files_keep_no_contents", || {
+        let world = World::ext4()?;
+        world.plant(50, 5)?;
+        let _patience = Patience::of(3)?;
+        let planter = Planter::new(world.seed);
+        let leased = (0..40).map(|number| {
+            let path = world.tree.join(format!("leased-{number}"));
+            planter.file(&path, 8192)?;
+            let file = OpenOptions::new().read(true).write(true).open(&path)?;
+            lease::take(&file)?;
+            Ok(file)
+        });
+        let leased = leased.collect::<Result<Vec<File>>>()?;
+        hanare_wipe_tests::write_back(&world.tree)?;
+        let told = world.wipe()?;
+        // They are still open, and have no name: whoever holds them goes on.
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!((told.skipped("io-error"), told.skipped("busy")), (0, 40), "{}", told.text);
+        assert!(!world.tree.exists());
+        drop(leased);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_leased_file_with_a_name_outside_stays_as_it_is() {
+    inside("hindered::a_leased_file_with_a_name_outside_stays_as_it_is", || {
+        let world = World::ext4()?;
+        world.plant(20, 1)?;
+        let path = world.outside.join("leased");
+        fs::write(&path, "stays as it is\n".repeat(1000))?;
+        fs::hard_link(&path, world.tree.join("leased"))?;
+        let leased = OpenOptions::new().read(true).write(true).open(&path)?;
+        lease::take(&leased)?;
+        let told = world.wipe()?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!((told.skipped("hard-link-outside"), told.skipped("io-error")), (1, 0), "{}", told.text);
+        drop(leased);
+        // It has one name less, and is otherwise what it was.
+        assert!(!world.tree.exists());
+        assert_eq!(fs::read_to_string(&path)?, "stays as it is\n".repeat(1000));
+        Ok(())
+    });
+}
+
+/// The eraser, once one of its threads is about to make this system call, which then waits.
+fn is_at(tracer: u32, call: u32) -> bool {
+    let children = |process: u32| -> Vec<u32> {
+        let list = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+        list.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    };
+    let threads = |process: u32| -> Vec<PathBuf> {
+        let entries = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path().join("syscall")).collect()
+    };
+    let wanted = format!("{call} ");
+    let mut found = children(tracer).into_iter().flat_map(threads);
+    found.any(|thread| fs::read_to_string(thread).is_ok_and(|text| text.starts_with(&wanted)))
+}
+
+/// `llistxattr` of x86-64 and of everything newer.
+const LIST_ATTRIBUTES: u32 = if cfg!(target_arch = "x86_64") { 195 } else { 12 };
+
+#[test]
+fn a_link_exchanged_for_a_hard_link_to_a_file_outside() {
+    inside("hindered::a_link_exchanged_for_a_hard_link_to_a_file_outside", || {
+        let mut world = World::ext4()?;
+        let (outside, link, twin) =
+            (world.outside.join("file"), world.tree.join("link"), world.tree.join("twin"));
+        for name in ["user.note", "trusted.note"] {
+            setxattr(&outside, name, b"stays", XattrFlags::empty())?;
+        }
+        symlink("nowhere", &link)?;
+        fs::hard_link(&outside, &twin)?;
+        world.look_outside()?;
+        let tree = ["wipe", "tree", "--yes", "--standalone", text(&world.tree)];
+        let wiping = world.machine.delayed_at("llistxattr", 4000, &tree)?;
+        hanare_lab::until("the look at the link", Duration::from_secs(20), || {
+            is_at(wiping.id(), LIST_ATTRIBUTES)
+        })?;
+        renameat_with(CWD, &link, CWD, &twin, RenameFlags::EXCHANGE)?;
+        let told = told(wiping)?;
+        for name in ["user.note", "trusted.note"] {
+            let mut value = [0; 16];
+            assert_eq!(getxattr(&outside, name, &mut value), Ok(5), "{name}: {}", told.text);
+        }
+        assert!(told.status == Some(7) && !world.tree.exists(), "{}", told.text);
+        Ok(())
+    });
+}
+
+/// Somebody who has `secret` open by another name of the tree, in a mount namespace of their own, and has removed it; then does
+/// `more`.
+fn holder_by_another_name(world: &World, more: &str) -> Result<Child> {
+    let secret = world.tree.join("secret");
+    Planter::new(world.seed).file(&secret, 8192)?;
+    hanare_wipe_tests::write_back(&world.tree)?;
+    let place = Path::new(crate::world::PLACE).join("elsewhere");
+    fs::create_dir(&place)?;
+    let line = format!(
+        "mount --bind \"$0\" \"$1\" && exec 3<\"$1/secret\" && rm \"$0/secret\" && {more} : > \"$2\" && exec sleep 60"
+    );
+    let ready = place.with_file_name("ready");
+    let mut holder = Command::new("unshare");
+    holder.args(["-m", "--propagation", "private", "sh", "-c", &line]).args([&world.tree, &place, &ready]);
+    let holder = holder.stdin(Stdio::null()).spawn()?;
+    hanare_lab::until("the file to have no name", Duration::from_secs(10), || ready.exists())?;
+    Ok(holder)
+}
+
+#[test]
+fn a_file_opened_by_another_name_and_removed() {
+    inside("hindered::a_file_opened_by_another_name_and_removed", || {
+        let world = World::ext4()?;
+        world.plant(50, 5)?;
+        let mut holder = holder_by_another_name(&world, "")?;
+        let told = world.wipe()?;
+        holder.kill()?;
+        holder.wait()?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(told.skipped("busy"), 1, "{}", told.text);
+        assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+/// By a mount that is in no list any more: where it lies cannot be told, and it could be somebody else's.
+#[test]
+fn a_file_that_is_held_nobody_can_tell_where_is_no_pass() {
+    inside("hindered::a_file_that_is_held_nobody_can_tell_where_is_no_pass", || {
+        let world = World::ext4()?;
+        world.plant(50, 5)?;
+        let mut holder = holder_by_another_name(&world, "umount -l \"$1\" &&")?;
+        let told = world.wipe()?;
+        holder.kill()?;
+        holder.wait()?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(told.skipped("busy"), 1, "{}", told.text);
+        Ok(())
+    });
+}

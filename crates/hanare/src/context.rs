@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hanare_hq::admin;
@@ -35,6 +35,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// The state directory where it can be a node's: headquarters' own is held by `hq serve`, which is no tunnel to end.
+    pub(crate) fn node_state(&self) -> Option<&Path> {
+        (!hanare_hq::is_made(&self.state)).then_some(self.state.as_path())
+    }
+
     /// Asks the running headquarters; one that is just being started on this machine is waited for, so that its `serve` and
     /// the next command can be pasted together.
     pub(crate) fn ask<C: admin::Call + Clone>(&self, request: C) -> Result<C::Answer, Failure> {

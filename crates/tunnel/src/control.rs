@@ -49,6 +49,14 @@ pub enum ControlError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// A daemon that cannot be asked, as it ends or has not begun to listen, holds the state directory.
+    #[error("{state} is still held after {seconds} s")]
+    Held {
+        /// The state directory.
+        state: std::path::PathBuf,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The daemon said no.
     #[error(transparent)]
     Refused(Problem),

@@ -32,7 +32,7 @@ impl Args {
         }
         // Empty, and made again by whoever needs it.
         let _ = std::fs::remove_dir(context.state.join(SEALED));
-        let told = match Client::new(&context.runtime).leave() {
+        let told = match Client::new(&context.runtime).leave(context.node_state()) {
             Ok(told) => told,
             // A machine that never joined has nothing to give back.
             Err(ControlError::NotRunning { .. }) if !context.state.exists() => None,

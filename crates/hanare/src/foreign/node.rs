@@ -101,6 +101,9 @@ pub(crate) fn control_error(error: ControlError) -> Failure {
         ControlError::StillEnding { pid, seconds } => {
             Failure::new(Exit::Unreachable, "still-ending").with("pid", pid).with("seconds", seconds)
         }
+        ControlError::Held { state, seconds } => Failure::new(Exit::Unreachable, "still-held")
+            .with("state", state.display())
+            .with("seconds", seconds),
         ControlError::Answer => Failure::new(Exit::Bug, "node-answer"),
         ControlError::Refused(problem) => {
             match problem {

@@ -23,6 +23,6 @@ pub use asked::Asked;
 pub use client::{AsyncNotices, Client, Notices, Tunnel, UdpSockets};
 pub use message::{KillSwitchState, Notice, Permit};
 pub(crate) use serve::hold;
-pub use serve::{leave, serve};
+pub use serve::{is_free, leave, serve};
 pub use setup::{Ended, NodeRole, Role, Setup};
 pub use unlock::unlock;

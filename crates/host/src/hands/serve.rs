@@ -97,6 +97,14 @@ pub(crate) fn hold(state: &Path) -> Result<File, HostError> {
     })
 }
 
+/// Whether no process holds the state directory. Of one that this process may not look into nobody can tell, and it passes for free.
+#[must_use]
+pub fn is_free(state: &Path) -> bool {
+    let Ok(file) = File::open(state.join(LOCK)) else { return true };
+    let tried = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared);
+    tried != Err(rustix::io::Errno::WOULDBLOCK)
+}
+
 /// Everything before the worker: the old changes undone, collisions found, a node's kill switch closed.
 fn prepare(setup: &Setup) -> Result<Hands, HostError> {
     let bounds = match &setup.role {

@@ -215,7 +215,7 @@ fn read(path: &Path) -> Result<(Vec<Entry>, u64), HostError> {
     Ok((entries, next))
 }
 
-/// Undoes whatever an earlier process left in `state`: for `leave` and `down` when no host process runs.
+/// Undoes whatever an earlier process left in `state`: for `down`, once no host process runs.
 ///
 /// # Errors
 /// [`HostError::Busy`] if a host process runs; what undoing meets.

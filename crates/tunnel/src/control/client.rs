@@ -4,6 +4,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use hanare_host::hands;
 use hanare_host::process::Process;
 use hanare_model::work::WorkOpen;
 use zeroize::Zeroizing;
@@ -16,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const DYING: Duration = Duration::from_secs(2);
 /// How long the end of a daemon may take: its worker's goodbye, then every change to the machine undone.
 const ENDING: Duration = Duration::from_secs(10);
+/// How often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Asks the daemon of one runtime directory. Connects anew for each request.
 #[derive(Debug, Clone)]
@@ -41,14 +44,17 @@ impl Client {
         Ok(*status)
     }
 
-    /// Ends the daemon, and returns once the machine is as it was before it, the kill switch apart.
+    /// Ends the daemon, whose state directory is `state` where no other daemon's is, and returns once its process has ended: one that ends already too. Says
+    /// whether there was one.
     ///
     /// # Errors
     /// See [`ControlError`].
-    pub fn down(&self) -> Result<(), ControlError> {
-        let host = self.host_process()?;
-        self.done(&Request::Down)?;
-        see_the_end(host, ENDING)
+    pub fn down(&self, state: Option<&Path>) -> Result<bool, ControlError> {
+        match self.end(state, &Request::Down)? {
+            End::Answered(Reply::Done) | End::Before => Ok(true),
+            End::Answered(_) => Err(ControlError::Answer),
+            End::Nobody => Ok(false),
+        }
     }
 
     /// Opens the kill switch for a while; with a program, which this process is about to become, for it.
@@ -69,17 +75,15 @@ impl Client {
     /// Undoes everything and forgets the enrolment; returns once the daemon has ended. Says whether headquarters was told.
     ///
     /// # Errors
-    /// See [`ControlError`].
-    pub fn leave(&self) -> Result<Option<bool>, ControlError> {
-        let host = self.host_process()?;
-        let left = self.answered(&Request::Leave)?;
-        see_the_end(host, ENDING)?;
-        // A daemon of the version before told nobody.
-        if left == Reply::Done {
-            return Ok(None);
+    /// See [`ControlError`]; [`ControlError::NotRunning`] only once nobody holds `state`.
+    pub fn leave(&self, state: Option<&Path>) -> Result<Option<bool>, ControlError> {
+        match self.end(state, &Request::Leave)? {
+            // A daemon of the version before told nobody.
+            End::Answered(Reply::Done) => Ok(None),
+            End::Answered(Reply::Left { told }) => Ok(told),
+            End::Answered(_) => Err(ControlError::Answer),
+            End::Before | End::Nobody => Err(ControlError::NotRunning { path: self.runtime.join(SOCKET) }),
         }
-        let Reply::Left { told } = left else { return Err(ControlError::Answer) };
-        Ok(told)
     }
 
     /// Opens a person's work.
@@ -141,6 +145,46 @@ impl Client {
         Ok(found.map(|process| (pid, process)))
     }
 
+    /// Asks for the end and sees it. A daemon that ends already, or does not listen yet, holds its state directory.
+    fn end(&self, state: Option<&Path>, request: &Request) -> Result<End, ControlError> {
+        let patient_until = Instant::now() + ENDING;
+        let mut was_there = false;
+        loop {
+            let (host, asked) = match self.host_process() {
+                Ok(host) => (host, self.answered(request)),
+                Err(error) => (None, Err(error)),
+            };
+            match asked {
+                Ok(answer) => {
+                    self.see_the_end(host, ENDING)?;
+                    return Ok(End::Answered(answer));
+                }
+                Err(ControlError::NotRunning { .. }) => {
+                    was_there |= host.is_some();
+                    self.see_the_end(host, ENDING)?;
+                }
+                Err(error) => return Err(error),
+            }
+            let Some(state) = state.filter(|state| !hands::is_free(state)) else {
+                return Ok(if was_there { End::Before } else { End::Nobody });
+            };
+            was_there = true;
+            if Instant::now() >= patient_until {
+                return Err(ControlError::Held { state: state.to_owned(), seconds: ENDING.as_secs() });
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// What is gone already has been waited for.
+    fn see_the_end(&self, host: Option<(u32, Process)>, patience: Duration) -> Result<(), ControlError> {
+        let Some((pid, process)) = host else { return Ok(()) };
+        let ended = process
+            .ends_within(patience)
+            .map_err(|source| ControlError::Io { path: self.runtime.join(SOCKET), source })?;
+        if ended { Ok(()) } else { Err(ControlError::StillEnding { pid, seconds: patience.as_secs() }) }
+    }
+
     fn done(&self, request: &Request) -> Result<(), ControlError> {
         if self.answered(request)? == Reply::Done { Ok(()) } else { Err(ControlError::Answer) }
     }
@@ -179,14 +223,12 @@ impl Client {
     }
 }
 
-/// What is gone already has been waited for.
-fn see_the_end(host: Option<(u32, Process)>, patience: Duration) -> Result<(), ControlError> {
-    match host {
-        Some((pid, process)) if !process.ends_within(patience).unwrap_or(false) => {
-            Err(ControlError::StillEnding { pid, seconds: patience.as_secs() })
-        }
-        _ => Ok(()),
-    }
+/// How a daemon that was to end has ended.
+enum End {
+    Answered(Reply),
+    /// Without our doing, while it was asked or waited for.
+    Before,
+    Nobody,
 }
 
 fn failure(path: PathBuf, source: io::Error) -> ControlError {
@@ -235,14 +277,15 @@ mod tests {
     fn a_daemon_that_does_not_end_is_named() {
         let mut host = std::process::Command::new("sleep").arg("100").spawn().unwrap();
         let process = Process::find(host.id()).unwrap().map(|process| (host.id(), process));
-        let waited = see_the_end(process, Duration::from_secs(1));
+        let client = Client::new(Path::new("/"));
+        let waited = client.see_the_end(process, Duration::from_secs(1));
         assert!(
             matches!(waited, Err(ControlError::StillEnding { pid, seconds: 1 }) if pid == host.id()),
             "{waited:?}"
         );
         host.kill().unwrap();
         host.wait().unwrap();
-        assert!(see_the_end(None, Duration::ZERO).is_ok());
+        assert!(client.see_the_end(None, Duration::ZERO).is_ok());
     }
 
     #[test]
@@ -254,7 +297,7 @@ mod tests {
             // Its last socket outlives the others by a moment.
             std::thread::sleep(Duration::from_millis(200));
         });
-        let asked = Client::new(directory.path()).leave();
+        let asked = Client::new(directory.path()).leave(Some(directory.path()));
         assert!(matches!(asked, Err(ControlError::NotRunning { .. })), "{asked:?}");
         dying.join().unwrap();
     }
@@ -265,7 +308,7 @@ mod tests {
         let listener = UnixListener::bind(directory.path().join(SOCKET)).unwrap();
         let other = listener.try_clone().unwrap();
         let rude = std::thread::spawn(move || hang_up(&other));
-        let asked = Client::new(directory.path()).leave();
+        let asked = Client::new(directory.path()).leave(Some(directory.path()));
         assert!(matches!(asked, Err(ControlError::Io { .. })), "{asked:?}");
         rude.join().unwrap();
         drop(listener);

@@ -205,7 +205,7 @@ mod tests {
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
     use super::*;
-    use crate::control::{Client, ControlError, State, Status};
+    use crate::control::{Client, State, Status};
 
     fn stranger() -> Peer {
         Peer { pid: 1, uid: 12_345_678, groups: vec![12_345_678] }
@@ -260,15 +260,15 @@ mod tests {
     fn a_client_gets_an_answer_and_nonsense_gets_a_reason() {
         let directory = tempfile::tempdir().unwrap();
         let client = Client::new(directory.path());
-        assert!(matches!(client.down(), Err(ControlError::NotRunning { .. })));
+        assert!(!client.down(Some(directory.path())).unwrap());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = listen(directory.path()).unwrap();
             let (commands, mut asked) = mpsc::channel(1);
             tokio::spawn(serve(listener, commands));
             let down = tokio::task::spawn_blocking({
-                let client = client.clone();
-                move || client.down()
+                let (client, state) = (client.clone(), directory.path().to_owned());
+                move || client.down(Some(&state))
             });
             // Who ends with this daemon is asked first: afterwards nobody could tell.
             let command: Command = asked.recv().await.unwrap();
@@ -281,7 +281,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(200)).await;
             assert!(!down.is_finished(), "the host process still takes the machine back");
             host.kill().unwrap();
-            down.await.unwrap().unwrap();
+            assert!(down.await.unwrap().unwrap());
             host.wait().unwrap();
 
             let path = directory.path().join(SOCKET);

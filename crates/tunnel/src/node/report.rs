@@ -9,10 +9,15 @@ use super::daemon::{Daemon, own_clock};
 use super::term::Term;
 use crate::control::{HqStatus, KillSwitch, State, Status, WarningCode};
 
+/// How long the host process may take to say what the firewall holds.
+const HOST_PATIENCE: Duration = Duration::from_secs(2);
+
 impl Daemon {
     pub(super) async fn report(&self) -> Status {
         let now = self.watch.now();
-        let kill_switch = self.hands.run(Client::kill_switch_state).await.ok();
+        // A host process that hangs must not keep anybody from being told so, nor from ending it.
+        let asked = tokio::time::timeout(HOST_PATIENCE, self.hands.run(Client::kill_switch_state));
+        let kill_switch = asked.await.ok().and_then(Result::ok);
         let (kill_switch, unlocked_until) = kill_switch_status(kill_switch, own_clock());
         let unread = kill_switch.is_none().then_some(WarningCode::KillSwitchUnread);
         Status {

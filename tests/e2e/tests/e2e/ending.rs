@@ -103,3 +103,95 @@ fn leave_is_over_when_it_says_so() {
         Ok(())
     });
 }
+
+#[test]
+fn down_waits_for_an_end_that_somebody_else_asked_for() {
+    inside("ending::down_waits_for_an_end_that_somebody_else_asked_for", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut pc = deployment.place("pc")?;
+        let program = deployment.program.clone();
+        settle(&pc.host, "eth0")?;
+        let before = machine_but_firewall(&pc.host)?;
+        pc.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
+        for round in 0..5 {
+            // As the end begins, and as a second one of two: the socket is gone long before the process.
+            let first = program.attempt(&pc.host, &["--json", "up", "--detach"], "")?.must()?.json()?;
+            pc.host.sh(&format!("kill -TERM {}", first["pid"]))?;
+            program.run(&pc.host, &["down"])?;
+            assert_same(&format!("told by a signal, {round}"), &before, &machine_but_firewall(&pc.host)?);
+            detach(&program, &pc, &[])?;
+            let one = std::thread::scope(|scope| {
+                let one = scope.spawn(|| program.run(&pc.host, &["down"]).map(drop));
+                std::thread::sleep(Duration::from_millis(20 * round));
+                program.run(&pc.host, &["down"])?;
+                assert_same(&format!("told twice, {round}"), &before, &machine_but_firewall(&pc.host)?);
+                one.join().unwrap()
+            });
+            one?;
+        }
+        // `leave` as well.
+        let last = program.attempt(&pc.host, &["--json", "up", "--detach"], "")?.must()?.json()?;
+        pc.host.sh(&format!("kill -TERM {}", last["pid"]))?;
+        program.run(&pc.host, &["leave", "--yes"])?;
+        assert_same("left", &before, &machine_but_firewall(&pc.host)?);
+        Ok(())
+    });
+}
+
+#[test]
+fn down_does_not_say_stopped_while_a_change_stays() {
+    inside("ending::down_does_not_say_stopped_while_a_change_stays", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut pc = deployment.place("pc")?;
+        let program = deployment.program.clone();
+        settle(&pc.host, "eth0")?;
+        let before = machine_but_firewall(&pc.host)?;
+        pc.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
+        detach(&program, &pc, &[])?;
+        // Settings cannot be written back.
+        pc.host.sh("mount --bind /proc/sys /proc/sys")?;
+        pc.host.sh("mount -o remount,bind,ro /proc/sys")?;
+        let refused = program.attempt(&pc.host, &["down"], "")?;
+        assert_eq!(refused.code(), Some(7), "{refused:?}");
+        assert!(
+            refused.stderr.contains("undo.jsonl") && !refused.stderr.contains("is stopped"),
+            "{refused:?}"
+        );
+        assert_ne!(machine_but_firewall(&pc.host)?, before);
+        pc.host.sh("umount /proc/sys")?;
+        let said = program.attempt(&pc.host, &["--json", "down"], "")?.must()?.json()?;
+        assert_eq!(said["stopped"], false, "the tunnel had ended; its changes had not");
+        assert_same("the cause removed", &before, &machine_but_firewall(&pc.host)?);
+        Ok(())
+    });
+}
+
+#[test]
+fn down_names_a_host_process_that_hangs_and_the_machine_comes_back_with_it() {
+    let name = "ending::down_names_a_host_process_that_hangs_and_the_machine_comes_back_with_it";
+    inside(name, LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut pc = deployment.place("pc")?;
+        let program = deployment.program.clone();
+        settle(&pc.host, "eth0")?;
+        let before = machine_but_firewall(&pc.host)?;
+        pc.node.enrol(&deployment.hq, "kofu/306", "endpoint")?;
+        for is_killed in [false, true] {
+            let up = program.attempt(&pc.host, &["--json", "up", "--detach"], "")?.must()?.json()?;
+            let pid = up["pid"].to_string();
+            pc.host.sh(&format!("kill -STOP {pid}"))?;
+            let refused = program.attempt(&pc.host, &["--json", "down"], "")?;
+            hanare_e2e::Refusal(5, "still-ending").read(&refused);
+            assert!(refused.stdout.contains(&pid), "{refused:?}");
+            // As it says.
+            if is_killed {
+                pc.host.sh(&format!("kill -KILL {pid}"))?;
+            } else {
+                pc.host.sh(&format!("kill -CONT {pid}"))?;
+            }
+            program.run(&pc.host, &["down"])?;
+            assert_same(&format!("killed: {is_killed}"), &before, &machine_but_firewall(&pc.host)?);
+        }
+        Ok(())
+    });
+}

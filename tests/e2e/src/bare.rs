@@ -6,7 +6,7 @@ use std::time::Duration;
 use hanare_lab::{Daemon, Error, Host, Program, Result, run, until};
 
 /// Longest time for a device to appear.
-const START: Duration = Duration::from_secs(10);
+const START: Duration = Duration::from_secs(30);
 
 /// Who implements the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

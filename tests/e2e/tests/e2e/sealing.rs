@@ -120,7 +120,7 @@ fn a_nearly_full_headquarters_takes_the_small_items_and_leaves_the_large_one_whe
         let state = deployment.hq.host.directory().join("state").display().to_string();
         let free = format!("df --output=avail -B1 {state} | tail -n1");
         let fill = format!("head -c $(( $({free}) - (24 << 20) )) /dev/zero > {state}/fill");
-        deployment.hq.host.sh(&fill)?;
+        deployment.hq.host.run("sh", ["-c", fill.as_str()], "", SOON)?.must()?;
         let large = noise(16 << 20);
         desk.write("film", &large);
         desk.until_sealed(1)?;
@@ -134,7 +134,8 @@ fn a_nearly_full_headquarters_takes_the_small_items_and_leaves_the_large_one_whe
         desk.start(&deployment)?;
         until_held(&deployment, "pc", &[("plan", b"two")])?;
         let deliver = ["--json", "wipe", "sealed", "deliver"];
-        Refusal(5, "sealed-undelivered").read(&deployment.program.attempt(&desk.place.host, &deliver, "")?);
+        let told = deployment.program.attempt(&desk.place.host, &deliver, "")?;
+        assert_eq!((told.code(), &told.json()?["refused"]), (Some(7), &1.into()), "{told:?}");
         assert_eq!(desk.sealed(), 1, "it waits");
         deployment.hq.host.sh(&format!("rm {state}/fill"))?;
         let told = deployment.program.attempt(&desk.place.host, &deliver, "")?;

@@ -60,11 +60,12 @@ fn put_back_kinds(deployment: &Deployment<'_>) -> Result<Vec<Value>> {
 
 #[test]
 fn an_afternoon_that_headquarters_has_forgotten_is_there_again_when_the_day_ends() {
+    // Outside: whoever is inside is another process.
+    let _alone = alone();
     inside(
         "put_back::an_afternoon_that_headquarters_has_forgotten_is_there_again_when_the_day_ends",
         LIMIT,
         |lab| {
-            let _alone = alone();
             let mut deployment = Deployment::open(lab)?;
             let (desk, _) = opened(&mut deployment)?;
             desk.shell("echo morning > plan; echo early > early")?;
@@ -97,11 +98,12 @@ fn an_afternoon_that_headquarters_has_forgotten_is_there_again_when_the_day_ends
 
 #[test]
 fn without_the_session_what_was_forgotten_is_sealed_and_reaches_its_person() {
+    // Outside: whoever is inside is another process.
+    let _alone = alone();
     inside(
         "put_back::without_the_session_what_was_forgotten_is_sealed_and_reaches_its_person",
         LIMIT,
         |lab| {
-            let _alone = alone();
             let mut deployment = Deployment::open(lab)?;
             let (desk, mut hanako) = opened(&mut deployment)?;
             desk.shell("echo morning > plan")?;

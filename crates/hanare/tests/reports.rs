@@ -210,3 +210,22 @@ fn the_page_fits_a_phone_a_desk_and_paper_in_both_languages() {
         kept(&desk, &paper);
     }
 }
+
+#[test]
+#[ignore = "wants junitparser"]
+fn another_program_reads_the_same_counts_from_junit() {
+    let desk = Desk::new();
+    let (_, document) = desk.json(&["run", "--out", ".", "--format", "junit"]);
+    let mut merge = Command::new("junitparser");
+    let output = merge.args(["merge", "junit.xml", "merged.xml"]).current_dir(desk.at(".")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let merged = fs::read_to_string(desk.at("merged.xml")).unwrap();
+    let (_, head) = merged.split_once("<testsuites ").unwrap();
+    let head = head.split_once('>').unwrap().0;
+    let count = |status: &str| document["counts"][status].as_u64().unwrap();
+    let unsure = count("unknown") + count("attest-due") + count("error");
+    let all = document["results"].as_array().unwrap().len();
+    for (name, number) in [("tests", all as u64), ("failures", count("fail")), ("errors", unsure)] {
+        assert!(head.contains(&format!("{name}=\"{number}\"")), "{name} {number}: {head}");
+    }
+}

@@ -39,7 +39,7 @@ pub use random::Random;
 pub use reenter::{enter, inside, is_inside};
 pub use shifted::Shifted;
 pub use tool::{
-    BENCH, BROWSER, CARRIERS, ERASERS, LABORATORY, MACHINES, TESTS, Tool, WIPE, install, is_root,
+    AUDITORS, BENCH, BROWSER, CARRIERS, ERASERS, LABORATORY, MACHINES, TESTS, Tool, WIPE, install, is_root,
     line_to_paste, missing, search_path,
 };
 pub use transfer::{Transferred, receive_once, send};

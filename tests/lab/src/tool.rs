@@ -46,8 +46,12 @@ pub const TESTS: &[Tool] = &[
     tool("strace", "strace"),
 ];
 
-/// For the pages that people read in a browser.
-pub const BROWSER: &[Tool] = &[tool("chromium", "chromium")];
+/// For the pages that people read in a browser, and for what other programs read.
+pub const BROWSER: &[Tool] = &[tool("chromium", "chromium"), tool("junitparser", "junitparser")];
+
+/// What the audit is measured beside, and with.
+pub const AUDITORS: &[Tool] =
+    &[tool("lynis", "lynis"), tool("unshare", "util-linux"), tool("ssh-keygen", "openssh-client")];
 
 /// For virtual machines, beside [`TESTS`].
 pub const MACHINES: &[Tool] = &[

@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: the eraser beside others (in `wipe`), the handover (in `handover`), and the data plane: this one, its ceiling and others, taking turns on the same machine.
+//! `cargo xtask bench`: the eraser beside others (in `wipe`), the handover (in `handover`), the audit (in `audit`), and the data plane: this one, its ceiling and others, taking turns on the same machine.
 //!
 //! Machines differ by half and a busy machine by more; only ratios within one round mean anything.
 
+mod audit;
 mod contender;
 mod field;
 mod handover;
@@ -35,6 +36,8 @@ enum Subject {
     Wipe(wipe::Wipe),
     /// The handover: the end of a day, an agent at rest, a line beside a call, a morning
     Handover(handover::Handover),
+    /// The audit: a PC looked at beside lynis, what that starts and holds, reports compared and verified
+    Audit(audit::Audit),
     /// Waits for the end of stdin and clears up after the `bench wipe` that held it
     #[command(hide = true)]
     WipeGuard,
@@ -78,6 +81,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         (Subject::Wipe(wipe), false) => wipe::outside(wipe),
         (Subject::Handover(handover), true) => handover::inside(handover),
         (Subject::Handover(handover), false) => handover::outside(handover),
+        (Subject::Audit(audit), _) => audit::run(audit),
         (Subject::WipeGuard, _) => wipe::guard(),
     };
     match outcome {

@@ -176,7 +176,7 @@ fn unit_tests(_: &Options) -> Outcome {
     ]))
 }
 
-/// The report's page in chromium, which only this step wants.
+/// The report's page in chromium and its `JUnit` in junitparser, which only this step wants.
 fn browser(_: &Options) -> Outcome {
     if let Err(error) = hanare_lab::install(hanare_lab::BROWSER) {
         return Outcome::Failed(error.to_string());

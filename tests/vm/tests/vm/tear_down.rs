@@ -61,7 +61,7 @@ fn fill(guest: &mut Guest) -> Result<()> {
         .run(
             "cd /proc/sys/vm && echo 2600000000 > dirty_bytes && echo 2500000000 > dirty_background_bytes && \
              echo 360000 > dirty_expire_centisecs && echo 0 > dirty_writeback_centisecs && \
-             head -c 1100000000 /dev/zero > /srv/work/large && \
+             head -c 1250000000 /dev/zero > /srv/work/large && \
              { (exec 4<>/srv/work/large; exec sleep 600) > /dev/null 2>&1 & } && \
              { (cd /srv/work && exec tail -f canary) > /dev/null 2>&1 & } && sleep 1",
         )?

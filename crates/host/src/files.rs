@@ -31,7 +31,11 @@ pub fn write_atomic(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     // Left over by a process that died with this number.
     let _ = std::fs::remove_file(&temporary);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
-    let written = file.write_all(contents).and_then(|()| file.sync_all());
+    // Whatever the umask: others are to read what is for them.
+    let written = file
+        .set_permissions(Permissions::from_mode(mode))
+        .and_then(|()| file.write_all(contents))
+        .and_then(|()| file.sync_all());
     put_in_place(written, &temporary, path)
 }
 
@@ -149,6 +153,15 @@ mod tests {
         write_atomic(&path, b"three", 0o600).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"three");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_for_others_is_theirs_to_read_whatever_the_umask() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("resolv.conf");
+        // No umask leaves all of these.
+        write_atomic(&path, b"nameserver 10.88.0.1\n", 0o666).unwrap();
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o666);
     }
 
     #[test]

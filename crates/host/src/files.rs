@@ -31,11 +31,8 @@ pub fn write_atomic(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     // Left over by a process that died with this number.
     let _ = std::fs::remove_file(&temporary);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary)?;
-    // Whatever the umask: others are to read what is for them.
-    let written = file
-        .set_permissions(Permissions::from_mode(mode))
-        .and_then(|()| file.write_all(contents))
-        .and_then(|()| file.sync_all());
+    let written =
+        unmasked(&file, mode).and_then(|()| file.write_all(contents)).and_then(|()| file.sync_all());
     put_in_place(written, &temporary, path)
 }
 
@@ -54,6 +51,14 @@ pub fn write_atomic_onto(stock: &Path, path: &Path, contents: &[u8], mode: u32) 
         file.sync_all()
     });
     put_in_place(written, &temporary, path)
+}
+
+/// Whatever the umask, others are to read what is for them. A confined worker may not change modes: what it writes is its own.
+fn unmasked(file: &File, mode: u32) -> io::Result<()> {
+    if file.metadata()?.permissions().mode() & 0o777 == mode {
+        return Ok(());
+    }
+    file.set_permissions(Permissions::from_mode(mode))
 }
 
 fn temporary(path: &Path) -> io::Result<PathBuf> {

@@ -126,9 +126,6 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// [`hanare_lab::Error::Timeout`] after `limit`.
     pub fn until_it_pings(&self, from: &Host, limit: Duration) -> Result<Duration> {
-        let address = self.hq.socket(false, 0)?.ip();
-        hanare_lab::until(&format!("an answer to {}", from.name()), limit, || {
-            from.pings(address, 1).unwrap_or(false)
-        })
+        from.until_it_pings(self.hq.socket(false, 0)?.ip(), limit)
     }
 }

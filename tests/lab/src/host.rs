@@ -207,6 +207,18 @@ impl Host {
         self.attempt(&format!("ping -n -q -c {count} -i 0.2 -W 1 {address}")).map(|output| output.good())
     }
 
+    /// How long until `address` answers an echo request from here: a first handshake that nobody heard, such as the one for a
+    /// router solicitation that the kernel sent before the other side was there, is followed by the next only after
+    /// `REKEY_TIMEOUT`, five seconds.
+    ///
+    /// # Errors
+    /// [`crate::Error::Timeout`] after `limit`.
+    pub fn until_it_pings(&self, address: std::net::IpAddr, limit: Duration) -> Result<Duration> {
+        crate::until(&format!("an answer of {address} to {}", self.name()), limit, || {
+            self.pings(address, 1).unwrap_or(false)
+        })
+    }
+
     /// Whether a TCP connection from here to `address` is accepted within two seconds.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ mod packet;
 mod program;
 mod random;
 mod reenter;
+mod settings;
 mod shifted;
 mod tool;
 mod transfer;
@@ -37,6 +38,7 @@ pub use packet::{Kind, Message, Ports, classify};
 pub use program::Program;
 pub use random::Random;
 pub use reenter::{enter, inside, is_inside};
+pub use settings::{SETTINGS, Settings};
 pub use shifted::Shifted;
 pub use tool::{
     AUDITORS, BENCH, BROWSER, CARRIERS, ERASERS, LABORATORY, MACHINES, TESTS, Tool, WIPE, install, is_root,

@@ -36,7 +36,7 @@ fn pair(lab: &Lab) -> Result<Pair> {
         };
         configure(&hosts[side], &bare)?;
     }
-    assert!(hosts[0].pings(INSIDE[1].parse().unwrap(), 5)?, "the pair reaches each other");
+    hosts[0].until_it_pings(INSIDE[1].parse().unwrap(), LIMIT)?;
     Ok(Pair { hosts, devices })
 }
 
@@ -203,7 +203,7 @@ fn wg_quick_brings_a_device_up_and_down() {
             std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
             quick(host, "up")?;
         }
-        assert!(a.pings(INSIDE[1].parse().unwrap(), 5)?, "through wg-quick");
+        a.until_it_pings(INSIDE[1].parse().unwrap(), LIMIT)?;
         assert!(a.sh("ip link show wg0")?.stdout.contains("mtu 1380"));
         for host in [&a, &b] {
             quick(host, "down")?;

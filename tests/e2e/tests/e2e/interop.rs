@@ -88,7 +88,7 @@ fn try_cell(a: &Host, b: &Host, cell: &Cell) -> Result<()> {
     let (first, second) = if cell.ours_speaks_first { (a, b) } else { (b, a) };
     let of = |host: &Host| if host.name() == "a" { 1 } else { 2 };
     let v4 = |host: &Host| format!("10.0.0.{}", of(host)).parse().unwrap();
-    assert!(first.pings(v4(second), 5)?, "the side with the endpoint reaches the other");
+    first.until_it_pings(v4(second), Duration::from_secs(20))?;
     assert!(second.pings(v4(first), 3)?, "and is reached");
     for (from, to) in [(a, b), (b, a)] {
         let address = format!("[fd00::{}]:9000", of(to)).parse().unwrap();

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hanare_e2e::{Deployment, Place};
-use hanare_lab::{Daemon, Program, Result, until};
+use hanare_lab::{Daemon, Program, Result, Settings, until};
 use serde_json::Value;
 
 use crate::person::Person;
@@ -21,8 +21,10 @@ pub(crate) const WORK: &str = "/srv/work";
 /// open at once would each take the other's for what was there before.
 static CONFINED: Mutex<()> = Mutex::new(());
 
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
-    CONFINED.lock().unwrap_or_else(PoisonError::into_inner)
+/// Nobody else's volume is open, and a volume that is open in the end leaves nothing set.
+pub(crate) fn alone() -> (Settings, MutexGuard<'static, ()>) {
+    let lock = CONFINED.lock().unwrap_or_else(PoisonError::into_inner);
+    (Settings::keep(), lock)
 }
 
 /// A machine with a work volume in memory and an agent that keeps it.

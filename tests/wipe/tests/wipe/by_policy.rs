@@ -309,7 +309,10 @@ fn kill_9_in_the_middle_of_a_day_s_end_then_resume() {
         );
         let (mut in_volume, mut in_trees) = (0, 0);
         let rounds = if long() { 100 } else { 20 };
-        for round in 1..=rounds {
+        let mut round = 0;
+        // By chance all of them may miss one of the two: then there are more.
+        while round < rounds || (in_volume.min(in_trees) == 0 && round < 10 * rounds) {
+            round += 1;
             prepare()?;
             let mut child = office.machine.spawn(&office.arguments())?;
             // The volume ends within a small part of the time: half of the rounds are for that.
@@ -342,7 +345,7 @@ fn kill_9_in_the_middle_of_a_day_s_end_then_resume() {
             assert_eq!(receipt["outcome"]["volume"]["key_destroyed"], true, "{receipt}");
         }
         println!(
-            "measured: of {rounds} {in_volume} were interrupted in the volume, {in_trees} in the trees; a whole one took {whole:?}"
+            "measured: of {round} {in_volume} were interrupted in the volume, {in_trees} in the trees; a whole one took {whole:?}"
         );
         assert!(in_volume > 0 && in_trees > 0, "no instant was in the middle of one of them");
         assert_eq!(office.remnants()?, Found::new());

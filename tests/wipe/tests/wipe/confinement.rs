@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use hanare_lab::{SETTINGS, Settings};
 use hanare_wipe_tests::{Found, Image, Machine, Mounted, Planter, Result, Seed, Told, scan};
 
 use crate::world::{PARTIAL, PASS, PLACE, inside, mount, run, swap_changes, text, verdict};
@@ -27,12 +28,13 @@ pub(crate) struct Desk {
 struct PlainSwap {
     machine: Machine,
     device: String,
-    _alone: fs::File,
+    _alone: (Settings, fs::File),
 }
 
 impl PlainSwap {
     fn new(file: &Path, machine: &Machine) -> Result<Self> {
         let alone = swap_changes()?;
+        let alone = (Settings::keep(), alone);
         fs::File::create(file)?.set_len(16 << 20)?;
         let device = run("losetup", &["--find", "--show", text(file)])?.trim().to_owned();
         run("mkswap", &[&device])?;
@@ -116,7 +118,6 @@ impl Desk {
             let words: Vec<&str> = line.split_whitespace().collect();
             format!("{} {}", words.first().unwrap_or(&""), words.last().unwrap_or(&""))
         };
-        let settings = ["/proc/sys/kernel/core_pattern", "/proc/sys/fs/suid_dumpable"];
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
         let here = |line: &&str| {
             let point = line.split(' ').nth(4).unwrap_or_default();
@@ -124,7 +125,7 @@ impl Desk {
         };
         Ok(Surroundings {
             swap: swap.lines().skip(1).map(name).collect(),
-            settings: settings.iter().map(fs::read_to_string).collect::<std::io::Result<_>>()?,
+            settings: SETTINGS.iter().map(fs::read_to_string).collect::<std::io::Result<_>>()?,
             mounts: mounts.lines().filter(here).map(str::to_owned).collect(),
         })
     }
@@ -254,7 +255,7 @@ fn what_an_end_could_not_put_back_the_next_one_does() {
         let desk = Desk::new("ram")?;
         let before = desk.surroundings()?;
         let ending = ["wipe", "run", "--yes", "--standalone", "--policy", text(&desk.policy)];
-        let pattern = Path::new("/proc/sys/kernel/core_pattern");
+        let pattern = Path::new(SETTINGS[0]);
         let core = || desk.machine.failing_on(pattern, "openat", "EIO", &ending);
         let swap = || desk.machine.failing_at("swapoff", "ENOMEM", &ending);
         let ends: [&dyn Fn() -> Result<Told>; 2] = [&core, &swap];

@@ -4,14 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use hanare_lab::Settings;
 use hanare_wipe_tests::{Result, Told, told};
 
 use crate::by_policy::reasons;
 use crate::room::Room;
 use crate::world::{PARTIAL, PASS, PLACE, inside, run, swap_changes, swap_stays, text, verdict};
-
-/// What confinement sets on the whole machine.
-const SETTINGS: [&str; 2] = ["/proc/sys/kernel/core_pattern", "/proc/sys/fs/suid_dumpable"];
 
 #[test]
 fn one_that_is_open_by_the_time_of_the_lock_is_left_alone() {
@@ -35,27 +33,6 @@ fn one_that_is_open_by_the_time_of_the_lock_is_left_alone() {
         }
         Ok(())
     });
-}
-
-/// Puts back what confinement set, whatever becomes of a test.
-struct Settings {
-    before: Vec<Vec<u8>>,
-    _alone: fs::File,
-}
-
-impl Settings {
-    fn keep() -> Result<Self> {
-        let alone = swap_changes()?;
-        Ok(Self { before: SETTINGS.iter().map(fs::read).collect::<std::io::Result<_>>()?, _alone: alone })
-    }
-}
-
-impl Drop for Settings {
-    fn drop(&mut self) {
-        for (path, before) in SETTINGS.iter().zip(&self.before) {
-            let _ = fs::write(path, before);
-        }
-    }
 }
 
 fn of_another_boot(record: &mut serde_json::Value) {
@@ -98,7 +75,8 @@ fn after_a_power_cut_the_trees_of_the_policy_that_it_was_opened_by_are_erased() 
 #[test]
 fn a_power_cut_is_not_taken_for_an_escape() {
     inside("openings::a_power_cut_is_not_taken_for_an_escape", || {
-        let _settings = Settings::keep()?;
+        let _alone = swap_changes()?;
+        let _settings = Settings::keep();
         let room = Room::new()?;
         let policy = room.policy(&Path::new(PLACE).join("absent"))?;
         room.must(&[&room.opening()[..], &["--confine", "--policy", text(&policy)]].concat())?;
@@ -121,7 +99,8 @@ fn a_power_cut_is_not_taken_for_an_escape() {
 #[test]
 fn confinement_asked_of_a_volume_that_is_open_without_it_is_refused() {
     inside("openings::confinement_asked_of_a_volume_that_is_open_without_it_is_refused", || {
-        let _settings = Settings::keep()?;
+        let _alone = swap_changes()?;
+        let _settings = Settings::keep();
         let room = Room::new()?;
         let policy = room.policy(&Path::new(PLACE).join("absent"))?;
         let confined = [&room.opening()[..], &["--confine", "--policy", text(&policy)]].concat();

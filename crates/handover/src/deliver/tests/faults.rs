@@ -63,6 +63,8 @@ async fn a_damaged_and_a_missing_object_leave_what_is_older_to_come_back_and_are
     let (tree, known) = (world.tree(), Known::load(&world.tree()));
     let gone = Gone::load(&tree);
     let (courier, mut restored) = (Courier::new(world.line.clone()), Restored::default());
+    // Headquarters has noticed meanwhile that an object is missing: it is asked first what it still holds, as a day does.
+    assert_eq!(courier.confirm(&known).await.unwrap(), []);
     courier.page(&tree, (&known, &gone), None, &Browse::default(), &mut restored, true).await.unwrap();
     assert_eq!((restored.files, restored.failed), (1, 1), "{restored:?}");
     assert!(world.is_there("damaged") && !world.is_there("middle"));

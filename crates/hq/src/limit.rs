@@ -24,7 +24,13 @@ impl Bucket {
 
     /// Takes one, or says how long to wait.
     pub(crate) fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
-        let debt = self.full_at.saturating_duration_since(now) + rate.every;
+        self.take_all(1, rate, now)
+    }
+
+    /// Takes so many, at most a burst of them, or none and says how long to wait.
+    fn take_all(&mut self, count: u32, rate: Rate, now: Instant) -> Result<(), Duration> {
+        let count = count.min(rate.burst);
+        let debt = self.full_at.saturating_duration_since(now) + rate.every.saturating_mul(count);
         let most = rate.every.saturating_mul(rate.burst);
         if debt > most {
             return Err(debt.saturating_sub(most));
@@ -62,6 +68,11 @@ impl Limiter {
 
     /// Takes one for this address.
     pub(crate) fn take(&mut self, from: IpAddr, now: Instant) -> Result<(), Duration> {
+        self.take_all(from, 1, now)
+    }
+
+    /// Takes so many for this address, or none.
+    pub(crate) fn take_all(&mut self, from: IpAddr, count: u32, now: Instant) -> Result<(), Duration> {
         let mut from = network(from);
         if self.buckets.len() >= MAX_BUCKETS {
             self.buckets.retain(|_, bucket| !bucket.full(now));
@@ -69,7 +80,7 @@ impl Limiter {
                 from = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
             }
         }
-        self.buckets.entry(from).or_insert_with(|| Bucket::new(now)).take(self.rate, now)
+        self.buckets.entry(from).or_insert_with(|| Bucket::new(now)).take_all(count, self.rate, now)
     }
 
     /// Whether this address has taken too much, without taking.
@@ -101,6 +112,25 @@ mod tests {
         assert_eq!(bucket.take(RATE, start), Err(Duration::from_secs(1)));
         assert_eq!(bucket.take(RATE, start + Duration::from_secs(1)), Ok(()));
         assert!(bucket.take(RATE, start + Duration::from_secs(1)).is_err());
+    }
+
+    #[test]
+    fn several_are_taken_together_or_not_at_all() {
+        let start = Instant::now();
+        let mut limiter = Limiter::new(RATE);
+        let from = std::net::Ipv4Addr::LOCALHOST.into();
+        assert_eq!(limiter.take_all(from, 2, start), Ok(()));
+        assert_eq!(limiter.take_all(from, 2, start), Err(Duration::from_secs(1)));
+        assert_eq!(
+            limiter.take_all(from, 2, start + Duration::from_secs(1)),
+            Ok(()),
+            "a refusal cost something"
+        );
+        assert_eq!(
+            limiter.take_all(from, 9, start + Duration::from_secs(4)),
+            Ok(()),
+            "more than a burst never passed"
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub const MAX_RECORD: usize = 4 * 1024;
 pub struct NodeRecords {
     /// Where the node takes headquarters to stand.
     pub after: Head,
-    /// The node's chain does not hold what headquarters has of it: its state was put back. It sends all that it has.
+    /// `after` is not where headquarters stands. From [`Head::GENESIS`]: the node's chain does not hold what headquarters has of
+    /// it, as its state was put back, and it sends all that it has. From further on: what is between cannot be read any more.
     pub anew: bool,
     /// Its records' lines, oldest first, at most [`MAX_RECORDS`] of at most [`MAX_RECORD`] bytes.
     pub lines: Vec<String>,
@@ -50,13 +51,16 @@ impl NodeRecords {
     /// answer was lost brings nothing.
     ///
     /// # Errors
-    /// The first [`Fault`]; then nothing is taken.
+    /// The first [`Fault`]; then nothing is taken. [`Fault::Sequence`] for what begins anew in the middle of what is held.
     pub fn take(&self, held: Head, key: VerifyKey) -> Result<(Vec<Carried>, Head), Fault> {
         if self.lines.len() > MAX_RECORDS || self.lines.iter().any(|line| line.len() > MAX_RECORD) {
             return Err(Fault::Form);
         }
         if self.lines.is_empty() || (self.after != held && !self.anew) {
             return Ok((Vec::new(), held));
+        }
+        if self.after != held && self.after != Head::GENESIS && self.after.seq <= held.seq {
+            return Err(Fault::Sequence);
         }
         let mut verifier = Verifier::after(self.after, key);
         let mut taken = Vec::with_capacity(self.lines.len());
@@ -130,5 +134,16 @@ mod tests {
         assert_eq!(told.take(earlier[3], key.verify_key()), Ok((Vec::new(), earlier[3])));
         let (new, head) = NodeRecords { anew: true, ..told }.take(earlier[3], key.verify_key()).unwrap();
         assert_eq!((new.len(), head), (2, heads[2]));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_passed_over_and_nothing_is_taken_again() {
+        let key = SigningKey::from_seed([7; 32]);
+        let (lines, heads) = chain(&["a", "b", "c", "d"], &key);
+        let behind = NodeRecords { anew: true, ..sent(heads[2], &lines[2..]) };
+        let (new, head) = behind.take(heads[1], key.verify_key()).unwrap();
+        assert_eq!((new.len(), new[0].record.seq, head), (2, 3, heads[4]));
+        // The answer was lost, and the same is said again.
+        assert_eq!(behind.take(head, key.verify_key()), Err(Fault::Sequence));
     }
 }

@@ -10,7 +10,7 @@
 //! | `GET /v1/lease` | enrolled node | [`Granted`] or [`Refusal`]; renews when half of the lease has passed |
 //! | `GET /v1/events` | enrolled node, inside the tunnel | an endless stream of [`Event`], one JSON document a line |
 //! | `POST /v1/ack` [`Ack`] | enrolled node | 204 |
-//! | `POST /v1/leave` | enrolled node | 204; the node has left, its key never comes back |
+//! | `POST /v1/leave` [`Leave`] | enrolled node | 204; the node has left, its key never comes back |
 //! | `POST /v1/work/open` [`WorkOpen`](crate::work::WorkOpen) | enrolled endpoint, inside the tunnel | [`WorkOpened`](crate::work::WorkOpened) or [`Refusal`] |
 //! | `POST /v1/work/close` [`WorkClose`](crate::work::WorkClose) | enrolled endpoint, inside the tunnel | 204; this session is closed |
 //! | `POST /v1/work/overtime` [`WorkOvertime`](crate::work::WorkOvertime) | enrolled endpoint, inside the tunnel | 204; it is on the ledger |
@@ -29,6 +29,14 @@ use crate::work::{Notice, WorkEnd, WorkRefusal};
 pub const PROOF_CONTEXT: &[u8] = b"hanare-join-proof/1";
 /// Label of the TLS exporter (RFC 8446, 7.5) that binds the proof to this connection; 32 bytes, empty context.
 pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-hanare-join";
+
+/// The last word of a node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Leave {
+    /// How many records of its own ledger headquarters has not taken, which are gone with it.
+    pub records_missing: u64,
+}
 
 /// Who answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,6 +33,7 @@ use hanare_host::HostError;
 use hanare_host::hands::{self, Ended, NodeRole, Role, Setup};
 use hanare_model::{NodeKind, Timestamp};
 
+pub use farewell::Told;
 pub use offline::{LeaveError, leave, offline_status, unlock};
 pub use worker::{WorkerError, WorkerOptions, run_worker};
 

@@ -43,6 +43,9 @@ impl Implementation {
                 command
             }
         };
+        // One that was killed left its socket. wg(8), asked below, removes such a socket when it meets it, and wireguard-go ends
+        // if that happens between its own look and its own removal.
+        host.sh(&format!("rm -f /run/wireguard/{interface}.sock"))?;
         let daemon = host.spawn(interface, &mut command)?;
         let wg =
             || host.attempt(&format!("wg show {interface} listen-port")).is_ok_and(|output| output.good());

@@ -190,6 +190,10 @@ down-stopped = The tunnel is stopped. Nothing leaves this machine until `hanare 
 down-before = No tunnel was running.
 what-enrolment = this machine's enrolment, with keys and lease in { $state } and the kill switch
 left = This machine has left its room. Nothing of it remains.
+left-records = { $records ->
+    [one] One record of this node (of an unlock or the like) is not known to have reached headquarters, and is gone.
+   *[other] { $records } records of this node (of unlocks and the like) are not known to have reached headquarters, and are gone.
+}
 left-untold = Headquarters could not be told. Ask the IT admin to revoke this node, so that its name and addresses become free.
 unlocked = DNS and the web are open for the system's own services, for { $span }. It closes by itself. For a browser of yours, name it: hanare unlock … -- BROWSER
 unlocked-program = DNS and the web are open for { $name } and the system's own services, for { $span }. It closes by itself.

@@ -35,15 +35,23 @@ impl Args {
         let told = match Client::new(&context.runtime).leave(context.node_state()) {
             Ok(told) => told,
             // A machine that never joined has nothing to give back.
-            Err(ControlError::NotRunning { .. }) if !context.state.exists() => None,
+            Err(ControlError::NotRunning { .. }) if !context.state.exists() => {
+                node::Told { left: None, missing: 0 }
+            }
             Err(ControlError::NotRunning { .. }) => {
                 node::leave(&context.state).map_err(foreign::leave_error)?
             }
             Err(error) => return Err(foreign::control_error(error)),
         };
-        context.out.result("leave", &json!({"left": true, "headquarters_told": told}), |_| String::new())?;
+        let document = json!({
+            "left": true, "headquarters_told": told.left, "records_missing": told.missing,
+        });
+        context.out.result("leave", &document, |_| String::new())?;
         context.out.talk("left", &[]);
-        if told == Some(false) {
+        if told.missing > 0 {
+            context.out.talk("left-records", &[("records", &told.missing)]);
+        }
+        if told.left == Some(false) {
             context.out.talk("left-untold", &[]);
         }
         Ok(Exit::Good)

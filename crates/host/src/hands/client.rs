@@ -223,13 +223,21 @@ impl Client {
         self.done(&Request::Ready { status: status.to_owned() })
     }
 
-    /// Gives the machine back as it was, the kill switch included, on behalf of the admin at the other end of
-    /// `requester`, whose line still waits there. The worker exits afterwards.
+    /// Whether the machine may be given back: if the one at the other end of `requester`, whose line still waits there, is an
+    /// admin who asks for it.
     ///
     /// # Errors
-    /// [`HostError::Refused`] if the requester is no admin or asked for something else.
-    pub fn leave(&self, requester: BorrowedFd<'_>) -> Result<(), HostError> {
-        self.ask(&Request::Leave, &[requester]).map(drop)
+    /// [`HostError::Refused`] if not.
+    pub fn ask_to_leave(&self, requester: BorrowedFd<'_>) -> Result<(), HostError> {
+        self.ask(&Request::AskToLeave, &[requester]).map(drop)
+    }
+
+    /// Gives the machine back as it was, the kill switch included. The worker exits afterwards.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] if nobody was accepted by [`Client::ask_to_leave`]; what undoing meets.
+    pub fn leave(&self) -> Result<(), HostError> {
+        self.done(&Request::Leave)
     }
 
     fn done(&self, request: &Request) -> Result<(), HostError> {

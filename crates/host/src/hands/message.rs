@@ -44,8 +44,10 @@ pub(crate) enum Request {
     Lease { lease: Signed },
     /// The worker serves; tells whoever waits for it.
     Ready { status: String },
-    /// Gives the machine back as it was, the kill switch included, if that is what the line says that waits on the requester's
-    /// connection, which comes along.
+    /// Whether the machine may be given back: if that is what the line says that waits on the requester's connection, which comes
+    /// along.
+    AskToLeave,
+    /// Gives the machine back as it was, the kill switch included, once [`Request::AskToLeave`] was accepted.
     Leave,
 }
 

@@ -15,7 +15,7 @@ use super::look::Firewall;
 use super::message::{Notice, Reply, Request};
 use super::network::{self, NetworkHold};
 use super::setup::{Ended, Role, Setup};
-use super::verbs::Hands;
+use super::verbs::{Hands, Leaving};
 use super::{channel, routing};
 use crate::deed::Deed;
 use crate::error::HostError;
@@ -57,7 +57,7 @@ pub fn serve(mut setup: Setup) -> Result<Ended, HostError> {
     let undone = hands.log.undo_all();
     let ended = ended?;
     undone?;
-    Ok(if hands.left { Ended::Left } else { ended })
+    Ok(if hands.leaving == Leaving::Done { Ended::Left } else { ended })
 }
 
 /// Linux's rule for interface names, before a name is part of a path or a rule.
@@ -147,8 +147,9 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
         firewall: Firewall::Held,
         unsettled: false,
         unlocked_until: None,
+        unlocked_by_admin: true,
         told: None,
-        left: false,
+        leaving: Leaving::Unasked,
     };
     if hands.bounds.is_some() {
         hands.engage()?;
@@ -261,7 +262,7 @@ async fn answer(
                 if std::mem::take(&mut hands.unsettled) {
                     look = look.or(Some(Instant::now() + LOOK_INTERVAL));
                 }
-                hands.left && stop.is_none()
+                hands.leaving == Leaving::Done && stop.is_none()
             }
             ready = network.readable() => {
                 ready.map_err(failed)?.clear_ready();

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hanare_model::Segmentation;
 use hanare_model::lease::MIN_MTU;
@@ -12,9 +12,8 @@ use ipnet::IpNet;
 use super::asked::{self, Asked};
 use super::bounds::{Bounds, HqBounds, node_listen};
 use super::look::Firewall;
-use super::message::{KillSwitchState, Notice, Permit, Reply, Request};
-use super::{routing, unlock};
-use crate::control_group::ControlGroup;
+use super::message::{Permit, Reply, Request};
+use super::routing;
 use crate::deed::Deed;
 use crate::error::{HostError, reason};
 use crate::kill_switch::{self, KillSwitch, Lan, Policy};
@@ -25,7 +24,6 @@ use crate::tun::{Offload, Tun, TunError};
 use crate::udp::{RECEIVE_BUFFER, Udp, UdpError};
 use crate::underlay::Underlay;
 use crate::undo::{Change, UndoLog};
-use crate::unix::Peer;
 use crate::{MARK, marked, resolver, sysctl};
 
 /// The largest inner MTU: an Ethernet frame of 9,000 bytes less `WireGuard`'s own.
@@ -54,9 +52,20 @@ pub(super) struct Hands {
     /// Something was not done that a look will do.
     pub(super) unsettled: bool,
     pub(super) unlocked_until: Option<Instant>,
+    /// Whether an admin asked for what is open; of what was open before this process it is taken for granted.
+    pub(super) unlocked_by_admin: bool,
     /// What was not done when something was last asked, so that it is told once however often it is asked again.
     pub(super) told: Option<HostError>,
-    pub(super) left: bool,
+    pub(super) leaving: Leaving,
+}
+
+/// How far `leave` has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    Unasked,
+    /// By an admin.
+    Asked,
+    Done,
 }
 
 impl Hands {
@@ -91,15 +100,17 @@ impl Hands {
             Request::Lease { lease } => {
                 self.node("lease")?.renew(&lease)?;
                 self.refresh_switch();
+                self.hold_to_terms()?;
             }
-            Request::Leave => self.leave(fds)?,
+            Request::AskToLeave => self.ask_to_leave(fds)?,
+            Request::Leave => self.leave()?,
             // Answered by the loop, which holds what they are about.
             Request::Notices | Request::Ready { .. } => {}
         }
         Ok((Reply::Done, Vec::new()))
     }
 
-    fn node(&mut self, verb: &str) -> Result<&mut Bounds, HostError> {
+    pub(super) fn node(&mut self, verb: &str) -> Result<&mut Bounds, HostError> {
         self.bounds.as_mut().ok_or_else(|| HostError::refused(verb, "headquarters has no lease"))
     }
 
@@ -228,60 +239,6 @@ impl Hands {
         Ok(())
     }
 
-    fn unlock(&mut self, fds: &[OwnedFd]) -> Result<(), HostError> {
-        let terms = self.node("unlock")?.lease().unlock;
-        let (peer, Asked::Unlock { reason, seconds, all, program }) = asked::take("unlock", fds)? else {
-            return Err(HostError::refused("unlock", "its sender asked for something else"));
-        };
-        if reason.trim().is_empty() {
-            return Err(HostError::refused("unlock", reason::NO_REASON));
-        }
-        unlock::check(&terms, peer.is_admin(), all, seconds)?;
-        let time = Duration::from_secs(seconds);
-        self.close_unlock()?;
-        let group = program.as_ref().map(|_| self.group(&peer)).transpose()?;
-        if let Some(index) = self.index {
-            routing::open_rules(&mut self.log, index, all)?;
-        }
-        // The kill switch last, so that nothing is open if the rules could not be set.
-        if let Err(error) = kill_switch::unlock(time, all, group.as_ref()) {
-            self.close_unlock()?;
-            return Err(error);
-        }
-        self.unlocked_until = Some(Instant::now() + time);
-        tracing::warn!(uid = peer.uid, seconds, all, program, reason, "the kill switch is open for a while");
-        Ok(())
-    }
-
-    /// A control group around who asked.
-    fn group(&mut self, peer: &Peer) -> Result<ControlGroup, HostError> {
-        let group = ControlGroup::plan(peer.pid)?;
-        self.log.record(Change::ControlGroup { group: group.clone() })?;
-        if let Err(error) = group.make(peer.pid) {
-            self.close_unlock()?;
-            return Err(error);
-        }
-        Ok(group)
-    }
-
-    /// Takes back what an unlock changed beside the kill switch.
-    fn close_unlock(&mut self) -> Result<(), HostError> {
-        routing::close_rules(&mut self.log)?;
-        self.log.undo_where(|change| matches!(change, Change::ControlGroup { .. }))
-    }
-
-    /// Takes the rules of an unlock back once the kernel has closed the kill switch.
-    pub(super) fn lock_again(&mut self) -> Result<Option<Notice>, HostError> {
-        if kill_switch::state()? != KillSwitchState::Closed {
-            // The kernel counts in its own seconds; look again soon.
-            self.unlocked_until = Some(Instant::now() + Duration::from_millis(300));
-            return Ok(None);
-        }
-        self.unlocked_until = None;
-        self.close_unlock()?;
-        Ok(Some(Notice::Locked))
-    }
-
     fn segment(&mut self, segmentation: &Segmentation) -> Result<(), HostError> {
         if self.bounds.is_some() {
             return Err(HostError::refused("segment", "this is a node"));
@@ -339,7 +296,8 @@ impl Hands {
         Ok((Reply::Resolvers { servers }, sockets))
     }
 
-    fn leave(&mut self, fds: &[OwnedFd]) -> Result<(), HostError> {
+    /// An admin has asked for it: from now on the worker may say when.
+    fn ask_to_leave(&mut self, fds: &[OwnedFd]) -> Result<(), HostError> {
         self.node("leave")?;
         let (peer, Asked::Leave) = asked::take("leave", fds)? else {
             return Err(HostError::refused("leave", "its sender asked for something else"));
@@ -347,10 +305,18 @@ impl Hands {
         if !peer.is_admin() {
             return Err(HostError::refused("leave", reason::ADMINS_ONLY));
         }
+        self.leaving = Leaving::Asked;
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Result<(), HostError> {
+        if self.leaving != Leaving::Asked {
+            return Err(HostError::refused("leave", "nobody has asked for it"));
+        }
         self.log.undo_all()?;
         kill_switch::remove(&self.state)?;
         self.switch = None;
-        self.left = true;
+        self.leaving = Leaving::Done;
         Ok(())
     }
 }

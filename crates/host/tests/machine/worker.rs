@@ -142,8 +142,11 @@ fn pass_on(client: &Client, connection: &mut std::os::unix::net::UnixStream, hon
         std::thread::sleep(Duration::from_millis(100));
     }
     let unlocks = String::from_utf8_lossy(&line[..length]).contains("unlock");
-    let done =
-        if honest && unlocks { client.unlock(connection.as_fd()) } else { client.leave(connection.as_fd()) };
+    let done = if honest && unlocks {
+        client.unlock(connection.as_fd())
+    } else {
+        client.ask_to_leave(connection.as_fd()).and_then(|()| client.leave())
+    };
     let path = state().join("answers");
     let before = std::fs::read_to_string(&path).unwrap_or_default();
     std::fs::write(path, format!("{before}{done:?}\n")).unwrap();
@@ -170,7 +173,7 @@ fn hijacked_hq(client: &Client) {
     endless.forward = vec![flow; hanare_model::filter::MAX_FLOWS + 1];
     no(client.segment(&endless));
     let stdin = rustix::stdio::stdin();
-    no(client.leave(stdin));
+    no(client.ask_to_leave(stdin));
     client.addresses(&["10.88.0.1/24".parse().unwrap()]).unwrap();
     // Somebody else's network: in this overlay or not, as the host process was told.
     let taken = client.routes(&["198.51.100.0/24".parse().unwrap()]);
@@ -218,10 +221,10 @@ fn hijacked(client: &Client) {
     no(client.mtu(576));
     let file = std::fs::File::open("/dev/null").unwrap();
     no(client.unlock(file.as_fd()));
-    no(client.leave(file.as_fd()));
+    no(client.ask_to_leave(file.as_fd()));
     let (own, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     no(client.unlock(own.as_fd()));
-    no(client.leave(own.as_fd()));
+    no(client.ask_to_leave(own.as_fd()));
     // The line to the host process has the host process at its other end: root, and free of every restriction.
     let stdin = rustix::stdio::stdin();
     let peer = unix::Peer::of(stdin).unwrap();
@@ -230,7 +233,9 @@ fn hijacked(client: &Client) {
         (true, i32::try_from(std::os::unix::process::parent_id()).unwrap())
     );
     no(client.unlock(stdin));
-    no(client.leave(stdin));
+    no(client.ask_to_leave(stdin));
+    // Nobody has asked.
+    no(client.leave());
     let alone = rustix::net::socket(rustix::net::AddressFamily::UNIX, rustix::net::SocketType::STREAM, None);
     no(client.unlock(alone.unwrap().as_fd()));
     no(client.segment(&crate::segmentation::two_rooms()));

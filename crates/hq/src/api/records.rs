@@ -35,10 +35,9 @@ async fn records(
     let told: NodeRecords = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
     let [address, _] = node.addresses;
     let now = Instant::now();
-    let allowed = api.records.lock().map(|mut records| {
-        // Each record has its place on the ledger for good.
-        (0..told.lines.len().clamp(1, MAX_RECORDS)).try_for_each(|_| records.take(address, now))
-    });
+    // Each record has its place on the ledger for good.
+    let count = u32::try_from(told.lines.len().clamp(1, MAX_RECORDS)).unwrap_or(u32::MAX);
+    let allowed = api.records.lock().map(|mut records| records.take_all(address, count, now));
     allowed.map_err(|_| No::Unavailable)?.map_err(too_many)?;
     let actor = super::work::actor(&node);
     match api.hq.writer.act(&actor, Act::Records(node.public_key, Box::new(told))).await {

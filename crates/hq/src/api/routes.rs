@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hanare_ledger::Entry;
-use hanare_model::api::{Ack, Granted, Hello, Refusal};
+use hanare_model::api::{Ack, Granted, Hello, Leave, Refusal};
 use hanare_model::{PublicKey, Signed};
 use serde_json::json;
 
@@ -150,12 +150,17 @@ async fn ack(
 }
 
 /// Durable before it is answered; the answer leaves before the peer goes.
-async fn leave(State(api): State<Arc<Api>>, Extension(peer): Extension<Peer>) -> Result<StatusCode, No> {
+async fn leave(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Result<StatusCode, No> {
     let node = enrolled(&api, &peer)?;
+    let word: Leave = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
     if peer.inside {
         api.hq.depart(node.public_key);
     }
-    let left = api.hq.writer.act(&format!("node {}", node.name), Act::Leave(node.public_key)).await;
+    let left = api.hq.writer.act(&format!("node {}", node.name), Act::Leave(node.public_key, word)).await;
     if left.is_err() {
         api.hq.farewell(&node.public_key);
         return Err(No::Unavailable);

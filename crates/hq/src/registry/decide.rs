@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use hanare_ledger::Entry;
 use hanare_ledger::carried::NodeRecords;
+use hanare_model::api::Leave;
 use hanare_model::report::NodeReport;
 use hanare_model::{Endpoint, PublicKey, RoomId, Timestamp};
 use serde_json::Value;
@@ -44,7 +45,7 @@ pub(crate) enum Act {
     /// A new lease for a node, if what it would say differs or half of its time has passed.
     Renew(PublicKey),
     /// By a node that leaves.
-    Leave(PublicKey),
+    Leave(PublicKey, Leave),
     /// Where nodes were last heard.
     Roamed(Vec<(PublicKey, SocketAddr)>),
     /// By an admin, about a person, with the secrets that were made for it.
@@ -136,7 +137,7 @@ pub(crate) fn decide(registry: &Registry, context: &Context, act: Act) -> Result
         Act::Admin(request) => admin(registry, context, *request),
         Act::Join(joining) => enrol::join(registry, context, &joining),
         Act::Renew(key) => Ok(node::renew(registry, context, &key)),
-        Act::Leave(key) => Ok(node::leave(registry, context, &key)),
+        Act::Leave(key, leave) => Ok(node::leave(registry, context, &key, leave)),
         Act::Person(act) => person::act(registry, context, *act),
         Act::WorkOpen(opening) => Ok(work::open(registry, context, *opening)),
         Act::WorkClose(key, session) => Ok(work::close(registry, context, &key, &session)),

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use hanare_model::api::Leave;
 use hanare_model::plan::QUARANTINE;
 use hanare_model::work::WorkEnd;
 use hanare_model::{NodeKind, PublicKey, RoomId};
@@ -91,10 +92,14 @@ pub(super) fn end_day(registry: &Registry, context: &Context, ask: &NodeEndDay) 
 }
 
 /// The node's own word that it has left: its end, as a revocation is.
-pub(super) fn leave(registry: &Registry, context: &Context, key: &PublicKey) -> Decision {
-    let done = Decision::nothing(Outcome::Done);
+pub(super) fn leave(registry: &Registry, context: &Context, key: &PublicKey, word: Leave) -> Decision {
+    let mut done = Decision::nothing(Outcome::Done);
     match registry.nodes.get(key).filter(|node| node.revoked_at.is_none()) {
         Some(node) => {
+            if word.records_missing > 0 {
+                let data = json!({ "missing": word.records_missing });
+                done = done.recorded(context, "records.lost", node.name.as_str(), data);
+            }
             let row = NodeRow { revoked_at: Some(context.now), has_left: true, ..node.clone() };
             ended(registry, done, context, "node.left", row)
         }

@@ -9,6 +9,8 @@ use hanare_host::process::Process;
 use hanare_model::work::WorkOpen;
 use zeroize::Zeroizing;
 
+use crate::node::Told;
+
 use super::{ControlError, MAX_LINE, Problem, Reply, Request, SOCKET, Status, Today, Work};
 
 /// `leave` waits for headquarters and for the undo log.
@@ -72,15 +74,17 @@ impl Client {
         self.done(&Request::Unlock { reason, seconds: time.as_secs(), all, program })
     }
 
-    /// Undoes everything and forgets the enrolment; returns once the daemon has ended. Says whether headquarters was told.
+    /// Undoes everything and forgets the enrolment; returns once the daemon has ended. Says what headquarters knows.
     ///
     /// # Errors
     /// See [`ControlError`]; [`ControlError::NotRunning`] only once nobody holds `state`.
-    pub fn leave(&self, state: Option<&Path>) -> Result<Option<bool>, ControlError> {
+    pub fn leave(&self, state: Option<&Path>) -> Result<Told, ControlError> {
         match self.end(state, &Request::Leave)? {
             // A daemon of the version before told nobody.
-            End::Answered(Reply::Done) => Ok(None),
-            End::Answered(Reply::Left { told }) => Ok(told),
+            End::Answered(Reply::Done) => Ok(Told { left: None, missing: 0 }),
+            End::Answered(Reply::Left { told, records_missing }) => {
+                Ok(Told { left: told, missing: records_missing })
+            }
             End::Answered(_) => Err(ControlError::Answer),
             End::Before | End::Nobody => Err(ControlError::NotRunning { path: self.runtime.join(SOCKET) }),
         }

@@ -63,6 +63,9 @@ pub enum Reply {
     Left {
         /// Whether headquarters knows; `None` if there was nobody to tell.
         told: Option<bool>,
+        /// How many records of this node's ledger headquarters is not known to hold.
+        #[serde(default)]
+        records_missing: u64,
     },
     /// To [`Request::WorkOpen`] and [`Request::WorkStatus`].
     Work {

@@ -251,10 +251,10 @@ impl Daemon {
             apply::change_machine(self).await?;
         }
         work::tick(self);
+        records::tick(self);
         if self.revoked.is_some() {
             return Ok(Next::Go);
         }
-        records::tick(self);
         let now = self.watch.now();
         let silence = self.health.silence(now);
         let term = self.term();

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use hanare_host::kill_switch;
 use hanare_model::Lease;
-use hanare_model::api::Refusal;
+use hanare_model::api::{Leave, Refusal};
 use tokio::time::timeout;
 
 use super::daemon::Daemon;
-use super::{outside, records};
+use super::outside;
+use super::records::Rest;
 use crate::api::{ApiError, Connection, Identity};
 use crate::marked;
 use crate::state::NodeState;
@@ -24,53 +25,69 @@ const ONE_ADDRESS: Duration = Duration::from_millis(1500);
 /// And of that, how long for what was not told before.
 const RECORDS: Duration = Duration::from_secs(1);
 
-/// By a running daemon; whether headquarters knows.
-pub(super) async fn from_daemon(daemon: &Daemon) -> bool {
-    if daemon.revoked.is_some() {
-        return true;
-    }
-    if let Some(inside) = &daemon.inside
-        && daemon.health.is_up(daemon.watch.now())
-        && heard("through the tunnel", timeout(PATIENCE, inside.leave(&daemon.journal)).await)
-    {
-        return true;
-    }
-    let leave = outside::leave(&daemon.hands, &daemon.api, &daemon.identity, &daemon.journal);
-    heard("past the tunnel", timeout(PATIENCE, leave).await)
+/// What headquarters knows of a node that has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Whether it knows that this node leaves; `None` if there was nobody to tell.
+    pub left: Option<bool>,
+    /// How many records of this node's ledger it is not known to hold.
+    pub missing: u64,
 }
 
-/// Without a daemon: past the tunnel, by the marked sockets that the closed kill switch lets through. `None` if there is nobody
-/// to tell, or nothing to tell them.
-pub(super) fn from_here(state: &Path) -> Option<bool> {
-    let node = NodeState::new(state);
-    if !matches!(node.tombstone(), Ok(None)) {
-        return None;
+/// By a running daemon. Headquarters knows of a node that it revoked, and may still miss what that has on its record.
+pub(super) async fn from_daemon(daemon: &Daemon) -> Told {
+    let mut rest = Rest::of(daemon);
+    let is_revoked = daemon.revoked.is_some();
+    if let Some(inside) = &daemon.inside
+        && daemon.health.is_up(daemon.watch.now())
+        && heard("through the tunnel", timeout(PATIENCE, inside.leave(&mut rest)).await)
+    {
+        return Told { left: Some(true), missing: rest.missing() };
     }
+    if is_revoked && rest.missing() == 0 {
+        return Told { left: Some(true), missing: 0 };
+    }
+    let leave = outside::leave(&daemon.hands, &daemon.api, &daemon.identity, &mut rest);
+    let told = heard("past the tunnel", timeout(PATIENCE, leave).await);
+    Told { left: Some(told || is_revoked), missing: rest.missing() }
+}
+
+/// Without a daemon: past the tunnel, by the marked sockets that the closed kill switch lets through.
+pub(super) fn from_here(state: &Path) -> Told {
+    let node = NodeState::new(state);
+    let journal = Journal::open(&node).ok();
+    let missing = journal.as_ref().map_or(0, |journal| journal.head().seq);
+    let is_revoked = !matches!(node.tombstone(), Ok(None));
     let (Ok(Some(stored)), Ok(Some(enrolment)), Ok(Some(keys))) =
         (node.lease(), node.enrolment(), node.keys())
     else {
-        return None;
+        return Told { left: None, missing };
     };
-    let Ok(identity) = Identity::new(&keys.signing, enrolment.pin) else { return Some(false) };
+    if is_revoked && missing == 0 {
+        return Told { left: None, missing };
+    }
+    let untold = Told { left: (!is_revoked).then_some(false), missing };
+    let Ok(identity) = Identity::new(&keys.signing, enrolment.pin) else { return untold };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-        return Some(false);
+        return untold;
     };
     // Where names led when the daemon ran: nobody else may be asked for them now.
     let known = kill_switch::policy::load(state).ok().flatten().map(|policy| policy.api).unwrap_or_default();
     // What is left of it is told with the farewell; it is no reason not to leave.
-    let journal = Journal::open(&node).ok();
-    let find = find_and_tell(known, &stored.lease, &identity, journal.as_ref());
+    let mut rest = Rest::unknown(journal.as_ref(), keys.signing.verify_key());
+    let find = find_and_tell(known, &stored.lease, &identity, &mut rest);
     let told = runtime.block_on(async { timeout(PATIENCE, find).await });
     // A look-up under way must not hold the program back.
     runtime.shutdown_background();
-    Some(heard("past the tunnel", told))
+    let told = heard("past the tunnel", told);
+    Told { left: (!is_revoked).then_some(told), missing: rest.missing() }
 }
 
 async fn find_and_tell(
     mut addresses: BTreeSet<SocketAddr>,
     lease: &Lease,
     identity: &Identity,
-    journal: Option<&Journal>,
+    rest: &mut Rest<'_>,
 ) -> Result<(), ApiError> {
     for endpoint in &lease.hq.api {
         match endpoint.address() {
@@ -82,19 +99,19 @@ async fn find_and_tell(
             None => {}
         }
     }
-    tell(&addresses, identity, journal).await
+    tell(&addresses, identity, rest).await
 }
 
 async fn tell(
     addresses: &BTreeSet<SocketAddr>,
     identity: &Identity,
-    journal: Option<&Journal>,
+    rest: &mut Rest<'_>,
 ) -> Result<(), ApiError> {
     let mut last = ApiError::Timeout { what: "connecting to headquarters' API" };
     for address in addresses {
         let told = timeout(ONE_ADDRESS, async {
             let stream = marked::connect(*address).await.map_err(ApiError::io("connecting"))?;
-            leave(&mut Connection::open(stream, identity).await?, journal).await
+            leave(&mut Connection::open(stream, identity).await?, rest).await
         });
         match told.await {
             Ok(Err(error)) => last = error,
@@ -106,15 +123,13 @@ async fn tell(
 }
 
 /// Says it on a connection, after what else headquarters should know.
-pub(super) async fn leave(connection: &mut Connection, journal: Option<&Journal>) -> Result<(), ApiError> {
-    if let Some(journal) = journal {
-        match timeout(RECORDS, records::deliver(connection, journal)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(?error, "headquarters does not have all of this node's records"),
-            Err(_) => tracing::warn!("headquarters did not take this node's records in time"),
-        }
+pub(super) async fn leave(connection: &mut Connection, rest: &mut Rest<'_>) -> Result<(), ApiError> {
+    match timeout(RECORDS, rest.deliver(connection)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(?error, "headquarters does not have all of this node's records"),
+        Err(_) => tracing::warn!("headquarters did not take this node's records in time"),
     }
-    match connection.tell("/v1/leave", &serde_json::json!({})).await {
+    match connection.tell("/v1/leave", &Leave { records_missing: rest.missing() }).await {
         // Whom headquarters does not have any more need not leave.
         Err(ApiError::Refused(Refusal::Revoked { .. } | Refusal::NotEnrolled)) => Ok(()),
         told => told,

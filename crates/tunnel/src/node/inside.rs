@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 
 use super::farewell;
 use super::outside::connect;
+use super::records::Rest;
 use crate::api::{ApiError, Connection, Identity};
-use crate::state::journal::Journal;
 
 /// Between probes; three of them fit into `health::STALE`.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
@@ -141,9 +141,9 @@ impl Inside {
     }
 
     /// Says that this node leaves.
-    pub(super) async fn leave(&self, journal: &Journal) -> Result<(), ApiError> {
+    pub(super) async fn leave(&self, rest: &mut Rest<'_>) -> Result<(), ApiError> {
         let mut connection = open(&self.hands, &self.addresses, &self.identity).await?;
-        farewell::leave(&mut connection, Some(journal)).await
+        farewell::leave(&mut connection, rest).await
     }
 
     /// Asks for a lease through the tunnel.

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::Duration;
 
+use hanare_host::hands;
 use hanare_ledger::Entry;
 use hanare_model::{NodeName, Timestamp};
 
@@ -117,17 +118,20 @@ fn overtime(daemon: &mut Daemon, seconds: u64) -> Result<(), Problem> {
     daemon.journal.record(entry, &daemon.signing).map_err(|error| state_problem(&error))
 }
 
-/// The control socket has seen that an admin asks; the host process sees it again. Headquarters hears it first, while there is
-/// a way to it.
+/// The control socket has seen that an admin asks; the host process sees it again before anybody hears of it, and gives the
+/// machine back when headquarters has been told, while there was a way to it.
 async fn leave(daemon: &mut Daemon, requester: OwnedFd) -> (Reply, Next) {
+    let asked = daemon.hands.run(move |hands| hands.ask_to_leave(requester.as_fd())).await;
+    if let Err(failure) = asked {
+        return (answer(Err(Problem::Host { failure })), Next::Go);
+    }
     let told = farewell::from_daemon(daemon).await;
-    let left = daemon.hands.run(move |hands| hands.leave(requester.as_fd())).await;
-    if let Err(failure) = left {
+    if let Err(failure) = daemon.hands.run(hands::Client::leave).await {
         return (answer(Err(Problem::Host { failure })), Next::Go);
     }
     let removed = daemon.state.remove().map_err(|error| state_problem(&error));
     let reply = match removed {
-        Ok(()) => Reply::Left { told: Some(told) },
+        Ok(()) => Reply::Left { told: told.left, records_missing: told.missing },
         Err(problem) => Reply::Failed { problem },
     };
     (reply, Next::End)

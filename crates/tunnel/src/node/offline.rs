@@ -9,7 +9,7 @@ use hanare_host::{HostError, hands, kill_switch, privileges};
 use ipnet::IpNet;
 
 use super::daemon::own_clock;
-use super::farewell;
+use super::farewell::{self, Told};
 use super::obey::{Unlock, state_problem};
 use super::report::kill_switch_status;
 use super::term::Term;
@@ -79,12 +79,11 @@ pub fn offline_status(state: &Path) -> Result<Status, StateError> {
 }
 
 /// Gives the machine back as it was, the kill switch included, and removes keys and lease, when no daemon runs. Everything
-/// is safe to repeat; the keys go last. Headquarters is told first, if it can be; says whether it knows, `None` if there was
-/// nobody to tell.
+/// is safe to repeat; the keys go last. Headquarters is told first, if it can be; says what it knows.
 ///
 /// # Errors
 /// See [`LeaveError`].
-pub fn leave(state: &Path) -> Result<Option<bool>, LeaveError> {
+pub fn leave(state: &Path) -> Result<Told, LeaveError> {
     let told = hands::leave(state, || farewell::from_here(state))?;
     NodeState::new(state).remove()?;
     Ok(told)

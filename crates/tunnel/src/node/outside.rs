@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::farewell;
+use super::records::Rest;
 use crate::api::{ApiError, Connection, Identity};
-use crate::state::journal::Journal;
 
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -38,12 +38,17 @@ pub(super) async fn leave(
     hands: &Client,
     api: &[SocketAddr],
     identity: &Identity,
-    journal: &Journal,
+    rest: &mut Rest<'_>,
 ) -> Result<(), ApiError> {
-    farewell::leave(&mut open(hands, api, identity).await?, Some(journal)).await
+    farewell::leave(&mut open(hands, api, identity).await?, rest).await
 }
 
-async fn open(hands: &Client, api: &[SocketAddr], identity: &Identity) -> Result<Connection, ApiError> {
+/// A connection, to whichever address answers.
+pub(super) async fn open(
+    hands: &Client,
+    api: &[SocketAddr],
+    identity: &Identity,
+) -> Result<Connection, ApiError> {
     let mut last = ApiError::Timeout { what: "finding headquarters' API" };
     for address in api {
         match timeout(CONNECT, connect(hands, *address)).await {

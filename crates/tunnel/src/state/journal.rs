@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use hanare_host::Deed;
 use hanare_ledger::{Chain, Entry, Hash, Head, Record};
@@ -25,6 +26,8 @@ pub(crate) struct Journal {
     /// Bytes that are acknowledged.
     length: u64,
     chain: Chain,
+    /// A place that was asked for, so that the next question does not read everything before it.
+    known: Mutex<Option<(Head, u64)>>,
 }
 
 impl Journal {
@@ -59,7 +62,7 @@ impl Journal {
             Some(line) => head(line)
                 .ok_or_else(|| StateError::Damaged { path: path.clone(), why: Damage::LastRecord })?,
         };
-        Ok(Self { path, file, length, chain: Chain::after(head) })
+        Ok(Self { path, file, length, chain: Chain::after(head), known: Mutex::default() })
     }
 
     /// Where the chain ends.
@@ -67,23 +70,61 @@ impl Journal {
         self.chain.head()
     }
 
-    /// The lines that follow `held`, oldest first, as many as `most`; `None` if this chain does not hold it.
-    pub(crate) fn after(&self, held: Head, most: usize) -> Result<Option<Vec<String>>, StateError> {
-        let file = File::open(&self.path).map_err(failed(Deed::Open, &self.path))?;
-        let mut lines = Vec::new();
-        let mut found = held == Head::GENESIS;
-        for line in BufReader::new(file.take(self.length)).lines() {
-            let line = line.map_err(failed(Deed::Read, &self.path))?;
-            if lines.len() == most {
-                break;
-            }
-            if found {
-                lines.push(line);
-            } else if head(line.as_bytes()) == Some(held) {
-                found = true;
-            }
+    /// Where what follows `held` begins, in bytes; `None` if this chain does not hold it.
+    pub(crate) fn place(&self, held: Head) -> Result<Option<u64>, StateError> {
+        if held == Head::GENESIS {
+            return Ok(Some(0));
         }
-        Ok(found.then_some(lines))
+        if held == self.head() {
+            return Ok(Some(self.length));
+        }
+        let known = *self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, at)) = known.filter(|(head, _)| *head == held) {
+            return Ok(Some(at));
+        }
+        let mut at = 0;
+        for line in self.read(0)? {
+            let line = line?;
+            let end = at + line.len() as u64 + 1;
+            // By what follows it, if the line itself cannot be read any more.
+            if before(&line) == Some(held) {
+                return Ok(Some(at));
+            }
+            if head(&line) == Some(held) {
+                return Ok(Some(end));
+            }
+            at = end;
+        }
+        Ok(None)
+    }
+
+    /// `head` ends at this byte.
+    pub(crate) fn remember(&self, head: Head, at: u64) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, at));
+    }
+
+    /// The lines from a byte on, oldest first, each with the byte after it, as many as `most`. What of a line is no text is
+    /// replaced: it is nothing that was signed.
+    pub(crate) fn lines(&self, from: u64, most: usize) -> Result<Vec<(String, u64)>, StateError> {
+        let mut at = from;
+        let lines = self.read(from)?.take(most).map(|line| {
+            let line = line?;
+            at += line.len() as u64 + 1;
+            Ok((String::from_utf8_lossy(&line).into_owned(), at))
+        });
+        lines.collect()
+    }
+
+    /// Where this is.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    fn read(&self, from: u64) -> Result<impl Iterator<Item = Result<Vec<u8>, StateError>>, StateError> {
+        let mut file = File::open(&self.path).map_err(failed(Deed::Open, &self.path))?;
+        file.seek(SeekFrom::Start(from)).map_err(failed(Deed::Read, &self.path))?;
+        let lines = BufReader::new(file.take(self.length.saturating_sub(from))).split(b'\n');
+        Ok(lines.map(|line| line.map_err(failed(Deed::Read, &self.path))))
     }
 
     /// Appends durably: what it records may be done afterwards.
@@ -107,9 +148,18 @@ impl Journal {
     }
 }
 
+fn parse(line: &[u8]) -> Option<Record> {
+    Record::parse(std::str::from_utf8(line).ok()?)
+}
+
 fn head(line: &[u8]) -> Option<Head> {
-    let record = Record::parse(std::str::from_utf8(line).ok()?)?;
-    Some(Head { seq: record.seq, hash: Hash::of(line) })
+    Some(Head { seq: parse(line)?.seq, hash: Hash::of(line) })
+}
+
+/// What a line says that it follows.
+pub(crate) fn before(line: &[u8]) -> Option<Head> {
+    let Record { seq, prev, .. } = parse(line)?;
+    Some(Head { seq: seq.checked_sub(1)?, hash: prev })
 }
 
 #[cfg(test)]

@@ -113,3 +113,74 @@ fn root_unlocks_on_the_record_without_a_daemon() {
         wait_for(&deployment, &["no daemon"]).map(drop)
     });
 }
+
+#[test]
+fn what_does_not_arrive_is_counted_when_a_node_leaves() {
+    inside("records::what_does_not_arrive_is_counted_when_a_node_leaves", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let (pc, mut rotten) = (
+            deployment.node("pc", "kofu/306", "endpoint")?,
+            deployment.node("rotten", "kofu/306", "endpoint")?,
+        );
+        unlock(&deployment, &pc, "heard")?;
+        wait_for(&deployment, &["heard"])?;
+        // Who may gain no privileges may not have the machine back, and headquarters is not told that they tried.
+        let mut confined = pc.host.command("setpriv");
+        confined.arg("--no-new-privs").arg(deployment.program.path());
+        confined
+            .args(["--json", "--runtime", "/run/hanare", "--state"])
+            .arg(pc.host.directory().join("state"));
+        let refused = hanare_lab::run(confined.args(["leave", "--yes"]), "", LIMIT)?;
+        hanare_e2e::Refusal(6, "hands-refused").read(&refused);
+        assert_eq!(deployment.hq.ask(&["node", "show", "pc"])?["state"], "enrolled");
+        deployment.until_it_pings(&pc.host, Duration::from_secs(5))?;
+
+        deployment.hq_link.set_connected(false)?;
+        for (place, reason) in [(&pc, "one"), (&pc, "two"), (&rotten, "rotten")] {
+            unlock(&deployment, place, reason)?;
+        }
+        let leave = |place: &Place| {
+            deployment.program.attempt(&place.host, &["--json", "leave", "--yes"], "")?.json()
+        };
+        let left = leave(&pc)?;
+        assert_eq!(
+            (&left["headquarters_told"], &left["records_missing"]),
+            (&false.into(), &2.into()),
+            "{left}"
+        );
+
+        // What rotted on the disk is not what was signed.
+        if let Some(daemon) = &mut rotten.node.daemon {
+            daemon.kill()?;
+        }
+        let own = rotten.host.directory().join("state/node/ledger.jsonl");
+        let text = std::fs::read_to_string(&own).unwrap();
+        std::fs::write(&own, text.replace("\"rotten\"", "\"rotteN\"")).unwrap();
+        deployment.hq_link.set_connected(true)?;
+        let left = leave(&rotten)?;
+        assert_eq!(
+            (&left["headquarters_told"], &left["records_missing"]),
+            (&true.into(), &1.into()),
+            "{left}"
+        );
+        let ledger = deployment.hq.ask(&["ledger", "list"])?;
+        let lost =
+            ledger["records"].as_array().into_iter().flatten().find(|entry| entry["kind"] == "records.lost");
+        assert_eq!(lost.map(|entry| &entry["data"]["missing"]), Some(&1.into()), "{ledger}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_revoked_node_still_says_what_it_has_on_record() {
+    inside("records::a_revoked_node_still_says_what_it_has_on_record", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut pc = deployment.node("pc", "kofu/306", "endpoint")?;
+        deployment.hq_link.set_connected(false)?;
+        unlock(&deployment, &pc, "unheard")?;
+        deployment.hq.admin(&["node", "revoke", "pc", "--yes"])?;
+        deployment.hq_link.set_connected(true)?;
+        pc.node.wait_for("revoked", Duration::from_mins(1))?;
+        wait_for(&deployment, &["unheard"]).map(drop)
+    });
+}

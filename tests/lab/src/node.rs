@@ -63,7 +63,10 @@ impl Node {
     /// # Errors
     /// If it cannot be started.
     pub fn start(&mut self, arguments: &[&str]) -> Result<()> {
-        let mut command = self.program.command(&self.host, &[&["-v", "up"], arguments].concat());
+        // As the unit that is shipped starts it.
+        let masked = ["sh", "-c", "umask 0077; exec \"$0\" \"$@\""];
+        let mut command =
+            self.program.command_under(&masked, &self.host, &[&["-v", "up"], arguments].concat());
         self.daemon = Some(self.host.spawn(&format!("up-{}", self.starts), &mut command)?);
         self.starts += 1;
         Ok(())

@@ -25,4 +25,4 @@ pub use message::{KillSwitchState, Notice, Permit};
 pub(crate) use serve::hold;
 pub use serve::{is_free, leave, serve};
 pub use setup::{Ended, NodeRole, Role, Setup};
-pub use unlock::unlock;
+pub use unlock::{Noted, unlock};

@@ -50,7 +50,7 @@ pub(super) fn hold(state: &Path) -> Result<NetworkHold, HostError> {
 }
 
 /// The file comes before the tables and goes after them: tables without the file are another state's.
-pub(super) fn own_kill_switch(state: &Path) -> Result<(), HostError> {
+fn own_kill_switch(state: &Path) -> Result<(), HostError> {
     if !kill_switch::policy::path(state).exists() && kill_switch::state()? != KillSwitchState::Open {
         return Err(HostError::OtherKillSwitch);
     }

@@ -79,7 +79,7 @@ fn check_name(name: &str) -> Result<(), HostError> {
 /// [`HostError::Busy`] if one runs: ask its worker then; [`HostError::OtherKillSwitch`]; what undoing meets.
 pub fn leave<T>(state: &Path, before: impl FnOnce() -> T) -> Result<T, HostError> {
     let _lock = hold(state)?;
-    network::own_kill_switch(state)?;
+    let _network = network::hold(state)?;
     let brought = before();
     UndoLog::open(state)?;
     kill_switch::remove(state)?;

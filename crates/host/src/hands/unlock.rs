@@ -101,29 +101,48 @@ impl Hands {
 }
 
 /// Opens the kill switch for a while when no host process runs; with a group around this process, for what this process becomes.
-/// `record` comes before that, once it is sure that none runs, and keeps it closed by an error.
+/// `record` comes before that and after a refusal, while it is sure that none runs, and keeps it closed by an error.
 ///
 /// # Errors
-/// [`HostError::Busy`] if one runs: ask its worker then; what the terms do not let root do; what recording and [`kill_switch::unlock`] meet.
+/// [`HostError::Busy`] and [`HostError::NetworkBusy`] if one runs: ask its worker then; what the terms do not let root do; what
+/// recording and [`kill_switch::unlock`] meet.
 pub fn unlock<E: From<HostError>>(
     state: &Path,
     terms: &UnlockTerms,
     time: Duration,
     all: bool,
     own_group: bool,
-    record: impl FnOnce() -> Result<(), E>,
+    record: impl Fn(Noted) -> Result<(), E>,
 ) -> Result<(), E> {
     let _lock = hold(state)?;
-    network::own_kill_switch(state)?;
-    check(terms, true, all, time.as_secs())?;
-    record()?;
+    let _network = network::hold(state)?;
+    let opened = check(terms, true, all, time.as_secs()).map_err(E::from).and_then(|()| {
+        record(Noted::Asked)?;
+        Ok(open(state, time, all, own_group)?)
+    });
+    if opened.is_err() {
+        record(Noted::Refused)?;
+    }
+    opened
+}
+
+/// What is to be recorded of an unlock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// It is about to happen.
+    Asked,
+    /// It does not.
+    Refused,
+}
+
+fn open(state: &Path, time: Duration, all: bool, own_group: bool) -> Result<(), HostError> {
     let mut log = UndoLog::open(state)?;
     let group = own_group.then(|| own_control_group(&mut log)).transpose()?;
     let opened = kill_switch::unlock(time, all, group.as_ref());
     if opened.is_err() {
         log.undo_all()?;
     }
-    Ok(opened?)
+    opened
 }
 
 /// A control group around this process; the next start takes it away.

@@ -11,6 +11,8 @@ use crate::netlink::{Link, Netlink, Route};
 /// Wider networks are not believed: a rogue router or DHCP server may claim half the world to be next door.
 const WIDEST_IPV4: u8 = 16;
 const WIDEST_IPV6: u8 = 64;
+/// How many networks may be next door: a machine has a few, and whoever announces routers without end shall not fill the rules.
+const MAX_NETWORKS: usize = 64;
 
 /// What the rules depend on beside the policy.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -43,7 +45,8 @@ fn connected(devices: &[Link], routes: Vec<Route>) -> BTreeSet<IpNet> {
         route.to.prefix_len() >= widest && devices.iter().any(|link| link.index == route.index)
     };
     let networks: Vec<IpNet> = routes.into_iter().filter(next_door).map(|route| route.to.trunc()).collect();
-    IpNet::aggregate(&networks).into_iter().collect()
+    let networks: BTreeSet<IpNet> = IpNet::aggregate(&networks).into_iter().collect();
+    networks.into_iter().take(MAX_NETWORKS).collect()
 }
 
 #[cfg(test)]
@@ -65,7 +68,11 @@ mod tests {
             route("2000::/3", 2),
             route("10.88.0.0/16", 3),
         ];
-        let found: Vec<_> = connected(&[eth0], routes).iter().map(ToString::to_string).collect();
+        let found: Vec<_> =
+            connected(std::slice::from_ref(&eth0), routes).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["192.168.1.0/24", "2001:db8::/64"]);
+        let announced = (0..1000).map(|n| route(&format!("2001:db8:{n:x}::/64"), 2));
+        let found = connected(&[eth0], announced.chain([route("192.168.1.0/24", 2)]).collect());
+        assert!(found.len() == MAX_NETWORKS && found.contains(&"192.168.1.0/24".parse().unwrap()));
     }
 }

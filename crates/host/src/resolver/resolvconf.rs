@@ -41,7 +41,9 @@ fn run(arguments: &[&str], input: &[u8]) -> Result<(), HostError> {
         program: "resolvconf".to_owned(),
         package: "openresolv".to_owned(),
     })?;
-    let mut child = Command::new(program)
+    // What it writes is for everybody to read, whatever our own files are.
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", "umask 022; exec \"$0\" \"$@\"", program])
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

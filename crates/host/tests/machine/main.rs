@@ -20,6 +20,8 @@ mod headquarters;
 #[cfg(test)]
 mod kill_switch;
 #[cfg(test)]
+mod restless;
+#[cfg(test)]
 mod segmentation;
 #[cfg(test)]
 mod worker;

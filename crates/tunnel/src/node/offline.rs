@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use hanare_host::hands::KillSwitchState;
+use hanare_host::hands::{KillSwitchState, Noted};
 use hanare_host::unix::Peer;
 use hanare_host::{HostError, hands, kill_switch, privileges};
 use ipnet::IpNet;
@@ -120,15 +120,15 @@ pub fn unlock(
     let Request::Unlock { reason, seconds, all, program } = permitted(asked, &own)? else { return Ok(None) };
     let own_group = program.is_some();
     let unlock = Unlock { uid, is_admin: true, reason, seconds, all, program };
-    let record = |kind: &str| {
+    let record = |noted: Noted| {
+        let kind = match noted {
+            Noted::Asked => "kill-switch.unlock",
+            Noted::Refused => "kill-switch.unlock-refused",
+        };
         let mut journal = Journal::open(&node).map_err(read)?;
         let entry = unlock.entry(own_clock(), &lease.lease.node, kind);
         journal.record(entry, &keys.signing).map_err(read)
     };
     let terms = &lease.lease.unlock;
-    let opened = hands::unlock(state, terms, time, all, own_group, || record("kill-switch.unlock"));
-    if opened.is_err() && !matches!(&opened, Err(Problem::Host { failure: HostError::Busy { .. } })) {
-        record("kill-switch.unlock-refused")?;
-    }
-    opened.map(Some)
+    hands::unlock(state, terms, time, all, own_group, record).map(Some)
 }

@@ -54,7 +54,10 @@ fn asks(host: &Host, server: IpAddr) -> Result<bool> {
     })
 }
 
+/// As everybody reads it.
 fn resolv_conf(place: &Place) -> Result<String> {
+    let mode = place.host.sh("stat -L -c %A /etc/resolv.conf")?.stdout;
+    assert_eq!(mode.trim().get(7..8), Some("r"), "{mode}");
     Ok(place.host.sh("cat /etc/resolv.conf")?.stdout)
 }
 

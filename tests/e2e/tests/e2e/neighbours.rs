@@ -45,9 +45,19 @@ fn a_second_node_in_one_network_is_refused_and_the_first_one_stays_as_it_is() {
             let pid = pc.node.status()?["pid"].to_string();
             assert!(code == "busy" && cause.contains(&pid), "{code}: {cause}");
         }
-        let (code, _) = refused(&second(&host, &program, &["leave", "--yes"], "")?);
-        assert_eq!(code, "other-kill-switch");
-        assert_eq!(rules()?, before, "the first one's rules are not touched");
+        // Also where the second one had a tunnel of its own, and so the file that says that the rules are its.
+        let file = |of: &str| host.directory().join(of).join("kill_switch.json");
+        for own_rules in [false, true] {
+            if own_rules {
+                std::fs::copy(file("state"), file("second/state")).unwrap();
+            }
+            for words in [&["leave", "--yes"][..], &["unlock", "--reason", "x", "--for", "1m"]] {
+                let (code, _) = refused(&second(&host, &program, words, "")?);
+                assert_eq!(code, "busy", "{words:?}");
+            }
+            assert_eq!(rules()?, before, "the first one's rules are not touched");
+        }
+        std::fs::remove_file(file("second/state")).unwrap();
         assert!(host.pings(deployment.hq.addresses[0], 2)?, "the first one notices nothing");
 
         // It has ended, and stays locked.

@@ -101,6 +101,17 @@ fn the_unit_runs_it(guest: &mut Guest) -> Result<()> {
     let said: Vec<_> = confined.said.split_whitespace().take(5).collect();
     assert_eq!(said, ["NoNewPrivs:", "0", "NoNewPrivs:", "1", "0"], "{}", confined.said);
     assert_eq!(confined.status, 0, "{}", confined.said);
+    // A program that the kill switch is open for goes back to its person's group, which is the person's.
+    guest
+        .run(
+            "mkdir /sys/fs/cgroup/person && chown 1000:1000 /sys/fs/cgroup/person/cgroup.procs && \
+             { sh -c 'echo $$ > /sys/fs/cgroup/person/cgroup.procs; echo $$ > /run/program; \
+               exec hanare unlock --reason unit --for 2s -- sleep 60' > /dev/null 2>&1 & }",
+        )?
+        .must()?;
+    let group = |name: &str| format!("grep -q '^0::/{name}' /proc/$(cat /run/program)/cgroup");
+    until(guest, "a group of our own", &group("hanare-portal"))?;
+    until(guest, "the person's group", &group("person"))?;
     guest.run("systemctl kill -s KILL --kill-who=main hanare-up")?.must()?;
     let again = format!("test $(systemctl show -p NRestarts --value hanare-up) = 1 && {{ {is_up}; }}");
     until(guest, "the node is up again", &again)?;

@@ -87,6 +87,12 @@ fn assert_whole(output: &Output) -> Value {
     for bytes in ["bytes_to_hq", "bytes_to_room"] {
         assert!(report[bytes].as_u64() >= Some(20_000_000), "{bytes}");
     }
+    let underlay = &report["underlay"];
+    assert_eq!(underlay["other"], serde_json::json!({}), "{underlay}");
+    assert!(
+        underlay["wireguard"].as_u64() > Some(1000) && underlay["api_tls"].as_u64() > Some(10),
+        "{underlay}"
+    );
     report
 }
 

@@ -77,15 +77,18 @@ fn attempt(scene: &Scene<'_>, way: Way, ipv6: bool, bound: bool) -> Result<()> {
     let device = bound.then_some("eth0");
     let host = if way == Way::Forwarded { &scene.behind } else { &scene.pc.host };
     match way {
-        // Each also by the port that is open towards headquarters, where somebody else listens on it.
+        // Also by the ports that are open towards headquarters, or during an unlock, where somebody else listens on them.
         Way::Tcp => host
-            .within(move || [8080, 51821].map(|port| tcp(SocketAddr::new(target, port), device)))
+            .within(move || [8080, 51821, 80, 443].map(|port| tcp(SocketAddr::new(target, port), device)))
             .map(drop),
         Way::Udp | Way::Forwarded => host.within(move || {
             udp(SocketAddr::new(target, 9999), b"a secret", device);
             udp(SocketAddr::new(target, 51820), &initiation(), device);
         }),
-        Way::Dns => host.within(move || udp(SocketAddr::new(target, 53), b"a secret", device)),
+        Way::Dns => host.within(move || {
+            udp(SocketAddr::new(target, 53), b"a secret", device);
+            tcp(SocketAddr::new(target, 53), device);
+        }),
         Way::Icmp => {
             let bind = if bound { "-I eth0 " } else { "" };
             host.attempt(&format!("ping -n -q -c 2 -i 0.2 -W 1 {bind}{target}")).map(drop)
@@ -262,9 +265,11 @@ fn nothing_leaks_in_any_state_and_everything_does_without_the_guard() {
 
         let host = scene.pc.host.clone();
         let program = scene.deployment.program.clone();
-        program.run(&host, &["unlock", "--reason", "test", "--for", "2s"])?;
-        std::thread::sleep(Duration::from_secs(3));
-        judge(&scene, "unlock expired")?;
+        for (how, state) in [("--all", "unlock of everything expired"), ("-v", "unlock expired")] {
+            program.run(&host, &["unlock", "--reason", "test", "--for", "2s", how])?;
+            std::thread::sleep(Duration::from_secs(3));
+            judge(&scene, state)?;
+        }
 
         scene.deployment.hq.host.sh("ip link set eth0 down")?;
         judge(&scene, "hq unreachable")?;

@@ -70,6 +70,7 @@ fn after_the_cable_was_pulled() {
         let views = both_views(&deployment, &pc)?;
         pc.link.set_connected(false)?;
         std::thread::sleep(outage());
+        assert!(!pc.host.pings(deployment.hq.addresses[0], 1)?);
         pc.link.set_connected(true)?;
         judge(&format!("unplugged for {} s", outage().as_secs()), &views, now(), Duration::from_secs(15))
     });

@@ -37,6 +37,7 @@ impl Hands {
         self.look_at_firewall(&mut looked);
         if std::mem::take(&mut self.unsettled) {
             self.refresh_switch();
+            self.hold_to_terms();
         }
         match Underlay::read(&self.interface) {
             Ok(now) if now != self.underlay => {

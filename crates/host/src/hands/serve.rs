@@ -153,6 +153,8 @@ fn prepare(setup: &Setup) -> Result<Hands, HostError> {
     };
     if hands.bounds.is_some() {
         hands.engage()?;
+        // Killed after a lease was written down and before it was obeyed.
+        hands.hold_to_terms();
     }
     Ok(hands)
 }

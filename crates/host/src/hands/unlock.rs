@@ -74,8 +74,16 @@ impl Hands {
         self.log.undo_where(|change| matches!(change, Change::ControlGroup { .. }))
     }
 
-    /// Terms that do not let what is open any more close it now, and do not wait for its time.
-    pub(super) fn hold_to_terms(&mut self) -> Result<(), HostError> {
+    /// Terms that do not let what is open any more close it now, and do not wait for its time. If that cannot be done it is tried
+    /// again with the next look.
+    pub(super) fn hold_to_terms(&mut self) {
+        if let Err(error) = self.close_beyond_terms() {
+            tracing::error!(%error, "what is open against headquarters' terms could not be closed");
+            self.unsettled = true;
+        }
+    }
+
+    fn close_beyond_terms(&mut self) -> Result<(), HostError> {
         let Some(terms) = self.bounds.as_ref().map(|bounds| bounds.lease().unlock) else { return Ok(()) };
         let KillSwitchState::Unlocked { seconds, all } = kill_switch::state()? else { return Ok(()) };
         if check(&terms, self.unlocked_by_admin, all, seconds).is_err() {

@@ -29,6 +29,10 @@ use crate::{MARK, marked, resolver, sysctl};
 /// The largest inner MTU: an Ethernet frame of 9,000 bytes less `WireGuard`'s own.
 const MAX_MTU: u16 = 8920;
 
+/// From an admin's wish to leave until the machine is given back: headquarters is told in six seconds. A worker that keeps the
+/// wish back must not have it when nobody expects it any more.
+const LEAVE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
+
 /// The privileged state of one host process.
 pub(super) struct Hands {
     pub(super) state: PathBuf,
@@ -63,8 +67,8 @@ pub(super) struct Hands {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaving {
     Unasked,
-    /// By an admin.
-    Asked,
+    /// By an admin, who waits for it until then.
+    Asked(Instant),
     Done,
 }
 
@@ -100,7 +104,7 @@ impl Hands {
             Request::Lease { lease } => {
                 self.node("lease")?.renew(&lease)?;
                 self.refresh_switch();
-                self.hold_to_terms()?;
+                self.hold_to_terms();
             }
             Request::AskToLeave => self.ask_to_leave(fds)?,
             Request::Leave => self.leave()?,
@@ -305,12 +309,13 @@ impl Hands {
         if !peer.is_admin() {
             return Err(HostError::refused("leave", reason::ADMINS_ONLY));
         }
-        self.leaving = Leaving::Asked;
+        self.leaving = Leaving::Asked(Instant::now() + LEAVE_PATIENCE);
         Ok(())
     }
 
     fn leave(&mut self) -> Result<(), HostError> {
-        if self.leaving != Leaving::Asked {
+        let asked = std::mem::replace(&mut self.leaving, Leaving::Unasked);
+        if !matches!(asked, Leaving::Asked(until) if Instant::now() <= until) {
             return Err(HostError::refused("leave", "nobody has asked for it"));
         }
         self.log.undo_all()?;

@@ -16,6 +16,8 @@ use super::routes::{No, too_many};
 use super::tls::Peer;
 use crate::registry::{Act, Outcome};
 
+/// So many bytes of a record count as one: what an unlock takes.
+const RECORD_SHARE: usize = 512;
 /// The largest request: as many of the longest records as there may be, every character of them escaped.
 const MAX_BODY: usize = 2 * MAX_RECORD * MAX_RECORDS + 1024;
 
@@ -35,8 +37,9 @@ async fn records(
     let told: NodeRecords = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
     let [address, _] = node.addresses;
     let now = Instant::now();
-    // Each record has its place on the ledger for good.
-    let count = u32::try_from(told.lines.len().clamp(1, MAX_RECORDS)).unwrap_or(u32::MAX);
+    // Each record has its place on the ledger for good, a long one a longer one.
+    let size = told.lines.iter().map(|line| line.len().div_ceil(RECORD_SHARE).max(1)).sum::<usize>();
+    let count = u32::try_from(size.max(1)).unwrap_or(u32::MAX);
     let allowed = api.records.lock().map(|mut records| records.take_all(address, count, now));
     allowed.map_err(|_| No::Unavailable)?.map_err(too_many)?;
     let actor = super::work::actor(&node);

@@ -1,8 +1,8 @@
 //! A node's own records as they come in: each is checked against the node's key and chain, and goes onto headquarters' ledger
 //! with the line that the node signed.
 
+use hanare_ledger::Fault;
 use hanare_ledger::carried::{Carried, NodeRecords, RecordsTaken};
-use hanare_ledger::{Fault, Head};
 use hanare_model::PublicKey;
 use serde_json::{Map, Value, json};
 
@@ -47,7 +47,7 @@ pub(super) fn take(
     if taken.is_empty() {
         return Ok(decision);
     }
-    if told.anew && before != Head::GENESIS {
+    if told.after != before {
         let data = json!({ "held": before, "told": told.after });
         decision = decision.recorded(context, "records.put-back", name, data);
     }

@@ -20,9 +20,9 @@ use crate::state::journal::Journal;
 
 /// How long each way may take: through the tunnel, past it.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// One address of several.
+/// Of that, for a connection to one address of several.
 const ONE_ADDRESS: Duration = Duration::from_millis(1500);
-/// And of that, how long for what was not told before.
+/// And how long requests begin for what was not told before.
 const RECORDS: Duration = Duration::from_secs(1);
 
 /// What headquarters knows of a node that has left.
@@ -56,8 +56,8 @@ pub(super) async fn from_daemon(daemon: &Daemon) -> Told {
 pub(super) fn from_here(state: &Path) -> Told {
     let node = NodeState::new(state);
     let journal = Journal::open(&node).ok();
-    let missing = journal.as_ref().map_or(0, |journal| journal.head().seq);
-    let is_revoked = !matches!(node.tombstone(), Ok(None));
+    let missing = journal.as_ref().map_or_else(|| Journal::unreadable(&node), |journal| journal.head().seq);
+    let is_revoked = matches!(node.tombstone(), Ok(Some(_)));
     let (Ok(Some(stored)), Ok(Some(enrolment)), Ok(Some(keys))) =
         (node.lease(), node.enrolment(), node.keys())
     else {
@@ -74,7 +74,7 @@ pub(super) fn from_here(state: &Path) -> Told {
     // Where names led when the daemon ran: nobody else may be asked for them now.
     let known = kill_switch::policy::load(state).ok().flatten().map(|policy| policy.api).unwrap_or_default();
     // What is left of it is told with the farewell; it is no reason not to leave.
-    let mut rest = Rest::unknown(journal.as_ref(), keys.signing.verify_key());
+    let mut rest = Rest::unknown(journal.as_ref(), keys.signing.verify_key(), missing);
     let find = find_and_tell(known, &stored.lease, &identity, &mut rest);
     let told = runtime.block_on(async { timeout(PATIENCE, find).await });
     // A look-up under way must not hold the program back.
@@ -109,13 +109,16 @@ async fn tell(
 ) -> Result<(), ApiError> {
     let mut last = ApiError::Timeout { what: "connecting to headquarters' API" };
     for address in addresses {
-        let told = timeout(ONE_ADDRESS, async {
+        let connected = timeout(ONE_ADDRESS, async {
             let stream = marked::connect(*address).await.map_err(ApiError::io("connecting"))?;
-            leave(&mut Connection::open(stream, identity).await?, rest).await
+            Connection::open(stream, identity).await
         });
-        match told.await {
+        match connected.await {
+            Ok(Ok(mut connection)) => match leave(&mut connection, rest).await {
+                Ok(()) => return Ok(()),
+                Err(error) => last = error,
+            },
             Ok(Err(error)) => last = error,
-            Ok(Ok(())) => return Ok(()),
             Err(_) => {}
         }
     }
@@ -124,10 +127,8 @@ async fn tell(
 
 /// Says it on a connection, after what else headquarters should know.
 pub(super) async fn leave(connection: &mut Connection, rest: &mut Rest<'_>) -> Result<(), ApiError> {
-    match timeout(RECORDS, rest.deliver(connection)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(?error, "headquarters does not have all of this node's records"),
-        Err(_) => tracing::warn!("headquarters did not take this node's records in time"),
+    if let Err(error) = rest.deliver(connection, tokio::time::Instant::now() + RECORDS).await {
+        tracing::warn!(?error, "headquarters does not have all of this node's records");
     }
     match connection.tell("/v1/leave", &Leave { records_missing: rest.missing() }).await {
         // Whom headquarters does not have any more need not leave.

@@ -38,9 +38,11 @@ impl Records {
             && self.not_before.is_none_or(|time| time <= now)
     }
 
-    /// It was not taken. Whether it was is not known, if the answer was lost: headquarters is asked again where it stands.
+    /// It was not taken. Whether it was is not known, if no answer came: headquarters is asked again where it stands.
     fn wait(&mut self, error: &ApiError, now: Instant) {
-        self.held = None;
+        if !matches!(error, ApiError::Refused(Refusal::TooMany { .. })) {
+            self.held = None;
+        }
         let pause = match error {
             ApiError::Refused(Refusal::TooMany { retry_after_seconds }) => {
                 Duration::from_secs((*retry_after_seconds).max(1))
@@ -114,30 +116,39 @@ pub(super) struct Rest<'a> {
     journal: Option<&'a Journal>,
     key: VerifyKey,
     held: Option<Head>,
+    /// How many there are.
+    all: u64,
 }
 
 impl<'a> Rest<'a> {
     pub(super) fn of(daemon: &'a Daemon) -> Self {
-        let held = daemon.records.held;
-        Self { journal: Some(&daemon.journal), key: daemon.signing.verify_key(), held }
+        let (held, all) = (daemon.records.held, daemon.journal.head().seq);
+        Self { journal: Some(&daemon.journal), key: daemon.signing.verify_key(), held, all }
     }
 
-    /// Where nobody knows how far headquarters is; a journal that cannot be opened says nothing.
-    pub(super) const fn unknown(journal: Option<&'a Journal>, key: VerifyKey) -> Self {
-        Self { journal, key, held: None }
+    /// Where nobody knows how far headquarters is. Of a journal that cannot be opened only the number of its records is said.
+    pub(super) const fn unknown(journal: Option<&'a Journal>, key: VerifyKey, all: u64) -> Self {
+        Self { journal, key, held: None, all }
     }
 
     /// How many records headquarters is not known to hold.
     pub(super) fn missing(&self) -> u64 {
-        let all = self.journal.map_or(0, |journal| journal.head().seq);
         // Headquarters may stand elsewhere than here, if this state was put back: then nobody knows.
-        all - self.held.map(|held| held.seq).filter(|held| *held <= all).unwrap_or(0)
+        self.all - self.held.map(|held| held.seq).filter(|held| *held <= self.all).unwrap_or(0)
     }
 
-    /// All that headquarters does not hold, one request after the other.
-    pub(super) async fn deliver(&mut self, connection: &mut Connection) -> Result<(), ApiError> {
+    /// All that headquarters does not hold, one request after the other, as long as there is time to begin one: a request that is
+    /// given up takes its connection with it.
+    pub(super) async fn deliver(
+        &mut self,
+        connection: &mut Connection,
+        until: tokio::time::Instant,
+    ) -> Result<(), ApiError> {
         let Some(journal) = self.journal else { return Ok(()) };
         while journal.head() != self.held.unwrap_or_default() {
+            if tokio::time::Instant::now() >= until {
+                return Err(ApiError::Timeout { what: "handing over this node's records" });
+            }
             let told = next(journal, self.held, self.key)
                 .map_err(|error| ApiError::connection("this node's ledger")(Box::new(error)))?;
             let RecordsTaken { head } = connection.post(PATH, &told).await?;
@@ -270,17 +281,23 @@ mod tests {
     }
 
     #[test]
-    fn who_is_told_to_wait_waits_so_long_and_asks_then_where_headquarters_stands() {
+    fn who_is_told_to_wait_waits_so_long_and_goes_on_where_it_was() {
         let now = Instant::now();
         let head = Head { seq: 1, ..Head::GENESIS };
         let mut records = Records { held: Some(head), ..Records::default() };
-        for (error, pause) in [
-            (ApiError::Refused(Refusal::TooMany { retry_after_seconds: 80 }), Duration::from_secs(80)),
-            (ApiError::Refused(Refusal::Malformed), REFUSED),
-            (ApiError::NotHeadquarters, AGAIN),
+        // Who has no right to more for now has had an answer: asking would use up what the next records need.
+        for (error, held, pause) in [
+            (
+                ApiError::Refused(Refusal::TooMany { retry_after_seconds: 80 }),
+                Some(head),
+                Duration::from_secs(80),
+            ),
+            (ApiError::Refused(Refusal::Malformed), None, REFUSED),
+            (ApiError::NotHeadquarters, None, AGAIN),
         ] {
+            records.held = Some(head);
             records.wait(&error, now);
-            assert_eq!((records.held, records.not_before), (None, Some(now + pause)));
+            assert_eq!((records.held, records.not_before), (held, Some(now + pause)));
         }
     }
 

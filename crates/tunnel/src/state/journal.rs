@@ -65,6 +65,12 @@ impl Journal {
         Ok(Self { path, file, length, chain: Chain::after(head), known: Mutex::default() })
     }
 
+    /// How many records there are in a journal that cannot be opened.
+    pub(crate) fn unreadable(state: &NodeState) -> u64 {
+        let bytes = std::fs::read(state.path(NAME)).unwrap_or_default();
+        bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() as u64
+    }
+
     /// Where the chain ends.
     pub(crate) const fn head(&self) -> Head {
         self.chain.head()

@@ -24,6 +24,10 @@ fn unlock(deployment: &Deployment<'_>, place: &Place, reason: &str) -> Result<()
     deployment.program.run(&place.host, &words).map(drop)
 }
 
+fn leave(deployment: &Deployment<'_>, place: &Place) -> Result<Value> {
+    deployment.program.attempt(&place.host, &["--json", "leave", "--yes"], "")?.json()
+}
+
 /// Waits until headquarters has all of them.
 fn wait_for(deployment: &Deployment<'_>, expected: &[&str]) -> Result<Vec<Value>> {
     let waited = until("the unlocks at headquarters", Duration::from_secs(40), || {
@@ -139,10 +143,7 @@ fn what_does_not_arrive_is_counted_when_a_node_leaves() {
         for (place, reason) in [(&pc, "one"), (&pc, "two"), (&rotten, "rotten")] {
             unlock(&deployment, place, reason)?;
         }
-        let leave = |place: &Place| {
-            deployment.program.attempt(&place.host, &["--json", "leave", "--yes"], "")?.json()
-        };
-        let left = leave(&pc)?;
+        let left = leave(&deployment, &pc)?;
         assert_eq!(
             (&left["headquarters_told"], &left["records_missing"]),
             (&false.into(), &2.into()),
@@ -157,7 +158,7 @@ fn what_does_not_arrive_is_counted_when_a_node_leaves() {
         let text = std::fs::read_to_string(&own).unwrap();
         std::fs::write(&own, text.replace("\"rotten\"", "\"rotteN\"")).unwrap();
         deployment.hq_link.set_connected(true)?;
-        let left = leave(&rotten)?;
+        let left = leave(&deployment, &rotten)?;
         assert_eq!(
             (&left["headquarters_told"], &left["records_missing"]),
             (&true.into(), &1.into()),
@@ -167,6 +168,21 @@ fn what_does_not_arrive_is_counted_when_a_node_leaves() {
         let lost =
             ledger["records"].as_array().into_iter().flatten().find(|entry| entry["kind"] == "records.lost");
         assert_eq!(lost.map(|entry| &entry["data"]["missing"]), Some(&1.into()), "{ledger}");
+        // Of a ledger whose end is no record it is only known how many there were.
+        let mut torn = deployment.node("torn", "kofu/306", "endpoint")?;
+        unlock(&deployment, &torn, "torn")?;
+        if let Some(daemon) = &mut torn.node.daemon {
+            daemon.kill()?;
+        }
+        let own = torn.host.directory().join("state/node/ledger.jsonl");
+        let text = std::fs::read_to_string(&own).unwrap();
+        std::fs::write(&own, text.replace('{', "x")).unwrap();
+        let left = leave(&deployment, &torn)?;
+        assert_eq!(
+            (&left["headquarters_told"], &left["records_missing"]),
+            (&true.into(), &1.into()),
+            "{left}"
+        );
         Ok(())
     });
 }

@@ -68,9 +68,13 @@ fn what_a_policy_says_of_unlocks_holds_at_the_node_also_without_headquarters() {
             // What is open when the terms change does not stay open by the old ones.
             assert_eq!(unlock(&program, &pc.host, &["--for", "5m"])?.code(), Some(0));
             let is_open = || pc.node.status().is_ok_and(|status| status["kill_switch"] == "unlocked");
-            assert!(is_open());
-            apply(&deployment, "[unlock]\nportal = \"nobody\"\n")?;
-            hanare_lab::until("the end of what was open", FOLLOWS, || !is_open())?;
+            for terms in ["minutes = 1", "portal = \"nobody\""] {
+                assert!(is_open());
+                apply(&deployment, &format!("[unlock]\n{terms}\n"))?;
+                hanare_lab::until("the end of what was open", FOLLOWS, || !is_open())?;
+                unlock(&program, &pc.host, &["--for", "1m"])?;
+            }
+            assert!(!is_open());
             until(&pc, &program, &["--for", "2s"], 6)?;
             apply(&deployment, "")?;
             until(&pc, &program, &["--for", "30m", "--all"], 0)

@@ -200,3 +200,26 @@ fn a_revoked_node_still_says_what_it_has_on_record() {
         wait_for(&deployment, &["unheard"]).map(drop)
     });
 }
+
+#[test]
+fn a_backlog_beyond_what_is_taken_at_once_arrives() {
+    inside("records::a_backlog_beyond_what_is_taken_at_once_arrives", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut pc = deployment.node("pc", "kofu/306", "endpoint")?;
+        deployment.program.run(&pc.host, &["down"])?;
+        // Headquarters takes 400 of one node, and then one in five seconds.
+        let reasons: Vec<String> = (0..405).map(|number| number.to_string()).collect();
+        for reason in &reasons {
+            unlock(&deployment, &pc, reason)?;
+        }
+        pc.node.up(&[])?;
+        let begun = std::time::Instant::now();
+        until("all of them at headquarters", Duration::from_secs(90), || {
+            std::thread::sleep(Duration::from_secs(1));
+            unlocks(&deployment).is_ok_and(|unlocks| unlocks.len() >= reasons.len())
+        })?;
+        println!("measured: 405 records arrived {} s after `up`", begun.elapsed().as_secs());
+        assert_eq!(super::records::reasons(&unlocks(&deployment)?), reasons);
+        Ok(())
+    });
+}

@@ -99,19 +99,18 @@ fn set(rules: &mut Transaction, family: Family, name: &str, kind: Value, element
 /// endpoints send to headquarters carries it to leave below the tunnel. IPv4 only: see `forward`.
 fn prerouting(rules: &mut Transaction, policy: &Policy) {
     chain(rules, INET, "prerouting", "filter", "prerouting", -150, "accept");
+    // Every packet comes through here: what is none of these, or one of them, goes on at once.
+    rule(rules, INET, "prerouting", vec![equal(meta("iifname"), json!(policy.interface)), accept()]);
     for (set, protocol) in [("wireguard", "udp"), ("api", "tcp")] {
         for v6 in [false, true] {
-            let from = vec![
-                differs(meta("iifname"), json!(policy.interface)),
-                peer(set, v6, "saddr", protocol, "sport"),
-                set_mark(MARK),
-            ];
+            let from = vec![peer(set, v6, "saddr", protocol, "sport"), set_mark(MARK), accept()];
             rule(rules, INET, "prerouting", from);
             if let Some(lan) = policy.lan.as_ref().filter(|_| !v6) {
                 let to = vec![
                     equal(meta("iifname"), json!(lan.interface)),
                     peer(set, v6, "daddr", protocol, "dport"),
                     set_mark(MARK),
+                    accept(),
                 ];
                 rule(rules, INET, "prerouting", to);
             }
@@ -122,7 +121,7 @@ fn prerouting(rules: &mut Transaction, policy: &Policy) {
 fn input(rules: &mut Transaction, policy: &Policy) {
     rules.add("chain", INET, TABLE, json!({ "name": ANSWERS }));
     chain(rules, INET, "input", "filter", "input", 0, "drop");
-    for name in ["lo", &policy.interface] {
+    for name in [policy.interface.as_str(), "lo"] {
         rule(rules, INET, "input", vec![equal(meta("iifname"), json!(name)), accept()]);
     }
     for v6 in [false, true] {
@@ -197,7 +196,7 @@ fn output(rules: &mut Transaction, policy: &Policy, around: &Around) {
     rules.add("chain", INET, TABLE, json!({ "name": portal::CHAIN }));
     portal::services(rules);
     chain(rules, INET, "output", "filter", "output", 0, "drop");
-    for name in ["lo", &policy.interface] {
+    for name in [policy.interface.as_str(), "lo"] {
         rule(rules, INET, "output", vec![equal(meta("oifname"), json!(name)), accept()]);
     }
     outward(rules, INET, "output", around);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hanare_e2e::{Deployment, Room, without_the_guard};
 use hanare_lab::{Capture, Captured, Guest, Host, Kind, Ports, Result, inside};
 
-use crate::kill_switch::initiation;
+use crate::kill_switch::{assert_all, assert_none, initiation};
 
 const LIMIT: Duration = Duration::from_mins(8);
 /// Who would love to hear something: a host on the underlay, and headquarters' own addresses, which are for the tunnel.
@@ -127,19 +127,6 @@ fn udp(source: IpAddr, target: SocketAddr, payload: &[u8]) {
     for _ in 0..3 {
         let _refused = socket.send_to(payload, target);
     }
-}
-
-fn assert_none(state: &str, table: &[(String, usize)]) {
-    let leaked: Vec<_> = table.iter().filter(|(_, count)| *count > 0).collect();
-    assert!(leaked.is_empty(), "{state}: {leaked:?}");
-}
-
-fn assert_all(state: &str, table: &[(String, usize)]) {
-    let silent: Vec<_> = table.iter().filter(|(_, count)| *count == 0).collect();
-    assert!(
-        silent.is_empty(),
-        "{state}: without the guard every attempt is seen, or it proves nothing: {silent:?}"
-    );
 }
 
 /// In the state that the gateway is in nothing leaks, and once the guard is taken away from that very state everything does. What is

@@ -128,6 +128,44 @@ fn up_killed_at_every_step_is_put_back_by_the_next_start_and_by_leave() {
 }
 
 #[test]
+fn leave_killed_while_it_undoes_is_finished_by_the_next() {
+    inside("undo_steps::leave_killed_while_it_undoes_is_finished_by_the_next", LIMIT, |lab| {
+        let init = [&NETWORKS[..], &["--dns", "192.168.10.5"]].concat();
+        let mut deployment = Deployment::open_with(lab, &init)?;
+        let mut place = deployment.place("pc")?;
+        let host = place.host.clone();
+        let before = machine(&host)? + &settings(&host)?;
+        let mut half = 0;
+        for step in 1..MANY {
+            let invite = deployment.hq.invite("kofu/306", "endpoint", &format!("pc-{step}"))?;
+            place.node = Node::new(&host, &deployment.program);
+            place.node.join(&invite)?.must()?;
+            place.node.up(&[])?;
+            if let Some(daemon) = &mut place.node.daemon {
+                daemon.kill()?;
+            }
+            let whole = machine(&host)?;
+            // Each of its messages to the kernel over netlink.
+            let inject = format!("--inject=sendto:signal=SIGKILL:when={step}");
+            let wrapper = ["strace", "--quiet=all", "-o", "/dev/null", "--trace=sendto", &inject, "--"];
+            let mut leave = deployment.program.command_under(&wrapper, &host, &["leave", "--yes"]);
+            let ended = hanare_lab::run(&mut leave, "", START)?;
+            let now = machine(&host)? + &settings(&host)?;
+            half += usize::from(now != before && !now.starts_with(&whole));
+            deployment.program.run(&host, &["leave", "--yes"])?;
+            assert_same(step, &before, &(machine(&host)? + &settings(&host)?));
+            deployment.hq.admin(&["node", "revoke", &format!("pc-{step}"), "--yes"])?;
+            if ended.good() {
+                println!("measured: `leave` killed at {} messages, {half} of them in the middle", step - 1);
+                assert!(half >= 3, "only {half} kills of {} were in the middle", step - 1);
+                return Ok(());
+            }
+        }
+        panic!("`leave` does not come to an end of its messages");
+    });
+}
+
+#[test]
 fn a_gateway_killed_at_every_step_is_put_back_by_the_next_start_and_by_leave() {
     let name = "undo_steps::a_gateway_killed_at_every_step_is_put_back_by_the_next_start_and_by_leave";
     inside(name, LIMIT, |lab| {

@@ -117,3 +117,21 @@ fn a_name_with_gaps_means_what_it_spells() {
     assert!(is_meant("a_…", "a_test") && is_meant("…_test", "a_test") && is_meant("a…t", "a_test"));
     assert!(!is_meant("b_…", "a_test") && !is_meant("…swapped…", "a_test") && is_meant("…", "a_test"));
 }
+
+#[test]
+fn what_readme_installs_is_there() {
+    let text = std::fs::read_to_string(top().join("README.md")).unwrap();
+    let commands = text.lines().filter(|line| line.starts_with("    "));
+    let files = commands.flat_map(str::split_whitespace).filter(|word| word.starts_with("crates/"));
+    let files: Vec<&str> = files.collect();
+    assert!(files.len() >= 8, "{files:?}");
+    // A name may leave a part to the shell.
+    let is_there = |file: &str| {
+        let (folder, pattern) = file.rsplit_once('/').unwrap();
+        let mut names = std::fs::read_dir(top().join(folder)).unwrap().flatten();
+        let pattern = pattern.replace('*', "…");
+        names.any(|name| is_meant(&pattern, &name.file_name().to_string_lossy()))
+    };
+    let gone: Vec<_> = files.iter().filter(|file| !is_there(file)).collect();
+    assert!(gone.is_empty(), "{gone:?}");
+}

@@ -261,7 +261,8 @@ async fn answer(
                         return Ok(Ended::Worker(70));
                     }
                 }
-                if std::mem::take(&mut hands.unsettled) {
+                // The look tries again what could not be done.
+                if hands.unsettled {
                     look = look.or(Some(Instant::now() + LOOK_INTERVAL));
                 }
                 hands.leaving == Leaving::Done && stop.is_none()

@@ -314,6 +314,9 @@ impl Hands {
     }
 
     fn leave(&mut self) -> Result<(), HostError> {
+        if self.leaving == Leaving::Done {
+            return Ok(());
+        }
         let asked = std::mem::replace(&mut self.leaving, Leaving::Unasked);
         if !matches!(asked, Leaving::Asked(until) if Instant::now() <= until) {
             return Err(HostError::refused("leave", "nobody has asked for it"));

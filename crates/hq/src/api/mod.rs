@@ -69,7 +69,7 @@ const OPENINGS: Rate = Rate { burst: 10, every: Duration::from_secs(6) };
 const REPORTS: Rate = Rate { burst: 200, every: Duration::from_secs(10) };
 
 /// Records of one node's own ledger, or half kilobytes of long ones: far more than people ask for unlocks, and, as the ledger has what it
-/// says beside the line itself, some 20 MB a day of one node that does nothing else.
+/// says beside the line itself, some 40 MB a day of one node that does nothing else.
 const RECORDS: Rate = Rate { burst: 400, every: Duration::from_secs(5) };
 
 /// Why the API cannot listen.

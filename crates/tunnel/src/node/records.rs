@@ -144,7 +144,12 @@ impl<'a> Rest<'a> {
         connection: &mut Connection,
         until: tokio::time::Instant,
     ) -> Result<(), ApiError> {
-        let Some(journal) = self.journal else { return Ok(()) };
+        let Some(journal) = self.journal else {
+            // What cannot be read cannot be sent either; headquarters knows how much of it it holds.
+            let RecordsTaken { head } = connection.post(PATH, &NodeRecords::question()).await?;
+            self.held = Some(head);
+            return Ok(());
+        };
         while journal.head() != self.held.unwrap_or_default() {
             if tokio::time::Instant::now() >= until {
                 return Err(ApiError::Timeout { what: "handing over this node's records" });

@@ -71,7 +71,9 @@ fn what_a_policy_says_of_unlocks_holds_at_the_node_also_without_headquarters() {
             for terms in ["minutes = 1", "portal = \"nobody\""] {
                 assert!(is_open());
                 apply(&deployment, &format!("[unlock]\n{terms}\n"))?;
-                hanare_lab::until("the end of what was open", FOLLOWS, || !is_open())?;
+                hanare_lab::until("the end of what was open", FOLLOWS, || {
+                    pc.node.status().is_ok_and(|status| status["kill_switch"] == "closed")
+                })?;
                 unlock(&program, &pc.host, &["--for", "1m"])?;
             }
             assert!(!is_open());

@@ -42,11 +42,13 @@ impl Noise {
     }
 }
 
-/// What headquarters holds and has heard, once it has met the attack for the first time: code that it had not run before is
-/// mapped then, and is nothing that an attacker can make grow.
+/// What headquarters holds and has heard, once it has met the attack for the first time.
 #[derive(Clone, Copy)]
 struct Before {
-    /// Resident memory of both its processes, in bytes.
+    /// Memory of both its processes that is no code of a program's file, in bytes: code that was given back at rest comes again
+    /// when it is run, and is nothing that an attacker can make grow.
+    own: u64,
+    /// With that code.
     resident: u64,
     datagrams: u64,
 }
@@ -54,6 +56,7 @@ struct Before {
 impl Before {
     fn of(deployment: &Deployment<'_>) -> Result<Self> {
         Ok(Self {
+            own: deployment.hq.daemon.own_memory(),
             resident: deployment.hq.daemon.memory(),
             datagrams: datagrams(&deployment.hq.host, "InDatagrams")?,
         })
@@ -77,12 +80,13 @@ fn judge(what: &str, deployment: &Deployment<'_>, before: Before, pings: &Pinger
     let answers = pings.answers();
     let gap = answers.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
     let after = Before::of(deployment)?;
-    let grown = after.resident.saturating_sub(before.resident);
+    let grown = after.own.saturating_sub(before.own);
     let read = after.datagrams - before.datagrams;
     println!(
-        "measured: {what}: longest gap between answers {} ms, resident memory grown by {} KiB, {read} datagrams read of {sent} sent",
+        "measured: {what}: longest gap between answers {} ms, grown by {} KiB, with code {} KiB, {read} datagrams read of {sent} sent",
         gap.as_millis(),
         grown / 1024,
+        after.resident.saturating_sub(before.resident) / 1024,
     );
     assert!(grown <= GROWTH, "{what}: grown by {grown} bytes");
     assert!(gap < Duration::from_secs(5), "{what}: no answer for {gap:?}");

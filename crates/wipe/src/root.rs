@@ -1,5 +1,6 @@
 //! The checked type: a directory that may be erased. Nothing reaches the eraser except through it.
 
+mod bounds;
 mod hold;
 mod refusal;
 mod remembered;
@@ -23,6 +24,9 @@ use rustix::io::Errno;
 
 use crate::system::is_system;
 
+use bounds::BENEATH;
+pub use bounds::Bounds;
+pub(crate) use bounds::patient;
 pub use refusal::{Refusal, Refused};
 pub(crate) use remembered::{Again, Place, Remembered};
 pub(crate) use system::lies_at;
@@ -48,6 +52,8 @@ pub struct Root {
     pub(crate) path: PathBuf,
     pub(crate) identity: Identity,
     pub(crate) mount: Mount,
+    /// What keeps the eraser inside it.
+    pub(crate) bounds: Bounds,
     /// What keeps a second wipe away.
     held: OnceLock<File>,
 }
@@ -81,6 +87,12 @@ impl Root {
         Ok(roots)
     }
 
+    /// The same with other guards; only a test's binary has any.
+    #[must_use]
+    pub fn with_bounds(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -90,11 +102,6 @@ impl Root {
 
 pub(crate) const READ: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-/// For a single name below a directory: no link, no mount, no way out.
-pub(crate) const BENEATH: ResolveFlags = ResolveFlags::BENEATH
-    .union(ResolveFlags::NO_SYMLINKS)
-    .union(ResolveFlags::NO_MAGICLINKS)
-    .union(ResolveFlags::NO_XDEV);
 
 /// Looks at `name` in `directory` (or at `directory` itself, for an empty name) without asking a server and without mounting.
 pub(crate) fn look(directory: &OwnedFd, name: &std::ffi::CStr) -> Result<Statx, Errno> {
@@ -169,7 +176,8 @@ fn open(path: &OsStr) -> Result<(Root, Vec<Identity>), Refusal> {
     if read_only {
         return Err(Refusal::ReadOnly);
     }
-    Ok((Root { parent, top, name, path: whole, identity, mount, held: OnceLock::new() }, above))
+    let bounds = Bounds::default();
+    Ok((Root { parent, top, name, path: whole, identity, mount, bounds, held: OnceLock::new() }, above))
 }
 
 /// Takes a path as it was typed apart: the folder and the name.

@@ -35,7 +35,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("xtask", &["hanare", "hanare-lab", "hanare-wipe-tests"]),
-    ("hanare-wipe-tests", &["hanare-host", "hanare-lab"]),
+    // Its binary of the eraser without a guard is the eraser itself.
+    ("hanare-wipe-tests", &["hanare-host", "hanare-lab", "hanare-model", "hanare-wipe"]),
     ("hanare-lab", &[]),
     // It reads headquarters' store with its own eyes, to say what is there bit for bit, and speaks as a stolen PC does.
     ("hanare-e2e", &["hanare-lab", "hanare", "hanare-handover", "hanare-model", "hanare-tunnel"]),

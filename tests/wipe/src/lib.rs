@@ -11,7 +11,7 @@ pub use canary::{Kind, Planter, Seed};
 pub use disk::{Disk, Nature, clear};
 pub use hanare_lab::Random;
 pub use image::{Image, Mounted};
-pub use machine::{Machine, Told, told};
+pub use machine::{Machine, Told, told, traced};
 pub use outside::print_of;
 pub use scan::{Found, scan};
 

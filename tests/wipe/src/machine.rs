@@ -123,13 +123,7 @@ impl Machine {
     }
 
     fn traced(&self, call: &str, injected: &str, arguments: &[&str]) -> Command {
-        let untraced = self.command(arguments);
-        let mut command = Command::new("strace");
-        command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
-        command.args(["-e", &format!("inject={call}:{injected}"), "--"]);
-        command.arg(untraced.get_program()).args(untraced.get_args());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        traced(&self.command(arguments), call, injected)
     }
 
     fn wiping(&self, trees: &[&Path]) -> Command {
@@ -175,6 +169,17 @@ impl Machine {
         }
         Ok(found)
     }
+}
+
+/// The same command, with something done to its system calls `call`.
+#[must_use]
+pub fn traced(untraced: &Command, call: &str, injected: &str) -> Command {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    command.args(["-e", &format!("inject={call}:{injected}"), "--"]);
+    command.arg(untraced.get_program()).args(untraced.get_args());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 fn numbered(path: &Path) -> bool {

@@ -7,14 +7,13 @@ use std::path::PathBuf;
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    FileType, Mode, OFlags, flistxattr, fremovexattr, fstat, listxattr, llistxattr, openat2, removexattr,
+    FileType, OFlags, flistxattr, fremovexattr, fstat, listxattr, llistxattr, lremovexattr, removexattr,
 };
 use rustix::io::Errno;
 
 use super::NAME_OUTSIDE;
-use super::walk::patient;
 use crate::outcome::{SkipKind, Tally};
-use crate::root::BENEATH;
+use crate::root::Bounds;
 
 /// As much as the kernel lists (`XATTR_LIST_MAX`).
 const LIST: usize = 64 * 1024;
@@ -31,7 +30,7 @@ pub(super) fn remove(file: &OwnedFd, tally: &mut Tally) {
 
 /// The same for a symbolic link or a node, which cannot be opened for that. By a path only names are read: meanwhile somebody can
 /// have put a hard link to a file outside in its place, so what is changed is held first, and looked at.
-pub(super) fn remove_from_special(directory: &OwnedFd, name: &CStr, tally: &mut Tally) {
+pub(super) fn remove_from_special(directory: &OwnedFd, name: &CStr, bounds: Bounds, tally: &mut Tally) {
     let mut path = in_process(directory).into_os_string();
     path.push("/");
     path.push(OsStr::from_bytes(name.to_bytes()));
@@ -39,8 +38,10 @@ pub(super) fn remove_from_special(directory: &OwnedFd, name: &CStr, tally: &mut 
     if listed.as_ref().is_ok_and(|names| work(names).next().is_none()) {
         return;
     }
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let held = match patient(|| openat2(directory, name, flags, Mode::empty(), BENEATH)) {
+    if !bounds.holds_first {
+        return take_off(listed, tally, |name| lremovexattr(&path, name));
+    }
+    let held = match bounds.open(directory, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC) {
         Ok(held) => held,
         // Gone, or mounted over, which the removal counts.
         Err(Errno::NOENT | Errno::XDEV) => return,

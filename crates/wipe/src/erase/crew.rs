@@ -41,7 +41,7 @@ pub(super) fn spread<T: Default + Send>(
     std::thread::scope(|scope| {
         let crew: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let mut feed = Feed { sender, enter };
-        let tally = walk(&root.top, &mut feed);
+        let tally = walk(&root.top, root.bounds, &mut feed);
         drop(feed);
         // A thread that panicked has said so; the process ends with the status of a bug.
         let kept = crew.into_iter().filter_map(|thread| thread.join().ok()).collect();

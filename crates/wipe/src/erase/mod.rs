@@ -201,12 +201,24 @@ fn scrub_tree(
 ) -> Tally {
     let filesystem = &Filesystem::of(&root.mount.kind);
     let Checks { recorder, held, .. } = &*checks;
-    let (device, Attempt { is_patient, is_repeated }) = (root.identity.device, attempt);
+    let (device, bounds, Attempt { is_patient, is_repeated }) = (root.identity.device, root.bounds, attempt);
     let scrub = |links, is_checked, not_written: &mut Tally| {
         let scrubbed = Ahead::of(&root.top, not_written, |ahead| {
             let turn = Mutex::default();
-            Scrub { links, recorder, held, device, zeros, filesystem, ahead, turn, is_patient, is_checked }
-                .tree(root)
+            Scrub {
+                links,
+                bounds,
+                recorder,
+                held,
+                device,
+                zeros,
+                filesystem,
+                ahead,
+                turn,
+                is_patient,
+                is_checked,
+            }
+            .tree(root)
         });
         // Without this nothing is overwritten: what is unlinked first is never written back.
         write_back(&root.top, not_written);

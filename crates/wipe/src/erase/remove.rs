@@ -5,15 +5,15 @@ use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ioctl_setflags, openat2, unlinkat};
+use rustix::fs::{AtFlags, FileType, OFlags, ioctl_setflags, unlinkat};
 use rustix::io::Errno;
 
 use super::crew::{Batch, spread};
 use super::links::Links;
 use super::scrub::soften;
-use super::walk::{Entry, FILE, Visit, patient, walk};
+use super::walk::{Entry, FILE, Visit, walk};
 use crate::outcome::{SkipKind, Tally};
-use crate::root::{BENEATH, Root, look};
+use crate::root::{Bounds, Root, look};
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) fn contents(root: &Root, links: &Links) -> Removed {
     let followed = !links.is_empty();
     let each = |kept: &mut Removed, batch: Batch| {
         for entry in &batch.entries {
-            remove(kept, &batch.directory, entry, followed.then_some(links));
+            remove(kept, &batch.directory, entry, followed.then_some(links), root.bounds);
         }
     };
     let (kept, _counted_below) = spread(root, each, |_| {});
@@ -40,13 +40,19 @@ pub(super) fn contents(root: &Root, links: &Links) -> Removed {
         removed.left.merge(kept.left);
     }
     let mut upward = Upward::default();
-    let left = walk(&root.top, &mut upward);
+    let left = walk(&root.top, root.bounds, &mut upward);
     removed.left.merge(left);
     removed.directories = upward.directories;
     removed
 }
 
-fn remove(kept: &mut Removed, directory: &Arc<OwnedFd>, entry: &Entry, links: Option<&Links>) {
+fn remove(
+    kept: &mut Removed,
+    directory: &Arc<OwnedFd>,
+    entry: &Entry,
+    links: Option<&Links>,
+    bounds: Bounds,
+) {
     let held =
         links.filter(|_| entry.kind == FileType::RegularFile).and_then(|links| links.hold(entry.inode));
     if let Some(mut held) = held {
@@ -61,21 +67,21 @@ fn remove(kept: &mut Removed, directory: &Arc<OwnedFd>, entry: &Entry, links: Op
                 if seen.is_ok_and(|seen| seen.stx_nlink > 1 && seen.stx_ino == entry.inode) {
                     held.has_others(entry.inode);
                 }
-                take(kept, directory, &entry.name);
+                take(kept, directory, &entry.name, bounds);
             }
         }
         return;
     }
-    take(kept, directory, &entry.name);
+    take(kept, directory, &entry.name, bounds);
 }
 
-fn take(kept: &mut Removed, directory: &Arc<OwnedFd>, name: &CString) {
+fn take(kept: &mut Removed, directory: &Arc<OwnedFd>, name: &CString, bounds: Bounds) {
     match unlinkat(directory, name, AtFlags::empty()) {
         Ok(()) => kept.files += 1,
         // Gone, or a directory by now: the next round sees it as one.
         Err(Errno::NOENT | Errno::ISDIR) => {}
         Err(Errno::BUSY) => kept.left.add(SkipKind::Mount, "mounted-inside", 1),
-        Err(Errno::PERM) => match take_softened(directory, name) {
+        Err(Errno::PERM) => match take_softened(directory, name, bounds) {
             Ok(()) => kept.files += 1,
             Err(Errno::NOENT) => {}
             Err(_) => kept.left.add(SkipKind::IoError, "not-removed", 1),
@@ -88,10 +94,9 @@ fn take(kept: &mut Removed, directory: &Arc<OwnedFd>, name: &CString) {
 }
 
 /// Removes a name that flags protect. A file that goes on elsewhere gets its flags back.
-fn take_softened(directory: &Arc<OwnedFd>, name: &CStr) -> Result<(), Errno> {
+fn take_softened(directory: &Arc<OwnedFd>, name: &CStr, bounds: Bounds) -> Result<(), Errno> {
     soften(directory);
-    let flags = FILE | OFlags::RDONLY;
-    let file = patient(|| openat2(directory, name, flags, Mode::empty(), BENEATH)).ok();
+    let file = bounds.open(directory, name, FILE | OFlags::RDONLY).ok();
     let had = file.as_ref().and_then(soften);
     let gone = unlinkat(directory, name, AtFlags::empty());
     if let (Some(file), Some(had)) = (file, had)

@@ -8,7 +8,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hanare_host::storage::{AlignedBuffer, Extent, each_extent};
-use rustix::fs::{FileType, IFlags, Mode, OFlags, Stat, openat2};
+use rustix::fs::{FileType, IFlags, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::ahead::Ahead;
@@ -18,14 +18,16 @@ use super::filesystem::Filesystem;
 use super::held::Held;
 use super::links::Links;
 use super::overwrite::{Overwritten, is_large, overwrite};
-use super::walk::{Entry, FILE, patient};
+use super::walk::{Entry, FILE};
 use crate::outcome::{SkipKind, Tally};
-use crate::root::{BENEATH, Root};
+use crate::root::{Bounds, Root};
 use crate::verify::{Recorder, Sample};
 
 /// What scrubbing wants to know.
 pub(super) struct Scrub<'s> {
     pub(super) links: &'s Links,
+    /// What keeps it inside the tree.
+    pub(super) bounds: Bounds,
     pub(super) recorder: &'s Recorder,
     pub(super) held: &'s Held,
     /// The number of the tree's device.
@@ -115,7 +117,12 @@ impl Scrub<'_> {
             if entry.kind == FileType::RegularFile {
                 recorded.extend(self.file(kept, &batch.directory, entry, large));
             } else {
-                attributes::remove_from_special(&batch.directory, &entry.name, &mut kept.skipped);
+                attributes::remove_from_special(
+                    &batch.directory,
+                    &entry.name,
+                    self.bounds,
+                    &mut kept.skipped,
+                );
             }
         }
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +140,7 @@ impl Scrub<'_> {
         entry: &Entry,
         large: &SyncSender<Whole>,
     ) -> Option<Recorded> {
-        let opened = match open(directory, &entry.name) {
+        let opened = match open(directory, &entry.name, self.bounds) {
             Ok(Opened::Linked { inode, names }) => {
                 self.links.note(inode, names);
                 return None;
@@ -173,7 +180,7 @@ impl Scrub<'_> {
 
     /// A file that waited: by now it may have a name outside.
     fn waited(&self, kept: &mut Scrubbed, whole: Whole) {
-        match rustix::fs::fstat(&whole.file).map(|stat| (linked(&stat), stat)) {
+        match rustix::fs::fstat(&whole.file).map(|stat| (linked(&stat, self.bounds), stat)) {
             Ok((Some(Opened::Linked { inode, names }), _)) => self.links.note(inode, names),
             Ok((_, stat)) => {
                 if let Some(mut recorded) = self.record(kept, Whole { stat, ..whole }) {
@@ -271,16 +278,16 @@ enum Opened {
 }
 
 /// Opens a file for writing. Flags that forbid it are taken off, unless the file has other names.
-fn open(directory: &OwnedFd, name: &CString) -> Result<Opened, Errno> {
+fn open(directory: &OwnedFd, name: &CString, bounds: Bounds) -> Result<Opened, Errno> {
     let writable = FILE | OFlags::RDWR;
-    let file = match patient(|| openat2(directory, name, writable, Mode::empty(), BENEATH)) {
+    let file = match bounds.open(directory, name, writable) {
         Err(Errno::PERM | Errno::ACCESS) => {
-            let reader = patient(|| openat2(directory, name, FILE | OFlags::RDONLY, Mode::empty(), BENEATH))?;
-            if let Some(linked) = linked(&rustix::fs::fstat(&reader)?) {
+            let reader = bounds.open(directory, name, FILE | OFlags::RDONLY)?;
+            if let Some(linked) = linked(&rustix::fs::fstat(&reader)?, bounds) {
                 return Ok(linked);
             }
             soften(&reader);
-            patient(|| openat2(directory, name, writable, Mode::empty(), BENEATH))?
+            bounds.open(directory, name, writable)?
         }
         other => other?,
     };
@@ -288,12 +295,11 @@ fn open(directory: &OwnedFd, name: &CString) -> Result<Opened, Errno> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(Errno::NXIO);
     }
-    Ok(linked(&stat).unwrap_or(Opened::Whole(Whole { file, stat })))
+    Ok(linked(&stat, bounds).unwrap_or(Opened::Whole(Whole { file, stat })))
 }
 
-fn linked(stat: &Stat) -> Option<Opened> {
-    let names = u32::try_from(stat.st_nlink).unwrap_or(u32::MAX);
-    (names > 1).then_some(Opened::Linked { inode: stat.st_ino, names })
+fn linked(stat: &Stat, bounds: Bounds) -> Option<Opened> {
+    bounds.other_names(stat).map(|names| Opened::Linked { inode: stat.st_ino, names })
 }
 
 /// Takes the flags off that forbid changes (`chattr +i`, `+a`); the flags it had, if it had such ones.

@@ -13,7 +13,7 @@ use rustix::fs::{FileType, Mode, OFlags, RawDir, ResolveFlags, SeekFrom, openat2
 use rustix::io::Errno;
 
 use crate::outcome::{SkipKind, Tally};
-use crate::root::{BENEATH, Identity, READ, identity_of, look};
+use crate::root::{Bounds, Identity, READ, identity_of, look, patient};
 
 /// Directories held open at once, of the deepest levels.
 const OPEN: usize = 64;
@@ -52,10 +52,10 @@ struct Level {
 
 /// Walks through the tree below `root`, this directory included (but not left: its end is the caller's).
 /// Returns what could not be entered.
-pub(crate) fn walk(root: &OwnedFd, visit: &mut impl Visit) -> Tally {
+pub(crate) fn walk(root: &OwnedFd, bounds: Bounds, visit: &mut impl Visit) -> Tally {
     let mut tally = Tally::default();
     // A descriptor of its own: positions in a directory belong to the descriptor.
-    let (top, identity) = match enter(root, c".") {
+    let (top, identity) = match enter(root, c".", bounds) {
         Ok((top, identity)) => (Arc::new(top), identity),
         Err(error) => {
             unreadable(&mut tally, error);
@@ -73,7 +73,7 @@ pub(crate) fn walk(root: &OwnedFd, visit: &mut impl Visit) -> Tally {
             continue;
         };
         if let Some(name) = level.waiting.pop_front() {
-            match enter(&directory, &name) {
+            match enter(&directory, &name, bounds) {
                 Ok((inner, identity)) => {
                     let inner = Arc::new(inner);
                     visit.enter(&inner);
@@ -90,7 +90,7 @@ pub(crate) fn walk(root: &OwnedFd, visit: &mut impl Visit) -> Tally {
         if !level.is_read {
             let length = if levels.len() <= OPEN { WIDE } else { NARROW };
             let Some(level) = levels.last_mut() else { break };
-            match read(&directory, level, buffer.get_mut(..length).unwrap_or_default()) {
+            match read(&directory, level, bounds, buffer.get_mut(..length).unwrap_or_default()) {
                 Ok(entries) if entries.is_empty() => {}
                 Ok(entries) => visit.batch(&directory, entries),
                 Err(error) => {
@@ -101,7 +101,7 @@ pub(crate) fn walk(root: &OwnedFd, visit: &mut impl Visit) -> Tally {
             continue;
         }
         let Some(done) = levels.pop() else { break };
-        reopen(&mut levels, &directory, root);
+        reopen(&mut levels, &directory, root, bounds);
         if let Some(parent) = levels.last().and_then(|level| level.open.as_ref()) {
             visit.leave(parent, &done.name);
         }
@@ -120,22 +120,11 @@ fn unreadable(tally: &mut Tally, error: Errno) {
     tally.add(SkipKind::IoError, "directory-unreadable", 1);
 }
 
-/// Opens a directory in a directory; what `openat2` could not do for a passing reason is tried again.
-fn enter(parent: &OwnedFd, name: &CStr) -> Result<(OwnedFd, Identity), Errno> {
-    let inner = patient(|| openat2(parent, name, READ, Mode::empty(), BENEATH))?;
+/// Opens a directory in a directory.
+fn enter(parent: &OwnedFd, name: &CStr, bounds: Bounds) -> Result<(OwnedFd, Identity), Errno> {
+    let inner = bounds.open(parent, name, READ)?;
     let seen = look(&inner, c"")?;
     Ok((inner, identity_of(&seen)))
-}
-
-/// `openat2` gives up with `EAGAIN` if a rename was too near.
-pub(crate) fn patient<T>(mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    for _ in 0..64 {
-        match open() {
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            other => return other,
-        }
-    }
-    open()
 }
 
 /// Closes the directory that is [`OPEN`] levels above the deepest.
@@ -148,7 +137,7 @@ fn close_far(levels: &mut [Level]) {
 }
 
 /// Opens the last of `levels` again, if it was closed: from `below`, which was in it, or else from the top.
-fn reopen(levels: &mut [Level], below: &OwnedFd, root: &OwnedFd) {
+fn reopen(levels: &mut [Level], below: &OwnedFd, root: &OwnedFd, bounds: Bounds) {
     let Some(level) = levels.last() else { return };
     if level.open.is_some() {
         return;
@@ -157,7 +146,7 @@ fn reopen(levels: &mut [Level], below: &OwnedFd, root: &OwnedFd) {
     let same =
         |directory: &OwnedFd| look(directory, c"").is_ok_and(|seen| identity_of(&seen) == level.identity);
     let found = patient(|| openat2(below, c"..", READ, Mode::empty(), upward)).ok().filter(same);
-    let found = found.or_else(|| from_the_top(levels, root)).filter(same);
+    let found = found.or_else(|| from_the_top(levels, root, bounds)).filter(same);
     if let (Some(level), Some(directory)) = (levels.last_mut(), found) {
         // It goes on where it stopped.
         if seek(&directory, SeekFrom::Start(level.cookie)).is_ok() {
@@ -166,10 +155,10 @@ fn reopen(levels: &mut [Level], below: &OwnedFd, root: &OwnedFd) {
     }
 }
 
-fn from_the_top(levels: &[Level], root: &OwnedFd) -> Option<OwnedFd> {
-    let mut here = openat2(root, c".", READ, Mode::empty(), BENEATH).ok()?;
+fn from_the_top(levels: &[Level], root: &OwnedFd, bounds: Bounds) -> Option<OwnedFd> {
+    let mut here = bounds.open(root, c".", READ).ok()?;
     for level in levels.iter().skip(1) {
-        let (inner, identity) = enter(&here, &level.name).ok()?;
+        let (inner, identity) = enter(&here, &level.name, bounds).ok()?;
         if identity != level.identity {
             return None;
         }
@@ -184,6 +173,7 @@ fn from_the_top(levels: &[Level], root: &OwnedFd) -> Option<OwnedFd> {
 fn read(
     directory: &Arc<OwnedFd>,
     level: &mut Level,
+    bounds: Bounds,
     buffer: &mut [MaybeUninit<u8>],
 ) -> Result<Vec<Entry>, Errno> {
     let mut names = RawDir::new(directory.as_ref(), buffer);
@@ -196,11 +186,7 @@ fn read(
         let entry = entry?;
         level.cookie = entry.next_entry_cookie();
         let (name, inode) = (entry.file_name().to_owned(), entry.ino());
-        let mut kind = entry.file_type();
-        if kind == FileType::Unknown {
-            kind =
-                look(directory, &name).map_or(kind, |seen| FileType::from_raw_mode(u32::from(seen.stx_mode)));
-        }
+        let kind = bounds.kind(directory, &name, entry.file_type());
         if name.as_bytes() == b"." || name.as_bytes() == b".." {
             // Not below this directory.
         } else if kind == FileType::Directory {

@@ -10,7 +10,8 @@ use hanare_host::storage;
 use rustix::fs::{Mode, StatxFlags, fstatvfs, openat2};
 use serde::{Deserialize, Serialize};
 
-use super::{BENEATH, READ, Refusal, Root, descend, identity_of, look, open};
+use super::bounds::BENEATH;
+use super::{READ, Refusal, Root, descend, identity_of, look, open};
 
 /// A tree: its path as bytes in hexadecimal (paths need not be UTF-8), and what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

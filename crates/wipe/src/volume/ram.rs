@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hanare_host::{Deed, mounts};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, SeekFrom, fstat, openat2, seek, unlinkat};
+use rustix::fs::{AtFlags, CWD, FileType, OFlags, SeekFrom, fstat, seek, unlinkat};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
@@ -18,9 +18,9 @@ use super::error::VolumeError;
 use super::holders::{self, Holders};
 use super::medium::{KeyState, Medium};
 use super::opening::Opening;
-use crate::erase::walk::{Entry, FILE, Visit, patient, walk};
+use crate::erase::walk::{Entry, FILE, Visit, walk};
 use crate::outcome::{Method, SkipKind, Tally, Verified};
-use crate::root::BENEATH;
+use crate::root::Bounds;
 
 /// Written and read at once.
 const STEP: usize = 1 << 20;
@@ -172,7 +172,7 @@ fn empty(top: &OwnedFd, emptied: &mut Emptied) {
     for round in 1..=ROUNDS {
         let before = emptied.removed;
         emptied.mounted_on = 0;
-        let missed = walk(top, emptied);
+        let missed = walk(top, Bounds::default(), emptied);
         // Whoever goes on moving directories about is walked after, but not for ever.
         if missed.is_empty() && emptied.removed == before {
             return;
@@ -190,7 +190,7 @@ impl Visit for Emptied {
         for entry in entries {
             if entry.kind == FileType::RegularFile {
                 let flags = FILE | OFlags::RDWR;
-                match patient(|| openat2(directory, &entry.name, flags, Mode::empty(), BENEATH)) {
+                match Bounds::default().open(directory, &entry.name, flags) {
                     Ok(file) => {
                         let blanked = blank(&File::from(file), &mut self.verified);
                         if blanked.is_err() {
@@ -262,6 +262,8 @@ mod tests {
     use super::*;
 
     use std::fs;
+
+    use rustix::fs::Mode;
 
     fn emptied(directory: &Path) -> Emptied {
         let mut emptied = Emptied::default();

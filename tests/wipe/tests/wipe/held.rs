@@ -8,6 +8,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use hanare_wipe_tests::Result;
 use rustix::net::{
@@ -117,6 +118,35 @@ fn a_process_that_refuses_to_die_keeps_no_key() {
             assert!(reasons(&told).iter().any(|told| told == reason), "{reason}: {}", told.text);
         }
         assert_eq!(room.machine.receipts()?.len(), 1);
+        Ok(())
+    });
+}
+
+/// A sandbox that was made while the volume was open has its own mount of it, though nothing of it is open there.
+#[test]
+fn a_mount_in_somebody_s_own_namespace_is_no_pass_and_shows_nothing() {
+    inside("held::a_mount_in_somebody_s_own_namespace_is_no_pass_and_shows_nothing", || {
+        let _swap = crate::world::swap_stays()?;
+        let room = crate::room::Room::new()?;
+        room.must(&room.opening())?;
+        fs::write(room.volume.join("letter"), "work")?;
+        let ready = Path::new(crate::world::PLACE).join("ready");
+        let mut sandbox = Command::new("unshare")
+            .args(["-m", "--propagation", "private", "sh", "-c", "cd / && : > \"$0\" && exec sleep 60"])
+            .arg(&ready)
+            .spawn()?;
+        hanare_lab::until("the sandbox", Duration::from_secs(10), || ready.exists())?;
+        let seen = Path::new("/proc").join(sandbox.id().to_string()).join("root");
+        let seen = seen.join(room.volume.strip_prefix("/")?).join("letter");
+        assert_eq!(fs::read_to_string(&seen)?, "work", "the attack is none");
+        let told = room.machine.run(&["wipe", "volume", "lock", "--yes"])?;
+        let after = fs::read_to_string(&seen);
+        sandbox.kill()?;
+        sandbox.wait()?;
+        assert!(after.is_err(), "{after:?}");
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert!(reasons(&told).iter().any(|told| told == "mounted-elsewhere"), "{}", told.text);
+        assert_eq!(told.document.pointer("/volume/key_destroyed"), Some(&true.into()), "{}", told.text);
         Ok(())
     });
 }

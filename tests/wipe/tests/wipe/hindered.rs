@@ -3,14 +3,15 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use hanare_host::storage::lease;
-use hanare_wipe_tests::{Found, Planter, Result, told};
+use hanare_wipe_tests::{Found, Planter, Result, traced};
 use rustix::fs::{CWD, FlockOperation, RenameFlags, XattrFlags, flock, getxattr, renameat_with, setxattr};
+use rustix::io::Errno;
 
-use crate::world::{PARTIAL, PASS, World, inside, text, verdict};
+use crate::world::{PARTIAL, PASS, World, inside, text, unguarded, verdict};
 
 #[test]
 fn a_lock_on_the_tree_keeps_nobody_from_erasing_it() {
@@ -113,30 +114,43 @@ fn is_at(tracer: u32, call: u32) -> bool {
 /// `llistxattr` of x86-64 and of everything newer.
 const LIST_ATTRIBUTES: u32 = if cfg!(target_arch = "x86_64") { 195 } else { 12 };
 
+/// A link and a hard link to a file outside, exchanged while `wipe` looks at the link's attributes; what it told.
+fn exchanged(tree: &Path, outside: &Path, wipe: impl FnOnce() -> Result<Child>) -> Result<Output> {
+    let (link, twin) = (tree.join("link"), tree.join("twin"));
+    fs::create_dir_all(tree)?;
+    symlink("nowhere", &link)?;
+    fs::hard_link(outside, &twin)?;
+    let wiping = wipe()?;
+    hanare_lab::until("the look at the link", Duration::from_secs(20), || {
+        is_at(wiping.id(), LIST_ATTRIBUTES)
+    })?;
+    renameat_with(CWD, &link, CWD, &twin, RenameFlags::EXCHANGE)?;
+    Ok(wiping.wait_with_output()?)
+}
+
 #[test]
 fn a_link_exchanged_for_a_hard_link_to_a_file_outside() {
     inside("hindered::a_link_exchanged_for_a_hard_link_to_a_file_outside", || {
-        let mut world = World::ext4()?;
-        let (outside, link, twin) =
-            (world.outside.join("file"), world.tree.join("link"), world.tree.join("twin"));
+        let world = World::ext4()?;
+        let (outside, victim) = (world.outside.join("file"), world.mounted.join("victim"));
+        let note = |name: &str| getxattr(&outside, name, &mut [0; 16]);
         for name in ["user.note", "trusted.note"] {
             setxattr(&outside, name, b"stays", XattrFlags::empty())?;
         }
-        symlink("nowhere", &link)?;
-        fs::hard_link(&outside, &twin)?;
-        world.look_outside()?;
-        let tree = ["wipe", "tree", "--yes", "--standalone", text(&world.tree)];
-        let wiping = world.machine.delayed_at("llistxattr", 4000, &tree)?;
-        hanare_lab::until("the look at the link", Duration::from_secs(20), || {
-            is_at(wiping.id(), LIST_ATTRIBUTES)
+        let told = exchanged(&victim, &outside, || {
+            let command = unguarded("holds-first", &victim);
+            Ok(traced(&command, "llistxattr", "delay_enter=4000000").spawn()?)
         })?;
-        renameat_with(CWD, &link, CWD, &twin, RenameFlags::EXCHANGE)?;
-        let told = told(wiping)?;
+        assert_eq!(note("user.note"), Err(Errno::NODATA), "the attack is none: {told:?}");
         for name in ["user.note", "trusted.note"] {
-            let mut value = [0; 16];
-            assert_eq!(getxattr(&outside, name, &mut value), Ok(5), "{name}: {}", told.text);
+            setxattr(&outside, name, b"stays", XattrFlags::empty())?;
         }
-        assert!(told.status == Some(7) && !world.tree.exists(), "{}", told.text);
+        let tree = ["wipe", "tree", "--yes", "--standalone", text(&world.tree)];
+        let told = exchanged(&world.tree, &outside, || world.machine.delayed_at("llistxattr", 4000, &tree))?;
+        for name in ["user.note", "trusted.note"] {
+            assert_eq!(note(name), Ok(5), "{name}: {told:?}");
+        }
+        assert!(told.status.code() == Some(7) && !world.tree.exists(), "{told:?}");
         Ok(())
     });
 }

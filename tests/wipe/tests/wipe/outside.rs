@@ -3,16 +3,19 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hanare_wipe_tests::{Result, print_of, told};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::world::{PARTIAL, PASS, World, careless, inside, mount, run, text, verdict};
+use crate::world::{
+    PARTIAL, PASS, World, careless, erase_unguarded, inside, mount, run, text, unguarded, verdict,
+};
 
-/// Sets an attack up twice: once against the eraser without guards, which must fall for it, once against ours.
+/// Sets an attack up twice: once against an eraser without the guard, which must fall for it, once against ours.
 fn attacked(
+    without: impl Fn(&Path) -> Result<()>,
     set_up: impl Fn(&World, &Path) -> Result<()>,
     undo: impl Fn(&Path) -> Result<()>,
 ) -> Result<World> {
@@ -21,7 +24,7 @@ fn attacked(
     std::fs::create_dir(&victim)?;
     set_up(&world, &victim)?;
     let before = print_of(&world.outside)?;
-    careless(&victim)?;
+    without(&victim)?;
     assert_ne!(print_of(&world.outside)?, before, "the attack is none: without guards nothing happened");
     undo(&victim)?;
     restore(&world.outside)?;
@@ -41,6 +44,7 @@ fn restore(outside: &Path) -> Result<()> {
 fn symlink_to_a_file_and_to_a_directory_outside() {
     inside("outside::symlink_to_a_file_and_to_a_directory_outside", || {
         let world = attacked(
+            |victim| erase_unguarded("stays-inside", victim),
             |world, tree| {
                 symlink(world.outside.join("file"), tree.join("to-a-file"))?;
                 Ok(symlink(world.outside.join("folder"), tree.join("to-a-folder"))?)
@@ -58,6 +62,7 @@ fn symlink_to_a_file_and_to_a_directory_outside() {
 fn hard_link_to_a_file_outside() {
     inside("outside::hard_link_to_a_file_outside", || {
         let world = attacked(
+            |victim| erase_unguarded("spares-other-names", victim),
             |world, tree| {
                 rustix::fs::setxattr(
                     world.outside.join("file"),
@@ -131,6 +136,7 @@ fn hard_links_between_two_trees_of_one_wipe_are_overwritten() {
 fn bind_mount_inside() {
     inside("outside::bind_mount_inside", || {
         let world = attacked(
+            |victim| erase_unguarded("stays-inside", victim),
             |world, tree| {
                 std::fs::create_dir(tree.join("bound"))?;
                 std::fs::write(tree.join("bound-file"), "")?;
@@ -157,6 +163,7 @@ fn a_device_node_of_a_disk_outside() {
     inside("outside::a_device_node_of_a_disk_outside", || {
         let device = std::cell::OnceCell::new();
         let world = attacked(
+            careless,
             |world, tree| {
                 let disk = world.outside.join("disk");
                 std::fs::write(&disk, "a disk that is in use\n".repeat(50_000))?;
@@ -204,42 +211,59 @@ fn folder_of_files(folder: &Path) -> Result<()> {
     Ok(std::fs::write(folder.join("other"), "inside\n")?)
 }
 
+/// Directories in the tree, each with a folder that somebody exchanges with something else, over and over.
+fn with_folders(tree: &Path, count: usize) -> Result<()> {
+    for number in 0..count {
+        folder_of_files(&tree.join(format!("{number}/folder")))?;
+    }
+    Ok(())
+}
+
+/// Whoever swaps each folder for a symlink and back, until `erase` has come to its end.
+fn swapping<T>(tree: &Path, target: &Path, erase: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in (0..200).cycle() {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                let place = tree.join(number.to_string());
+                let _ = std::fs::rename(place.join("folder"), place.join("aside"));
+                let _ = symlink(target, place.join("folder"));
+                let _ = std::fs::remove_file(place.join("folder"));
+                let _ = std::fs::rename(place.join("aside"), place.join("folder"));
+            }
+        });
+        let told = erase();
+        done.store(true, Ordering::Relaxed);
+        told
+    })
+}
+
+/// How often a race is run against the eraser without its guard until that falls for it.
+const TRIES: usize = 40;
+
 #[test]
 fn a_directory_swapped_for_a_symlink_during_the_walk() {
     inside("outside::a_directory_swapped_for_a_symlink_during_the_walk", || {
         let mut world = World::ext4()?;
+        let target = world.outside.join("folder");
         let victim = world.mounted.join("victim");
-        folder_of_files(&victim.join("folder"))?;
         let before = print_of(&world.outside)?;
-        careless_with(&victim, || {
-            std::fs::rename(victim.join("folder"), victim.join("aside"))?;
-            Ok(symlink(world.outside.join("folder"), victim.join("folder"))?)
-        })?;
+        for _ in 0..TRIES {
+            with_folders(&victim, 200)?;
+            swapping(&victim, &target, || erase_unguarded("stays-inside", &victim))?;
+            if print_of(&world.outside)? != before {
+                break;
+            }
+        }
         assert_ne!(print_of(&world.outside)?, before, "the attack is none");
         restore(&world.outside)?;
         world.look_outside()?;
         for _ in 0..10 {
-            for number in 0..200 {
-                folder_of_files(&world.tree.join(format!("{number}/folder")))?;
-            }
-            let (tree, target, done) = (&world.tree, &world.outside.join("folder"), AtomicBool::new(false));
-            std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    for number in (0..200).cycle() {
-                        if done.load(Ordering::Relaxed) {
-                            break;
-                        }
-                        let place = tree.join(number.to_string());
-                        let _ = std::fs::rename(place.join("folder"), place.join("aside"));
-                        let _ = symlink(target, place.join("folder"));
-                        let _ = std::fs::remove_file(place.join("folder"));
-                        let _ = std::fs::rename(place.join("aside"), place.join("folder"));
-                    }
-                });
-                let told = world.wipe();
-                done.store(true, Ordering::Relaxed);
-                told
-            })?;
+            with_folders(&world.tree, 200)?;
+            swapping(&world.tree, &target, || world.wipe())?;
             assert!(world.is_outside_untouched()?, "the outside was touched");
             let _ = std::fs::remove_dir_all(&world.tree);
         }
@@ -247,35 +271,42 @@ fn a_directory_swapped_for_a_symlink_during_the_walk() {
     });
 }
 
+/// Mounts the outside on each folder while a wipe goes on, and takes the mounts away at its end.
+fn mounting(tree: &Path, outside: &Path, wiping: Child) -> Result<()> {
+    let folders: Vec<_> = (0..100).rev().map(|number| tree.join(format!("{number}/folder"))).collect();
+    for folder in &folders {
+        // It may be gone by now.
+        let _ = mount(&["--bind", text(outside), text(folder)]);
+    }
+    wiping.wait_with_output()?;
+    for folder in &folders {
+        let _ = run("umount", &[text(folder)]);
+    }
+    Ok(())
+}
+
 #[test]
 fn a_mount_appearing_during_the_walk() {
     inside("outside::a_mount_appearing_during_the_walk", || {
         let mut world = World::ext4()?;
         let victim = world.mounted.join("victim");
-        folder_of_files(&victim.join("folder"))?;
         let before = print_of(&world.outside)?;
-        careless_with(&victim, || {
-            mount(&["--bind", text(&world.outside.join("folder")), text(&victim.join("folder"))])
-        })?;
+        for _ in 0..TRIES {
+            with_folders(&victim, 100)?;
+            let wiping = unguarded("stays-inside", &victim).stderr(Stdio::null()).spawn()?;
+            mounting(&victim, &world.outside, wiping)?;
+            if print_of(&world.outside)? != before {
+                break;
+            }
+        }
         assert_ne!(print_of(&world.outside)?, before, "the attack is none");
-        run("umount", &[text(&victim.join("folder"))])?;
         restore(&world.outside)?;
         world.look_outside()?;
         for _ in 0..3 {
-            for number in 0..100 {
-                folder_of_files(&world.tree.join(format!("{number}/folder")))?;
-            }
-            let child = world.machine.start(&world.tree)?;
-            for number in (0..100).rev() {
-                let place = world.tree.join(format!("{number}/folder"));
-                // It may be gone by now.
-                let _ = mount(&["--bind", text(&world.outside), text(&place)]);
-            }
-            child.wait_with_output()?;
+            with_folders(&world.tree, 100)?;
+            let wiping = world.machine.start(&world.tree)?;
+            mounting(&world.tree, &world.outside, wiping)?;
             assert!(world.is_outside_untouched()?, "the outside was touched");
-            for number in 0..100 {
-                let _ = run("umount", &[text(&world.tree.join(format!("{number}/folder")))]);
-            }
         }
         Ok(())
     });

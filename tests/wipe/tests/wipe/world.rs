@@ -182,6 +182,22 @@ pub(crate) fn verdict(told: &Told) -> (Option<i32>, &str) {
 pub(crate) const PASS: (Option<i32>, &str) = (Some(0), "pass");
 pub(crate) const PARTIAL: (Option<i32>, &str) = (Some(7), "partial");
 
+/// Our eraser with one guard taken away.
+pub(crate) fn unguarded(guard: &str, tree: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_unguarded"));
+    command.args([Path::new(guard), tree, &Path::new(PLACE).join("unguarded")]);
+    command
+}
+
+/// Runs that to its end.
+pub(crate) fn erase_unguarded(guard: &str, tree: &Path) -> Result<()> {
+    let output = unguarded(guard, tree).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into())
+}
+
 /// Runs the eraser without guards on a tree.
 pub(crate) fn careless(tree: &Path) -> Result<()> {
     run(env!("CARGO_BIN_EXE_careless"), &[text(tree)]).map(|_| ())

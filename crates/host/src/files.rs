@@ -130,7 +130,12 @@ pub fn lock(directory: &Path, name: &str) -> io::Result<File> {
 /// `WouldBlock` if another process holds it.
 pub fn try_lock(directory: &Path, name: &str) -> io::Result<File> {
     let path = directory.join(name);
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = match file {
+        // A disk that failed: what is there can be held all the same.
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => File::open(path)?,
+        opened => opened?,
+    };
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
     Ok(file)
 }

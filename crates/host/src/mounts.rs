@@ -197,6 +197,15 @@ pub fn unmount(point: &Path) -> Result<Unmounted, HostError> {
     }
 }
 
+/// Takes the uppermost mount at this place away at once, whoever uses it. Nothing that is mounted there is asked.
+///
+/// # Errors
+/// [`HostError::Io`] as the kernel says.
+pub fn unmount_lazily(point: &Path) -> Result<(), HostError> {
+    rustix::mount::unmount(point, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH)
+        .map_err(|error| HostError::io(Deed::Unmount.of(point.display()), &error.into()))
+}
+
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`.
 fn parse(line: &[u8]) -> Option<Mount> {
     let mut words = line.split(|byte| *byte == b' ');

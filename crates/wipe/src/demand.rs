@@ -2,7 +2,7 @@
 
 use hanare_host::swap::{self, SwapKind};
 
-use crate::outcome::{Method, Outcome, SkipKind, Tally, Verified};
+use crate::outcome::{Method, Outcome, SkipKind, Tally};
 use crate::plan::{Blanking, Machine};
 use crate::policy::Policy;
 use crate::volume::{self, Opening};
@@ -14,6 +14,7 @@ pub(crate) fn of_opening(opening: &Opening, is_here: bool) -> Tally {
     let mut short = Tally::default();
     let escaped = is_here.then(|| volume::escapes(opening).map_or(1, |escaped| escaped.len() as u64));
     short.add(SkipKind::NotEvaluated, "escaped", escaped.unwrap_or(0));
+    short.add(SkipKind::NotEvaluated, "core-dumps", u64::from(is_here && volume::dumps_core(opening)));
     short
 }
 
@@ -70,11 +71,7 @@ pub(crate) fn together(volume: &Outcome, leftovers: Outcome, are_any: bool) -> O
         method: if are_any { leftovers.method } else { volume.method },
         lost: volume.lost.saturating_add(leftovers.lost),
         volume: volume.volume,
-        verified: Verified {
-            reread_bytes: volume.verified.reread_bytes.saturating_add(leftovers.verified.reread_bytes),
-            remnants: volume.verified.remnants.saturating_add(leftovers.verified.remnants),
-            sampled: volume.verified.sampled || leftovers.verified.sampled,
-        },
+        verified: volume.verified.and(leftovers.verified),
         sealed: volume.sealed.saturating_add(leftovers.sealed),
         ..leftovers
     };

@@ -107,6 +107,18 @@ pub struct Verified {
     pub sampled: bool,
 }
 
+impl Verified {
+    /// Both looks at the same wipe.
+    #[must_use]
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            reread_bytes: self.reread_bytes.saturating_add(other.reread_bytes),
+            remnants: self.remnants.saturating_add(other.remnants),
+            sampled: self.sampled || other.sampled,
+        }
+    }
+}
+
 /// What came of a wipe, as its receipt and `--json` show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -140,7 +140,7 @@ fn leftover(path: &Path, policy: &Policy, state: &Path) -> Result<Option<Root>, 
 }
 
 /// `None` if there is no such directory.
-fn one(path: &Path, policy: &Policy, state: &Path) -> Result<Option<Root>, Refused> {
+pub(crate) fn one(path: &Path, policy: &Policy, state: &Path) -> Result<Option<Root>, Refused> {
     match Root::judge(&[path.as_os_str().to_owned()], state) {
         Ok(mut roots) => {
             // The policy's author wrote names; what is kept can be called by another one, through a link or a mount.

@@ -26,6 +26,15 @@ pub(crate) fn volume_error(error: VolumeError) -> Failure {
         VolumeError::Backing { kind, wanted: false } => input("volume-in-memory").with("kind", kind),
         VolumeError::Unfit { path } => input("volume-unfit").with("path", path.display()),
         VolumeError::InUse { path } => impossible("volume-in-use").with("path", path.display()),
+        VolumeError::StillReadable { mountpoint } => {
+            Failure::new(Exit::Incomplete, "volume-still-readable").with("path", mountpoint.display())
+        }
+        VolumeError::Replaceable { path, above } => {
+            input("volume-replaceable").with("path", path.display()).with("above", above.display())
+        }
+        VolumeError::AnotherDevice { path } => {
+            impossible("volume-another-device").with("path", path.display())
+        }
         VolumeError::PlainSwap => impossible("volume-plain-swap"),
         VolumeError::MountPoint { path } => input("volume-mountpoint").with("path", path.display()),
         VolumeError::Unconfinable { path } => input("volume-unconfinable").with("path", path.display()),

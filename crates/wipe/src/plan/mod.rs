@@ -5,7 +5,6 @@
 mod machine;
 mod places;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -15,6 +14,7 @@ use crate::outcome::{Skipped, Verdict};
 use crate::policy::Policy;
 use crate::receipt::PolicyRef;
 use crate::root::{self, Refusal, Refused, Root};
+use crate::run;
 use crate::volume_kind::VolumeKind;
 
 pub use hanare_host::swap::SwapKind;
@@ -98,10 +98,11 @@ impl Plan {
             mounted: root::is_mount_point(&volume.mount.path),
             kinds: volume.kinds.clone(),
         });
-        let trees = policy.map_or(&[][..], |policy| &policy.work.trees);
         Ok(Self {
             policy: policy.map(Policy::reference),
-            trees: trees.iter().map(|tree| tree_plan(&tree.path, state)).collect(),
+            trees: policy.map_or_else(Vec::new, |policy| {
+                policy.work.trees.iter().map(|tree| tree_plan(&tree.path, policy, state)).collect()
+            }),
             keeps: policy.map_or_else(Vec::new, |policy| {
                 policy.work.keep.iter().map(|place| place.path.clone()).collect()
             }),
@@ -131,11 +132,12 @@ impl Plan {
     }
 }
 
-fn tree_plan(path: &Path, state: &Path) -> TreePlan {
-    let fate = match Root::judge(&[OsString::from(path)], state) {
-        Err(Refused { refusal: Refusal::Absent, .. }) => Fate::Absent,
+/// As [`run`](crate::run) will judge it.
+fn tree_plan(path: &Path, policy: &Policy, state: &Path) -> TreePlan {
+    let fate = match run::one(path, policy, state) {
+        Ok(None) => Fate::Absent,
         Err(refused) => Fate::Refused(refused),
-        Ok(roots) => Fate::Goes(going(&roots)),
+        Ok(Some(root)) => Fate::Goes(going(&[root])),
     };
     TreePlan { path: path.to_path_buf(), fate }
 }

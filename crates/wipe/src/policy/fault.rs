@@ -28,7 +28,7 @@ pub enum Fault {
     /// A tree below none of the allowed places.
     #[error("{0} is not below any of the allowed places")]
     Outside(String),
-    /// Two trees, or two confined directories, one of which holds the other.
+    /// Two trees, two confined directories, or one of those and the volume, one of which holds the other.
     #[error("{path} and {other} overlap")]
     Overlap {
         /// The later one.

@@ -134,6 +134,14 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     for (item, place) in confine.paths.iter().zip(&confined).filter(|(_, place)| !is_temporary(&place.path)) {
         below_allowed(item, place, &work.allowed, &paths)?;
     }
+    // It would be bound onto itself, or hide what it is bound to.
+    let on_volume = |place: &Place| volume.as_ref().filter(|volume| overlap(&volume.mount.path, &place.path));
+    for (item, place) in confine.paths.iter().zip(&confined) {
+        if let Some(volume) = on_volume(place) {
+            let (path, other) = (item.get_ref().clone(), volume.mount.path.display().to_string());
+            return Err(paths.at(item.span(), Fault::Overlap { path, other }));
+        }
+    }
     Ok(Policy {
         name: name.into_inner(),
         hash: Hash::of(text.as_bytes()),

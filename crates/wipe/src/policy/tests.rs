@@ -134,6 +134,7 @@ fn what_is_kept_and_what_overlaps_is_refused() {
         ("trees = [\"/srv/work/deep\"]\n[volume]\nkinds = [\"ram\"]\nsize = 1", 4, 10),
         ("trees = [\"/home/a\"]\n[volume]\nkinds = [\"ram\"]\nsize = 1\nmount = \"/home/a/b\"", 4, 10),
         ("trees = [\"/home/a\"]\n[confine]\npaths = [\"/home/c\", \"/home/c/d\"]", 6, 21),
+        ("[volume]\nkinds = [\"ram\"]\nsize = 1\n[confine]\npaths = [\"/srv/work/.cache\"]", 8, 10),
     ] {
         let (at, character, found) = fault(&format!("version = 1\nname = \"x\"\n[work]\n{work}\n"));
         assert_eq!((at, character), (line, column), "{work}: {found:?}");

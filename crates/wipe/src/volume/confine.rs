@@ -61,7 +61,6 @@ pub(super) fn confine(
     wanted: &Confinement,
     places: Places<'_>,
 ) -> Result<(), VolumeError> {
-    let state = places.state;
     let [homes, temporary] = FOLDERS.map(|name| opening.mountpoint.join(name));
     for folder in [&homes, &temporary] {
         files::create_private_directory(folder).map_err(VolumeError::io(Deed::Create, folder))?;
@@ -81,7 +80,7 @@ pub(super) fn confine(
         let place = Place::open(path).map_err(|error| unfit(path, error))?;
         alike(&place, path, &inside)?;
         opening.confined.push(path.to_owned());
-        opening.save(state)?;
+        opening.save(places)?;
         place.bind(&inside)?;
     }
     settings(opening, places)?;
@@ -134,6 +133,14 @@ pub(crate) fn escapes(opening: &Opening) -> Result<Vec<PathBuf>, VolumeError> {
         outside.extend(plain.map(|area| area.path));
     }
     Ok(outside)
+}
+
+/// Whether the memory of a program that dies goes to a disk again: whoever sets what the kernel does with it, for the whole
+/// machine, does not ask us.
+pub(crate) fn dumps_core(opening: &Opening) -> bool {
+    let is_ours =
+        |(path, value): (&str, &str)| fs::read_to_string(path).is_ok_and(|now| now.trim_end() == value);
+    !opening.confined.is_empty() && !KERNEL.into_iter().all(is_ours)
 }
 
 /// What lies on the volume now.
@@ -189,8 +196,8 @@ fn unfit(path: &Path, error: io::Error) -> VolumeError {
     }
 }
 
-fn settings(opening: &mut Opening, Places { state, runtime }: Places<'_>) -> Result<(), VolumeError> {
-    let owed = Owed::load(runtime)?;
+fn settings(opening: &mut Opening, places: Places<'_>) -> Result<(), VolumeError> {
+    let owed = Owed::load(places.runtime)?;
     for (path, value) in KERNEL {
         let path = Path::new(path);
         let before = || fs::read_to_string(path).map_err(VolumeError::io(Deed::Read, path));
@@ -199,21 +206,21 @@ fn settings(opening: &mut Opening, Places { state, runtime }: Places<'_>) -> Res
             Some(original) => original.clone(),
             None => Setting { path: path.to_owned(), before: Some(before()?) },
         };
-        set(opening, state, setting, value)?;
+        set(opening, places, setting, value)?;
     }
     let sleep = Path::new(SLEEP);
     if Path::new("/run/systemd/system").is_dir() && !sleep.exists() {
         let folder = sleep.parent().unwrap_or(sleep);
         fs::create_dir_all(folder).map_err(VolumeError::io(Deed::Create, folder))?;
-        set(opening, state, Setting { path: sleep.to_owned(), before: None }, NO_HIBERNATION)?;
+        set(opening, places, Setting { path: sleep.to_owned(), before: None }, NO_HIBERNATION)?;
     }
     Ok(())
 }
 
-fn set(opening: &mut Opening, state: &Path, setting: Setting, value: &str) -> Result<(), VolumeError> {
+fn set(opening: &mut Opening, places: Places<'_>, setting: Setting, value: &str) -> Result<(), VolumeError> {
     let path = setting.path.clone();
     opening.settings.push(setting);
-    opening.save(state)?;
+    opening.save(places)?;
     fs::write(&path, value).map_err(VolumeError::io(Deed::Write, &path))
 }
 
@@ -222,7 +229,7 @@ fn set(opening: &mut Opening, state: &Path, setting: Setting, value: &str) -> Re
 pub(super) fn replace_swap(
     opening: &mut Opening,
     wanted: &Confinement,
-    state: &Path,
+    places: Places<'_>,
 ) -> Result<(), VolumeError> {
     opening.keeps_swap = wanted.keeps_swap;
     if wanted.keeps_swap {
@@ -236,7 +243,7 @@ pub(super) fn replace_swap(
     let bytes = memory()? / SHARE;
     let device = swap::new_zram(bytes)?;
     opening.swap_made = Some(MadeSwap { path: device.clone(), kind: SwapKind::Zram });
-    opening.save(state)?;
+    opening.save(places)?;
     swap::make(&device, bytes)?;
     swap::on(&device, None)?;
     for area in plain {
@@ -244,7 +251,7 @@ pub(super) fn replace_swap(
         if let Some(priority) = area.priority {
             opening.swap_priorities.insert(area.path.clone(), priority);
         }
-        opening.save(state)?;
+        opening.save(places)?;
         swap::off(&area.path)?;
     }
     Ok(())

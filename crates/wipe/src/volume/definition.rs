@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::error::VolumeError;
+use super::{device, owners};
 use crate::volume_kind::VolumeKind;
 
 /// The least that a file system with a little room fits in.
@@ -30,6 +31,9 @@ pub struct Definition {
     pub size: u64,
     /// The file or device that it lies on; `None` in memory.
     pub backing: Option<PathBuf>,
+    /// What is written at the end of that device, so that no other one is taken for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<String>,
 }
 
 impl Definition {
@@ -52,7 +56,32 @@ impl Definition {
             (VolumeKind::DmCrypt | VolumeKind::Fscrypt, None) => Some(super::place(state).join(FILE)),
             (VolumeKind::DmCrypt | VolumeKind::Fscrypt, Some(path)) => Some(fit(path, size)?),
         };
-        Ok(Self { version: 1, kind, size, backing })
+        Ok(Self { version: 1, kind, size, backing, mark: None })
+    }
+
+    /// Whether both are the same volume; what is only judged has no mark yet.
+    pub(super) fn is_same(&self, judged: &Self) -> bool {
+        *self == Self { mark: self.mark.clone(), ..judged.clone() }
+    }
+
+    /// Bytes for a file system on a device; in a file it takes up all of it.
+    pub(super) fn room(&self) -> Option<u64> {
+        self.is_device().then(|| device::place(self.size))
+    }
+
+    /// Whether a device is the one that it was created on, whatever that is called by now.
+    ///
+    /// # Errors
+    /// [`VolumeError::AnotherDevice`] if not.
+    pub(super) fn check(&self) -> Result<(), VolumeError> {
+        let Some(path) = self.backing.as_deref().filter(|path| is_device(path)) else {
+            return match &self.mark {
+                // What was a device is something else now.
+                Some(_) => Err(VolumeError::AnotherDevice { path: self.backing.clone().unwrap_or_default() }),
+                None => Ok(()),
+            };
+        };
+        device::check(path, self.size, self.mark.as_deref())
     }
 
     /// Whether it lies on a whole device, whose content goes.
@@ -66,9 +95,13 @@ impl Definition {
     /// name until it is whole and written down: who dies before leaves nothing behind.
     pub(super) fn make_room(
         &self,
-        keep: impl FnOnce() -> Result<(), VolumeError>,
+        keep: impl FnOnce(&Self) -> Result<(), VolumeError>,
     ) -> Result<(), VolumeError> {
-        let Some(path) = self.backing.as_deref().filter(|path| !is_device(path)) else { return keep() };
+        let Some(path) = self.backing.as_deref() else { return keep(self) };
+        if is_device(path) {
+            return self.mark(path, keep);
+        }
+        let keep = || keep(self);
         let folder = path.parent().unwrap_or(Path::new("/"));
         files::create_private_directory(folder).map_err(VolumeError::io(Deed::Create, folder))?;
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -88,6 +121,20 @@ impl Definition {
         }
     }
 
+    /// Marks the device, once what it is marked with is written down.
+    fn mark(
+        &self,
+        path: &Path,
+        keep: impl FnOnce(&Self) -> Result<(), VolumeError>,
+    ) -> Result<(), VolumeError> {
+        let written = |error| VolumeError::io(Deed::Write, path)(error);
+        let device = open_alone(path).map_err(written)?;
+        let mark = self.mark.clone().map_or_else(device::new_mark, Ok).map_err(written)?;
+        let marked = Self { mark: Some(mark.clone()), ..self.clone() };
+        keep(&marked)?;
+        device::put(&device, self.size, &mark).map_err(written)
+    }
+
     /// The same where the file system has no files without a name.
     fn make_named(
         &self,
@@ -105,7 +152,7 @@ impl Definition {
 
     /// Whether there is room for it: written down comes before that.
     pub(super) fn has_room(&self) -> bool {
-        self.backing.as_deref().is_none_or(Path::exists)
+        self.backing.as_deref().is_none_or(|path| path.exists() && self.check().is_ok())
     }
 }
 
@@ -148,7 +195,7 @@ fn fit(path: &Path, size: u64) -> Result<PathBuf, VolumeError> {
     if !is_device(path) {
         return match std::fs::symlink_metadata(path) {
             Ok(_) => Err(unfit()),
-            Err(_) => Ok(path.to_owned()),
+            Err(_) => owners::nobody_else_can_replace(path).map(|()| path.to_owned()),
         };
     }
     let real = path.canonicalize().map_err(VolumeError::io(Deed::Read, path))?;
@@ -160,7 +207,8 @@ fn fit(path: &Path, size: u64) -> Result<PathBuf, VolumeError> {
         }
     })?;
     let there = length(&real)?;
-    if there < size { Err(unfit()) } else { Ok(real) }
+    // As it was called: a link below `/dev/disk` leads to the same disk at every boot.
+    if there < size { Err(unfit()) } else { Ok(path.to_owned()) }
 }
 
 /// Opens a block device if nobody uses it: the kernel refuses that of one that is mounted, mapped or swapped to.

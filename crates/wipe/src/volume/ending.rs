@@ -11,7 +11,7 @@ use super::backing;
 use super::error::VolumeError;
 use super::medium::{self, KeyState};
 use super::opening::{End, Opening, Order};
-use super::{Places, hold, is_open, place, tear_down};
+use super::{Places, hold, is_open, place, tear_down, twin};
 use crate::boot::BootId;
 use crate::demand;
 use crate::outcome::{Method, Outcome, SkipKind, Tally, Verified, VolumeEnd, judge};
@@ -33,12 +33,18 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The receipt is written: the opening is forgotten.
+    /// The receipt is written: the opening is forgotten, unless it can still be read. Then every later end tries again, and says
+    /// so ([`VolumeError::StillReadable`]), until it cannot.
     ///
     /// # Errors
     /// [`VolumeError::Io`]; the next end of it finds the same receipt.
-    pub fn recorded(self) -> Result<(), VolumeError> {
-        self.opening.forget(&self.state, &self.runtime)
+    pub fn recorded(mut self) -> Result<(), VolumeError> {
+        let places = Places { state: &self.state, runtime: &self.runtime };
+        if is_gone(self.opening.ended.as_ref()) {
+            return self.opening.forget(places);
+        }
+        self.opening.receipted = true;
+        self.opening.save(places)
     }
 }
 
@@ -74,21 +80,19 @@ fn end_if(
 ) -> Result<Option<Ended>, VolumeError> {
     let folder = place(places.state);
     // Who may not look is not told that nothing is open.
-    if !folder.try_exists().map_err(VolumeError::io(Deed::Read, &folder))? {
+    if !twin::is_there(places) && !folder.try_exists().map_err(VolumeError::io(Deed::Read, &folder))? {
         return Ok(None);
     }
-    let held = hold(places.state)?;
+    let held = hold_to_end(places)?;
     let begun = Instant::now();
-    let Some(mut opening) = Opening::load(places.state)?.filter(wanted) else { return Ok(None) };
-    if Pending::id_of(places.state) == Some(opening.id) {
-        // It has ended, and what is left of its wipe is noted there.
-        opening.forget(places.state, places.runtime)?;
-        return Ok(None);
-    }
+    let Some(mut opening) = Opening::load(places)?.filter(wanted) else { return Ok(None) };
     let boot = BootId::current().map_err(VolumeError::io(Deed::Read, Path::new("/proc")))?;
-    let known = opening.ended.take();
-    let known = known.filter(|end| end.outcome.volume.is_some_and(|volume| volume.key_destroyed));
     let is_here = opening.boot_id == boot;
+    if opening.receipted || Pending::id_of(places.state) == Some(opening.id) {
+        // It has ended; what is left of its wipe, and its receipt, is noted there.
+        return again(opening, places, is_here, now).map(|()| None);
+    }
+    let known = opening.ended.take().filter(|end| is_gone(Some(end)));
     // A policy that an interrupted order came with stands: its trees are owed.
     let Order { policy: order, is_new, is_unreadable } = opening.order_by(policy, places.runtime, is_here);
     let noted = opening.short.as_deref().map(Tally::from_skipped);
@@ -119,7 +123,7 @@ fn end_if(
     });
     end.outcome.leave_out_at_most(&short);
     opening.ended = Some(end.clone());
-    opening.save(places.state)?;
+    opening.save(places)?;
     let ending = Ending {
         id: opening.id,
         started: opening.ending.unwrap_or(end.at),
@@ -134,6 +138,45 @@ fn end_if(
     };
     let (state, runtime) = (places.state.to_owned(), places.runtime.to_owned());
     Ok(Some(Ended { ending, order, opening, state, runtime, _held: held }))
+}
+
+/// Whether nothing of it can be read any more.
+fn is_gone(ended: Option<&End>) -> bool {
+    ended.is_some_and(|end| end.outcome.volume.is_some_and(|volume| volume.key_destroyed))
+}
+
+/// Whether it has ended in this boot, and has its receipt, and can be read all the same.
+pub(super) fn can_still_be_read(opening: &Opening) -> bool {
+    opening.receipted && BootId::current().is_ok_and(|boot| boot == opening.boot_id)
+}
+
+/// Tries once more to end what can still be read though its receipt is written. That stays as it is.
+fn again(mut opening: Opening, places: Places<'_>, is_here: bool, now: Timestamp) -> Result<(), VolumeError> {
+    if is_gone(opening.ended.as_ref()) {
+        return opening.forget(places);
+    }
+    opening.receipted = true;
+    let outcome = if is_here {
+        tear_down_here(&mut opening, places, Instant::now(), now)
+    } else {
+        lost(&opening, places.runtime)
+    };
+    if outcome.volume.is_some_and(|volume| volume.key_destroyed) {
+        return opening.forget(places);
+    }
+    opening.save(places)?;
+    Err(VolumeError::StillReadable { mountpoint: opening.mountpoint })
+}
+
+/// Holds the records to end a volume: a disk that takes no lock must not keep a key alive.
+fn hold_to_end(places: Places<'_>) -> Result<File, VolumeError> {
+    match hold(places.state) {
+        Err(VolumeError::Io { source, .. }) if twin::is_there(places) => {
+            tracing::warn!(error = %source, "the state directory cannot be held");
+            twin::lock(places).map_err(VolumeError::io(Deed::Lock, places.runtime))
+        }
+        held => held,
+    }
 }
 
 /// What came of ending an opening when the machine was about to stop.
@@ -153,8 +196,10 @@ pub struct Last {
 pub fn end_last(places: Places<'_>, now: Timestamp) -> Result<Option<Last>, VolumeError> {
     let begun = Instant::now();
     let boot = BootId::current().map_err(VolumeError::io(Deed::Read, Path::new("/proc")))?;
-    let opening = Opening::load(places.state)?.filter(|opening| opening.boot_id == boot);
-    let Some(mut opening) = opening.filter(|opening| opening.ended.is_none()) else { return Ok(None) };
+    let opening = Opening::load(places)?.filter(|opening| opening.boot_id == boot);
+    let Some(mut opening) = opening.filter(|opening| !is_gone(opening.ended.as_ref())) else {
+        return Ok(None);
+    };
     let announced = opening.announcement(places.runtime);
     let mut outcome = tear_down_here(&mut opening, places, begun, now);
     let mut late = Tally::default();
@@ -167,7 +212,7 @@ pub fn end_last(places: Places<'_>, now: Timestamp) -> Result<Option<Last>, Volu
     let key_destroyed = outcome.volume.is_some_and(|volume| volume.key_destroyed);
     let cause = announced.map_or(Cause::Shutdown, |announced| announced.cause);
     opening.ended = Some(End { at: now.after(begun.elapsed()), cause, outcome });
-    let recorded = opening.save(places.state).is_ok();
+    let recorded = opening.save(places).is_ok();
     Ok(Some(Last { key_destroyed, recorded }))
 }
 
@@ -178,7 +223,7 @@ fn tear_down_here(opening: &mut Opening, places: Places<'_>, begun: Instant, now
     if let Err(error) = opening.begin_ending(places.runtime) {
         tracing::warn!(%error, "marking the opening as being ended");
     }
-    tear_down::tear_down(opening, places.runtime, begun, || opening.save(places.state))
+    tear_down::tear_down(opening, places.runtime, begun, || opening.save(places))
 }
 
 /// Ends what an earlier boot or a process that died left open; one that is open and well is left alone.
@@ -198,7 +243,7 @@ pub fn settle(places: Places<'_>, now: Timestamp) -> Result<Option<Ended>, Volum
 /// # Errors
 /// If records cannot be read.
 pub fn is_unsettled(places: Places<'_>) -> Result<bool, VolumeError> {
-    Ok(Opening::load(places.state)?.is_some_and(|opening| is_left(&opening, places)))
+    Ok(Opening::load(places)?.is_some_and(|opening| is_left(&opening, places)))
 }
 
 fn is_left(opening: &Opening, places: Places<'_>) -> bool {

@@ -33,6 +33,12 @@ pub enum VolumeError {
         /// What is not on it, or swap in the clear.
         path: PathBuf,
     },
+    /// It has ended, and has its receipt, and somebody can read it all the same.
+    #[error("what was the work volume at {mountpoint} can still be read")]
+    StillReadable {
+        /// Where it was.
+        mountpoint: PathBuf,
+    },
     /// Another process is opening or ending it.
     #[error("another process holds the work volume ({path})")]
     Held {
@@ -80,6 +86,20 @@ pub enum VolumeError {
     #[error("{path} is not an empty directory")]
     MountPoint {
         /// Which.
+        path: PathBuf,
+    },
+    /// Somebody else than root can put something else in its place.
+    #[error("{path} can be replaced by way of {above}, which others can change")]
+    Replaceable {
+        /// Which.
+        path: PathBuf,
+        /// The directory above it that others can change.
+        above: PathBuf,
+    },
+    /// The device is not the one that the volume was created on.
+    #[error("{path} is not the device that the work volume was created on")]
+    AnotherDevice {
+        /// What it is called.
         path: PathBuf,
     },
     /// What should be confined is not a directory, or is one behind a link.

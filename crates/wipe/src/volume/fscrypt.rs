@@ -13,7 +13,7 @@ use rustix::fs::{SeekFrom, seek};
 use zeroize::Zeroizing;
 
 use super::backing;
-use super::definition::{is_device, length};
+use super::definition::{Definition, is_device, length};
 use super::error::VolumeError;
 use super::holders::Holders;
 use super::medium::{KeyState, Medium, attach, detach, is_claimed, make_ext4};
@@ -28,13 +28,19 @@ const STEP: usize = 4 << 20;
 /// A directory that its file system encrypts.
 pub(super) struct Fscrypt {
     pub(super) backing: PathBuf,
+    pub(super) definition: Definition,
     pub(super) runtime: PathBuf,
 }
 
 impl Medium for Fscrypt {
     fn make(&self, opening: &Opening) -> Result<(), VolumeError> {
+        self.definition.check()?;
+        // One that was made there before, and that somebody still has, would go on writing to it.
+        if is_claimed(&self.backing)? {
+            return Err(VolumeError::InUse { path: self.backing.clone() });
+        }
         let device = attach(&self.backing)?;
-        make_ext4(&device, ",encrypt")?;
+        make_ext4(&device, ",encrypt", self.definition.room())?;
         let below = opening.below(&self.runtime);
         files::create_private_directory(&below).map_err(VolumeError::io(Deed::Create, &below))?;
         mounts::mount(&device, &below, "ext4", "noinit_itable")?;
@@ -119,13 +125,14 @@ impl Fscrypt {
 
     /// Overwrites everything that was ever written to the backing: attributes, access lists and times lie there in the clear.
     fn overwrite(&self) -> Result<(), VolumeError> {
+        self.definition.check()?;
         let failed = || VolumeError::io(Deed::Overwrite, &self.backing);
         let file = match OpenOptions::new().write(true).open(&self.backing) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(failed()(error)),
         };
-        let end = length(&self.backing)?;
+        let end = self.definition.room().map_or_else(|| length(&self.backing), Ok)?;
         let zeros = vec![0; STEP];
         let mut at = 0;
         while at < end {

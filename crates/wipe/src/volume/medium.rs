@@ -64,11 +64,11 @@ pub(crate) trait Medium {
 
 /// The kind that a definition says.
 pub(crate) fn of(definition: &Definition, runtime: &Path) -> Box<dyn Medium> {
-    let backing = definition.backing.clone().unwrap_or_default();
+    let (backing, definition) = (definition.backing.clone().unwrap_or_default(), definition.clone());
     match definition.kind {
         VolumeKind::Ram => Box::new(Ram { size: definition.size }),
-        VolumeKind::DmCrypt => Box::new(DmCrypt { backing }),
-        VolumeKind::Fscrypt => Box::new(Fscrypt { backing, runtime: runtime.to_owned() }),
+        VolumeKind::DmCrypt => Box::new(DmCrypt { backing, definition }),
+        VolumeKind::Fscrypt => Box::new(Fscrypt { backing, definition, runtime: runtime.to_owned() }),
     }
 }
 
@@ -124,13 +124,15 @@ pub(super) fn is_claimed(backing: &Path) -> Result<bool, VolumeError> {
 const GONE: i32 = rustix::io::Errno::NOENT.raw_os_error();
 const NO_DEVICE: i32 = rustix::io::Errno::NXIO.raw_os_error();
 
-/// Makes an ext4 for one day: no journal, because nothing is recovered after a crash, no reserve, no wait for empty tables.
-pub(super) fn make_ext4(device: &Path, features: &str) -> Result<(), VolumeError> {
+/// Makes an ext4 for one day: no journal, because nothing is recovered after a crash, no reserve, no wait for empty tables. It takes
+/// up the whole device, or these bytes of it.
+pub(super) fn make_ext4(device: &Path, features: &str, room: Option<u64>) -> Result<(), VolumeError> {
     const PROGRAM: &str = "mke2fs";
     let features = format!("^has_journal{features}");
     let mut command = Command::new(PROGRAM);
     command.args(["-q", "-F", "-t", "ext4", "-m", "0", "-b", "4096", "-O", &features]);
     command.args(["-E", "nodiscard,lazy_itable_init=1,root_owner=0:0"]).arg(device);
+    command.args(room.map(|bytes| (bytes / 4096).to_string()));
     // An administrator's programs are not in everybody's path.
     command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
     let failed = |text: String| VolumeError::Program { program: PROGRAM, text };

@@ -7,6 +7,7 @@ mod backing;
 mod canary;
 mod confine;
 mod definition;
+mod device;
 mod dm_crypt;
 mod ending;
 mod error;
@@ -15,11 +16,13 @@ mod holders;
 mod medium;
 mod opening;
 mod owed;
+mod owners;
 mod people;
 mod probe;
 mod ram;
 mod read_only;
 mod tear_down;
+mod twin;
 
 use std::fs::{self, File};
 use std::io;
@@ -33,7 +36,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use confine::Confinement;
-pub(crate) use confine::escapes;
+pub(crate) use confine::{dumps_core, escapes};
 pub use definition::Definition;
 pub use ending::{Ended, Last, end, end_by, end_last, is_unsettled, settle};
 pub use error::VolumeError;
@@ -91,6 +94,8 @@ pub struct Status {
     pub confined: Vec<PathBuf>,
     /// Where memory may be written to.
     pub swap: SwapKind,
+    /// Whether the last one that ended can still be read.
+    pub still_readable: bool,
 }
 
 /// Makes room for a volume and writes down what it is. The same one again is good.
@@ -100,20 +105,21 @@ pub struct Status {
 pub fn create(places: Places<'_>, definition: &Definition) -> Result<(), VolumeError> {
     let _held = hold(places.state)?;
     if let Some(known) = known(places.state)? {
-        if known != *definition {
+        if !known.is_same(definition) {
             return Err(VolumeError::Exists { kind: known.kind });
         }
         // Whoever died between both has written it down and made no room yet.
-        return if known.has_room() { Ok(()) } else { known.make_room(|| Ok(())) };
+        return if known.has_room() { Ok(()) } else { known.make_room(|_| Ok(())) };
     }
     if definition.kind == VolumeKind::Ram && definition::memory_may_leak()? && !probe::can_noswap() {
         return Err(VolumeError::PlainSwap);
     }
     let path = place(places.state).join(DEFINITION);
-    let text = serde_json::to_vec(definition)
-        .map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
-    let made = definition
-        .make_room(|| files::create_exclusive(&path, &text).map_err(VolumeError::io(Deed::Write, &path)));
+    let made = definition.make_room(|definition| {
+        let text = serde_json::to_vec(definition)
+            .map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
+        files::create_exclusive(&path, &text).map_err(VolumeError::io(Deed::Write, &path))
+    });
     made.inspect_err(|_| {
         // The first error is the one worth reporting.
         let _ = files::remove(&path);
@@ -148,7 +154,7 @@ pub fn open(
     let held = hold(places.state)?;
     let definition = known(places.state)?.ok_or(VolumeError::Absent)?;
     let text = policy.map(|policy| policy.text.clone());
-    if let Some(mut opening) = Opening::load(places.state)? {
+    if let Some(mut opening) = Opening::load(places)? {
         if opening.mountpoint != mountpoint || !opening.ready || !is_open(&opening) {
             return Err(VolumeError::Open { mountpoint: opening.mountpoint });
         }
@@ -157,7 +163,7 @@ pub fn open(
             None => {
                 if text.is_some() && opening.policy != text {
                     opening.policy = text;
-                    opening.save(places.state)?;
+                    opening.save(places)?;
                 }
                 Ok(opening)
             }
@@ -174,17 +180,17 @@ pub fn open(
     files::create_private_directory(folder).map_err(VolumeError::io(Deed::Create, folder))?;
     records::stock(places.state);
     // Before the key exists: from here on a receipt is owed.
-    opening.save(places.state)?;
+    opening.save(places)?;
     if let Some(confinement) = confinement {
         say_swap_comes_back(&held, true);
-        let replaced = confine::replace_swap(&mut opening, confinement, places.state);
+        let replaced = confine::replace_swap(&mut opening, confinement, places);
         say_swap_comes_back(&held, false);
         replaced?;
     }
     let medium = medium::of(&opening.definition, places.runtime);
     medium.make(&opening)?;
     opening.device = mounts::at(mountpoint)?.map(|mount| mount.device);
-    opening.save(places.state)?;
+    opening.save(places)?;
     let mut canaries = canary::plant(mountpoint).map_err(VolumeError::io(Deed::Write, mountpoint))?;
     if let Some(confinement) = confinement {
         confine::confine(&mut opening, confinement, places)?;
@@ -196,7 +202,7 @@ pub fn open(
     let path = opening.canaries(places.runtime);
     canaries.remember(&path).map_err(VolumeError::io(Deed::Write, &path))?;
     opening.ready = true;
-    opening.save(places.state)?;
+    opening.save(places)?;
     Ok(opening)
 }
 
@@ -206,7 +212,9 @@ pub fn open(
 /// [`VolumeError::Damaged`], [`VolumeError::Io`].
 pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
     let definition = known(places.state)?;
-    let opening = Opening::load(places.state)?.filter(is_open);
+    let opening = Opening::load(places)?;
+    let still_readable = opening.as_ref().is_some_and(ending::can_still_be_read);
+    let opening = opening.filter(is_open);
     let state = match (&definition, &opening) {
         (_, Some(_)) => State::Open,
         (Some(_), None) => State::Locked,
@@ -222,6 +230,7 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
         opening: opening.as_ref().map(|opening| opening.id),
         mountpoint: opening.map(|opening| opening.mountpoint),
         swap: swap::worst()?,
+        still_readable,
     })
 }
 
@@ -231,7 +240,7 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
 /// # Errors
 /// [`VolumeError::Damaged`], [`VolumeError::Io`].
 pub fn announce(places: Places<'_>, announced: &Announced) -> Result<(), VolumeError> {
-    let Some(opening) = Opening::load(places.state)? else { return Ok(()) };
+    let Some(opening) = Opening::load(places)? else { return Ok(()) };
     opening.announce(places.runtime, announced).map_err(VolumeError::io(Deed::Write, places.runtime))
 }
 
@@ -240,7 +249,7 @@ pub fn announce(places: Places<'_>, announced: &Announced) -> Result<(), VolumeE
 /// # Errors
 /// [`VolumeError::Damaged`], [`VolumeError::Io`].
 pub fn is_announced(places: Places<'_>) -> Result<bool, VolumeError> {
-    let opening = Opening::load(places.state)?;
+    let opening = Opening::load(places)?;
     Ok(opening.is_some_and(|opening| {
         opening.announcement(places.runtime).is_some() || opening.is_ending(places.runtime)
     }))
@@ -259,7 +268,9 @@ fn prepare(mountpoint: &Path) -> Result<(), VolumeError> {
     if !mountpoint.is_absolute() || mountpoint.parent().is_none() {
         return Err(unfit());
     }
+    owners::nobody_else_can_replace(mountpoint)?;
     fs::create_dir_all(mountpoint).map_err(VolumeError::io(Deed::Create, mountpoint))?;
+    owners::nobody_else_can_replace(mountpoint)?;
     let real = mountpoint.canonicalize().map_err(VolumeError::io(Deed::Read, mountpoint))?;
     let mut entries = fs::read_dir(mountpoint).map_err(VolumeError::io(Deed::Read, mountpoint))?;
     if real != mountpoint || entries.next().is_some() || mounts::at(mountpoint)?.is_some() {

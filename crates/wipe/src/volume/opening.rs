@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::Definition;
 use super::error::VolumeError;
-use super::{place, read_json};
+use super::twin;
+use super::{Places, place, read_json};
 use crate::boot::BootId;
 use crate::outcome::{Outcome, Skipped};
 use crate::policy::Policy;
@@ -71,6 +72,9 @@ pub struct Opening {
     /// What came of ending it, once that is known.
     #[serde(default)]
     pub ended: Option<End>,
+    /// Whether its receipt is written, and says that it can still be read: until it cannot, it is not forgotten.
+    #[serde(default)]
+    pub(super) receipted: bool,
 }
 
 /// What came of ending an opening: what its receipt says, whoever comes to write that.
@@ -163,6 +167,7 @@ impl Opening {
             order: None,
             short: None,
             ended: None,
+            receipted: false,
         }
     }
 
@@ -233,23 +238,40 @@ impl Opening {
         self.ending.is_some() || self.mark(runtime).exists()
     }
 
-    /// Writes it down.
-    pub(super) fn save(&self, state: &Path) -> Result<(), VolumeError> {
-        let path = place(state).join(FILE);
+    /// Writes it down, durably, and once more in memory for as long as its key can live: whatever becomes of the disk, it is found.
+    pub(super) fn save(&self, places: Places<'_>) -> Result<(), VolumeError> {
+        let path = place(places.state).join(FILE);
         let text =
             serde_json::to_vec(self).map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
-        records::write(state, &path, &text).map_err(VolumeError::io(Deed::Write, &path))
+        records::write(places.state, &path, &text).map_err(VolumeError::io(Deed::Write, &path))?;
+        if let Err(error) = twin::write(places, &text) {
+            tracing::warn!(%error, "the opening is on the disk only");
+        }
+        Ok(())
     }
 
-    /// The opening that has not ended.
-    pub(super) fn load(state: &Path) -> Result<Option<Self>, VolumeError> {
-        read_json(&place(state).join(FILE))
+    /// The opening that has not ended. Where its record cannot be read, or is gone, what is in memory says the same, or at worst
+    /// what was true one step before.
+    pub(super) fn load(places: Places<'_>) -> Result<Option<Self>, VolumeError> {
+        match read_json(&place(places.state).join(FILE)) {
+            Ok(Some(opening)) => Ok(Some(opening)),
+            lost => match twin::read(places) {
+                Some(opening) => {
+                    tracing::warn!(error = ?lost.err(), "the opening's record is not on the disk");
+                    Ok(Some(opening))
+                }
+                None => lost,
+            },
+        }
     }
 
     /// Forgets it: its receipt is written.
-    pub(super) fn forget(&self, state: &Path, runtime: &Path) -> Result<(), VolumeError> {
-        let path = place(state).join(FILE);
+    pub(super) fn forget(&self, places: Places<'_>) -> Result<(), VolumeError> {
+        // First what is looked at last: a crash in between must not bring it back.
+        twin::remove(places).map_err(VolumeError::io(Deed::Remove, places.runtime))?;
+        let path = place(places.state).join(FILE);
         files::remove(&path).map(drop).map_err(VolumeError::io(Deed::Remove, &path))?;
+        let runtime = places.runtime;
         for path in [self.canaries(runtime), self.mark(runtime), self.announced(runtime)] {
             // Each has a name of its own and is in memory: one that stays misleads nobody.
             let _ = fs::remove_file(path);

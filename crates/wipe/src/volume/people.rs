@@ -38,7 +38,7 @@ impl People {
     /// # Errors
     /// [`VolumeError::Damaged`], [`VolumeError::Io`].
     pub fn of(places: Places<'_>, uid: Option<u32>) -> Result<Self, VolumeError> {
-        let device = Opening::load(places.state)?.and_then(|opening| opening.device);
+        let device = Opening::load(places)?.and_then(|opening| opening.device);
         // Root's processes are the machine's.
         Ok(Self { device, uid: uid.filter(|uid| *uid != 0) })
     }

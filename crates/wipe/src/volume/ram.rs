@@ -198,8 +198,8 @@ impl Visit for Emptied {
                             continue;
                         }
                     }
-                    // A program that runs cannot be opened for writing: its process is stopped and ends, and the page goes then.
-                    Err(Errno::TXTBSY) => {}
+                    // A program that runs cannot be opened for writing: once its process has ended it is met again.
+                    Err(Errno::TXTBSY) => continue,
                     // Something else has its name by now: the next round sees what.
                     Err(Errno::NOENT | Errno::LOOP | Errno::ISDIR | Errno::NXIO) => continue,
                     Err(error) => {

@@ -82,7 +82,7 @@ fn patient(point: &Path) -> io::Result<()> {
 }
 
 fn mount(places: Places<'_>) -> Result<Option<Mount>, VolumeError> {
-    match Opening::load(places.state)?.filter(is_open) {
+    match Opening::load(places)?.filter(is_open) {
         Some(opening) => Ok(mounts::at(&opening.mountpoint)?),
         None => Ok(None),
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hanare_host::mounts::{self, Unmounted};
+use hanare_host::mounts::{self, Mount, Unmounted};
 
 use super::canary::Canaries;
 use super::confine;
@@ -33,6 +33,7 @@ pub(super) fn tear_down(
     let mut tally = Tally::default();
     leave();
     let is_on_disk = medium.raw().is_some();
+    uncover(opening, &mut tally);
     // What lies in memory has no disk that could stall, and is empty once it is destroyed.
     let mut counted = if is_on_disk { (0, 0) } else { used(opening) };
     let mut freezing = Freezing::start(opening.device);
@@ -50,8 +51,9 @@ pub(super) fn tear_down(
         tally.add(SkipKind::Busy, "process-stays", stubborn as u64);
     }
     // With nobody left that has a file open, what was busy can go.
+    let mut seen = verified;
     if end.gone.is_none() {
-        end.destroy(medium.as_ref(), opening, &Holders::default(), &mut tally);
+        seen = seen.and(end.destroy(medium.as_ref(), opening, &Holders::default(), &mut tally));
     }
     note("undoing the confinement", confine::undo(opening, runtime), &mut tally);
     unmount(opening, &mut tally);
@@ -72,7 +74,7 @@ pub(super) fn tear_down(
         seconds: end.gone.unwrap_or_else(|| begun.elapsed()).as_secs_f64(),
     };
     let canaries = Canaries::recall(&opening.canaries(runtime));
-    let verified = verify(medium.as_ref(), &canaries, verified, &mut tally);
+    let verified = verify(medium.as_ref(), &canaries, seen, &mut tally);
     Outcome {
         verdict: judge(verified, Some(volume), &tally),
         files: counted.0,
@@ -143,14 +145,44 @@ fn leave() {
     let _ = std::env::set_current_dir("/");
 }
 
+/// Mounts on one another that are taken away; somebody who goes on mounting is not waited for.
+const LAYERS: u32 = 8;
+
+/// Whether a mount is the volume.
+fn is_volume(mount: &Mount, opening: &Opening) -> bool {
+    opening.device.map_or_else(|| mount.source == opening.name(), |device| mount.device == device)
+}
+
+/// What is mounted at the volume's place, the uppermost last.
+fn layers(opening: &Opening) -> Result<Vec<Mount>, VolumeError> {
+    Ok(mounts::list()?.into_iter().filter(|mount| mount.point == opening.mountpoint).collect())
+}
+
+/// Takes away what whoever owns the volume has mounted over it: what they wrote since then is not on it.
+fn uncover(opening: &Opening, tally: &mut Tally) {
+    for _ in 0..LAYERS {
+        let layers = match layers(opening) {
+            Ok(layers) => layers,
+            Err(error) => return note("looking at mounts", Err(error), tally),
+        };
+        let is_covered = layers.last().is_some_and(|top| !is_volume(top, opening));
+        if !is_covered || !layers.iter().any(|mount| is_volume(mount, opening)) {
+            return;
+        }
+        tally.add(SkipKind::NotEvaluated, "mounted-over", 1);
+        if let Err(error) = mounts::unmount_lazily(&opening.mountpoint) {
+            return note("unmounting", Err(error.into()), tally);
+        }
+    }
+}
+
 fn unmount(opening: &Opening, tally: &mut Tally) {
-    // A few may lie on one another; somebody who goes on mounting is not waited for.
-    for _ in 0..8 {
-        match mounts::at(&opening.mountpoint) {
-            Ok(Some(mount)) if Some(mount.device) == opening.device => {}
-            Ok(Some(mount)) if opening.device.is_none() && mount.source == opening.name() => {}
+    uncover(opening, tally);
+    for _ in 0..LAYERS {
+        match layers(opening) {
+            Ok(layers) if layers.last().is_some_and(|top| is_volume(top, opening)) => {}
             Ok(_) => return,
-            Err(error) => return note("looking at mounts", Err(error.into()), tally),
+            Err(error) => return note("looking at mounts", Err(error), tally),
         }
         match mounts::unmount(&opening.mountpoint) {
             Ok(Unmounted::Lazily) => tally.add(SkipKind::Busy, "unmounted-lazily", 1),
@@ -173,11 +205,7 @@ fn verify(medium: &dyn Medium, canaries: &Canaries, seen: Verified, tally: &mut 
         return seen;
     }
     match canaries.look_for(raw) {
-        Ok(found) => Verified {
-            reread_bytes: seen.reread_bytes + found.reread_bytes,
-            remnants: seen.remnants + found.remnants,
-            sampled: seen.sampled || found.sampled,
-        },
+        Ok(found) => seen.and(found),
         Err(error) => {
             tracing::warn!(%error, "reading raw blocks");
             tally.add(SkipKind::NotEvaluated, "raw-unreadable", 1);

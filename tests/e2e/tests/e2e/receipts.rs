@@ -55,9 +55,20 @@ fn receipts_come_to_headquarters_and_an_opening_without_one_is_never_good() {
             let last = wipes()["last"].clone();
             assert_eq!((&last["volume_kind"], &last["late"]), (&"ram".into(), &false.into()), "{last}");
             assert_eq!((&last["lost"], &wipes()["told"]["sealed"]), (&1.into(), &0.into()), "{}", wipes());
-            let ledger = deployment.hq.ask(&["ledger", "list"])?;
-            let came = |entry: &&Value| entry["kind"] == "receipt.came";
-            assert_eq!(ledger["records"].as_array().unwrap().iter().filter(came).count(), 1, "{ledger}");
+            // The same for whoever locks it.
+            let came = || -> Result<usize> {
+                let ledger = deployment.hq.ask(&["ledger", "list"])?;
+                let came = |entry: &&Value| entry["kind"] == "receipt.came";
+                Ok(ledger["records"].as_array().unwrap().iter().filter(came).count())
+            };
+            assert_eq!(came()?, 1);
+            on_pc(&["wipe", "volume", "open", "--mount", &mountpoint])?.must()?;
+            let leave = format!("echo one > {mountpoint}/one; echo two > {mountpoint}/two");
+            desk.place.host.run("sh", ["-c", &leave], "", SOON)?.must()?;
+            let lock = on_pc(&["--json", "wipe", "volume", "lock", "--yes"])?.json()?;
+            assert_eq!((&lock["lost"], &lock["sealed"]), (&2.into(), &0.into()), "{lock}");
+            until("the second receipt", SOON, || came().is_ok_and(|came| came == 2))?;
+            assert_eq!(wipes()["last"]["lost"], 2, "{}", wipes());
             // What came is what was signed, for anybody.
             let folder = deployment.hq.host.directory().join("receipts");
             deployment.hq.ask(&["node", "receipts", "pc", &folder.display().to_string()])?;

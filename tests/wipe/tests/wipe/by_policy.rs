@@ -58,8 +58,12 @@ impl Office {
         Ok(told)
     }
 
+    pub(crate) fn opening(&self) -> [&str; 5] {
+        ["wipe", "volume", "open", "--policy", text(&self.policy)]
+    }
+
     pub(crate) fn open(&self) -> Result<()> {
-        let told = self.machine.run(&["wipe", "volume", "open", "--policy", text(&self.policy)])?;
+        let told = self.machine.run(&self.opening())?;
         assert_eq!(told.status, Some(0), "{}", told.text);
         assert_eq!(told.word("path"), text(&self.volume));
         Ok(())

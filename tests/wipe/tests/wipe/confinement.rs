@@ -199,6 +199,8 @@ fn what_escapes_the_volume_is_noticed() {
         assert_eq!((confined, swap.as_str()), (vec![TEMPORARY[1].to_owned()], "zram"));
         run("swapon", &["--priority", "7", &desk.swap.device])?;
         assert_eq!(desk.confined()?.1, "plain");
+        // As an update of the system does.
+        fs::write("/proc/sys/kernel/core_pattern", "core")?;
         let told = desk.end()?;
         assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
         let count = |reason: &str| {
@@ -207,6 +209,7 @@ fn what_escapes_the_volume_is_noticed() {
         };
         // Two directories, and the swap area.
         assert_eq!((count("escaped"), count("plain-swap")), (Some(3), Some(1)), "{}", told.text);
+        assert_eq!(count("core-dumps"), Some(1), "{}", told.text);
         assert_eq!(desk.surroundings()?, before);
         Ok(())
     });

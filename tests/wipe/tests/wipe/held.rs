@@ -22,12 +22,16 @@ use crate::world::{PARTIAL, inside, verdict};
 /// An open file that is in no process, only on its way between two sockets.
 fn on_its_way(path: &Path) -> Result<(UnixStream, UnixStream)> {
     let (here, there) = UnixStream::pair()?;
-    let file = File::open(path)?;
+    pass_on(&here, &File::open(path)?)?;
+    Ok((here, there))
+}
+
+fn pass_on(here: &UnixStream, file: &File) -> Result<()> {
     let (mut space, files) = ([MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))], [file.as_fd()]);
     let mut control = SendAncillaryBuffer::new(&mut space);
     assert!(control.push(SendAncillaryMessage::ScmRights(&files)));
-    sendmsg(&here, &[IoSlice::new(b"x")], &mut control, SendFlags::empty())?;
-    Ok((here, there))
+    sendmsg(here, &[IoSlice::new(b"x")], &mut control, SendFlags::empty())?;
+    Ok(())
 }
 
 /// The file that was on its way.
@@ -53,17 +57,40 @@ fn a_key_is_not_said_to_be_gone_while_a_file_on_its_way_can_be_read() {
         hanare_wipe_tests::write_back(&office.volume)?;
         let (here, there) = on_its_way(&letter)?;
         let told = office.machine.run(&["wipe", "volume", "lock", "--yes"])?;
-        let is_readable = std::io::read_to_string(arrived(&there)?)? == "work that can be read";
+        let held = arrived(&there)?;
+        let is_readable = std::io::read_to_string(&held)? == "work that can be read";
         assert!(is_readable, "the attack is none");
+        // On its way again: nobody is seen to hold it.
+        pass_on(&here, &held)?;
+        drop(held);
         assert_eq!(told.status, Some(7), "{}", told.text);
         assert_eq!(told.document.pointer("/volume/key_destroyed"), Some(&false.into()), "{}", told.text);
         for reason in ["unmounted-lazily", "device-stays", "still-readable"] {
             assert!(reasons(&told).iter().any(|told| told == reason), "{reason}: {}", told.text);
         }
-        // Once nobody holds it any more, the next end says so.
+        // For as long as that is so, nothing says that all is well, and nobody's next day is laid over it.
+        let still = (Some(7), "volume-still-readable");
+        for line in [&["wipe", "volume", "lock", "--yes"][..], &["wipe", "resume"], &office.opening()] {
+            let told = office.machine.run(line)?;
+            assert_eq!((told.status, told.word("code")), still, "{line:?}: {}", told.text);
+        }
+        let told = office.machine.run(&["wipe", "volume", "status"])?;
+        assert_eq!((told.status, told.word("state")), (Some(7), "locked"), "{}", told.text);
+        assert_eq!(told.document.get("still_readable"), Some(&true.into()), "{}", told.text);
+        let told = office.machine.run(&["wipe", "last"])?;
+        assert_eq!(
+            (told.status, told.document.get("key_destroyed")),
+            (Some(1), Some(&false.into())),
+            "{}",
+            told.text
+        );
+        // Once nobody holds it any more, all of it can be used again; there is one receipt of it.
         drop((here, there));
         let told = office.machine.run(&["wipe", "volume", "lock", "--yes"])?;
         assert_eq!(told.document.get("volume"), Some(&serde_json::Value::Null), "{}", told.text);
+        assert_eq!((told.status, office.receipts()?), (Some(0), 1), "{}", told.text);
+        office.open()?;
+        assert_eq!(office.machine.run(&["wipe", "volume", "lock", "--yes"])?.status, Some(0));
         Ok(())
     });
 }
@@ -72,6 +99,11 @@ fn a_key_is_not_said_to_be_gone_while_a_file_on_its_way_can_be_read() {
 /// the server.
 fn never_answering(place: &Path) -> Result<File> {
     fs::create_dir(place)?;
+    covering(place)
+}
+
+/// The same on a directory that is there.
+fn covering(place: &Path) -> Result<File> {
     let mut server = OpenOptions::new().read(true).write(true).open("/dev/fuse")?;
     let mut mounting = Command::new("mount");
     mounting.args(["-i", "-t", "fuse", "-o", "fd=0,rootmode=40000,user_id=0,group_id=0", "deaf"]).arg(place);
@@ -88,6 +120,28 @@ fn never_answering(place: &Path) -> Result<File> {
             .concat();
     assert_eq!(server.write(&answer)?, answer.len());
     Ok(server)
+}
+
+/// Whoever the volume is given to may mount on it, as `fusermount` lets them: what lies below goes all the same.
+#[test]
+fn a_file_system_in_user_space_over_the_volume_hides_nothing_of_it() {
+    inside("held::a_file_system_in_user_space_over_the_volume_hides_nothing_of_it", || {
+        let _swap = crate::world::swap_stays()?;
+        let room = crate::room::Room::new()?;
+        room.must(&room.opening())?;
+        fs::write(room.volume.join("letter"), "work")?;
+        let server = covering(&room.volume)?;
+        assert_eq!(room.state()?, "locked", "it is not covered");
+        let told = room.machine.run(&["wipe", "volume", "lock", "--yes"])?;
+        drop(server);
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(reasons(&told), ["mounted-over"], "{}", told.text);
+        assert_eq!(told.document.pointer("/volume/key_destroyed"), Some(&true.into()), "{}", told.text);
+        assert!(told.number("verified/reread_bytes") >= 4, "{}", told.text);
+        room.must(&room.opening())?;
+        assert_eq!(room.must(&["wipe", "volume", "lock", "--yes"])?.word("verdict"), "pass");
+        Ok(())
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use hanare_wipe::receipt::{Cause, Receipts};
 use hanare_wipe::volume::{self, Confinement, Definition, Places, State};
 use serde_json::json;
 
-use super::{ending, plan, signer};
+use super::{counted, ending, plan, signer};
 use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
@@ -148,6 +148,7 @@ impl Lock {
             context.out.result("wipe.volume.lock", &json!({"dry_run": true}), |_| String::new())?;
             return Ok(Exit::Good);
         }
+        counted::announce(context);
         let ended =
             volume::end(places(context), Cause::Command, times::now()).map_err(foreign::volume_error)?;
         let Some(ended) = ended else {
@@ -164,7 +165,7 @@ impl Lock {
         let hanare_wipe::tree::Ended { outcome, receipt, .. } = ending::record(context, ended)?;
         let document = json!({
             "volume": outcome.volume, "verdict": outcome.verdict, "skipped": outcome.skipped,
-            "verified": outcome.verified, "receipt": receipt,
+            "verified": outcome.verified, "lost": outcome.lost, "sealed": outcome.sealed, "receipt": receipt,
         });
         context.out.result("wipe.volume.lock", &document, |voice| ending::said(&outcome, voice))?;
         ending::complain(context, &outcome);
@@ -199,6 +200,10 @@ fn status(context: &Context) -> Outcome {
             ],
         )
     })?;
+    if status.still_readable {
+        context.out.warn("volume-still-readable", &[]);
+        return Ok(Exit::Incomplete);
+    }
     Ok(Exit::Good)
 }
 

@@ -228,9 +228,19 @@ impl Planter {
             sparse.write_all(&self.body(Kind::Island, number, 1024))?;
         }
         fs::write(at("i"), canary(Kind::Inline))?;
+        fs::write(at("gone-i"), canary(Kind::Inline))?;
         if !self.is_posix {
             return Ok(());
         }
+        // Gone before anybody erases: removed, or replaced by a new version.
+        for gone in ["gone-", "old-"] {
+            let path = at(gone);
+            fs::write(&path, "x")?;
+            setxattr(&path, "user.note", canary(Kind::Attribute).as_bytes(), XattrFlags::empty())?;
+        }
+        fs::write(at("gone-a"), "a")?;
+        setxattr(at("gone-a"), "system.posix_acl_access", &self.list(), XattrFlags::empty())?;
+        std::os::unix::fs::symlink(canary(Kind::Link), at("gone-l"))?;
         std::os::unix::fs::symlink(canary(Kind::Link), at("l"))?;
         std::os::unix::fs::symlink(format!("{}/{}", canary(Kind::LongLink), "z".repeat(120)), at("m"))?;
         for (letter, kind, padding) in [("x", Kind::Attribute, 0), ("y", Kind::LongAttribute, 700)] {
@@ -260,6 +270,14 @@ impl Planter {
         fs::rename(at("new"), at("o"))?;
         File::options().write(true).open(at("t"))?.set_len(100)?;
         fs::remove_file(place.join(self.seed.canary(Kind::Deleted, number)))?;
+        fs::remove_file(at("gone-i"))?;
+        if self.is_posix {
+            for gone in ["gone-", "gone-a", "gone-l"] {
+                fs::remove_file(at(gone))?;
+            }
+            fs::write(at("new"), "a new version of it")?;
+            fs::rename(at("new"), at("old-"))?;
+        }
         Ok(())
     }
 }

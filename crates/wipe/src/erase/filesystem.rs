@@ -12,6 +12,8 @@ pub(crate) struct Filesystem {
     pub(crate) shares: bool,
     /// Whether the journal can be written back and blanked.
     pub(crate) has_checkpoint: bool,
+    /// Whether the records of removed files stay in tables that can be read, until they are used again.
+    pub(crate) has_inode_tables: bool,
     /// Whether it is on a block device at all.
     pub(crate) on_device: bool,
     /// What it keeps.
@@ -22,11 +24,17 @@ impl Filesystem {
     /// The file system of this type, as `/proc/self/mountinfo` names it.
     pub(crate) fn of(kind: &str) -> Self {
         use SkipKind::{Filesystem as Records, LowerLayer};
-        let base =
-            Self { in_place: true, shares: false, has_checkpoint: false, on_device: true, limits: &[] };
+        let base = Self {
+            in_place: true,
+            shares: false,
+            has_checkpoint: false,
+            has_inode_tables: false,
+            on_device: true,
+            limits: &[],
+        };
         let keeps = |limits| Self { limits, ..base.clone() };
         match kind {
-            "ext2" | "ext3" | "ext4" => Self { has_checkpoint: true, ..base },
+            "ext2" | "ext3" | "ext4" => Self { has_checkpoint: true, has_inode_tables: true, ..base },
             "xfs" => Self { shares: true, ..keeps(&[(Records, "xfs-log")]) },
             // Each write makes a copy; what was freed is discarded instead.
             "btrfs" | "bcachefs" => {

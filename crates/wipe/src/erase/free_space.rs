@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use hanare_host::storage::{AlignedBuffer, BlockDevice, checkpoint, trim};
-use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, fdatasync, openat};
+use rustix::fs::{FallocateFlags, Mode, OFlags, fallocate, fcntl_getfl, fcntl_setfl, fdatasync, openat};
 use rustix::io::{Errno, write};
 
 use super::filesystem::Filesystem;
@@ -13,6 +13,11 @@ use crate::outcome::{SkipKind, Tally};
 
 /// Files that free space is filled with: more are never needed, and a disk that others keep emptying has no end.
 const FILES: usize = 16;
+
+/// Asked for at once: less than a file may have (16 TiB).
+const LARGEST: u64 = 1 << 42;
+/// The smallest block of any file system.
+const SMALLEST: u64 = 512;
 
 /// A setting of the machine that is changed for a while, to be put back.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -43,42 +48,65 @@ pub(super) struct FreeSpace<'f> {
 }
 
 impl FreeSpace<'_> {
-    /// Discards free blocks; whether that reached all of them.
-    pub(super) fn discard(&self) -> bool {
+    /// Discards free blocks; whether that reached all of them. `before` is told of each setting before it is changed.
+    pub(super) fn discard(
+        &self,
+        before: &mut dyn FnMut(Option<&Setting>) -> io::Result<()>,
+        tally: &mut Tally,
+    ) -> bool {
         let block = rustix::fs::fstatvfs(self.directory).map_or(u64::MAX, |told| told.f_frsize);
         // A loop device discards whole pages of its file: smaller blocks would stay behind, and nobody would say so.
         let coarse = self.device.is_some_and(|device| device.discard_granularity() > block);
         let without = self.device.is_some_and(|device| device.discard_limit() == 0);
-        trim(self.directory).is_ok() && !coarse && !without
+        if coarse || without {
+            return false;
+        }
+        let is_whole = !self.kind.has_checkpoint || self.with_reserve(before, tally, Self::claim).is_ok();
+        trim(self.directory).is_ok() && is_whole
+    }
+
+    /// Asks for all free blocks, writes nothing to them and gives them back: ext4 sets blocks aside for small files that may come,
+    /// up to 2 MiB for each processor, which no discard reaches, and gives them up only when there are no others.
+    fn claim(&self) -> Result<(), Errno> {
+        let mut files = Vec::new();
+        while files.len() < FILES {
+            let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+            let file = openat(self.directory, c".", flags, Mode::RUSR | Mode::WUSR)?;
+            let mut end = 0;
+            let mut length = self.free()?.next_power_of_two().clamp(1 << 20, LARGEST);
+            let told = loop {
+                match fallocate(&file, FallocateFlags::KEEP_SIZE, end, length) {
+                    Ok(()) => end += length,
+                    Err(Errno::INTR) => {}
+                    // What there was of it is taken: there is less now, and at last nothing.
+                    Err(Errno::NOSPC) if length > SMALLEST => length /= 2,
+                    told => break told,
+                }
+            };
+            files.push(file);
+            match told {
+                Err(Errno::NOSPC) => {
+                    drop(files);
+                    return Ok(rustix::fs::syncfs(self.directory)?);
+                }
+                // Larger than one file may be: the next one.
+                Err(Errno::FBIG) => {}
+                Err(error) => return Err(error),
+                Ok(()) => return Err(Errno::AGAIN),
+            }
+        }
+        Err(Errno::AGAIN)
+    }
+
+    /// Bytes that are free, also those that are kept back.
+    fn free(&self) -> Result<u64, Errno> {
+        let told = rustix::fs::fstatvfs(self.directory)?;
+        Ok(told.f_bfree.saturating_mul(told.f_frsize))
     }
 
     /// Writes zeros into all free blocks. `before` is told of each setting before it is changed.
     pub(super) fn fill(&self, before: &mut dyn FnMut(Option<&Setting>) -> io::Result<()>, tally: &mut Tally) {
-        let reserve = match self.reserve() {
-            Ok(reserve) => reserve,
-            Err(error) => {
-                tracing::debug!(%error, "the blocks that are kept back are not known");
-                tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
-                None
-            }
-        };
-        if let Some(reserve) = &reserve {
-            if before(Some(reserve)).is_err() {
-                return tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
-            }
-            if let Err(error) = std::fs::write(&reserve.path, "0") {
-                // What can be had is filled all the same; what is kept back holds what it held.
-                tracing::debug!(%error, "blocks are kept back");
-                tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
-            }
-        }
-        let filled = self.fill_all();
-        if let Some(reserve) = &reserve {
-            reserve.put_back();
-            // The note of a setting that is back is harmless.
-            let _ = before(None);
-        }
-        match filled {
+        match self.with_reserve(before, tally, Self::fill_all) {
             Ok(()) => {}
             Err(Errno::IO) => tally.add(SkipKind::IoError, "free-space-not-filled", 1),
             // The disk has free blocks that this process may not have.
@@ -88,6 +116,34 @@ impl FreeSpace<'_> {
                 tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
             }
         }
+    }
+
+    /// Does something while no block is kept back. What can be had is dealt with all the same where some are; those hold what they
+    /// held.
+    fn with_reserve(
+        &self,
+        before: &mut dyn FnMut(Option<&Setting>) -> io::Result<()>,
+        tally: &mut Tally,
+        deal: impl FnOnce(&Self) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let mut kept_back = |error: &io::Error| {
+            tracing::debug!(%error, "blocks are kept back");
+            tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
+        };
+        let reserve = self.reserve().inspect_err(&mut kept_back).ok().flatten();
+        if let Some(reserve) = &reserve {
+            before(Some(reserve)).map_err(|_| Errno::IO)?;
+            if let Err(error) = std::fs::write(&reserve.path, "0") {
+                kept_back(&error);
+            }
+        }
+        let dealt = deal(self);
+        if let Some(reserve) = &reserve {
+            reserve.put_back();
+            // The note of a setting that is back is harmless.
+            let _ = before(None);
+        }
+        dealt
     }
 
     /// ext4 keeps blocks back even from root, for its own emergencies. The setting, if there are such blocks.

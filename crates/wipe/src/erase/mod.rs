@@ -3,10 +3,12 @@
 mod ahead;
 mod attributes;
 mod crew;
+mod ext4;
 mod filesystem;
 mod free_space;
 mod held;
 mod holders;
+mod inodes;
 mod leases;
 mod links;
 mod media;
@@ -306,13 +308,19 @@ fn clean_file_systems(
         // What was freed is free only once that is on the device.
         write_back(directory, &mut erased.skipped);
         let mut filled = false;
-        if kind.on_device && !space.discard() {
+        if kind.on_device && !space.discard(&mut |setting| diary.setting(setting), &mut erased.skipped) {
             space.fill(&mut |setting| diary.setting(setting), &mut erased.skipped);
             filled = true;
         }
         checks.held.let_go(number);
         tracing::debug!(filled, "free blocks are dealt with");
         finish(&space, &mut erased.skipped);
+        inodes::blank_freed(
+            &space,
+            &mut |tally| finish(&space, tally),
+            &mut |setting| diary.setting(setting),
+            &mut erased.skipped,
+        );
         kind.tell(&mut erased.skipped);
         if device.as_ref().is_some_and(BlockDevice::keeps_spare_area) {
             erased.skipped.add(SkipKind::Device, "spare-area", 1);

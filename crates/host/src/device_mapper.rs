@@ -183,6 +183,18 @@ impl Mapper {
         Ok(Some(Table { targets, kind, parameters, waiting }))
     }
 
+    /// The kinds of all targets of the mapping with that name, if there is one.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    pub fn kinds(&self, name: &str) -> Result<Option<Vec<String>>, HostError> {
+        match self.call(TABLE_STATUS, name, "", WANT_TABLE | NO_FLUSH | SECURE, &[]) {
+            Ok(answer) => Ok(Some(target_kinds(&answer))),
+            Err(HostError::Io { errno: Some(libc::ENXIO), .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The device with that uuid, if there is one.
     ///
     /// # Errors
@@ -288,6 +300,19 @@ fn first_target(answer: &[u8]) -> (u32, String, Zeroizing<String>) {
     (targets, kind, Zeroizing::new(text(target.get(TARGET..).unwrap_or_default())))
 }
 
+/// The kinds of all targets: each says where the next one is, from the first one on.
+fn target_kinds(answer: &[u8]) -> Vec<String> {
+    let start = usize::try_from(word(answer, 16)).unwrap_or(HEADER);
+    let mut kinds = Vec::new();
+    let mut at = start;
+    for _ in 0..word(answer, 20) {
+        let kind = answer.get(at + 24..at + TARGET).unwrap_or_default();
+        kinds.push(String::from_utf8_lossy(kind).trim_end_matches('\0').to_owned());
+        at = start.saturating_add(usize::try_from(word(answer, at + 20)).unwrap_or(0));
+    }
+    kinds
+}
+
 fn word(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_ne_bytes)
 }
@@ -321,5 +346,23 @@ mod tests {
         assert!(super::request("", "", 0, &[], false).is_none());
         // A target is asked for by name.
         assert!(super::request("crypt", "", 0, &[], false).is_some());
+    }
+
+    #[test]
+    fn all_targets_are_told() {
+        let mut answer = vec![0; HEADER];
+        answer[16..20].copy_from_slice(&u32::try_from(HEADER).unwrap().to_ne_bytes());
+        answer[20..24].copy_from_slice(&2_u32.to_ne_bytes());
+        for (kind, next) in [(&b"linear"[..], 48_u32), (b"snapshot-origin", 96)] {
+            let at = answer.len();
+            answer.resize(at + 48, 0);
+            answer[at + 20..at + 24].copy_from_slice(&next.to_ne_bytes());
+            answer[at + 24..at + 24 + kind.len()].copy_from_slice(kind);
+        }
+        assert_eq!(target_kinds(&answer), ["linear", "snapshot-origin"]);
+        // What is cut off is no kind that anybody knows.
+        answer.truncate(HEADER + 48);
+        assert_eq!(target_kinds(&answer), ["linear", ""]);
+        assert!(target_kinds(&[]).is_empty());
     }
 }

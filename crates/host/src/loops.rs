@@ -221,13 +221,33 @@ pub fn of(file: &Path) -> Result<Vec<PathBuf>, HostError> {
     Ok(found)
 }
 
+/// How many loop devices have a file without a name on the file system with this device number.
+#[must_use]
+pub fn nameless_on(number: u64) -> u64 {
+    let entries = std::fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    let nameless = entries.filter(|entry| {
+        std::fs::read(entry.path().join("loop/backing_file"))
+            .is_ok_and(|path| path.trim_ascii_end().ends_with(b" (deleted)"))
+    });
+    let there = nameless.filter(|entry| {
+        // Where the kernel does not tell, it may be.
+        info(&Path::new("/dev").join(entry.file_name())).is_none_or(|info| info.device == encoded(number))
+    });
+    u64::try_from(there.count()).unwrap_or(u64::MAX)
+}
+
 /// Whether a loop device's file is this one.
 fn has(device: &Path, wanted: &Metadata) -> bool {
-    let Ok(opened) = File::open(device) else { return false };
+    info(device).is_some_and(|info| (info.device, info.inode) == (encoded(wanted.dev()), wanted.ino()))
+}
+
+/// What the kernel says of a loop device.
+fn info(device: &Path) -> Option<Info> {
+    let opened = File::open(device).ok()?;
     let mut info = Info::NONE;
     // SAFETY: LOOP_GET_STATUS64 fills a `struct loop_info64`, which `Info` is in size and layout.
-    let told = unsafe { ioctl::call(opened.as_fd(), GET_STATUS, &raw mut info) };
-    told.is_ok() && (info.device, info.inode) == (encoded(wanted.dev()), wanted.ino())
+    unsafe { ioctl::call(opened.as_fd(), GET_STATUS, &raw mut info) }.ok()?;
+    Some(info)
 }
 
 #[cfg(test)]

@@ -46,7 +46,33 @@ impl Process {
     }
 }
 
+/// The threads of a process that each have a table of open files of their own: most processes have one, any thread can have its
+/// own (`unshare(CLONE_FILES)`), and the first of all may be dead while others live.
+#[must_use]
+pub fn tables(process: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let threads = threads.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut found: Vec<u32> = Vec::new();
+    for thread in threads {
+        if !found.iter().any(|known| share_files(*known, thread)) {
+            found.push(thread);
+        }
+    }
+    found
+}
+
+/// Whether two threads have one table of open files; where the kernel does not tell, they have not.
+#[expect(unsafe_code, reason = "kcmp has no wrapper")]
+fn share_files(one: u32, other: u32) -> bool {
+    /// `KCMP_FILES` of `linux/kcmp.h`.
+    const FILES: libc::c_int = 2;
+    // SAFETY: kcmp compares what the kernel has; it takes numbers only.
+    let told = unsafe { libc::syscall(libc::SYS_kcmp, one, other, FILES, 0_usize, 0_usize) };
+    told == 0
+}
+
 #[cfg(test)]
+#[expect(unsafe_code, reason = "a thread takes its own table of open files")]
 mod tests {
     use std::process::Command;
 
@@ -64,5 +90,27 @@ mod tests {
         assert!(Process::find(pid).unwrap().is_none());
         assert!(process.ends_within(Duration::ZERO).unwrap());
         assert!(Process::find(0).unwrap().is_none() && Process::find(u32::MAX).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_thread_with_open_files_of_its_own_is_told() {
+        use std::sync::mpsc::channel;
+
+        use rustix::thread::{UnshareFlags, gettid, unshare_unsafe};
+
+        let own = std::process::id();
+        assert_eq!(tables(own), [own]);
+        let ((tell, told), (end, ended)) = (channel(), channel::<()>());
+        let thread = std::thread::spawn(move || {
+            // SAFETY: this thread uses no descriptor of the others.
+            unsafe { unshare_unsafe(UnshareFlags::FILES) }.unwrap();
+            tell.send(u32::try_from(gettid().as_raw_nonzero().get()).unwrap()).unwrap();
+            let _ = ended.recv();
+        });
+        let apart = told.recv().unwrap();
+        let found = tables(own);
+        drop(end);
+        thread.join().unwrap();
+        assert_eq!(found, [own, apart]);
     }
 }

@@ -98,6 +98,7 @@ skip-in-use = a removed file that a process still holds
 skip-not-written-back = the device reported an error while data was written to it
 skip-freed-inodes = records of removed files that could not be blanked
 skip-freed-inodes-unknown = the records of removed files could not be looked at
+skip-copies-below = the device below keeps copies of what is overwritten (a snapshot, or an image on a file system that copies)
 skip-free-space-not-filled = free space that could neither be discarded nor filled
 skip-free-space-quota = not verified: free space that a quota kept from being filled
 skip-journal-not-blanked = the file system's journal could not be blanked

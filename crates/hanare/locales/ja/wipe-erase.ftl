@@ -97,6 +97,7 @@ skip-in-use = 名前は消したが、プロセスがまだ使っているファ
 skip-not-written-back = ディスクへの書き込み中にエラーが報告されました
 skip-freed-inodes = 消去できなかった、削除済みファイルの記録
 skip-freed-inodes-unknown = 削除済みファイルの記録を確認できませんでした
+skip-copies-below = 下のデバイスが、上書き前の内容の写しを残します（スナップショット、または書き込みごとに写しを作るファイルシステム上のイメージ）
 skip-free-space-not-filled = 破棄することも埋めることもできなかった空き領域
 skip-free-space-quota = 未確認（容量制限のため、空き領域を埋めきれませんでした）
 skip-journal-not-blanked = ファイルシステムのジャーナルを消去できませんでした

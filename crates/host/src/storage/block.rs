@@ -71,7 +71,7 @@ impl BlockDevice {
         if depth == 0 || uuid.starts_with("CRYPT-") {
             return false;
         }
-        let solid = self.rotates() == Some(false);
+        let solid = self.rotates() == Some(false) || self.is_on_usb();
         (self.is_hardware() && solid) || self.below().any(|device| device.ends_on_flash(depth - 1))
     }
 
@@ -82,6 +82,37 @@ impl BlockDevice {
             let directory = std::fs::canonicalize(entry.path()).ok()?;
             Some(Self { number: 0, directory })
         })
+    }
+
+    /// This device and all that it is made of.
+    #[must_use]
+    pub fn all(&self) -> Vec<Self> {
+        let mut found = vec![self.clone()];
+        let mut next = 0;
+        while let Some(device) = found.get(next).filter(|_| next < DEPTH * DEPTH).cloned() {
+            let below: Vec<Self> = device.below().filter(|device| !found.contains(device)).collect();
+            found.extend(below);
+            next += 1;
+        }
+        found
+    }
+
+    /// The device mapper's name for it, if it is a mapping.
+    #[must_use]
+    pub fn mapped_name(&self) -> Option<String> {
+        self.told(&["dm/name"])
+    }
+
+    /// The file that it is, if it is a loop device.
+    #[must_use]
+    pub fn backing_file(&self) -> Option<PathBuf> {
+        self.told(&["loop/backing_file"]).map(PathBuf::from)
+    }
+
+    /// Whether it is behind a USB bridge or in a USB stick: those say that they rotate, whatever they are.
+    #[must_use]
+    pub fn is_on_usb(&self) -> bool {
+        self.disk().components().any(|part| part.as_os_str().to_string_lossy().starts_with("usb"))
     }
 
     /// The whole disks that this device ends on.

@@ -8,13 +8,15 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use hanare_host::loops;
+use hanare_host::process::tables;
 use hanare_host::storage::AlignedBuffer;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, StatxFlags, fstat, open, statx};
 use rustix::io::Errno;
 
 use super::leases::Patience;
 use super::overwrite::overwrite;
-use super::whereabouts::{Below, DELETED, Process, Was};
+use super::whereabouts::{Below, Process, Was};
 use crate::root::{Identity, Root, identity_of};
 
 /// What was found, and what of it could be overwritten.
@@ -38,9 +40,12 @@ pub(super) fn overwrite_in_use(root: &Root, zeros: &AlignedBuffer, patience: &mu
         if !is_process || name == *OsStr::new(&own) {
             continue;
         }
-        let process = Process::new(name.to_string_lossy().into_owned());
-        for link in process.links() {
-            let was = below.was(&process, &link);
+        let threads = name.to_str().and_then(|name| name.parse().ok()).map(tables).unwrap_or_default();
+        let threads: Vec<Process> = threads.into_iter().map(Process::new).collect();
+        for (process, link) in
+            threads.iter().flat_map(|thread| thread.links().into_iter().map(move |link| (thread, link)))
+        {
+            let was = below.was(process, &link);
             if was == Was::Elsewhere {
                 continue;
             }
@@ -71,19 +76,9 @@ pub(super) fn overwrite_in_use(root: &Root, zeros: &AlignedBuffer, patience: &mu
         });
     }
     // The kernel writes to these on its own, and who uses the disk does not know; so nothing is overwritten under it.
-    found.files += disks(&root.path);
+    // Whatever their paths were: one could have been reached by another mount.
+    found.files += loops::nameless_on(root.identity.device);
     found
-}
-
-/// How many loop devices have a file that was below `tree`.
-fn disks(tree: &Path) -> u64 {
-    let was_below = |path: &[u8]| {
-        path.strip_suffix(DELETED).is_some_and(|path| Path::new(OsStr::from_bytes(path)).starts_with(tree))
-    };
-    let entries = fs::read_dir("/sys/block").into_iter().flatten().flatten();
-    let backing = entries.filter_map(|entry| fs::read(entry.path().join("loop/backing_file")).ok());
-    let ours = backing.filter(|path| was_below(path.strip_suffix(b"\n").unwrap_or(path)));
-    u64::try_from(ours.count()).unwrap_or(u64::MAX)
 }
 
 fn identity(link: &Path) -> Option<Identity> {

@@ -14,7 +14,8 @@ pub(crate) fn below(device: Option<&BlockDevice>, kind: &str) -> Vec<Medium> {
 }
 
 fn of(disk: &BlockDevice) -> Medium {
-    let kind = kind(&disk.name(), disk.is_hardware(), disk.rotates());
+    let rotates = disk.rotates().filter(|_| !disk.is_on_usb());
+    let kind = kind(&disk.name(), disk.is_hardware(), rotates);
     Medium { kind, vendor: disk.vendor(), model: disk.model(), serial: disk.serial() }
 }
 

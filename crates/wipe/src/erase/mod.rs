@@ -2,6 +2,7 @@
 
 mod ahead;
 mod attributes;
+mod beneath;
 mod crew;
 mod ext4;
 mod filesystem;
@@ -324,6 +325,9 @@ fn clean_file_systems(
         kind.tell(&mut erased.skipped);
         if device.as_ref().is_some_and(BlockDevice::keeps_spare_area) {
             erased.skipped.add(SkipKind::Device, "spare-area", 1);
+        }
+        if device.as_ref().is_some_and(beneath::keeps_copies) {
+            erased.skipped.add(SkipKind::Snapshot, "copies-below", 1);
         }
         let started = Instant::now();
         let mut samples = checks.samples.remove(&number).unwrap_or_default();

@@ -2,8 +2,8 @@
 
 use hanare_host::storage::BlockDevice;
 
-use super::device_of;
 use super::filesystem::Filesystem;
+use super::{beneath, device_of};
 use crate::outcome::{SkipKind, Tally};
 use crate::root::Root;
 
@@ -27,6 +27,9 @@ impl Outlook {
         kind.tell(&mut limits);
         if device.as_ref().is_some_and(BlockDevice::keeps_spare_area) {
             limits.add(SkipKind::Device, "spare-area", 1);
+        }
+        if device.as_ref().is_some_and(beneath::keeps_copies) {
+            limits.add(SkipKind::Snapshot, "copies-below", 1);
         }
         if kind.in_place && device.as_ref().is_none_or(|device| device.open().is_err()) {
             limits.add(SkipKind::NotEvaluated, "no-raw-device", 1);

@@ -8,7 +8,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hanare_host::storage::{AlignedBuffer, Extent, each_extent};
-use rustix::fs::{FileType, IFlags, OFlags, Stat};
+use rustix::fs::{FileType, Gid, IFlags, Mode, OFlags, Stat, Uid, fchmod, fchown};
 use rustix::io::Errno;
 
 use super::ahead::Ahead;
@@ -81,6 +81,7 @@ impl Scrub<'_> {
         let enter = |directory: &Arc<OwnedFd>| {
             // An immutable directory gives none of its names up.
             soften(directory);
+            seal(directory);
             attributes::remove(directory, &mut directories);
         };
         let (large, waiting) = sync_channel::<Whole>(WAITING);
@@ -300,6 +301,15 @@ fn open(directory: &OwnedFd, name: &CString, bounds: Bounds) -> Result<Opened, E
 
 fn linked(stat: &Stat, bounds: Bounds) -> Option<Opened> {
     bounds.other_names(stat).map(|names| Opened::Linked { inode: stat.st_ino, names })
+}
+
+/// Takes a directory from everybody else: who has it open, or works in it, makes and moves no names there any more.
+fn seal(directory: &OwnedFd) {
+    // Who is not root has nobody to keep out; where it fails, what they do is seen later as it was before.
+    if rustix::process::geteuid().is_root() {
+        let _ = fchown(directory, Some(Uid::ROOT), Some(Gid::ROOT));
+        let _ = fchmod(directory, Mode::RWXU);
+    }
 }
 
 /// Takes the flags off that forbid changes (`chattr +i`, `+a`); the flags it had, if it had such ones.

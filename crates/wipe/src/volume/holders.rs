@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use hanare_host::mounts::Mount;
+use hanare_host::process::tables;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, makedev, statx};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -113,8 +114,8 @@ impl Holders {
     /// Their files on the device that have no name any more, as links below `/proc`.
     pub(crate) fn open_files(&self, device: u64) -> Vec<PathBuf> {
         let mut links = Vec::new();
-        for holder in &self.0 {
-            let process = PathBuf::from(format!("/proc/{}", holder.pid));
+        for thread in self.0.iter().flat_map(|holder| tables(holder.pid)) {
+            let process = PathBuf::from(format!("/proc/{thread}"));
             for folder in ["fd", "map_files"] {
                 let entries = fs::read_dir(process.join(folder)).into_iter().flatten().flatten();
                 links.extend(entries.map(|entry| entry.path()).filter(|link| on(link, device)));
@@ -181,11 +182,18 @@ pub(super) fn processes() -> Vec<u32> {
 }
 
 fn uses(pid: u32, device: u64) -> bool {
-    let process = PathBuf::from(format!("/proc/{pid}"));
-    let opened = || fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
-    ["cwd", "root", "exe"].iter().any(|link| on(&process.join(link), device))
-        || opened().any(|entry| on(&entry.path(), device))
-        || maps(&process, device, "")
+    let of = |thread: u32| PathBuf::from(format!("/proc/{thread}"));
+    let opened = |thread: u32| fs::read_dir(of(thread).join("fd")).into_iter().flatten().flatten();
+    threads(pid).any(|thread| ["cwd", "root", "exe"].iter().any(|link| on(&of(thread).join(link), device)))
+        || tables(pid).into_iter().any(|thread| {
+            opened(thread).any(|entry| on(&entry.path(), device)) || maps(&of(thread), device, "")
+        })
+}
+
+/// Each can have a working directory and a root of its own.
+fn threads(pid: u32) -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Asks no file system that could hang.

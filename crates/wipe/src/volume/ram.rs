@@ -198,10 +198,9 @@ impl Visit for Emptied {
                             continue;
                         }
                     }
-                    // A program that runs cannot be opened for writing: once its process has ended it is met again.
-                    Err(Errno::TXTBSY) => continue,
-                    // Something else has its name by now: the next round sees what.
-                    Err(Errno::NOENT | Errno::LOOP | Errno::ISDIR | Errno::NXIO) => continue,
+                    // Something else has its name by now: the next round sees what. A program that runs cannot be opened for
+                    // writing: once its process has ended, it is met again.
+                    Err(Errno::NOENT | Errno::LOOP | Errno::ISDIR | Errno::NXIO | Errno::TXTBSY) => continue,
                     Err(error) => {
                         self.take(Err(error.into()));
                         continue;

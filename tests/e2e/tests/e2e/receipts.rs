@@ -56,7 +56,7 @@ fn receipts_come_to_headquarters_and_an_opening_without_one_is_never_good() {
             assert_eq!((&last["volume_kind"], &last["late"]), (&"ram".into(), &false.into()), "{last}");
             assert_eq!((&last["lost"], &wipes()["told"]["sealed"]), (&1.into(), &0.into()), "{}", wipes());
             // The same for whoever locks it.
-            let came = || -> Result<usize> {
+            let came = || -> hanare_lab::Result<usize> {
                 let ledger = deployment.hq.ask(&["ledger", "list"])?;
                 let came = |entry: &&Value| entry["kind"] == "receipt.came";
                 Ok(ledger["records"].as_array().unwrap().iter().filter(came).count())

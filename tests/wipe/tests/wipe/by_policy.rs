@@ -120,7 +120,7 @@ fn every_kind_of_canary_in_the_volume_and_beside_it_is_gone() {
             "--policy",
             text(&office.policy),
         ])?;
-        assert_eq!((told.status, told.number("files")), (Some(0), 200 + 20 * 12), "{}", told.text);
+        assert_eq!((told.status, told.number("files")), (Some(0), 200 + 20 * 13), "{}", told.text);
         assert_eq!(told.number("absent"), 1, "{}", told.text);
         assert_eq!((office.state()?.as_str(), office.receipts()?, office.tree.exists()), ("open", 0, true));
         let told = office.end()?;

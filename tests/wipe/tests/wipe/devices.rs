@@ -96,6 +96,7 @@ fn power_cut(machine: &Machine, volume: &Path) -> Result<()> {
     }
     let record = machine.state().join("wipe/opening.json");
     let mut opening: serde_json::Value = serde_json::from_slice(&fs::read(&record)?)?;
-    opening["boot_id"] = "00000000-0000-4000-8000-000000000000".into();
+    let boot = opening.pointer_mut("/boot_id").ok_or("no boot in it")?;
+    *boot = "00000000-0000-4000-8000-000000000000".into();
     Ok(fs::write(record, serde_json::to_vec(&opening)?)?)
 }

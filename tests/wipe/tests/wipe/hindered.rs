@@ -11,7 +11,7 @@ use hanare_wipe_tests::{Found, Planter, Result, traced};
 use rustix::fs::{CWD, FlockOperation, RenameFlags, XattrFlags, flock, getxattr, renameat_with, setxattr};
 use rustix::io::Errno;
 
-use crate::world::{PARTIAL, PASS, World, inside, text, unguarded, verdict};
+use crate::world::{PARTIAL, PASS, World, inside, run, text, unguarded, verdict};
 
 #[test]
 fn a_lock_on_the_tree_keeps_nobody_from_erasing_it() {
@@ -186,6 +186,65 @@ fn a_file_opened_by_another_name_and_removed() {
         assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
         assert_eq!(told.skipped("busy"), 1, "{}", told.text);
         assert_eq!(world.remnants()?, Found::new());
+        Ok(())
+    });
+}
+
+/// A program that holds a file where it is not seen at once, and removes its name.
+fn apart() -> Result<PathBuf> {
+    let program = Path::new(crate::world::PLACE).join("apart");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/apart.c");
+    run("cc", &["-pthread", "-o", text(&program), source])?;
+    Ok(program)
+}
+
+#[test]
+fn a_file_that_a_thread_holds_apart_from_the_others() {
+    inside("hindered::a_file_that_a_thread_holds_apart_from_the_others", || {
+        for how in ["thread", "leaderless"] {
+            let world = World::ext4()?;
+            world.plant(50, 5)?;
+            let (secret, ready) = (world.tree.join("secret"), Path::new(crate::world::PLACE).join(how));
+            Planter::new(world.seed).file(&secret, 8192)?;
+            hanare_wipe_tests::write_back(&world.tree)?;
+            let mut holder = Command::new(apart()?).arg(how).args([&secret, &ready]).spawn()?;
+            hanare_lab::until("the file to have no name", Duration::from_secs(10), || ready.exists())?;
+            let told = world.wipe()?;
+            holder.kill()?;
+            holder.wait()?;
+            assert_eq!(verdict(&told), PARTIAL, "{how}: {}", told.text);
+            assert_eq!(told.skipped("busy"), 1, "{how}: {}", told.text);
+            fs::remove_dir_all(world.machine.state())?;
+            assert_eq!(world.remnants()?, Found::new(), "{how}");
+        }
+        Ok(())
+    });
+}
+
+/// With a root of its own, a process sees other paths than everybody else does, and so does the kernel's list of its mounts.
+#[test]
+fn a_file_that_is_held_from_a_root_of_one_s_own_is_no_pass() {
+    inside("hindered::a_file_that_is_held_from_a_root_of_one_s_own_is_no_pass", || {
+        let world = World::ext4()?;
+        world.plant(50, 5)?;
+        let root = Path::new(crate::world::PLACE).join("root");
+        fs::create_dir(&root)?;
+        Planter::new(world.seed).file(&world.tree.join("secret"), 8192)?;
+        hanare_wipe_tests::write_back(&world.tree)?;
+        // Only there: nobody else sees this mount.
+        let line = "mount --bind \"$1\" \"$2\" && exec \"$0\" chroot \"$2\" /tree/secret /ready";
+        let mut holder = Command::new("unshare")
+            .args(["-m", "--propagation", "private", "sh", "-c", line])
+            .args([&apart()?, world.mounted.at(), &root])
+            .stdin(Stdio::null())
+            .spawn()?;
+        let ready = world.mounted.join("ready");
+        hanare_lab::until("the file to have no name", Duration::from_secs(10), || ready.exists())?;
+        let told = world.wipe()?;
+        holder.kill()?;
+        holder.wait()?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(told.skipped("busy"), 1, "{}", told.text);
         Ok(())
     });
 }

@@ -68,8 +68,9 @@ fn very_many_files_in_one_directory() {
     inside("odd::very_many_files_in_one_directory", || {
         let world = World::of("ext4", 2048, &["-N", "1200000", "-b", "1024"], "")?;
         let count = if long() { 1_000_000 } else { 100_000 };
+        let mark = String::from_utf8(world.seed.mark())?;
         for number in 0..count {
-            fs::write(world.tree.join(format!("HNR-{number}")), "x")?;
+            fs::write(world.tree.join(format!("{mark}-N-{number:06x}")), "x")?;
         }
         let child = world.machine.start(&world.tree)?;
         let status = format!("/proc/{}/status", child.id());
@@ -89,6 +90,7 @@ fn very_many_files_in_one_directory() {
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
         assert!(peak < 64 * 1024 && peak > 0, "{peak} KiB");
         assert!(!world.tree.exists());
+        assert_eq!(world.remnants()?, Found::new());
         Ok(())
     });
 }

@@ -108,7 +108,7 @@ fn blocks_that_are_set_aside_for_small_files() {
             settle()?;
             (0..3000).try_for_each(|number| std::fs::remove_file(at("old", number)))?;
             settle()?;
-            for number in 0..1 + 7 * layout {
+            for number in 0..=7 * layout {
                 std::fs::write(at("small", number), "a small file that stays")?;
                 settle()?;
             }

@@ -135,3 +135,19 @@ fn what_readme_installs_is_there() {
     let gone: Vec<_> = files.iter().filter(|file| !is_there(file)).collect();
     assert!(gone.is_empty(), "{gone:?}");
 }
+
+#[test]
+fn what_a_unit_waits_for_is_made_by_readme() {
+    let text = std::fs::read_to_string(top().join("README.md")).unwrap();
+    let commands: Vec<&str> = text.lines().filter(|line| line.starts_with("    ")).collect();
+    let units = std::fs::read_dir(top().join("crates/hanare/units")).unwrap().flatten();
+    let units: String = units.map(|unit| std::fs::read_to_string(unit.path()).unwrap()).collect();
+    // What the program makes itself lies in its state directory.
+    let wanted = units.lines().filter_map(|line| line.strip_prefix("ConditionPathExists=/etc/"));
+    let wanted: std::collections::BTreeSet<&str> = wanted.collect();
+    assert!(!wanted.is_empty());
+    for path in wanted {
+        let made = commands.iter().filter(|line| line.contains("install") && line.contains(path));
+        assert_eq!(made.count(), 2, "/etc/{path} is made in Japanese and in English");
+    }
+}

@@ -9,6 +9,7 @@ use rustix::fs::{FallocateFlags, Mode, OFlags, fallocate, fcntl_getfl, fcntl_set
 use rustix::io::{Errno, write};
 
 use super::filesystem::Filesystem;
+use crate::boot::BootId;
 use crate::outcome::{SkipKind, Tally};
 
 /// Files that free space is filled with: more are never needed, and a disk that others keep emptying has no end.
@@ -27,11 +28,22 @@ pub(crate) struct Setting {
     pub path: PathBuf,
     /// What it held.
     pub value: String,
+    /// In which boot: in another one it is what it always was, and its file another disk's perhaps.
+    #[serde(default)]
+    boot_id: Option<BootId>,
 }
 
 impl Setting {
-    /// Puts it back.
+    /// One that is about to be changed.
+    pub(super) fn new(path: PathBuf, value: String) -> Self {
+        Self { path, value, boot_id: BootId::current().ok() }
+    }
+
+    /// Puts it back, if it was changed in this boot.
     pub(crate) fn put_back(&self) {
+        if self.boot_id.is_some() && self.boot_id != BootId::current().ok() {
+            return;
+        }
         if let Err(error) = std::fs::write(&self.path, &self.value) {
             tracing::warn!(%error, path = %self.path.display(), "a setting was not put back");
         }
@@ -154,7 +166,7 @@ impl FreeSpace<'_> {
         let device = self.device.ok_or(io::ErrorKind::NotFound)?;
         let path = Path::new("/sys/fs/ext4").join(device.name()).join("reserved_clusters");
         let value = std::fs::read_to_string(&path)?.trim().to_owned();
-        Ok((value != "0").then_some(Setting { path, value }))
+        Ok((value != "0").then(|| Setting::new(path, value)))
     }
 
     /// Fills with file after file, until a new one takes nothing: a file that is in many pieces wants a block for its own map

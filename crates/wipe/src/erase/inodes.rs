@@ -62,7 +62,7 @@ fn reuse(
 ) -> io::Result<()> {
     let value = std::fs::read_to_string(path)?.trim().to_owned();
     let goal = OpenOptions::new().write(true).open(path)?;
-    let setting = Setting { path: path.clone(), value };
+    let setting = Setting::new(path.clone(), value);
     before(Some(&setting))?;
     let used = numbers.iter().try_for_each(|number| use_once(space, &goal, *number, tally));
     setting.put_back();

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use hanare_wipe_tests::{Found, Image, Machine, Planter, Result, Seed, Told};
+use hanare_wipe_tests::{Image, Kind, Machine, Planter, Result, Seed, Told};
 
+use crate::by_policy::reasons;
 use crate::world::{PARTIAL, PASS, PLACE, World, inside, mount, run, text, verdict};
 
 fn partial(told: &Told, kinds: &[&str]) {
@@ -137,8 +138,21 @@ fn ext4_without_a_journal_and_ext2() {
             let world = World::of(kind, 256, options, "")?;
             world.plant(500, 20)?;
             let told = world.wipe()?;
-            assert_eq!(verdict(&told), PASS, "{kind} {options:?}: {}", told.text);
-            assert_eq!(world.remnants()?, Found::new());
+            // Without a journal ext4 uses no number again for minutes, and then what lay in a removed file's inode stays.
+            let is_known = reasons(&told) == ["freed-inodes"];
+            assert_eq!(
+                verdict(&told),
+                if is_known { PARTIAL } else { PASS },
+                "{kind} {options:?}: {}",
+                told.text
+            );
+            println!("measured: {kind} {options:?}: {} freed inodes", told.skipped("filesystem"));
+            let in_inodes = [Kind::Attribute, Kind::AccessList, Kind::Inline, Kind::Link];
+            let found = world.remnants()?;
+            assert!(
+                found.keys().all(|kind| is_known && in_inodes.contains(kind)),
+                "{kind} {options:?}: {found:?}"
+            );
         }
         Ok(())
     });

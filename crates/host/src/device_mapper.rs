@@ -21,6 +21,8 @@ const NAME: usize = 48;
 const UUID: usize = 176;
 /// `struct dm_target_spec`: its size.
 const TARGET: usize = 40;
+/// `DM_BUFFER_FULL_FLAG`.
+const BUFFER_FULL: u32 = 1 << 8;
 /// Header, one target and its parameters, both ways.
 const BUFFER: usize = 4096;
 /// Names are 127 bytes at most; uuids might be one longer.
@@ -183,12 +185,14 @@ impl Mapper {
         Ok(Some(Table { targets, kind, parameters, waiting }))
     }
 
-    /// The kinds of all targets of the mapping with that name, if there is one.
+    /// The kinds of all targets of the mapping with that name; `None` if there is none, or more than are told at once (about 80).
     ///
     /// # Errors
     /// [`HostError::Io`].
     pub fn kinds(&self, name: &str) -> Result<Option<Vec<String>>, HostError> {
         match self.call(TABLE_STATUS, name, "", WANT_TABLE | NO_FLUSH | SECURE, &[]) {
+            // There are more than fit.
+            Ok(answer) if word(&answer, FLAGS) & BUFFER_FULL != 0 => Ok(None),
             Ok(answer) => Ok(Some(target_kinds(&answer))),
             Err(HostError::Io { errno: Some(libc::ENXIO), .. }) => Ok(None),
             Err(error) => Err(error),

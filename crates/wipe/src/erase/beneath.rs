@@ -36,7 +36,8 @@ fn copies_on_write(file: &Path, mounts: &[Mount]) -> bool {
     let nearest = below.max_by_key(|mount| mount.point.as_os_str().len());
     nearest.is_none_or(|mount| {
         let kind = Filesystem::of(&mount.kind);
-        kind.on_device && !kind.in_place || mount.kind == "zfs"
+        // An image can have been copied without copying its blocks.
+        kind.on_device && (!kind.in_place || kind.shares) || mount.kind == "zfs"
     })
 }
 

@@ -73,13 +73,21 @@ impl FreeSpace<'_> {
         if coarse || without {
             return false;
         }
-        let is_whole = !self.kind.has_checkpoint || self.with_reserve(before, tally, Self::claim).is_ok();
-        trim(self.directory).is_ok() && is_whole
+        if self.kind.has_checkpoint {
+            let mut kept_back = Tally::default();
+            // What is kept back is again before they are given back: others need it most while there is nothing else.
+            let claimed = self.with_reserve(before, &mut kept_back, Self::claim);
+            if claimed.map(drop).and_then(|()| rustix::fs::syncfs(self.directory)).is_err() {
+                return false;
+            }
+            tally.merge(kept_back);
+        }
+        trim(self.directory).is_ok()
     }
 
-    /// Asks for all free blocks, writes nothing to them and gives them back: ext4 sets blocks aside for small files that may come,
-    /// up to 2 MiB for each processor, which no discard reaches, and gives them up only when there are no others.
-    fn claim(&self) -> Result<(), Errno> {
+    /// Asks for all free blocks, and writes nothing to them: ext4 sets blocks aside for small files that may come, up to 2 MiB for
+    /// each processor, which no discard reaches, and gives them up only when there are no others.
+    fn claim(&self) -> Result<Vec<OwnedFd>, Errno> {
         let mut files = Vec::new();
         while files.len() < FILES {
             let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -91,16 +99,13 @@ impl FreeSpace<'_> {
                     Ok(()) => end += length,
                     Err(Errno::INTR) => {}
                     // What there was of it is taken: there is less now, and at last nothing.
-                    Err(Errno::NOSPC) if length > SMALLEST => length /= 2,
+                    Err(Errno::NOSPC) if length > SMALLEST && self.free()? > 0 => length /= 2,
                     told => break told,
                 }
             };
             files.push(file);
             match told {
-                Err(Errno::NOSPC) => {
-                    drop(files);
-                    return rustix::fs::syncfs(self.directory);
-                }
+                Err(Errno::NOSPC) => return Ok(files),
                 // Larger than one file may be: the next one.
                 Err(Errno::FBIG) => {}
                 Err(error) => return Err(error),
@@ -132,12 +137,12 @@ impl FreeSpace<'_> {
 
     /// Does something while no block is kept back. What can be had is dealt with all the same where some are; those hold what they
     /// held.
-    fn with_reserve(
+    fn with_reserve<T>(
         &self,
         before: &mut dyn FnMut(Option<&Setting>) -> io::Result<()>,
         tally: &mut Tally,
-        deal: impl FnOnce(&Self) -> Result<(), Errno>,
-    ) -> Result<(), Errno> {
+        deal: impl FnOnce(&Self) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
         let mut kept_back = |error: &io::Error| {
             tracing::debug!(%error, "blocks are kept back");
             tally.add(SkipKind::Filesystem, "free-space-not-filled", 1);
@@ -217,7 +222,8 @@ impl FreeSpace<'_> {
                 Err(Errno::INTR) => {}
                 // Not so much in one piece: down to the last block.
                 Err(Errno::NOSPC) if length > 512 => length /= 2,
-                Err(Errno::NOSPC) => break,
+                // As much as one file may have: there is another one.
+                Err(Errno::NOSPC | Errno::FBIG) => break,
                 Ok(_) => return Err(Errno::IO),
                 // Blocks smaller than what the device writes at once.
                 Err(Errno::INVAL) if direct && length < self.zeros.bytes().len() => {

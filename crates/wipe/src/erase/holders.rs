@@ -2,11 +2,9 @@
 //! running, or the kernel, for which one is a disk.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hanare_host::loops;
 use hanare_host::process::tables;
@@ -26,44 +24,70 @@ pub(super) struct InUse {
     pub(super) bytes: u64,
 }
 
-/// Overwrites what processes still hold of files that were below a tree. They keep the blocks, and may write more: it is counted
-/// whatever becomes of it.
-pub(super) fn overwrite_in_use(root: &Root, zeros: &AlignedBuffer, patience: &mut Patience) -> InUse {
-    let below = Below::of(root);
-    let mut seen = BTreeSet::new();
-    let mut found = InUse::default();
-    let mut waiting = Vec::new();
-    let own = std::process::id().to_string();
-    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let name = process.file_name();
-        let is_process = name.as_bytes().iter().all(u8::is_ascii_digit);
-        if !is_process || name == *OsStr::new(&own) {
-            continue;
+/// How often processes are looked at again: one can hand a file on to another that was looked at before.
+const LOOKS: u32 = 4;
+
+/// A search for what processes hold.
+struct Search<'s> {
+    root: &'s Root,
+    zeros: &'s AlignedBuffer,
+    below: Below,
+    seen: BTreeSet<Identity>,
+    found: InUse,
+    /// What somebody keeps from being opened for now.
+    waiting: Vec<(PathBuf, Identity)>,
+}
+
+impl Search<'_> {
+    /// Looks at all processes; whether there was something new.
+    fn look(&mut self) -> bool {
+        let before = self.seen.len();
+        let own = std::process::id();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        for thread in numbers.filter(|number| *number != own).flat_map(tables) {
+            let thread = Process::new(thread);
+            for link in thread.links() {
+                self.look_at(&thread, link);
+            }
         }
-        let threads = name.to_str().and_then(|name| name.parse().ok()).map(tables).unwrap_or_default();
-        let threads: Vec<Process> = threads.into_iter().map(Process::new).collect();
-        for (process, link) in
-            threads.iter().flat_map(|thread| thread.links().into_iter().map(move |link| (thread, link)))
-        {
-            let was = below.was(process, &link);
-            if was == Was::Elsewhere {
-                continue;
-            }
-            let on_device = |found: &Identity| found.device == root.identity.device;
-            let Some(identity) = identity(&link).filter(on_device) else { continue };
-            if !seen.insert(identity) {
-                continue;
-            }
-            found.files += 1;
-            // What may have been somebody else's is counted, and not touched.
-            if was == Was::Below {
-                match blank(&link, identity, zeros) {
-                    Err(Errno::AGAIN) => waiting.push((link, identity)),
-                    told => found.bytes += told.unwrap_or(0),
-                }
+        self.seen.len() > before
+    }
+
+    fn look_at(&mut self, thread: &Process, link: PathBuf) {
+        let was = self.below.was(thread, &link);
+        if was == Was::Elsewhere {
+            return;
+        }
+        let on_device = |found: &Identity| found.device == self.root.identity.device;
+        let Some(identity) = identity(&link).filter(on_device) else { return };
+        if !self.seen.insert(identity) {
+            return;
+        }
+        self.found.files += 1;
+        // What may have been somebody else's is counted, and not touched.
+        if was == Was::Below {
+            match blank(&link, identity, self.zeros) {
+                Err(Errno::AGAIN) => self.waiting.push((link, identity)),
+                told => self.found.bytes += told.unwrap_or(0),
             }
         }
     }
+}
+
+/// Overwrites what processes still hold of files that were below a tree. They keep the blocks, and may write more: it is counted
+/// whatever becomes of it.
+pub(super) fn overwrite_in_use(root: &Root, zeros: &AlignedBuffer, patience: &mut Patience) -> InUse {
+    let (below, seen, waiting) = (Below::of(root), BTreeSet::new(), Vec::new());
+    let mut search = Search { root, zeros, below, seen, found: InUse::default(), waiting };
+    for look in 1..=LOOKS {
+        let is_new = search.look();
+        // Once could have been too late for one process and too early for the next.
+        if look > 1 && !is_new {
+            break;
+        }
+    }
+    let Search { mut found, mut waiting, .. } = search;
     // Somebody has a lease on these: all of them were wanted by now.
     while !waiting.is_empty() && patience.is_left() {
         patience.wait();
@@ -105,8 +129,6 @@ fn is_still(stat: &Stat, wanted: Identity) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     #[test]

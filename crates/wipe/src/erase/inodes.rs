@@ -13,8 +13,8 @@ use super::ext4::Tables;
 use super::free_space::{FreeSpace, Setting};
 use crate::outcome::{SkipKind, Tally};
 
-/// How often what is left is looked at: meanwhile others remove files, too.
-const ROUNDS: u32 = 3;
+/// How often what is left is looked at: so many are dealt with at once, and meanwhile others remove files, too.
+const ROUNDS: u32 = 8;
 
 /// Blanks the records of all inodes that are free. `settle` brings what was done to the device; `before` is told of each setting
 /// before it is changed.

@@ -94,6 +94,8 @@ pub(super) struct Process {
 
 /// Accounts below this are the system's.
 const PEOPLE: u32 = 1000;
+/// And these: systemd gives them to services for as long as they run (`DynamicUser=`); nobody can log in as one.
+const SERVICES: std::ops::RangeInclusive<u32> = 60_000..=65_535;
 
 impl Process {
     pub(super) fn new(number: u32) -> Self {
@@ -105,11 +107,19 @@ impl Process {
     /// Whether it sees other mounts than this process, or has another root, and is not one of the system's own.
     fn makes_its_own_world(&self) -> bool {
         *self.makes_its_own_world.get_or_init(|| {
-            let is_people_s = accounts(&self.path).is_none_or(|all| all.iter().any(|uid| *uid >= PEOPLE));
-            let namespace = |path: &Path| fs::read_link(path.join("ns/mnt")).ok();
-            let has_own = namespace(&self.path) != namespace(Path::new("/proc/self"));
-            let has_root = fs::read_link(self.path.join("root")).map_or(true, |root| root != Path::new("/"));
-            is_people_s && (has_own || has_root)
+            let is_people_s = |uid: &u32| *uid >= PEOPLE && !SERVICES.contains(uid);
+            if accounts(&self.path).is_some_and(|all| !all.iter().any(is_people_s)) {
+                return false;
+            }
+            let namespace = |path: &Path, name: &str| fs::read_link(path.join("ns").join(name)).ok();
+            let own = Path::new("/proc/self");
+            let is_apart = |thread: &Path| {
+                ["mnt", "user"].iter().any(|name| namespace(thread, name) != namespace(own, name))
+                    || fs::read_link(thread.join("root")).map_or(true, |root| root != Path::new("/"))
+            };
+            // Each of its threads can have seen the file in a world of its own.
+            let threads = fs::read_dir(self.path.join("task")).into_iter().flatten().flatten();
+            threads.map(|thread| thread.path()).chain([self.path.clone()]).any(|thread| is_apart(&thread))
         })
     }
 

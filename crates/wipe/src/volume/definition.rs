@@ -121,7 +121,7 @@ impl Definition {
         }
     }
 
-    /// Marks the device, once what it is marked with is written down.
+    /// Marks the device, then writes down what it is marked with: whoever dies between both has spoilt nothing that was not to go.
     fn mark(
         &self,
         path: &Path,
@@ -129,10 +129,9 @@ impl Definition {
     ) -> Result<(), VolumeError> {
         let written = |error| VolumeError::io(Deed::Write, path)(error);
         let device = open_alone(path).map_err(written)?;
-        let mark = self.mark.clone().map_or_else(device::new_mark, Ok).map_err(written)?;
-        let marked = Self { mark: Some(mark.clone()), ..self.clone() };
-        keep(&marked)?;
-        device::put(&device, self.size, &mark).map_err(written)
+        let mark = device::new_mark().map_err(written)?;
+        device::put(&device, self.size, &mark).map_err(written)?;
+        keep(&Self { mark: Some(mark), ..self.clone() })
     }
 
     /// The same where the file system has no files without a name.
@@ -198,6 +197,7 @@ fn fit(path: &Path, size: u64) -> Result<PathBuf, VolumeError> {
             Err(_) => owners::nobody_else_can_replace(path).map(|()| path.to_owned()),
         };
     }
+    owners::nobody_else_can_replace(path)?;
     let real = path.canonicalize().map_err(VolumeError::io(Deed::Read, path))?;
     open_alone(&real).map_err(|error| {
         if error.kind() == io::ErrorKind::ResourceBusy {

@@ -32,7 +32,8 @@ const SECTOR: u64 = 512;
 /// Where the kernel describes its block devices.
 const BLOCK: &str = "/sys/block";
 /// Where it is described that it has a device mapper.
-const MAPPER: &str = "/sys/class/misc/device-mapper";
+const MISC: &str = "/sys/class/misc";
+const MAPPER: &str = "device-mapper";
 /// The udev daemon looks at a device that changed, and lets go by itself.
 const LETTING_GO: Duration = Duration::from_secs(5);
 
@@ -92,7 +93,7 @@ impl Medium for DmCrypt {
         let mapping = || Ok::<_, VolumeError>(Mapper::open()?.table(&uuid(opening))?);
         let found_table = match mapping() {
             // A kernel that has no device mapper never had a key.
-            Err(_) if !Path::new(MAPPER).exists() => None,
+            Err(_) if Path::new(MISC).exists() && !Path::new(MISC).join(MAPPER).exists() => None,
             asked => asked?,
         };
         let Some(table) = found_table else {
@@ -121,6 +122,10 @@ impl Medium for DmCrypt {
             mapper.load(&uuid, sectors, ERROR, b"")?;
         }
         Ok(mapper.resume(&uuid)?)
+    }
+
+    fn is_ours(&self, opening: &Opening) -> Result<bool, VolumeError> {
+        Ok(Mapper::open()?.find(&uuid(opening))?.is_some())
     }
 
     fn dismantle(&self, opening: &Opening) -> Result<bool, VolumeError> {

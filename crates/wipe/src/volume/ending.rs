@@ -9,7 +9,7 @@ use hanare_model::Timestamp;
 
 use super::backing;
 use super::error::VolumeError;
-use super::medium::{self, KeyState};
+use super::medium;
 use super::opening::{End, Opening, Order};
 use super::{Places, hold, is_open, place, tear_down, twin};
 use crate::boot::BootId;
@@ -33,8 +33,8 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The receipt is written: the opening is forgotten, unless it can still be read. Then every later end tries again, and says
-    /// so ([`VolumeError::StillReadable`]), until it cannot.
+    /// The receipt is written: the opening is forgotten, unless it can still be read. Then every later end tries again, and
+    /// [`can_still_be_read`] says so, until it cannot.
     ///
     /// # Errors
     /// [`VolumeError::Io`]; the next end of it finds the same receipt.
@@ -90,7 +90,8 @@ fn end_if(
     let is_here = opening.boot_id == boot;
     if opening.receipted || Pending::id_of(places.state) == Some(opening.id) {
         // It has ended; what is left of its wipe, and its receipt, is noted there.
-        return again(opening, places, is_here, now).map(|()| None);
+        again(opening, places, is_here, now)?;
+        return Ok(None);
     }
     let known = opening.ended.take().filter(|end| is_gone(Some(end)));
     // A policy that an interrupted order came with stands: its trees are owed.
@@ -146,26 +147,31 @@ fn is_gone(ended: Option<&End>) -> bool {
 }
 
 /// Whether it has ended in this boot, and has its receipt, and can be read all the same.
-pub(super) fn can_still_be_read(opening: &Opening) -> bool {
+pub(super) fn is_readable(opening: &Opening) -> bool {
     opening.receipted && BootId::current().is_ok_and(|boot| boot == opening.boot_id)
+}
+
+/// The place of a volume that has ended, and can be read all the same: as the last end of it found.
+///
+/// # Errors
+/// If records cannot be read.
+pub fn can_still_be_read(places: Places<'_>) -> Result<Option<PathBuf>, VolumeError> {
+    Ok(Opening::load(places)?.filter(is_readable).map(|opening| opening.mountpoint))
 }
 
 /// Tries once more to end what can still be read though its receipt is written. That stays as it is.
 fn again(mut opening: Opening, places: Places<'_>, is_here: bool, now: Timestamp) -> Result<(), VolumeError> {
-    if is_gone(opening.ended.as_ref()) {
+    // What another boot had in memory is gone.
+    if !is_here || is_gone(opening.ended.as_ref()) {
         return opening.forget(places);
     }
     opening.receipted = true;
-    let outcome = if is_here {
-        tear_down_here(&mut opening, places, Instant::now(), now)
-    } else {
-        lost(&opening, places.runtime)
-    };
+    let outcome = tear_down_here(&mut opening, places, Instant::now(), now);
     if outcome.volume.is_some_and(|volume| volume.key_destroyed) {
         return opening.forget(places);
     }
-    opening.save(places)?;
-    Err(VolumeError::StillReadable { mountpoint: opening.mountpoint })
+    tracing::warn!("what was on the last volume can still be read");
+    opening.save(places)
 }
 
 /// Holds the records to end a volume: a disk that takes no lock must not keep a key alive.
@@ -267,8 +273,8 @@ fn lost(opening: &Opening, runtime: &Path) -> Outcome {
         }
     }
     tally.merge(medium.limits());
-    let key_destroyed = medium.key(opening).is_ok_and(|state| state == KeyState::Gone);
-    let volume = Some(VolumeEnd { key_destroyed, seconds: 0.0 });
+    // It was in that boot's memory, and nowhere else.
+    let volume = Some(VolumeEnd { key_destroyed: true, seconds: 0.0 });
     let method = if medium.raw().is_some() { Method::CryptographicErase } else { medium.method() };
     Outcome {
         verdict: judge(Verified::default(), volume, &tally),

@@ -3,11 +3,12 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use hanare_host::fscrypt::{self as keys, KeyStatus};
-use hanare_host::{Deed, HostError, files, mounts};
+use hanare_host::{Deed, HostError, files, loops, mounts};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::fs::{SeekFrom, seek};
 use zeroize::Zeroizing;
@@ -22,6 +23,8 @@ use crate::outcome::{Method, Tally, Verified};
 
 /// The encrypted directory: the top of an ext4 cannot be.
 const WORK: &str = "work";
+/// The udev daemon looks at a device that changed.
+const LETTING_GO: Duration = Duration::from_secs(2);
 /// Written at once while overwriting.
 const STEP: usize = 4 << 20;
 
@@ -35,9 +38,13 @@ pub(super) struct Fscrypt {
 impl Medium for Fscrypt {
     fn make(&self, opening: &Opening) -> Result<(), VolumeError> {
         self.definition.check()?;
-        // One that was made there before, and that somebody still has, would go on writing to it.
-        if is_claimed(&self.backing)? {
-            return Err(VolumeError::InUse { path: self.backing.clone() });
+        // One that was made there before, and that somebody still has, would go on writing to it. Who only looks lets go by itself.
+        let until = Instant::now() + LETTING_GO;
+        while is_claimed(&self.backing)? {
+            if Instant::now() >= until {
+                return Err(VolumeError::InUse { path: self.backing.clone() });
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
         let device = attach(&self.backing)?;
         make_ext4(&device, ",encrypt", self.definition.room())?;
@@ -81,6 +88,18 @@ impl Medium for Fscrypt {
         Ok(())
     }
 
+    fn is_ours(&self, opening: &Opening) -> Result<bool, VolumeError> {
+        // The disk itself is not asked: it could stall.
+        let devices = if is_device(&self.backing) {
+            vec![self.backing.clone()]
+        } else {
+            let Ok(real) = self.backing.canonicalize() else { return Ok(false) };
+            loops::of(&real)?
+        };
+        let numbers = devices.iter().filter_map(|device| fs::metadata(device).ok()).map(|seen| seen.rdev());
+        Ok(opening.device.is_some_and(|device| numbers.into_iter().any(|number| number == device)))
+    }
+
     fn dismantle(&self, opening: &Opening) -> Result<bool, VolumeError> {
         let below = opening.below(&self.runtime);
         let mut clean = true;
@@ -90,7 +109,8 @@ impl Medium for Fscrypt {
         // It may be there or not; what counts is that nothing is mounted on it.
         let _ = fs::remove_dir(&below);
         // A file system that somebody still has in sight would write over what is overwritten here.
-        let unused = opening.device.is_none_or(|device| super::holders::mounts_left(device) == 0);
+        let device = opening.device.filter(|_| self.is_ours(opening).unwrap_or(true));
+        let unused = device.is_none_or(|device| super::holders::mounts_left(device) == 0);
         detach(&self.backing)?;
         let unused = unused && !is_claimed(&self.backing)?;
         if clean && unused {

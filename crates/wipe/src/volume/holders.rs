@@ -127,8 +127,13 @@ impl Holders {
 
 /// How many mounts of a file system are left, in whatever mount namespace a process of this machine is in.
 pub(crate) fn mounts_left(device: u64) -> usize {
+    mounts_of(device).len()
+}
+
+/// Those mounts.
+pub(super) fn mounts_of(device: u64) -> Vec<Mount> {
     let mut seen = Vec::new();
-    let mut left = 0;
+    let mut left = Vec::new();
     for pid in processes() {
         let Ok(namespace) = fs::read_link(format!("/proc/{pid}/ns/mnt")) else { continue };
         if seen.contains(&namespace) {
@@ -136,7 +141,7 @@ pub(crate) fn mounts_left(device: u64) -> usize {
         }
         seen.push(namespace);
         let mounts = hanare_host::mounts::seen_by(&pid.to_string()).unwrap_or_default();
-        left += mounts.iter().filter(|mount| mount.device == device).count();
+        left.extend(mounts.into_iter().filter(|mount| mount.device == device));
     }
     left
 }

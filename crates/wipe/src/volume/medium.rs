@@ -47,6 +47,9 @@ pub(crate) trait Medium {
     /// Lets whoever waits for the volume's device go on, with errors: called once the content is unreadable.
     fn release(&self, opening: &Opening) -> Result<(), VolumeError>;
 
+    /// Whether what has the number of the opening's device now is the opening's: the kernel gives numbers away again.
+    fn is_ours(&self, opening: &Opening) -> Result<bool, VolumeError>;
+
     /// Takes apart what is left once it is unmounted. `false` if somebody still holds something that cannot be read.
     fn dismantle(&self, opening: &Opening) -> Result<bool, VolumeError>;
 

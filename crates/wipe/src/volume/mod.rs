@@ -38,7 +38,7 @@ use serde::de::DeserializeOwned;
 pub use confine::Confinement;
 pub(crate) use confine::{dumps_core, escapes};
 pub use definition::Definition;
-pub use ending::{Ended, Last, end, end_by, end_last, is_unsettled, settle};
+pub use ending::{Ended, Last, can_still_be_read, end, end_by, end_last, is_unsettled, settle};
 pub use error::VolumeError;
 pub use opening::{Announced, End, Opening};
 pub use people::{People, Standstill};
@@ -104,25 +104,31 @@ pub struct Status {
 /// [`VolumeError::Exists`] for another one, [`VolumeError::Open`], or what making room meets.
 pub fn create(places: Places<'_>, definition: &Definition) -> Result<(), VolumeError> {
     let _held = hold(places.state)?;
-    if let Some(known) = known(places.state)? {
-        if !known.is_same(definition) {
-            return Err(VolumeError::Exists { kind: known.kind });
-        }
+    let path = place(places.state).join(DEFINITION);
+    match known(places.state)? {
+        None => {}
+        Some(known) if !known.is_same(definition) => return Err(VolumeError::Exists { kind: known.kind }),
+        Some(known) if known.has_room() => return Ok(()),
+        // Which disk it is to be on is nobody's to guess.
+        Some(known) if known.is_device() => return known.check(),
         // Whoever died between both has written it down and made no room yet.
-        return if known.has_room() { Ok(()) } else { known.make_room(|_| Ok(())) };
+        Some(known) => return known.make_room(|_| Ok(())),
     }
     if definition.kind == VolumeKind::Ram && definition::memory_may_leak()? && !probe::can_noswap() {
         return Err(VolumeError::PlainSwap);
     }
-    let path = place(places.state).join(DEFINITION);
+    create_anew(&path, definition)
+}
+
+fn create_anew(path: &Path, definition: &Definition) -> Result<(), VolumeError> {
     let made = definition.make_room(|definition| {
         let text = serde_json::to_vec(definition)
-            .map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
-        files::create_exclusive(&path, &text).map_err(VolumeError::io(Deed::Write, &path))
+            .map_err(|source| VolumeError::Damaged { path: path.to_owned(), source })?;
+        files::create_exclusive(path, &text).map_err(VolumeError::io(Deed::Write, path))
     });
     made.inspect_err(|_| {
         // The first error is the one worth reporting.
-        let _ = files::remove(&path);
+        let _ = files::remove(path);
     })
 }
 
@@ -155,6 +161,9 @@ pub fn open(
     let definition = known(places.state)?.ok_or(VolumeError::Absent)?;
     let text = policy.map(|policy| policy.text.clone());
     if let Some(mut opening) = Opening::load(places)? {
+        if ending::is_readable(&opening) {
+            return Err(VolumeError::StillReadable { mountpoint: opening.mountpoint });
+        }
         if opening.mountpoint != mountpoint || !opening.ready || !is_open(&opening) {
             return Err(VolumeError::Open { mountpoint: opening.mountpoint });
         }
@@ -213,7 +222,7 @@ pub fn open(
 pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
     let definition = known(places.state)?;
     let opening = Opening::load(places)?;
-    let still_readable = opening.as_ref().is_some_and(ending::can_still_be_read);
+    let still_readable = opening.as_ref().is_some_and(ending::is_readable);
     let opening = opening.filter(is_open);
     let state = match (&definition, &opening) {
         (_, Some(_)) => State::Open,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::Definition;
 use super::error::VolumeError;
+use super::medium::{self, KeyState};
 use super::twin;
 use super::{Places, place, read_json};
 use crate::boot::BootId;
@@ -243,26 +244,41 @@ impl Opening {
         let path = place(places.state).join(FILE);
         let text =
             serde_json::to_vec(self).map_err(|source| VolumeError::Damaged { path: path.clone(), source })?;
-        records::write(places.state, &path, &text).map_err(VolumeError::io(Deed::Write, &path))?;
+        let written = records::write(places.state, &path, &text).map_err(VolumeError::io(Deed::Write, &path));
+        // Also where the disk took nothing: then only this knows how far it has come.
         if let Err(error) = twin::write(places, &text) {
             tracing::warn!(%error, "the opening is on the disk only");
         }
-        Ok(())
+        written
     }
 
-    /// The opening that has not ended. Where its record cannot be read, or is gone, what is in memory says the same, or at worst
-    /// what was true one step before.
+    /// The opening that has not ended. Where its record cannot be read, or is gone, or is older than what is in memory, that counts.
     pub(super) fn load(places: Places<'_>) -> Result<Option<Self>, VolumeError> {
-        match read_json(&place(places.state).join(FILE)) {
-            Ok(Some(opening)) => Ok(Some(opening)),
-            lost => match twin::read(places) {
-                Some(opening) => {
-                    tracing::warn!(error = ?lost.err(), "the opening's record is not on the disk");
-                    Ok(Some(opening))
-                }
-                None => lost,
-            },
+        let record: Result<Option<Self>, VolumeError> = read_json(&place(places.state).join(FILE));
+        let Some(twin) = twin::read(places) else { return record };
+        let is_newer = match &record {
+            Ok(Some(opening)) => opening.id == twin.id && opening.progress() < twin.progress(),
+            // Forgotten by somebody who has another runtime directory, unless there is something to be ended.
+            Ok(None) => twin.is_there(places.runtime),
+            Err(_) => true,
+        };
+        if is_newer {
+            tracing::warn!(error = ?record.err(), "the opening's record on the disk is not the last one");
+            return Ok(Some(twin));
         }
+        record
+    }
+
+    /// How far it has come.
+    fn progress(&self) -> (bool, bool, bool, bool, usize, usize) {
+        let (ended, ending) = (self.ended.is_some(), self.ending.is_some());
+        (self.receipted, ended, ending, self.ready, self.settings.len(), self.confined.len())
+    }
+
+    /// Whether anything of it is to be seen, or a key of it is not known to be gone.
+    fn is_there(&self, runtime: &Path) -> bool {
+        let key = medium::of(&self.definition, runtime).key(self);
+        super::is_open(self) || !key.is_ok_and(|state| state == KeyState::Gone)
     }
 
     /// Forgets it: its receipt is written.

@@ -19,6 +19,17 @@ const OTHERS_WRITE: u32 = 0o022;
 /// # Errors
 /// [`VolumeError::Replaceable`] with the first directory that somebody else can change.
 pub(super) fn nobody_else_can_replace(path: &Path) -> Result<(), VolumeError> {
+    judge(path, path)?;
+    // And where the links on the way lead.
+    let parent = path.parent().and_then(|above| above.canonicalize().ok());
+    match parent.zip(path.file_name()) {
+        Some((parent, name)) if Some(parent.as_path()) != path.parent() => judge(&parent.join(name), path),
+        _ => Ok(()),
+    }
+}
+
+/// Judges what is above `path`, for somebody who named it `named`.
+fn judge(path: &Path, named: &Path) -> Result<(), VolumeError> {
     let own = rustix::process::geteuid().as_raw();
     let nobody = nobody();
     for above in path.ancestors().skip(1) {
@@ -28,9 +39,10 @@ pub(super) fn nobody_else_can_replace(path: &Path) -> Result<(), VolumeError> {
             Err(error) => return Err(VolumeError::io(Deed::Read, above)(error)),
         };
         let is_ours = [Some(0), Some(own), nobody].contains(&Some(seen.uid()));
-        let is_open = seen.mode() & OTHERS_WRITE != 0 && seen.mode() & STICKY == 0;
-        if !is_ours || is_open || !seen.is_dir() {
-            return Err(VolumeError::Replaceable { path: path.to_owned(), above: above.to_owned() });
+        // Of a link the mode says nothing; whose it is does, and where it leads is judged, too.
+        let is_open = seen.is_dir() && seen.mode() & OTHERS_WRITE != 0 && seen.mode() & STICKY == 0;
+        if !is_ours || is_open || !(seen.is_dir() || seen.is_symlink()) {
+            return Err(VolumeError::Replaceable { path: named.to_owned(), above: above.to_owned() });
         }
     }
     // Among everybody's names, who has this one already could exchange it.
@@ -41,7 +53,7 @@ pub(super) fn nobody_else_can_replace(path: &Path) -> Result<(), VolumeError> {
     };
     match path.parent() {
         Some(above) if is_everybodys(above) && is_theirs(path) => {
-            Err(VolumeError::Replaceable { path: path.to_owned(), above: above.to_owned() })
+            Err(VolumeError::Replaceable { path: named.to_owned(), above: above.to_owned() })
         }
         _ => Ok(()),
     }

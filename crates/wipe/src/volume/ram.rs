@@ -98,9 +98,17 @@ impl Medium for Ram {
             let used = counts.f_blocks.saturating_sub(counts.f_bfree);
             return Ok(if used == 0 { KeyState::Gone } else { KeyState::Present });
         }
-        let left =
-            opening.device.map_or(0, |device| holders::mounts_left(device) + holders::find(device).len());
+        let device = opening.device.filter(|_| self.is_ours(opening).unwrap_or(true));
+        let left = device.map_or(0, |device| holders::mounts_left(device) + holders::find(device).len());
         Ok(if left == 0 { KeyState::Gone } else { KeyState::Busy })
+    }
+
+    /// Whoever holds anything of it keeps its number; where that is mounted under another name, nobody holds anything.
+    fn is_ours(&self, opening: &Opening) -> Result<bool, VolumeError> {
+        let others = opening.device.is_some_and(|device| {
+            holders::mounts_of(device).iter().any(|mount| mount.source != opening.name())
+        });
+        Ok(!others)
     }
 
     fn release(&self, _: &Opening) -> Result<(), VolumeError> {

@@ -32,11 +32,13 @@ pub(super) fn tear_down(
     let medium = medium::of(&opening.definition, runtime);
     let mut tally = Tally::default();
     leave();
+    // One whose end was begun before may have lost its number to somebody else's file system.
+    let device = opening.device.filter(|_| medium.is_ours(opening).unwrap_or(true));
     let is_on_disk = medium.raw().is_some();
     uncover(opening, &mut tally);
     // What lies in memory has no disk that could stall, and is empty once it is destroyed.
     let mut counted = if is_on_disk { (0, 0) } else { used(opening) };
-    let mut freezing = Freezing::start(opening.device);
+    let mut freezing = Freezing::start(device);
     let mut frozen = freezing.wait(if is_on_disk { HEAD_START } else { AFTERWARDS });
     let mut end = Destruction { begun, gone: None, is_known: true };
     let verified = end.destroy(medium.as_ref(), opening, &frozen, &mut tally);
@@ -46,7 +48,7 @@ pub(super) fn tear_down(
         counted = used(opening);
     }
     frozen.merge(freezing.wait(AFTERWARDS));
-    if let Some(device) = opening.device {
+    if let Some(device) = device {
         let stubborn = frozen.end(device);
         tally.add(SkipKind::Busy, "process-stays", stubborn as u64);
     }
@@ -64,7 +66,7 @@ pub(super) fn tear_down(
     }
     tally.merge(medium.limits());
     // A mount in somebody's own namespace can still show what is in memory.
-    let elsewhere = opening.device.map_or(0, holders::mounts_left);
+    let elsewhere = device.map_or(0, holders::mounts_left);
     tally.add(SkipKind::Busy, "mounted-elsewhere", elsewhere as u64);
     end.look(medium.as_ref(), opening);
     tally.add(SkipKind::NotEvaluated, "mapping-replaced", u64::from(!end.is_known));
@@ -146,7 +148,7 @@ fn leave() {
 }
 
 /// Mounts on one another that are taken away; somebody who goes on mounting is not waited for.
-const LAYERS: u32 = 8;
+const LAYERS: u32 = 1024;
 
 /// Whether a mount is the volume.
 fn is_volume(mount: &Mount, opening: &Opening) -> bool {

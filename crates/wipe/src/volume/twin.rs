@@ -15,7 +15,9 @@ use crate::boot::BootId;
 fn place(places: Places<'_>, ending: &str) -> PathBuf {
     use std::os::unix::ffi::OsStrExt as _;
 
-    let state = std::path::absolute(places.state).unwrap_or_else(|_| places.state.to_owned());
+    // However it was written.
+    let state = places.state.canonicalize().or_else(|_| std::path::absolute(places.state));
+    let state: PathBuf = state.unwrap_or_else(|_| places.state.to_owned()).components().collect();
     let name =
         hex::encode(digest(&SHA256, state.as_os_str().as_bytes()).as_ref().get(..8).unwrap_or_default());
     places.runtime.join(format!("wipe/opening-{name}.{ending}"))

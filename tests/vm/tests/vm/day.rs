@@ -80,6 +80,15 @@ fn a_day(image: &Image, folder: &Path) -> Result<()> {
         "hanare wipe volume lock --yes",
         "unshare -Urm umount /srv/work",
         "dmsetup remove_all --force",
+        "kill -STOP $(systemctl show -p MainPID --value hanare-wipe-agent)",
+        "head -c 1 /proc/$(systemctl show -p MainPID --value hanare-wipe-agent)/mem",
+        "echo 1 > /sys/fs/cgroup/system.slice/hanare-wipe-agent.service/cgroup.kill",
+        "systemctl set-property hanare-wipe-agent.service MemoryMax=1M",
+        "systemctl daemon-reexec",
+        "date -s 2020-01-01",
+        "timedatectl set-time 2020-01-01",
+        "rm -rf /var/lib/hanare/wipe /run/hanare/wipe",
+        "mount --bind /home/work /srv/work",
     ] {
         let said = guest.run(&format!("setpriv --reuid work --clear-groups sh -c \"{attack}\""))?;
         assert_ne!(said.status, 0, "{attack}: {}", said.said);

@@ -43,6 +43,29 @@ fn a_tree(guest: &mut Guest, writes_only: bool) -> Result<()> {
     Ok(())
 }
 
+/// A tree on a device of which there is a snapshot: what it held before it was overwritten is there, and that is said.
+fn a_snapshot(guest: &mut Guest) -> Result<()> {
+    let wiped = guest
+        .run(&format!(
+            "truncate -s 600M /root/origin && truncate -s 600M /root/copies && origin=$(losetup -f --show /root/origin) && \
+             copies=$(losetup -f --show /root/copies) && \
+             dmsetup create base --table \"0 1228800 snapshot-origin $origin\" && mke2fs -q -t ext4 /dev/mapper/base && \
+             mkdir -p /mnt/base && mount /dev/mapper/base /mnt/base && mkdir /mnt/base/tree && \
+             for i in $(seq 50); do echo 'work that a snapshot keeps' > /mnt/base/tree/$i; done && sync -f /mnt/base && \
+             dmsetup suspend base && dmsetup create snap --table \"0 1228800 snapshot $origin $copies P 8\" && \
+             dmsetup resume base && {HANARE} wipe tree /mnt/base/tree --yes --standalone"
+        ))?;
+    let document = wiped.json()?;
+    println!("measured: a snapshot: {} {}", document["verdict"], document["skipped"]);
+    assert_eq!((wiped.status, document["verdict"].as_str()), (7, Some("partial")), "{document}");
+    let left_out = document["skipped"].as_array().cloned().unwrap_or_default();
+    assert!(left_out.iter().any(|entry| entry["reason"] == "copies-below"), "{document}");
+    let kept = guest.run("grep -c -a 'work that a snapshot keeps' /dev/mapper/snap")?;
+    assert_ne!(kept.said.trim(), "0", "the snapshot kept nothing");
+    guest.run("umount /mnt/base && dmsetup remove snap && dmsetup remove base && losetup -D")?.must()?;
+    Ok(())
+}
+
 fn never_a_pass(status: i32, document: &Value) {
     assert_eq!((status, document["verdict"].as_str()), (7, Some("partial")), "{document}");
     let skipped = document["skipped"].as_array().cloned().unwrap_or_default();
@@ -73,5 +96,6 @@ fn a_disk_that_answers_with_errors_is_partial_and_never_a_pass() {
     let mut guest = Guest::boot(&image, folder.path()).expect("a guest");
     a_tree(&mut guest, true).expect("a tree without writes");
     a_tree(&mut guest, false).expect("a tree without a disk");
+    a_snapshot(&mut guest).expect("a tree under a snapshot");
     a_volume(&mut guest).expect("a volume without a disk");
 }

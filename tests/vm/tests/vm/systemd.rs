@@ -122,9 +122,29 @@ fn the_unit_runs_it(guest: &mut Guest) -> Result<()> {
     names_are_the_own_ones(guest, "after the unit has stopped")
 }
 
+/// The secret that opens what rooms have sealed, given by systemd instead of lying beside headquarters' other keys.
+fn the_sealing_key_as_a_credential(guest: &mut Guest) -> Result<()> {
+    let settings = "/etc/systemd/system/hanare-hq.service.d/credential.conf";
+    let without = guest.run(
+        "systemctl stop hanare-hq && mv /srv/hq/hq/sealing.key /root/sealing.key && ! systemctl start hanare-hq; \
+         status=$?; systemctl stop hanare-hq; systemctl reset-failed hanare-hq; journalctl -q -u hanare-hq | tail -8; exit $status",
+    )?;
+    assert!(without.status == 0 && without.said.contains("sealing.key"), "{}", without.said);
+    guest
+        .run(&format!(
+            "printf '[Service]\nLoadCredential=hanare-sealing.key:/root/sealing.key\n' > {settings} && \
+             systemctl daemon-reload && systemctl start hanare-hq || {{ journalctl -q -u hanare-hq | tail -5; false; }}"
+        ))?
+        .must()?;
+    let forwards = format!("{HQ} --json hq status | grep -q '\"forwarding\":true'");
+    until(guest, "headquarters forwards with the credential", &forwards)?;
+    guest.run("test ! -e /srv/hq/hq/sealing.key")?.must().map(drop)
+}
+
 fn a_machine(image: &Image, folder: &Path) -> Result<()> {
     let mut guest = Guest::boot(image, folder)?;
     headquarters(&mut guest)?;
+    the_sealing_key_as_a_credential(&mut guest)?;
     let before = guest.run("cat /etc/resolv.conf")?.must()?.said;
     the_unit_runs_it(&mut guest)?;
     up(&mut guest)?;

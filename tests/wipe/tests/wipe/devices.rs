@@ -78,7 +78,12 @@ fn another_disk_with_the_volume_s_name_is_never_touched() {
         let told = machine.run(&["wipe", "resume"])?;
         assert_eq!((told.status, told.word("verdict")), (Some(7), "partial"), "{}", told.text);
         assert!(other.content()? == before, "it was touched by a resume");
-        // To use that disk is somebody's decision.
+        // Nor is it taken because somebody says once more what there is already, as a script does at each boot.
+        let told = create(&ours.device)?;
+        assert_eq!((told.status, told.word("code")), (Some(4), "volume-another-device"), "{}", told.text);
+        assert!(other.content()? == before, "it was touched by a create");
+        // To use it all the same is somebody's decision.
+        fs::remove_file(machine.state().join("wipe/volume.json"))?;
         good(create(&ours.device)?);
         good(machine.run(&opening)?);
         good(machine.run(&["wipe", "volume", "lock", "--yes"])?);

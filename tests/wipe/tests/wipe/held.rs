@@ -5,19 +5,20 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use hanare_wipe_tests::Result;
+use hanare_wipe_tests::{Image, Result};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, recvmsg, sendmsg,
 };
 
 use crate::by_policy::reasons;
-use crate::world::{PARTIAL, inside, verdict};
+use crate::world::{PARTIAL, inside, mount, run, text, verdict};
 
 /// An open file that is in no process, only on its way between two sockets.
 fn on_its_way(path: &Path) -> Result<(UnixStream, UnixStream)> {
@@ -91,6 +92,53 @@ fn a_key_is_not_said_to_be_gone_while_a_file_on_its_way_can_be_read() {
         assert_eq!((told.status, office.receipts()?), (Some(0), 1), "{}", told.text);
         office.open()?;
         assert_eq!(office.machine.run(&["wipe", "volume", "lock", "--yes"])?.status, Some(0));
+        Ok(())
+    });
+}
+
+/// The kernel gives a device's number away again once nobody holds anything of it: what has it then is somebody else's.
+#[test]
+fn who_has_the_number_of_a_volume_that_is_gone_is_left_alone() {
+    inside("held::who_has_the_number_of_a_volume_that_is_gone_is_left_alone", || {
+        let _swap = crate::world::swap_stays()?;
+        let office = crate::by_policy::Office::new("\"fscrypt\"", "")?;
+        office.create()?;
+        office.open()?;
+        let letter = office.volume.join("letter");
+        fs::write(&letter, "work")?;
+        hanare_wipe_tests::write_back(&office.volume)?;
+        let number = fs::metadata(&office.volume)?.dev();
+        let ways = on_its_way(&letter)?;
+        assert_eq!(office.machine.run(&["wipe", "volume", "lock", "--yes"])?.status, Some(7));
+        drop(ways);
+        // Somebody else's disk on the device that is free by then, and somebody who works there.
+        let device = format!("/dev/loop{}", rustix::fs::minor(number));
+        hanare_lab::until("the device to be free", Duration::from_secs(10), || {
+            run("losetup", &[&device]).is_err()
+        })?;
+        let place = Path::new(crate::world::PLACE);
+        let (image, volume) =
+            (Image::make(&place.join("other.img"), 16, "ext4", &[])?, place.join("another"));
+        run("losetup", &[&device, text(image.path())])?;
+        fs::create_dir(&volume)?;
+        mount(&[&device, text(&volume)])?;
+        assert_eq!(fs::metadata(&volume)?.dev(), number, "it has another number");
+        let mut person = Command::new("sleep").arg("60").current_dir(&volume).spawn()?;
+        let told = office.machine.run(&["wipe", "volume", "lock", "--yes"])?;
+        assert_eq!(
+            (told.status, told.document.get("volume")),
+            (Some(0), Some(&serde_json::Value::Null)),
+            "{}",
+            told.text
+        );
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(person.try_wait()?.is_none(), "somebody else's program was ended");
+        let state = fs::read_to_string(format!("/proc/{}/stat", person.id()))?;
+        assert!(!state.contains(") T"), "it stands still: {state}");
+        person.kill()?;
+        person.wait()?;
+        run("umount", &[text(&volume)])?;
+        run("losetup", &["--detach", &device])?;
         Ok(())
     });
 }

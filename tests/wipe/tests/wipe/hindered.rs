@@ -249,6 +249,27 @@ fn a_file_that_is_held_from_a_root_of_one_s_own_is_no_pass() {
     });
 }
 
+/// Memory is all threads', and the mount by way of which it was mapped is one thread's.
+#[test]
+fn a_file_that_was_mapped_by_way_of_a_thread_s_own_mount_is_no_pass() {
+    inside("hindered::a_file_that_was_mapped_by_way_of_a_thread_s_own_mount_is_no_pass", || {
+        let world = World::ext4()?;
+        world.plant(50, 5)?;
+        let (place, ready) = (world.mounted.join("elsewhere"), Path::new(crate::world::PLACE).join("ready"));
+        fs::create_dir(&place)?;
+        Planter::new(world.seed).file(&world.tree.join("secret"), 8192)?;
+        hanare_wipe_tests::write_back(&world.tree)?;
+        let mut holder = Command::new(apart()?).arg("mapped").args([&world.tree, &place, &ready]).spawn()?;
+        hanare_lab::until("the file to have no name", Duration::from_secs(10), || ready.exists())?;
+        let told = world.wipe()?;
+        holder.kill()?;
+        holder.wait()?;
+        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+        assert_eq!(told.skipped("busy"), 1, "{}", told.text);
+        Ok(())
+    });
+}
+
 /// By a mount that is in no list any more: where it lies cannot be told, and it could be somebody else's.
 #[test]
 fn a_file_that_is_held_nobody_can_tell_where_is_no_pass() {

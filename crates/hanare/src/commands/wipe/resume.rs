@@ -5,7 +5,7 @@ use hanare_wipe::tree::{Ended, resume};
 use hanare_wipe::volume;
 use serde_json::json;
 
-use super::volume::places;
+use super::volume::{places, still_readable};
 use super::{ending, report, signer};
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
@@ -46,18 +46,20 @@ fn resumed(context: &Context) -> Outcome {
     // A work volume that an earlier boot left open, or whose end was interrupted.
     let volume = volume::settle(places(context), times::now()).map_err(foreign::volume_error)?;
     let volume = volume.map(|ended| ending::record(context, ended)).transpose()?;
-    match (trees(context)?, volume) {
+    let said = match (trees(context)?, volume) {
         (Some(ended), None) | (None, Some(ended)) => report::tell(context, "wipe.resume", &ended),
         (Some(ended), Some(volume)) => {
             let trees = report::tell(context, "wipe.resume", &ended)?;
             Ok(report::worse(trees, volume.outcome.verdict))
         }
         (None, None) => {
+            still_readable(context)?;
             let document = json!({"pending": false});
             context.out.result("wipe.resume", &document, |voice| voice.say("wipe-nothing-pending"))?;
             Ok(Exit::Good)
         }
-    }
+    }?;
+    still_readable(context).map(|()| said)
 }
 
 fn trees(context: &Context) -> Result<Option<Ended>, Failure> {

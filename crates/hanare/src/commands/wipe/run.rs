@@ -9,7 +9,7 @@ use hanare_wipe::tree::Survey;
 use hanare_wipe::volume::{self, State};
 use serde_json::json;
 
-use super::volume::places;
+use super::volume::{places, still_readable};
 use super::{counted, ending, plan, report, signer};
 use crate::ask::Confirmation;
 use crate::context::{Context, Outcome};
@@ -58,8 +58,13 @@ impl Args {
             }
             (None, None) => None,
         };
-        let done = done.ok_or_else(|| Failure::new(Exit::Impossible, "nothing-to-wipe"))?;
-        report::tell(context, "wipe.run", &done)
+        let Some(done) = done else {
+            still_readable(context)?;
+            return Err(Failure::new(Exit::Impossible, "nothing-to-wipe"));
+        };
+        let said = report::tell(context, "wipe.run", &done)?;
+        // An earlier volume's: its own end was on a receipt of its own.
+        still_readable(context).map(|()| said)
     }
 }
 

@@ -7,7 +7,7 @@ use hanare_host::swap::SwapKind;
 use hanare_wipe::VolumeKind;
 use hanare_wipe::pending::Pending;
 use hanare_wipe::receipt::{Cause, Receipts};
-use hanare_wipe::volume::{self, Confinement, Definition, Places, State};
+use hanare_wipe::volume::{self, Confinement, Definition, Places, State, VolumeError};
 use serde_json::json;
 
 use super::{counted, ending, plan, signer};
@@ -152,6 +152,7 @@ impl Lock {
         let ended =
             volume::end(places(context), Cause::Command, times::now()).map_err(foreign::volume_error)?;
         let Some(ended) = ended else {
+            still_readable(context)?;
             // A crash can have left trees that are owed after the volume has ended.
             let is_pending = Pending::is_there(&context.state).map_err(foreign::pending_error)?;
             let document = json!({"volume": null, "pending": is_pending});
@@ -171,6 +172,14 @@ impl Lock {
         ending::complain(context, &outcome);
         // Readable somewhere, or not known to be gone: never good.
         Ok(if outcome.verdict == hanare_wipe::Verdict::Pass { Exit::Good } else { Exit::Incomplete })
+    }
+}
+
+/// Fails if what was on the volume that ended last can still be read.
+pub(super) fn still_readable(context: &Context) -> Result<(), Failure> {
+    match volume::can_still_be_read(places(context)).map_err(foreign::volume_error)? {
+        Some(mountpoint) => Err(foreign::volume_error(VolumeError::StillReadable { mountpoint })),
+        None => Ok(()),
     }
 }
 

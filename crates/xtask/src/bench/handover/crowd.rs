@@ -25,7 +25,7 @@ pub(super) fn many(office: &mut Office<'_>, load: Load) -> Outcome {
     let office = &*office;
     let seats = each(count, BUILDERS, |number| {
         let (desk, mut employee) = office.room(number)?;
-        office.open_work_of(&mut employee, &desk)?;
+        desk.open_work_of(&mut employee)?;
         Ok(desk)
     })?;
     let first = seats.first().ok_or("no endpoint")?;
@@ -92,9 +92,9 @@ pub(super) fn nine(office: &mut Office<'_>, load: Load) -> Outcome {
     let seats = each(count, BUILDERS, |number| {
         let (desk, mut employee) = office.room(number)?;
         write(&desk.work.join("recent"), files, bytes, &mut Random::of(load.seed + number as u64 * 2))?;
-        office.open_work_of(&mut employee, &desk)?;
-        office.until_held(&desk, files as u64)?;
-        office.close_work(&desk)?;
+        desk.open_work_of(&mut employee)?;
+        desk.until_held(files as u64)?;
+        desk.close_work()?;
         // Another morning: the volume is empty.
         for entry in fs::read_dir(&desk.work)?.flatten() {
             let path = entry.path();
@@ -111,7 +111,7 @@ pub(super) fn nine(office: &mut Office<'_>, load: Load) -> Outcome {
     let took = each(count, count, |number| {
         let mut seat = seats.get(number).and_then(|seat| seat.lock().ok()).ok_or("no room")?;
         let (desk, employee) = &mut *seat;
-        office.open_work_of(employee, desk)?;
+        desk.open_work_of(employee)?;
         hanare_lab::until("the work of a room", Duration::from_mins(4), || {
             std::thread::sleep(Duration::from_millis(100));
             if number == 0 {

@@ -26,7 +26,7 @@ pub(super) struct Handover {
     /// How often each test is run
     #[arg(long, default_value_t = 3)]
     rounds: u32,
-    /// Only these tests: day, small, line, morning, nine, many, beside
+    /// Only these tests: day, policy, small, line, morning, nine, many, beside
     #[arg(long, value_delimiter = ',', value_name = "TEST")]
     tests: Vec<String>,
     /// Another `hanare` to take turns with: a name and where it is
@@ -87,8 +87,9 @@ const fn test(name: &'static str, run: fn(&mut Office<'_>, Load) -> Outcome) -> 
     Test { name, run, at_once: false, on_disk: false, others: false }
 }
 
-static TESTS: [Test; 7] = [
+static TESTS: [Test; 8] = [
     test("day", day),
+    test("policy", policy),
     test("small", small),
     test("line", line),
     test("morning", morning),
@@ -194,20 +195,42 @@ fn day(office: &mut Office<'_>, load: Load) -> Outcome {
     let files = load.of(2000);
     write(&desk.work, files / 2, 1_000_000, &mut random)?;
     office.open_work(&desk)?;
-    office.until_held(&desk, files as u64 / 2)?;
+    desk.until_held(files as u64 / 2)?;
     let start = Instant::now();
     write(&desk.work.join("today"), files / 2, 1_000_000, &mut random)?;
-    office.until_held(&desk, files as u64)?;
+    desk.until_held(files as u64)?;
     let mut figures =
         vec![figure("day/handed-over", megabytes(files * 500_000) / seconds(start.elapsed()), "MB/s")];
-    let (before, resting) = (desk.agent.processor(), Duration::from_secs(20));
-    std::thread::sleep(resting);
-    figures.push(figure("rest/cpu", (desk.agent.processor() - before) * 100.0 / seconds(resting), "%"));
-    figures.push(figure("rest/memory", mebibytes(desk.agent.memory()), "MiB"));
+    figures.extend(at_rest(&desk, "rest"));
     write(&desk.work.join("today"), load.of(100).max(1), 100_000, &mut random)?;
-    figures.push(figure("day/end", seconds(office.close_work(&desk)?), "s"));
+    figures.push(figure("day/end", seconds(desk.close_work()?), "s"));
     figures.push(figure("day/peak", peak(&desk), "MiB"));
     Ok(figures)
+}
+
+/// An agent that keeps a work volume by a policy, while nobody does anything.
+fn policy(office: &mut Office<'_>, load: Load) -> Outcome {
+    // What the kernel does with core dumps is the whole machine's, and stays as it was.
+    let _settings = hanare_lab::Settings::keep();
+    let desk = office.kept_desk("pc")?;
+    office.open_work(&desk)?;
+    let files = load.of(100).max(1);
+    let write =
+        format!("for i in $(seq {files}); do head -c 100000 /dev/urandom > {}/$i; done", desk.work.display());
+    desk.host.run("sh", ["-c", &write], "", Duration::from_mins(1))?.must()?;
+    desk.until_held(files as u64)?;
+    let mut figures = at_rest(&desk, "policy");
+    figures.push(figure("policy/end", seconds(desk.close_work()?), "s"));
+    Ok(figures)
+}
+
+/// What an agent takes up for nothing.
+fn at_rest(desk: &Desk, name: &str) -> Vec<Measured> {
+    let (before, resting) = (desk.agent.processor(), Duration::from_secs(20));
+    std::thread::sleep(resting);
+    let cpu = (desk.agent.processor() - before) * 100.0 / seconds(resting);
+    let row = |what: &str, value, unit| figure(&format!("{name}/{what}"), value, unit);
+    vec![row("cpu", cpu, "%"), row("memory", mebibytes(desk.agent.memory()), "MiB")]
 }
 
 /// 200,000 files of 4 KiB that nobody touched.
@@ -216,12 +239,12 @@ fn small(office: &mut Office<'_>, load: Load) -> Outcome {
     let files = load.of(200_000);
     write(&desk.work, files, 4096, &mut Random::of(load.seed))?;
     office.open_work(&desk)?;
-    let took = seconds(office.until_held(&desk, files as u64)?);
+    let took = seconds(desk.until_held(files as u64)?);
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let rate = files as f64 / took;
     let first = figure("small/handed-over", rate, "files/s");
     let peak_of_first = figure("small/first-peak", peak(&desk), "MiB");
-    let end = figure("small/end", seconds(office.close_work(&desk)?), "s");
+    let end = figure("small/end", seconds(desk.close_work()?), "s");
     Ok(vec![first, peak_of_first, end, figure("small/peak", peak(&desk), "MiB")])
 }
 
@@ -282,10 +305,10 @@ fn morning(office: &mut Office<'_>, load: Load) -> Outcome {
     let (recent, older) = (load.of(100).max(2), load.of(1000));
     write(&first.work.join("older"), older, 500_000, &mut random)?;
     office.open_work(&first)?;
-    office.until_held(&first, older as u64)?;
+    first.until_held(older as u64)?;
     write(&first.work.join("recent"), recent, 500_000, &mut random)?;
-    office.until_held(&first, (older + recent) as u64)?;
-    office.close_work(&first)?;
+    first.until_held((older + recent) as u64)?;
+    first.close_work()?;
     let second = office.desk("pc2")?;
     slow(&office.cable.host, "20mbit")?;
     let start = Instant::now();

@@ -49,6 +49,8 @@ pub(super) struct Desk {
     pub(super) link: Link,
     pub(super) agent: Daemon,
     pub(super) work: PathBuf,
+    /// As it is seen there.
+    program: Program,
 }
 
 /// Somebody who can prove who they are.
@@ -111,16 +113,49 @@ impl<'a> Office<'a> {
     }
 
     fn desk_in(&self, room: &str, name: &str) -> Result<Desk> {
-        let host = self.lab.host(&format!("{name}-{}", self.mark))?;
-        let address = format!("192.0.2.{}/24", self.next.fetch_add(1, Ordering::Relaxed));
-        let link = self.lab.plug(&host, &self.segment, "eth0", &[&address])?;
-        let mut node = Node::new(&host, &self.program);
-        node.enrol(&self.headquarters, room, "endpoint")?;
-        node.up(&[])?;
+        let (host, link) = self.machine(name)?;
+        let node = self.enrolled(&host, &self.program, room)?;
         let work = host.directory().join("work");
         fs::create_dir(&work).map_err(|source| Error::Path { path: work.clone(), source })?;
         let agent = self.agent(&host, &work, &[])?;
-        Ok(Desk { host, node, link, agent, work })
+        Ok(Desk { host, node, link, agent, work, program: self.program.clone() })
+    }
+
+    /// A PC whose agent keeps a work volume in memory by a policy.
+    pub(super) fn kept_desk(&self, name: &str) -> Result<Desk> {
+        let (host, link) = self.machine(name)?;
+        // The machine's own /srv stays as it is; and the program where confining /tmp does not hide it.
+        host.sh("mount -t tmpfs srv /srv")?;
+        let at = |name: &str| host.directory().join(name);
+        let put = |path: PathBuf, text: &str| {
+            fs::write(&path, text).map_err(|source| Error::Path { path: path.clone(), source })?;
+            Ok::<_, Error>(path)
+        };
+        let program = put(at("program"), "")?;
+        host.sh(&format!("mount --bind {} {}", self.program.path().display(), program.display()))?;
+        let program = Program::at(program)?;
+        let node = self.enrolled(&host, &program, ROOM)?;
+        let policy = "version = 1\nname = \"bench\"\n[volume]\nkinds = [\"ram\"]\nsize = \"256M\"\n\
+                      [confine]\nswap = \"as-is\"\n[limits]\ncountdown_seconds = 1\n";
+        let policy = put(at("wipe.toml"), policy)?.to_string_lossy().into_owned();
+        program.run(&host, &["wipe", "volume", "create", "--policy", &policy])?;
+        let agent =
+            host.spawn("agent", &mut program.command(&host, &["wipe", "agent", "--policy", &policy]))?;
+        Ok(Desk { host, node, link, agent, work: PathBuf::from("/srv/work"), program })
+    }
+
+    fn machine(&self, name: &str) -> Result<(Host, Link)> {
+        let host = self.lab.host(&format!("{name}-{}", self.mark))?;
+        let address = format!("192.0.2.{}/24", self.next.fetch_add(1, Ordering::Relaxed));
+        let link = self.lab.plug(&host, &self.segment, "eth0", &[&address])?;
+        Ok((host, link))
+    }
+
+    fn enrolled(&self, host: &Host, program: &Program, room: &str) -> Result<Node> {
+        let mut node = Node::new(host, program);
+        node.enrol(&self.headquarters, room, "endpoint")?;
+        node.up(&[])?;
+        Ok(node)
     }
 
     /// A room of its own, a PC in it and somebody who works there.
@@ -141,16 +176,7 @@ impl<'a> Office<'a> {
     /// Hanako opens her work there.
     pub(super) fn open_work(&mut self, desk: &Desk) -> Result<()> {
         let claim = self.hanako.claim();
-        self.prove(desk, &claim)
-    }
-
-    /// Somebody opens their work there.
-    pub(super) fn open_work_of(&self, employee: &mut Employee, desk: &Desk) -> Result<()> {
-        self.prove(desk, &employee.claim())
-    }
-
-    fn prove(&self, desk: &Desk, claim: &str) -> Result<()> {
-        self.program.attempt(&desk.host, &["work", "open", "--stdin"], claim)?.must().map(drop)
+        desk.prove(&claim)
     }
 
     /// What headquarters holds of the company: how many of `what`.
@@ -167,34 +193,43 @@ impl<'a> Office<'a> {
             self.held(what).is_ok_and(|held| held >= count)
         })
     }
+}
 
-    /// How the handover stands there.
-    pub(super) fn standing(&self, desk: &Desk) -> Result<Value> {
-        let status = self.program.attempt(&desk.host, &["--json", "work", "status"], "")?.json()?;
-        Ok(status.get("handover").cloned().unwrap_or_default())
+impl Desk {
+    /// Somebody opens their work there.
+    pub(super) fn open_work_of(&self, employee: &mut Employee) -> Result<()> {
+        self.prove(&employee.claim())
     }
 
     /// Waits until so many files are held and none waits: how long that took.
-    pub(super) fn until_held(&self, desk: &Desk, files: u64) -> Result<Duration> {
+    pub(super) fn until_held(&self, files: u64) -> Result<Duration> {
         let start = Instant::now();
         until("the handover", PATIENCE, || {
             std::thread::sleep(Duration::from_millis(80));
-            let Ok(standing) = self.standing(desk) else { return false };
+            let Ok(standing) = self.standing() else { return false };
             let number = |field: &str| standing.get(field).and_then(Value::as_u64).unwrap_or(0);
             number("files") >= files && number("waiting") == 0
         })?;
         Ok(start.elapsed())
     }
 
+    fn prove(&self, claim: &str) -> Result<()> {
+        self.program.attempt(&self.host, &["work", "open", "--stdin"], claim)?.must().map(drop)
+    }
+
+    /// How the handover stands there.
+    pub(super) fn standing(&self) -> Result<Value> {
+        let status = self.program.attempt(&self.host, &["--json", "work", "status"], "")?.json()?;
+        Ok(status.get("handover").cloned().unwrap_or_default())
+    }
+
     /// The end of the day: how long it took until all was handed over.
-    pub(super) fn close_work(&self, desk: &Desk) -> Result<Duration> {
+    pub(super) fn close_work(&self) -> Result<Duration> {
         let start = Instant::now();
-        self.program.run(&desk.host, &["work", "close"])?;
+        self.program.run(&self.host, &["work", "close"])?;
         Ok(start.elapsed())
     }
-}
 
-impl Desk {
     /// What runs there for us: the tunnel's daemon and the agent.
     pub(super) fn daemons(&self) -> impl Iterator<Item = &Daemon> {
         self.node.daemon.iter().chain([&self.agent])

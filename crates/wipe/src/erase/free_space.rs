@@ -78,6 +78,8 @@ impl FreeSpace<'_> {
             // What is kept back is again before they are given back: others need it most while there is nothing else.
             let claimed = self.with_reserve(before, &mut kept_back, Self::claim);
             if claimed.map(drop).and_then(|()| rustix::fs::syncfs(self.directory)).is_err() {
+                // What it reaches is gone all the same.
+                let _ = trim(self.directory);
                 return false;
             }
             tally.merge(kept_back);

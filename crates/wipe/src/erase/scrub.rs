@@ -8,7 +8,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hanare_host::storage::{AlignedBuffer, Extent, each_extent};
-use rustix::fs::{FileType, Gid, IFlags, Mode, OFlags, Stat, Uid, fchmod, fchown};
+use rustix::fs::{FileType, Gid, IFlags, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat};
 use rustix::io::Errno;
 
 use super::ahead::Ahead;
@@ -181,7 +181,7 @@ impl Scrub<'_> {
 
     /// A file that waited: by now it may have a name outside.
     fn waited(&self, kept: &mut Scrubbed, whole: Whole) {
-        match rustix::fs::fstat(&whole.file).map(|stat| (linked(&stat, self.bounds), stat)) {
+        match fstat(&whole.file).map(|stat| (linked(&stat, self.bounds), stat)) {
             Ok((Some(Opened::Linked { inode, names }), _)) => self.links.note(inode, names),
             Ok((_, stat)) => {
                 if let Some(mut recorded) = self.record(kept, Whole { stat, ..whole }) {
@@ -284,7 +284,7 @@ fn open(directory: &OwnedFd, name: &CString, bounds: Bounds) -> Result<Opened, E
     let file = match bounds.open(directory, name, writable) {
         Err(Errno::PERM | Errno::ACCESS) => {
             let reader = bounds.open(directory, name, FILE | OFlags::RDONLY)?;
-            if let Some(linked) = linked(&rustix::fs::fstat(&reader)?, bounds) {
+            if let Some(linked) = linked(&fstat(&reader)?, bounds) {
                 return Ok(linked);
             }
             soften(&reader);
@@ -292,7 +292,7 @@ fn open(directory: &OwnedFd, name: &CString, bounds: Bounds) -> Result<Opened, E
         }
         other => other?,
     };
-    let stat = rustix::fs::fstat(&file)?;
+    let stat = fstat(&file)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(Errno::NXIO);
     }
@@ -305,8 +305,11 @@ fn linked(stat: &Stat, bounds: Bounds) -> Option<Opened> {
 
 /// Takes a directory from everybody else: who has it open, or works in it, makes and moves no names there any more.
 fn seal(directory: &OwnedFd) {
-    // Who is not root has nobody to keep out; where it fails, what they do is seen later as it was before.
-    if rustix::process::geteuid().is_root() {
+    const OTHERS_WRITE: u32 = 0o022;
+    // A disk that takes nothing more is not asked for what changes nothing. Who is not root has nobody to keep out; where it
+    // fails, what they do is seen later.
+    let is_theirs = fstat(directory).is_ok_and(|seen| seen.st_uid != 0 || seen.st_mode & OTHERS_WRITE != 0);
+    if is_theirs && rustix::process::geteuid().is_root() {
         let _ = fchown(directory, Some(Uid::ROOT), Some(Gid::ROOT));
         let _ = fchmod(directory, Mode::RWXU);
     }

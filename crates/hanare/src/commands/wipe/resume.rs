@@ -46,6 +46,8 @@ fn resumed(context: &Context) -> Outcome {
     // A work volume that an earlier boot left open, or whose end was interrupted.
     let volume = volume::settle(places(context), times::now()).map_err(foreign::volume_error)?;
     let volume = volume.map(|ended| ending::record(context, ended)).transpose()?;
+    // What of this one can still be read is in its own verdict.
+    let is_ended = volume.is_some();
     let said = match (trees(context)?, volume) {
         (Some(ended), None) | (None, Some(ended)) => report::tell(context, "wipe.resume", &ended),
         (Some(ended), Some(volume)) => {
@@ -59,7 +61,7 @@ fn resumed(context: &Context) -> Outcome {
             Ok(Exit::Good)
         }
     }?;
-    still_readable(context).map(|()| said)
+    if is_ended { Ok(said) } else { still_readable(context).map(|()| said) }
 }
 
 fn trees(context: &Context) -> Result<Option<Ended>, Failure> {

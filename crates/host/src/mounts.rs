@@ -3,12 +3,15 @@
 use std::ffi::{CString, OsString};
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 use crate::deed::Deed;
 use crate::error::HostError;
@@ -194,6 +197,48 @@ pub fn unmount(point: &Path) -> Result<Unmounted, HostError> {
         }
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => Ok(Unmounted::Absent),
         Err(error) => Err(failed(error)),
+    }
+}
+
+/// How long another mount namespace may keep whoever unmounts something there.
+const ELSEWHERE: Duration = Duration::from_secs(2);
+
+/// Takes the mounts of a file system out of a process's own mount namespace, at once. Those that it cannot give up, because it got
+/// them with a user namespace of its own, stay.
+///
+/// # Errors
+/// [`HostError::Io`] if the process is gone, its namespace may not be entered, or something there hangs.
+#[expect(
+    unsafe_code,
+    reason = "a thread takes its own working directory, to be able to enter another namespace"
+)]
+pub fn unmount_in(pid: u32, device: u64) -> Result<(), HostError> {
+    let path = format!("/proc/{pid}/ns/mnt");
+    let failed = |error: &io::Error| HostError::io(Deed::Unmount.of(&path), error);
+    let namespace = File::open(&path).map_err(|error| failed(&error))?;
+    let points: Vec<PathBuf> = seen_by(&pid.to_string())?
+        .into_iter()
+        .filter(|mount| mount.device == device)
+        .map(|mount| mount.point)
+        .collect();
+    let (tell, told) = channel();
+    // A thread of its own, which ends there: a namespace is entered for good.
+    std::thread::spawn(move || {
+        let flags = UnmountFlags::NOFOLLOW | UnmountFlags::DETACH;
+        // SAFETY: this thread shares nothing by way of its working directory with another.
+        let entered = unsafe { unshare_unsafe(UnshareFlags::FS) }
+            .and_then(|()| move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount)));
+        let left = entered.map(|()| {
+            // What lies on another is unmounted first. What stays is seen in the list.
+            for point in points.iter().rev() {
+                let _ = rustix::mount::unmount(point, flags);
+            }
+        });
+        let _ = tell.send(left);
+    });
+    match told.recv_timeout(ELSEWHERE) {
+        Ok(done) => done.map_err(|error| failed(&error.into())),
+        Err(_) => Err(failed(&io::ErrorKind::TimedOut.into())),
     }
 }
 

@@ -125,6 +125,26 @@ impl Holders {
     }
 }
 
+/// Takes its mounts out of all other mount namespaces: a service with directories of its own for temporary files has some on a
+/// volume that is confined to.
+pub(super) fn unmount_elsewhere(device: u64) {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    let mut seen = vec![namespace("self")];
+    for pid in processes() {
+        let own = namespace(&pid.to_string());
+        if own.is_none() || seen.contains(&own) {
+            continue;
+        }
+        seen.push(own);
+        let mounts = hanare_host::mounts::seen_by(&pid.to_string()).unwrap_or_default();
+        if mounts.iter().any(|mount| mount.device == device)
+            && let Err(error) = hanare_host::mounts::unmount_in(pid, device)
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a mount elsewhere stays");
+        }
+    }
+}
+
 /// How many mounts of a file system are left, in whatever mount namespace a process of this machine is in.
 pub(crate) fn mounts_left(device: u64) -> usize {
     mounts_of(device).len()

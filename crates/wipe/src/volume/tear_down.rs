@@ -59,6 +59,9 @@ pub(super) fn tear_down(
     }
     note("undoing the confinement", confine::undo(opening, runtime), &mut tally);
     unmount(opening, &mut tally);
+    if let Some(device) = device {
+        holders::unmount_elsewhere(device);
+    }
     match medium.dismantle(opening) {
         Ok(true) => {}
         Ok(false) => tally.add(SkipKind::Busy, "device-stays", 1),

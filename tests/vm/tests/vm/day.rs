@@ -108,10 +108,11 @@ fn a_day(image: &Image, folder: &Path) -> Result<()> {
     let mut guest = Guest::boot(image, folder)?;
     let list = guest.run("hanare --json wipe receipt list")?.must()?.json()?;
     assert_eq!(list["receipts"].as_array().map(Vec::len), Some(1), "{list}");
+    let said = guest.run(&format!("cat {}", list["receipts"][0]["path"]))?.said;
     assert_eq!(
         (&list["receipts"][0]["cause"], &list["receipts"][0]["verdict"]),
         (&"shutdown".into(), &"pass".into()),
-        "{list}"
+        "{said}"
     );
     again(&mut guest)?;
     up(&mut guest)?;

@@ -128,9 +128,12 @@ async fn a_morning_that_is_interrupted_goes_on() {
     day.work(std::future::ready(())).await;
     day.work(tokio::time::sleep(Duration::from_millis(1))).await;
     assert!(fs::read_dir(&world.work).unwrap().count() < 30);
-    let there = async || fs::read_dir(&world.work).unwrap().count() >= 31;
-    during(&mut day, until(there)).await;
-    assert!(day.progress().borrow().is_back);
+    let mut progress = day.progress();
+    during(&mut day, async {
+        progress.wait_for(|progress| progress.is_back).await.unwrap();
+    })
+    .await;
+    assert!(fs::read_dir(&world.work).unwrap().count() >= 31);
 }
 
 /// The person has proven themselves anew, or the agent is another one: a new day in the same folder, which brings back what is

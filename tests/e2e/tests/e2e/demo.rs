@@ -55,7 +55,26 @@ fn installed(_: &Lab) -> Result<PathBuf> {
     for name in ["hanare", "xtask"] {
         std::fs::copy(built.path().with_file_name(name), directory.join(name)).unwrap();
     }
+    tun_for_everybody(&directory)?;
     Ok(directory.join("xtask"))
+}
+
+/// Debian's udev lets everybody open the device, and the kernel says who may make an interface; a machine without udev keeps it
+/// for root. Here, and nowhere else, it is as on the former.
+fn tun_for_everybody(directory: &Path) -> Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let device = Path::new("/dev/net/tun");
+    let seen = std::fs::metadata(device).unwrap();
+    if seen.mode() & 0o006 == 0o006 {
+        return Ok(());
+    }
+    let node = directory.join("tun");
+    let kind = rustix::fs::FileType::CharacterDevice;
+    rustix::fs::mknodat(rustix::fs::CWD, &node, kind, 0o666.into(), seen.rdev()).unwrap();
+    std::fs::set_permissions(&node, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let mut mount = Command::new("mount");
+    hanare_lab::run(mount.arg("--bind").args([&node, device]), "", SOON)?.must().map(drop)
 }
 
 /// A command line of the demo, as an ordinary user where this is root.

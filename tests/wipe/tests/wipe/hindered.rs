@@ -198,6 +198,17 @@ fn apart() -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Whoever has taken the name off a file by the time that `ready` is there, and holds it, is seen by the wipe.
+fn is_seen(world: &World, mut holder: Child, ready: &Path) -> Result<()> {
+    hanare_lab::until("the file to have no name", Duration::from_secs(10), || ready.exists())?;
+    let told = world.wipe()?;
+    holder.kill()?;
+    holder.wait()?;
+    assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
+    assert_eq!(told.skipped("busy"), 1, "{}", told.text);
+    Ok(())
+}
+
 #[test]
 fn a_file_that_a_thread_holds_apart_from_the_others() {
     inside("hindered::a_file_that_a_thread_holds_apart_from_the_others", || {
@@ -207,13 +218,8 @@ fn a_file_that_a_thread_holds_apart_from_the_others() {
             let (secret, ready) = (world.tree.join("secret"), Path::new(crate::world::PLACE).join(how));
             Planter::new(world.seed).file(&secret, 8192)?;
             hanare_wipe_tests::write_back(&world.tree)?;
-            let mut holder = Command::new(apart()?).arg(how).args([&secret, &ready]).spawn()?;
-            hanare_lab::until("the file to have no name", Duration::from_secs(10), || ready.exists())?;
-            let told = world.wipe()?;
-            holder.kill()?;
-            holder.wait()?;
-            assert_eq!(verdict(&told), PARTIAL, "{how}: {}", told.text);
-            assert_eq!(told.skipped("busy"), 1, "{how}: {}", told.text);
+            let holder = Command::new(apart()?).arg(how).args([&secret, &ready]).spawn()?;
+            is_seen(&world, holder, &ready)?;
             fs::remove_dir_all(world.machine.state())?;
             assert_eq!(world.remnants()?, Found::new(), "{how}");
         }
@@ -233,19 +239,13 @@ fn a_file_that_is_held_from_a_root_of_one_s_own_is_no_pass() {
         hanare_wipe_tests::write_back(&world.tree)?;
         // Only there: nobody else sees this mount.
         let line = "mount --bind \"$1\" \"$2\" && exec \"$0\" chroot \"$2\" /tree/secret /ready";
-        let mut holder = Command::new("unshare")
+        let holder = Command::new("unshare")
             .args(["-m", "--propagation", "private", "sh", "-c", line])
             .args([&apart()?, world.mounted.at(), &root])
             .stdin(Stdio::null())
             .spawn()?;
         let ready = world.mounted.join("ready");
-        hanare_lab::until("the file to have no name", Duration::from_secs(10), || ready.exists())?;
-        let told = world.wipe()?;
-        holder.kill()?;
-        holder.wait()?;
-        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
-        assert_eq!(told.skipped("busy"), 1, "{}", told.text);
-        Ok(())
+        is_seen(&world, holder, &ready)
     });
 }
 
@@ -259,14 +259,8 @@ fn a_file_that_was_mapped_by_way_of_a_thread_s_own_mount_is_no_pass() {
         fs::create_dir(&place)?;
         Planter::new(world.seed).file(&world.tree.join("secret"), 8192)?;
         hanare_wipe_tests::write_back(&world.tree)?;
-        let mut holder = Command::new(apart()?).arg("mapped").args([&world.tree, &place, &ready]).spawn()?;
-        hanare_lab::until("the file to have no name", Duration::from_secs(10), || ready.exists())?;
-        let told = world.wipe()?;
-        holder.kill()?;
-        holder.wait()?;
-        assert_eq!(verdict(&told), PARTIAL, "{}", told.text);
-        assert_eq!(told.skipped("busy"), 1, "{}", told.text);
-        Ok(())
+        let holder = Command::new(apart()?).arg("mapped").args([&world.tree, &place, &ready]).spawn()?;
+        is_seen(&world, holder, &ready)
     });
 }
 

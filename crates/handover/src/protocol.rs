@@ -164,12 +164,15 @@ pub struct NewVersion {
     /// Headquarters has acknowledged it before, or what was there before it, as [`NewVersion::parent`], and has forgotten that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
+    /// A deletion of a file that has only moved: it is at another path now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moved: bool,
     /// What it is now.
     pub content: Content,
 }
 
 /// Puts versions in their places; all their chunks were sent before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Commit {
     /// At most [`MAX_COMMIT`], each judged for itself, in order.
@@ -177,6 +180,9 @@ pub struct Commit {
     /// Whether the person has said that many deletions at once are meant.
     #[serde(default)]
     pub confirmed: bool,
+    /// How many files go at once, of which these are a part; those that have only moved do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vanishing: Option<u64>,
     /// Where headquarters stood when it last answered: if it does not know that, it does nothing.
     #[serde(default)]
     pub since: Option<Mark>,
@@ -252,6 +258,9 @@ pub struct Browse {
     /// Whether deleted files are shown too.
     #[serde(default)]
     pub deleted: bool,
+    /// Of one class only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
     /// [`Page::next`] of the page before.
     #[serde(default)]
     pub after: Option<i64>,
@@ -384,6 +393,7 @@ mod tests {
             parent: Some(VersionId::from_bytes([7; 16])),
             class: Class::Settings,
             again: false,
+            moved: false,
             content: Content::Link { target: vec![0xff, b'a'] },
         };
         let text = serde_json::to_string(&version).unwrap();

@@ -87,6 +87,11 @@ impl WorkStore {
         self.store.get_or_try_init(|| Store::open(&self.folder)).await
     }
 
+    /// A file of this name in the store's folder.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// Removes what is kept no longer; `None` if there was nothing. A store that nobody ever handed work to stays closed.
     pub(crate) async fn retain(&self, now: Timestamp) -> Result<Option<Removed>, StoreError> {
         if self.store.get().is_none() && !store::is_used(&self.folder) {
@@ -204,9 +209,10 @@ mod tests {
         let mut parent = None;
         for (seconds, content) in [(0, Content::Link { target: b"x".to_vec() }), (60, Content::Deleted)] {
             let path = WorkPath::new(b"plan".as_slice()).unwrap();
-            let versions = vec![NewVersion { path, parent, class: Class::Work, again: false, content }];
+            let versions =
+                vec![NewVersion { path, parent, class: Class::Work, again: false, moved: false, content }];
             let at = Timestamp::from_seconds(made.seconds() + seconds);
-            let commit = Commit { versions, confirmed: false, since: None };
+            let commit = Commit { versions, ..Commit::default() };
             let placed =
                 store.open().await.unwrap().commit(&owner, &"pc-1".parse().unwrap(), commit, at).await;
             let Placed::Kept { version } = placed.unwrap().placed.remove(0) else { panic!("not kept") };

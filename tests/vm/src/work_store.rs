@@ -67,9 +67,10 @@ pub async fn write(folder: &Path, device: &str, seed: u64, count: u64) -> Result
             parent,
             class: hanare_handover::protocol::Class::Work,
             again: false,
+            moved: false,
             content,
         };
-        let commit = Commit { versions: vec![new], confirmed: false, since: None };
+        let commit = Commit { versions: vec![new], ..Commit::default() };
         let placed = store.commit(&owner, &"pc-1".parse()?, commit, at(number)).await?.placed;
         let Some(Placed::Kept { version }) = placed.first() else { return Err("not kept".into()) };
         parents.insert(path, *version);

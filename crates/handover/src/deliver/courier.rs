@@ -9,15 +9,17 @@ use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
 use super::due::Ready;
+use super::gone::Moves;
 use super::known::{Gist, Held, Known};
 use super::sealer::Sealer;
 use super::snapshot::{GivenUp, NoSnapshot, Piece, Snapshot};
 use super::transport::{Transport, TransportError};
 use super::tree::Tree;
+use crate::clock::now;
 use crate::path::WorkPath;
 use crate::protocol::{
-    Ask, Class, Commit, Content, MAX_ASK, MAX_CHUNKS_BODY, MAX_DOCUMENT, NewVersion, Placed, Stored,
-    VersionId, framed, put_frame,
+    Ask, Commit, Content, MAX_ASK, MAX_CHUNKS_BODY, MAX_DOCUMENT, NewVersion, Placed, Stored, VersionId,
+    framed, put_frame,
 };
 
 /// Files that are handed over together: a round trip costs more than a small file.
@@ -152,6 +154,9 @@ impl<T: Transport> Courier<T> {
                         continue;
                     }
                     if let Some(held) = held.filter(|held| held.gist == gist) {
+                        if let Some(stamp) = snapshot.stamp.filter(|_| !ready.open) {
+                            known.read().note(tree, &ready.path, &stamp, now());
+                        }
                         self.acknowledged(&ready.path, held);
                         continue;
                     }
@@ -214,11 +219,11 @@ impl<T: Transport> Courier<T> {
     ///
     /// # Errors
     /// [`TransportError`]
-    pub async fn delete(
+    pub(super) async fn delete(
         &self,
         tree: &Tree,
         known: &Known,
-        gone: &BTreeSet<WorkPath>,
+        (gone, moves): (&BTreeSet<WorkPath>, &Moves),
         confirmed: bool,
     ) -> Result<Delivered, TransportError> {
         let mut delivered = Delivered::default();
@@ -229,15 +234,17 @@ impl<T: Transport> Courier<T> {
             .filter(|(path, _)| matches!(tree.look(path), Ok(None)))
             .collect();
         let deleted = |(path, held): (WorkPath, Held)| NewVersion {
+            class: tree.class(&path).unwrap_or_default(),
+            moved: moves.is_of(tree, known, &path),
             path,
             parent: Some(held.version),
-            class: Class::Work,
             again: held.is_forgotten(),
             content: Content::Deleted,
         };
         let versions: Vec<NewVersion> = absent.into_iter().map(deleted).collect();
+        let vanishing = Some(versions.iter().filter(|version| !version.moved).count() as u64);
         for batch in versions.chunks(crate::protocol::MAX_COMMIT) {
-            let commit = Commit { versions: batch.to_vec(), confirmed, since: known.mark() };
+            let commit = Commit { versions: batch.to_vec(), confirmed, vanishing, since: known.mark() };
             let committed = self.transport.commit(&commit).await?;
             known.stands(committed.memory)?;
             for (version, placed) in commit.versions.into_iter().zip(committed.placed) {
@@ -290,12 +297,13 @@ impl<T: Transport> Courier<T> {
         let version = |parcel: &Parcel| NewVersion {
             path: parcel.ready.path.clone(),
             parent: parcel.parent,
-            class: Class::Work,
+            class: tree.class(&parcel.ready.path).unwrap_or_default(),
             again: parcel.again,
+            moved: false,
             content: parcel.snapshot.content.clone(),
         };
         let versions = parcels.iter().map(version).collect();
-        let commit = Commit { versions, confirmed: false, since: known.mark() };
+        let commit = Commit { versions, since: known.mark(), ..Commit::default() };
         let committed = self.transport.commit(&commit).await?;
         known.stands(committed.memory)?;
         if committed.placed.len() != parcels.len() {

@@ -22,13 +22,14 @@ pub use self::progress::Progress;
 use self::seeing::{ROUND, next};
 use self::transfers::Transfer;
 use super::courier::{Courier, Delivered};
-use super::due::{Due, Ready, SETTLED};
-use super::gone::Gone;
+use super::due::{Due, Ready};
+use super::gone::{Going, Gone, Moves};
 use super::known::Known;
 use super::sealer::{Sealed, Sealer};
 use super::snapshot::{GivenUp, IsOver};
+use super::stamp::Kind;
 use super::transport::{Post, Transport, TransportError};
-use super::tree::{Kind, Owner, Tree};
+use super::tree::{Owner, Tree};
 use super::watch::Watch;
 use crate::clock::now;
 use crate::path::WorkPath;
@@ -61,7 +62,10 @@ pub struct Day<T> {
     noted: Arc<Gone>,
     /// Those of them that headquarters is just being told.
     going: BTreeSet<WorkPath>,
-    gone_since: Option<Instant>,
+    /// Which of them have only moved.
+    moves: Moves,
+    /// When they are spoken of.
+    going_on: Option<Going>,
     /// Whose the files become that come back.
     owner: Option<Owner>,
     /// Whose the files become that still have to come back, and how far that is.
@@ -117,8 +121,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         sealer: impl FnOnce(&Tree) -> Option<std::io::Result<Sealer>>,
     ) -> Result<Self, DayError> {
         let path = tree.path().to_owned();
-        let watch = Watch::start(&path)
-            .inspect_err(|error| tracing::error!(%error, "changes are looked for every minute"));
+        let watch = Self::begin_to_watch(&tree);
         let failed = |source| DayError::Sealed { path, source };
         let (known, noted) = (Known::load(&tree), Gone::load(&tree));
         let gone: BTreeSet<WorkPath> = noted.all().collect();
@@ -128,10 +131,11 @@ impl<T: Transport + Post + 'static> Day<T> {
             known: Arc::new(known),
             courier: Arc::new(Courier::new(transport).beside(sealer.clone())),
             sealer,
-            watch: watch.ok(),
+            watch,
             due: Due::default(),
-            gone_since: (!gone.is_empty()).then(Instant::now),
+            going_on: (!gone.is_empty()).then(|| Going::begin(Instant::now())),
             gone,
+            moves: Moves::default(),
             noted: Arc::new(noted),
             going: BTreeSet::new(),
             owner: None,
@@ -206,12 +210,12 @@ impl<T: Transport + Post + 'static> Day<T> {
         self.due.land_all();
         if !self.going.is_empty() {
             self.gone.append(&mut self.going);
-            self.gone_since.get_or_insert_with(Instant::now);
+            self.going_on.get_or_insert_with(|| Going::begin(Instant::now()));
         }
     }
 
     fn wake(&self, transfers: bool, seals: bool) -> Instant {
-        let gone = self.gone_since.map(|since| since + SETTLED);
+        let gone = self.going_on.map(Going::ends);
         let held = (!self.held.is_empty()).then(|| self.held_since + ASKED_AGAIN);
         let next = self.due.next().into_iter().chain(gone).chain(held).min().filter(|_| !transfers);
         let next = match (next, self.blocked) {
@@ -276,11 +280,12 @@ impl<T: Transport + Post + 'static> Day<T> {
     fn say_gone(&mut self) {
         let now = Instant::now();
         for path in &self.gone {
-            if matches!(self.tree.look(path), Ok(Some(stamp)) if stamp.kind != Kind::Folder) {
+            let is_back = || matches!(self.tree.look(path), Ok(Some(stamp)) if stamp.kind != Kind::Folder);
+            if self.tree.class(path).is_some() && is_back() {
                 self.due.closed(path.clone(), now);
             }
         }
-        self.gone_since = None;
+        self.going_on = None;
     }
 
     fn deleted(
@@ -292,12 +297,16 @@ impl<T: Transport + Post + 'static> Day<T> {
         match delivered {
             Ok(delivered) => {
                 self.noted.forget(&gone);
+                // What has moved since is in the next ones.
+                if self.gone.is_empty() {
+                    self.moves.clear();
+                }
                 self.count(delivered);
                 Ok(())
             }
             Err(error) => {
                 self.gone.extend(gone);
-                self.gone_since.get_or_insert_with(Instant::now);
+                self.going_on.get_or_insert_with(|| Going::begin(Instant::now()));
                 Err(error)
             }
         }
@@ -341,13 +350,13 @@ impl<T: Transport + Post + 'static> Day<T> {
         ]
         .map(|count| count as u64);
         let spool = self.sealer.as_ref().map(|sealer| sealer.spool());
-        let sealed = spool.map_or(0, Spool::count);
+        let (sealed, blind) = (spool.map_or(0, Spool::count), self.is_blind());
         let reserve = spool.map(Spool::level).unwrap_or_default();
         self.progress.send_if_modified(|progress| {
             let before = progress.clone();
             (progress.held, progress.waiting, progress.exposed) = (held, waiting, exposed);
             (progress.deletions_held, progress.full) = (deletions_held, full);
-            (progress.sealed, progress.reserve) = (sealed, reserve);
+            (progress.sealed, progress.reserve, progress.blind) = (sealed, reserve, blind);
             before != *progress
         });
     }

@@ -25,6 +25,17 @@ enum Seal {
     Done,
 }
 
+/// How a file was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Met {
+    /// Somebody saw it change.
+    Changing,
+    /// By looking at everything.
+    There,
+    /// The same, and headquarters held something at its path then: it is most probably just that.
+    AsHeld,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Wait {
     first: Instant,
@@ -32,8 +43,7 @@ struct Wait {
     began: Option<Instant>,
     last: Instant,
     closed: bool,
-    /// Nobody saw it change: it was met by looking at everything.
-    looked: bool,
+    met: Met,
     flying: bool,
     /// It did not work: not before this.
     live_from: Option<Instant>,
@@ -48,7 +58,7 @@ impl Wait {
             began: None,
             last: now,
             closed,
-            looked: false,
+            met: Met::Changing,
             flying: false,
             live_from: None,
             seal: Seal::Open,
@@ -115,9 +125,10 @@ impl Due {
         self.0.entry(path).or_insert(Wait::new(now, true)).touch(now, true);
     }
 
-    /// It is there; nobody saw it change.
-    pub fn looked(&mut self, path: WorkPath, now: Instant) {
-        let wait = Wait { looked: true, ..Wait::new(now, true) };
+    /// It is there; nobody saw it change. `held` says whether headquarters holds something at its path.
+    pub fn looked(&mut self, path: WorkPath, held: bool, now: Instant) {
+        let met = if held { Met::AsHeld } else { Met::There };
+        let wait = Wait { met, ..Wait::new(now, true) };
         self.0.entry(path).or_insert(wait);
     }
 
@@ -174,7 +185,9 @@ impl Due {
     /// Those whose time to be sealed has come, at most `most`; until [`Due::sealed`]. What nobody saw change is looked at
     /// only while headquarters cannot be asked: handing over looks at it anyway.
     pub fn to_seal(&mut self, now: Instant, most: usize, alone: bool) -> Vec<Ready> {
-        let is_due = |wait: &Wait| wait.seal_due().is_some_and(|due| due <= now) && (alone || !wait.looked);
+        let is_due = |wait: &Wait| {
+            wait.seal_due().is_some_and(|due| due <= now) && (alone || wait.met == Met::Changing)
+        };
         let due = self.0.iter_mut().filter(|(_, wait)| is_due(wait)).take(most);
         due.map(|(path, wait)| {
             wait.seal = Seal::Going;
@@ -206,10 +219,10 @@ impl Due {
     /// When the next one's time to be sealed comes.
     #[must_use]
     pub fn next_seal(&self, alone: bool) -> Option<Instant> {
-        self.0.values().filter(|wait| alone || !wait.looked).filter_map(Wait::seal_due).min()
+        self.0.values().filter(|wait| alone || wait.met == Met::Changing).filter_map(Wait::seal_due).min()
     }
 
-    /// How many are neither handed over nor sealed as they are.
+    /// How many are neither handed over nor sealed as they are, as far as anybody has seen.
     #[must_use]
     pub fn exposed(&self) -> usize {
         self.exposed_paths().count()
@@ -217,7 +230,8 @@ impl Due {
 
     /// Those that are neither handed over nor sealed as they are.
     pub fn exposed_paths(&self) -> impl Iterator<Item = &WorkPath> {
-        self.0.iter().filter(|(_, wait)| wait.seal != Seal::Done).map(|(path, _)| path)
+        let exposed = |wait: &Wait| wait.seal != Seal::Done && wait.met != Met::AsHeld;
+        self.0.iter().filter(move |(_, wait)| exposed(wait)).map(|(path, _)| path)
     }
 
     /// How many wait.
@@ -260,6 +274,16 @@ mod tests {
         due.changed(path("c"), at(100));
         assert_eq!(due.ready(at(109), 9), []);
         assert_eq!(due.ready(at(110), 9).len(), 1, "silence");
+    }
+
+    #[test]
+    fn what_is_only_looked_at_and_held_is_not_exposed_until_somebody_sees_it_change() {
+        let (mut due, start) = (Due::default(), Instant::now());
+        due.looked(path("held"), true, start);
+        due.looked(path("new"), false, start);
+        assert_eq!((due.len(), due.exposed()), (2, 1));
+        due.changed(path("held"), start);
+        assert_eq!(due.exposed(), 2);
     }
 
     #[test]
@@ -355,7 +379,7 @@ mod tests {
             }
         }
         assert_eq!(sealed, [60, 121, 182]);
-        due.looked(path("b"), start);
+        due.looked(path("b"), false, start);
         assert_eq!(due.to_seal(at(100), 9, false), [], "handing over looks at it anyway");
         assert_eq!(due.to_seal(at(100), 9, true).len(), 1);
     }

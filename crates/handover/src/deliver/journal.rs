@@ -53,7 +53,7 @@ impl<T: Copy + Serialize + DeserializeOwned> Journal<T> {
     }
 
     fn read(file: File) -> io::Result<Self> {
-        let (mut entries, mut lines) = (BTreeMap::new(), 0usize);
+        let (mut entries, mut lines, mut is_whole) = (BTreeMap::new(), 0usize, true);
         let mut reader = BufReader::new(&file);
         let mut line = Vec::new();
         while (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line)? > 0 {
@@ -64,7 +64,12 @@ impl<T: Copy + Serialize + DeserializeOwned> Journal<T> {
                     None => entries.remove(&path),
                 };
             }
+            is_whole = line.ends_with(b"\n");
             line.clear();
+        }
+        // A kill cut the last line off: what is written next is a line of its own.
+        if !is_whole {
+            (&file).write_all(b"\n")?;
         }
         let mut inner = Inner { entries, file: Some(file) };
         if lines > 1000 + 2 * inner.entries.len() {

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::journal::Journal;
+use super::round::Read;
 use super::stood::Stood;
 use super::transport::TransportError;
 use super::tree::Tree;
@@ -60,6 +61,7 @@ impl Held {
 pub struct Known {
     held: Journal<Held>,
     stood: Stood,
+    read: Read,
 }
 
 /// The journal's name.
@@ -70,11 +72,17 @@ impl Known {
     /// beside another one, and nothing is lost.
     #[must_use]
     pub fn load(tree: &Tree) -> Self {
-        let known = Self { held: Journal::load(tree, JOURNAL), stood: Stood::load(tree) };
+        let known =
+            Self { held: Journal::load(tree, JOURNAL), stood: Stood::load(tree), read: Read::default() };
         if known.mark().is_none() && !known.is_empty() {
             known.stood.doubt();
         }
         known
+    }
+
+    /// What was read of it.
+    pub(super) const fn read(&self) -> &Read {
+        &self.read
     }
 
     /// What is held of a file.

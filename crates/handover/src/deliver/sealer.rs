@@ -14,11 +14,12 @@ use super::journal::Journal;
 use super::known::{Gist, Held, Known};
 use super::posting::{Posted, post_all};
 use super::snapshot::{IsOver, Timed, digest, has_changed};
+use super::stamp::{Kind, stamp};
 use super::sweep::sweep_by;
 use super::transport::{Post, TransportError};
-use super::tree::{Kind, Tree, stamp};
+use super::tree::Tree;
 use crate::path::WorkPath;
-use crate::protocol::{Became, Class, Mark, VersionId};
+use crate::protocol::{Became, Mark, VersionId};
 use crate::seal::{self, ItemId, Note, Sealing, Spool, Waiting, What};
 
 /// Whose work is sealed, and where.
@@ -127,7 +128,7 @@ impl Sealer {
                     return Ok(Sealed::Nothing);
                 }
                 let what = What::Link { target };
-                self.write(known, ready, what, now, |note, out| {
+                self.write(tree, known, (ready, what, now), |note, out| {
                     seal::write(&self.sealing, note, &mut io::empty(), out).map(|_| Some(gist))
                 })
             }
@@ -163,7 +164,7 @@ impl Sealer {
         let before = stamp(file)?;
         let modified = Timestamp::from_seconds(before.modified.0);
         let what = What::File { mode: before.mode, modified, torn: ready.open };
-        self.write(known, ready, what, now, |note, out| {
+        self.write(tree, known, (ready, what, now), |note, out| {
             let (size, digest) =
                 seal::write(&self.sealing, note, &mut Timed(file, is_over).take(before.size), out)?;
             let moved = has_changed(&before, &stamp(file)?) || size != before.size;
@@ -173,10 +174,9 @@ impl Sealer {
 
     fn write(
         &self,
+        tree: &Tree,
         known: &Known,
-        ready: &Ready,
-        what: What,
-        now: Timestamp,
+        (ready, what, now): (&Ready, What, Timestamp),
         write: impl FnOnce(&Note, &mut dyn io::Write) -> io::Result<Option<Gist>>,
     ) -> io::Result<Sealed> {
         let before = self.newest.entry(&ready.path);
@@ -195,7 +195,7 @@ impl Sealer {
             parent: held.map(|held| held.version),
             again: held.is_some_and(|held| held.is_forgotten()),
             after,
-            class: Class::Work,
+            class: tree.class(&ready.path).unwrap_or_default(),
             what,
             at: now,
         };

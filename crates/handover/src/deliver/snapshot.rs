@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hanare_model::Timestamp;
 
-use super::tree::{Kind, Stamp, Tree, stamp};
+use super::stamp::{Kind, Stamp, stamp};
+use super::tree::Tree;
 use crate::chunk::{Chunk, cut};
 use crate::digest::{Digest, Digester};
 use crate::path::WorkPath;
@@ -26,6 +27,8 @@ pub(super) struct Snapshot {
     pub content: Content,
     /// Chunks and where they begin.
     pub pieces: Vec<Piece>,
+    /// What was known of the file before it was read.
+    pub stamp: Option<Stamp>,
     /// The open file, for a large one.
     file: Option<File>,
 }
@@ -68,7 +71,7 @@ impl Snapshot {
         match found.kind {
             Kind::Link => {
                 let target = tree.target(path)?;
-                Ok(Self { content: Content::Link { target }, pieces: Vec::new(), file: None })
+                Ok(Self { content: Content::Link { target }, pieces: Vec::new(), stamp: None, file: None })
             }
             Kind::File => Self::file(tree, path, open, is_over),
             Kind::Folder | Kind::Other => Err(NoSnapshot::Gone),
@@ -103,7 +106,7 @@ impl Snapshot {
             modified: Timestamp::from_seconds(before.modified.0),
             torn: open,
         };
-        Ok(Self { content, pieces, file: (!small).then_some(file) })
+        Ok(Self { content, pieces, stamp: Some(before), file: (!small).then_some(file) })
     }
 
     /// The bytes of one chunk; `None` if they are not there any more.

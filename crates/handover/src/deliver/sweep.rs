@@ -9,7 +9,8 @@ use super::due::Ready;
 use super::known::{Gist, Known};
 use super::sealer::Sealer;
 use super::snapshot::{IsOver, digest};
-use super::tree::{Found, Kind, Tree};
+use super::stamp::Kind;
+use super::tree::{Found, Tree};
 use crate::digest::Digest;
 use crate::path::WorkPath;
 

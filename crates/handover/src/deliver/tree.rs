@@ -8,49 +8,20 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use rustix::mount::OpenTreeFlags;
 
+use super::classes::Classes;
+use super::stamp::{Kind, Stamp, stamp, times_are_kept};
 use crate::path::WorkPath;
+use crate::protocol::Class;
 
 /// The work volume's own folder (its canaries), and what this program's own files begin with: they are nobody's work.
 const FOLDER: &[u8] = b".hanare";
 const OWN: &[u8] = b".hanare-";
 /// What a file is called while it is written.
 const PART: &[u8] = b".hanare-part-";
-
-/// What a name is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A symbolic link.
-    Link,
-    /// A directory.
-    Folder,
-    /// A socket, a pipe, a device: no work.
-    Other,
-}
-
-/// What is known of a file without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    /// What it is.
-    pub kind: Kind,
-    /// Inode.
-    pub inode: u64,
-    /// Length in bytes.
-    pub size: u64,
-    /// Permission bits.
-    pub mode: u32,
-    /// User id of whose it is.
-    pub owner: u32,
-    /// Last change of the content: seconds and nanoseconds.
-    pub modified: (i64, u32),
-    /// Last change of anything; nobody but the kernel sets it.
-    pub changed: (i64, u32),
-}
 
 /// A folder with a person's work.
 #[derive(Debug)]
@@ -59,6 +30,9 @@ pub struct Tree {
     path: PathBuf,
     /// Whose files are work, if the folder is a person's and not root's.
     owner: Option<u32>,
+    classes: Classes,
+    /// Whether its file system gives every file that is written to another time, also through a mapping.
+    times_are_kept: bool,
 }
 
 const BENEATH: ResolveFlags =
@@ -81,7 +55,36 @@ impl Tree {
             Err(_) => rustix::fs::open(path, flags, Mode::empty())?,
         };
         let owner = rustix::fs::fstat(&root)?.st_uid;
-        Ok(Self { root, path: path.to_owned(), owner: (owner != 0).then_some(owner) })
+        let times_are_kept = times_are_kept(&root);
+        let (path, owner) = (path.to_owned(), (owner != 0).then_some(owner));
+        Ok(Self { root, path, owner, classes: Classes::default(), times_are_kept })
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_times_kept(self, times_are_kept: bool) -> Self {
+        Self { times_are_kept, ..self }
+    }
+
+    /// Whether its file system gives every file that is written to another time.
+    pub(super) const fn times_are_kept(&self) -> bool {
+        self.times_are_kept
+    }
+
+    /// The same, of which not everything is work.
+    #[must_use]
+    pub fn with_classes(self, classes: Classes) -> Self {
+        Self { classes, ..self }
+    }
+
+    /// Of which class a file in it is; `None` if it ends with the day.
+    #[must_use]
+    pub fn class(&self, path: &WorkPath) -> Option<Class> {
+        self.classes.of(path)
+    }
+
+    /// Whether there is a class of settings in it.
+    pub(super) fn has_settings(&self) -> bool {
+        self.classes.has(Class::Settings)
     }
 
     /// The folder's path, for watching it.
@@ -177,7 +180,7 @@ impl Tree {
         Ok(rustix::fs::readlinkat(&link, "", Vec::new())?.into_bytes())
     }
 
-    /// Every file and link below, or below one folder of it. What vanishes meanwhile, or cannot be listed, is in the answer.
+    /// Every file and link below that is handed over, or below one folder of it. What vanishes meanwhile, or cannot be listed, is in the answer.
     pub fn walk(&self, below: Option<&WorkPath>, mut found: impl FnMut(Found)) {
         let start = below.map_or_else(|| self.path.clone(), |below| self.path.join(below.as_path()));
         let walk = walkdir::WalkDir::new(start).follow_links(false).same_file_system(true).min_depth(1);
@@ -185,7 +188,8 @@ impl Tree {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
                 Ok(entry) => {
-                    if let Some(path) = self.relative(entry.path()) {
+                    if let Some(path) = self.relative(entry.path()).filter(|path| self.class(path).is_some())
+                    {
                         found(Found::File(path));
                     }
                 }
@@ -368,29 +372,4 @@ pub struct Meta {
     pub modified: i64,
     /// Whose it becomes; who runs this, if absent.
     pub owner: Option<Owner>,
-}
-
-/// What an open file is.
-pub(super) fn stamp(file: impl std::os::fd::AsFd) -> io::Result<Stamp> {
-    let wanted = StatxFlags::BASIC_STATS;
-    let found = rustix::fs::statx(file.as_fd(), "", AtFlags::EMPTY_PATH, wanted)?;
-    let mode = u32::from(found.stx_mode);
-    Ok(Stamp {
-        kind: match FileType::from_raw_mode(mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Symlink => Kind::Link,
-            FileType::Directory => Kind::Folder,
-            FileType::Fifo
-            | FileType::Socket
-            | FileType::CharacterDevice
-            | FileType::BlockDevice
-            | FileType::Unknown => Kind::Other,
-        },
-        inode: found.stx_ino,
-        size: found.stx_size,
-        mode: mode & 0o7777,
-        owner: found.stx_uid,
-        modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
-        changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
-    })
 }

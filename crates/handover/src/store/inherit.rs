@@ -74,7 +74,7 @@ impl Store {
                         }
                     }
                     let (class, content) = (entry.class, entry.content.clone());
-                    new.push(NewVersion { path, parent, class, again: false, content });
+                    new.push(NewVersion { path, parent, class, again: false, moved: false, content });
                 }
                 drop(reader);
                 // What the heir holds they may name, as if they had sent it.
@@ -87,6 +87,7 @@ impl Store {
                     node: node.clone(),
                     now,
                     confirmed: false,
+                    vanishing: 0,
                     since: None,
                     new,
                     sealed: None,

@@ -236,6 +236,7 @@ impl Store {
             node: node.clone(),
             now,
             confirmed: commit.confirmed,
+            vanishing: commit.vanishing.unwrap_or(0),
             since: commit.since,
             new: commit.versions,
             sealed: None,
@@ -265,12 +266,10 @@ impl Store {
         }
         let Some((row, keys)) = self.known(owner).await? else { return Ok(Page::default()) };
         let limit = browse.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
-        let before = browse.after.unwrap_or(i64::MAX);
         let (mut listed, mark) = {
             let mut reader = self.reader.lock().await;
-            let listed = rows::browse(&mut reader, row, browse.at, browse.deleted, before, limit)
-                .await
-                .map_err(|error| self.failed(&error))?;
+            let listed = rows::browse(&mut reader, row, browse, limit).await;
+            let listed = listed.map_err(|error| self.failed(&error))?;
             // Read after what is listed, it lies behind all of it.
             (listed, marks::newest(&mut reader).await.map_err(|error| self.failed(&error))?)
         };

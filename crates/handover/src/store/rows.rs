@@ -4,14 +4,14 @@ use hanare_model::{NodeName, Timestamp};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Error, Row as _};
 
-use super::draft::Draft;
+use super::draft::{self, Draft};
 use super::judge::{Change, Head, Judgement, judge, vanish};
 use super::keys::Name;
 use super::marks;
 use super::pack::{Pack, Packed};
 use super::space;
 use super::sql;
-use crate::protocol::{VANISHING_WINDOW_SECONDS, VersionId};
+use crate::protocol::{Browse, VANISHING_WINDOW_SECONDS, VersionId};
 
 /// A person and their company as rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,6 +266,7 @@ pub(super) async fn put_version(
         .bind(signed(size))
         .bind(&content[..])
         .bind(&draft.manifest)
+        .bind(draft.moved)
         .fetch_one(&mut *db)
         .await?;
     for chunk in chunks {
@@ -327,14 +328,14 @@ pub(super) struct Listed {
 pub(super) async fn browse(
     db: &mut SqliteConnection,
     owner: OwnerRow,
-    at: Option<Timestamp>,
-    deleted: bool,
-    before: i64,
+    browse: &Browse,
     limit: u32,
 ) -> Result<Vec<Listed>, Error> {
-    let text = if at.is_some() { sql::BROWSE_AT } else { sql::BROWSE };
-    let mut query = sqlx::query(text).bind(owner.person).bind(before).bind(deleted).bind(i64::from(limit));
-    if let Some(at) = at {
+    let text = if browse.at.is_some() { sql::BROWSE_AT } else { sql::BROWSE };
+    let before = browse.after.unwrap_or(i64::MAX);
+    let query = sqlx::query(text).bind(owner.person).bind(before).bind(browse.deleted);
+    let mut query = query.bind(i64::from(limit)).bind(browse.class.map(draft::word));
+    if let Some(at) = browse.at {
         query = query.bind(at.seconds());
     }
     query.fetch_all(db).await?.iter().map(read_listed).collect()

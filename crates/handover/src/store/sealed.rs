@@ -265,6 +265,7 @@ impl Store {
             parent: note.parent,
             class: note.class,
             again: note.again,
+            moved: false,
             content,
         };
         let (row, keys) = self.owner(&owner).await?;
@@ -275,6 +276,7 @@ impl Store {
             node: came.node.clone(),
             now,
             confirmed: false,
+            vanishing: 0,
             since: None,
             new: vec![version],
             sealed: Some(Box::new(came)),

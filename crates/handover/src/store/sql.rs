@@ -44,14 +44,15 @@ pub(super) const SELECT_FILE: &str = "SELECT f.id, v.id AS head, v.public, v.con
 pub(super) const SELECT_BESIDE: &str = "SELECT v.public, v.manifest FROM version v JOIN file f ON f.id = v.file \
      WHERE v.content = $2 AND f.person = $1 AND v.parent IS $3 AND v.node = $4 AND f.id <> $5 ORDER BY v.id DESC";
 pub(super) const PUT_FILE: &str = "INSERT INTO file (person, name) VALUES ($1, $2) RETURNING id";
-pub(super) const PUT_VERSION: &str = "INSERT INTO version (public, file, parent, at, node, class, deleted, size, content, manifest) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
+pub(super) const PUT_VERSION: &str = "INSERT INTO version (public, file, parent, at, node, class, deleted, size, content, manifest, moved) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
 pub(super) const PUT_USED: &str = "INSERT INTO used (version, chunk) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 pub(super) const UPDATE_HEAD: &str = "UPDATE file SET head = $2 WHERE id = $1";
 pub(super) const COUNT_LIVE: &str =
     "SELECT count(*) FROM file f JOIN version v ON v.id = f.head WHERE f.person = $1 AND NOT v.deleted";
+/// What has moved has not vanished.
 pub(super) const COUNT_VANISHED: &str = "SELECT count(*) FROM version v JOIN file f ON f.id = v.file \
-     WHERE f.person = $1 AND v.deleted AND v.at > $2 AND f.head = v.id";
+     WHERE f.person = $1 AND v.deleted AND NOT v.moved AND v.at > $2 AND f.head = v.id";
 
 /// What was decided holds for the version that it was decided about.
 pub(super) const PUT_VANISHING: &str = "INSERT INTO vanishing (file, version, node, at) VALUES ($1, $2, $3, $4) \
@@ -69,11 +70,11 @@ pub(super) const UPDATE_VANISHING: &str = "UPDATE vanishing SET stays = TRUE WHE
 
 pub(super) const BROWSE: &str = "SELECT v.id, v.public, v.parent, v.at, v.node, v.class, v.manifest FROM version v \
      JOIN file f ON f.id = v.file WHERE f.person = $1 AND f.head = v.id AND v.id < $2 AND (NOT v.deleted OR $3) \
-     ORDER BY v.id DESC LIMIT $4";
+     AND ($5 IS NULL OR v.class = $5) ORDER BY v.id DESC LIMIT $4";
 /// The newest version of each file that was there at a time.
 pub(super) const BROWSE_AT: &str = "SELECT v.id, v.public, v.parent, v.at, v.node, v.class, v.manifest FROM version v \
-     JOIN file f ON f.id = v.file WHERE f.person = $1 AND v.id < $2 AND (NOT v.deleted OR $3) \
-     AND v.id = (SELECT max(w.id) FROM version w WHERE w.file = v.file AND w.at <= $5) ORDER BY v.id DESC LIMIT $4";
+     JOIN file f ON f.id = v.file WHERE f.person = $1 AND v.id < $2 AND (NOT v.deleted OR $3) AND ($5 IS NULL OR v.class = $5) \
+     AND v.id = (SELECT max(w.id) FROM version w WHERE w.file = v.file AND w.at <= $6) ORDER BY v.id DESC LIMIT $4";
 
 pub(super) const BROWSE_NODE: &str = "SELECT v.id, v.public, v.parent, v.at, v.node, v.class, v.manifest, o.name AS person FROM version v \
      JOIN file f ON f.id = v.file JOIN person o ON o.id = f.person JOIN company c ON c.id = o.company \

@@ -42,7 +42,7 @@ pub(super) fn file(bytes: &[u8]) -> (Content, Vec<Chunk>) {
 }
 
 pub(super) fn version(path: &str, parent: Option<VersionId>, content: Content) -> NewVersion {
-    NewVersion { path: at(path), parent, class: Class::Work, again: false, content }
+    NewVersion { path: at(path), parent, class: Class::Work, again: false, moved: false, content }
 }
 
 impl World {
@@ -70,7 +70,7 @@ impl World {
 
     pub(super) async fn place(&mut self, owner: &Owner, versions: Vec<NewVersion>) -> Vec<Placed> {
         self.clock += 1;
-        let commit = Commit { versions, confirmed: false, since: None };
+        let commit = Commit { versions, ..Commit::default() };
         self.store.commit(owner, &"pc-1".parse().unwrap(), commit, self.now()).await.unwrap().placed
     }
 
@@ -279,7 +279,7 @@ async fn a_third_of_all_files_does_not_vanish_unasked() {
     assert!(few.iter().all(|placed| matches!(placed, Placed::Kept { .. })));
     let one_more = world.place(&hanako(), gone[30..].to_vec()).await;
     assert_eq!(one_more, [Placed::Held], "nor in two steps");
-    let commit = Commit { versions: gone[30..].to_vec(), confirmed: true, since: None };
+    let commit = Commit { versions: gone[30..].to_vec(), confirmed: true, ..Commit::default() };
     let asked = world.store.commit(&hanako(), &"pc-1".parse().unwrap(), commit, world.now()).await.unwrap();
     assert!(matches!(asked.placed[..], [Placed::Kept { .. }]));
     assert_eq!(world.list(&hanako()).await.len(), 69);
@@ -360,11 +360,8 @@ async fn many_at_once_are_all_kept() {
             let (content, chunks) = file(format!("content {n}").as_bytes());
             let chunks = chunks.into_iter().map(Bytes::from).collect();
             store.put_chunks(&person, chunks, now).await.unwrap();
-            let commit = Commit {
-                versions: vec![version(&format!("f{n}"), None, content)],
-                confirmed: false,
-                since: None,
-            };
+            let versions = vec![version(&format!("f{n}"), None, content)];
+            let commit = Commit { versions, ..Commit::default() };
             store.commit(&person, &"pc-1".parse().unwrap(), commit, now).await.unwrap().placed
         }));
     }

@@ -82,6 +82,16 @@ fn read(row: &SqliteRow) -> Result<Vanishing, Error> {
     })
 }
 
+/// Whether so many of a person's files would vanish that somebody is to be asked. What has only moved does not count.
+pub(super) async fn is_to_be_asked(db: &mut SqliteConnection, job: &Versions) -> Result<bool, Error> {
+    let vanishes = |version: &&NewVersion| version.content == Content::Deleted && !version.moved;
+    let here = job.new.iter().filter(vanishes).count() as u64;
+    if here == 0 {
+        return Ok(false);
+    }
+    rows::would_vanish(db, job.owner, here.max(job.vanishing), job.now).await
+}
+
 /// Notes a deletion that is held, unless it means nothing any more or somebody has decided by now.
 pub(super) async fn hold(
     db: &mut SqliteConnection,
@@ -125,16 +135,26 @@ pub(super) async fn decide(
             placed.push(Placed::Stays { head: Some(head) });
         } else if let Some(manifest) = Manifest::open(&job.keys, &head, manifest)? {
             let (path, parent) = (manifest.path, Some(head));
-            let version =
-                NewVersion { path, parent, class: Class::Work, again: false, content: Content::Deleted };
+            let (class, content) = (Class::Work, Content::Deleted);
+            let version = NewVersion { path, parent, class, again: false, moved: false, content };
             by_node.entry(node).or_default().push(version);
         }
     }
     for (node, new) in by_node {
         let (keys, person) = (Arc::clone(&job.keys), job.person.clone());
         let Decision { owner, now, .. } = *job;
-        let versions =
-            Versions { owner, keys, person, node, now, confirmed: true, since: None, new, sealed: None };
+        let versions = Versions {
+            owner,
+            keys,
+            person,
+            node,
+            now,
+            confirmed: true,
+            vanishing: 0,
+            since: None,
+            new,
+            sealed: None,
+        };
         for version in &versions.new {
             placed.push(place_one(db, &versions, version, fail).await?);
         }

@@ -8,7 +8,7 @@ use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::draft::{Draft, draft};
+use super::draft::{Draft, contradicts_itself, draft};
 use super::error::StoreError;
 use super::keys::{Keys, Name};
 use super::manifest::Manifest;
@@ -91,6 +91,8 @@ pub(super) struct Versions {
     pub node: NodeName,
     pub now: Timestamp,
     pub confirmed: bool,
+    /// Of how many that go at once these are a part.
+    pub vanishing: u64,
     /// Where the store is said to have stood: if it does not know that, nothing is placed.
     pub since: Option<Mark>,
     pub new: Vec<NewVersion>,
@@ -296,14 +298,10 @@ async fn place(
     {
         return Ok(None);
     }
-    let deletes = |version: &&NewVersion| matches!(version.content, Content::Deleted);
-    let deletions = job.new.iter().filter(deletes).count() as u64;
-    let holds = deletions > 0
-        && !job.confirmed
-        && rows::would_vanish(db, job.owner, deletions, job.now).await.map_err(fail)?;
+    let holds = !job.confirmed && vanishing::is_to_be_asked(db, job).await.map_err(fail)?;
     let mut placed = Vec::with_capacity(job.new.len());
     for version in &job.new {
-        placed.push(if holds && deletes(&version) {
+        placed.push(if holds && version.content == Content::Deleted && !version.moved {
             vanishing::hold(db, job, version).await.map_err(fail)?
         } else {
             place_one(db, job, version, fail).await?
@@ -361,6 +359,9 @@ pub(super) async fn place_one(
     version: &NewVersion,
     fail: &impl Fn(sqlx::Error) -> StoreError,
 ) -> Result<Placed, StoreError> {
+    if contradicts_itself(&version.content) {
+        return Ok(Placed::Malformed);
+    }
     let first = draft(&job.keys, version, version)?;
     let outcome = rows::put_version(db, job.owner, &first, &job.node, job.now).await.map_err(fail)?;
     let Outcome::Beside(head) = outcome else { return Ok(answer(outcome, &first)) };

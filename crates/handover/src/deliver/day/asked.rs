@@ -9,8 +9,8 @@ use super::{Day, ROUND};
 use crate::deliver::recover::{Recovered, WantedBack};
 use crate::deliver::restore::{Paged, Restored};
 use crate::deliver::transport::{Post, Transport, TransportError};
-use crate::deliver::tree::Owner;
-use crate::protocol::Browse;
+use crate::deliver::tree::{Owner, Tree};
+use crate::protocol::{Browse, Class};
 
 /// What came of it, once it is done.
 pub type Answer<A> = oneshot::Receiver<Result<A, TransportError>>;
@@ -31,12 +31,28 @@ pub(super) struct Missing {
 }
 
 impl Missing {
+    /// All of it. Settings come first, where they are told apart: programs read them when they start.
+    fn begin(tree: &Tree, owner: Option<Owner>) -> Self {
+        let class = tree.has_settings().then_some(Class::Settings);
+        Self { owner, browse: Browse { class, ..Browse::default() }, ..Self::default() }
+    }
+
+    /// Whether these are still the settings.
+    pub(super) const fn is_of_settings(&self) -> bool {
+        self.browse.class.is_some()
+    }
+
     /// A page has come; `None` when all did. What failed is tried again after a while: the disk may have room again, and
     /// headquarters what was damaged.
     pub(super) fn turn(mut self, page: Paged) -> Option<Self> {
         self.coming |= page.coming;
         self.browse.after = page.next;
         if page.next.is_some() {
+            return Some(self);
+        }
+        if self.browse.class.take().is_some() {
+            // The rest brings what failed of these once more.
+            (self.restored.failed, self.restored.other) = (0, 0);
             return Some(self);
         }
         if !self.coming && self.restored.failed == 0 {
@@ -71,7 +87,7 @@ impl<T: Transport + Post + 'static> Day<T> {
     /// [`TransportError`]: what came is here.
     pub async fn restore(&mut self, owner: Option<Owner>) -> Result<Restored, TransportError> {
         self.post().await?;
-        let mut missing = Missing { owner, ..Missing::default() };
+        let mut missing = Missing::begin(&self.tree, owner);
         loop {
             let Missing { owner, browse, restored, again_from, .. } = &mut missing;
             let again = again_from.is_some();
@@ -79,13 +95,14 @@ impl<T: Transport + Post + 'static> Day<T> {
                 .courier
                 .page(&self.tree, (&self.known, &self.noted), *owner, browse, restored, again)
                 .await?;
-            let (restored, is_last) =
-                (missing.restored, page.next.is_none() && !missing.coming && !page.coming);
+            let is_rest = missing.browse.class.is_none();
+            let is_last = is_rest && page.next.is_none() && !missing.coming && !page.coming;
+            let restored = missing.restored;
             match missing.turn(page) {
                 Some(next) if !is_last => missing = next,
                 Some(_) | None => return Ok(restored),
             }
-            if missing.browse.after.is_none() {
+            if is_rest && missing.browse.after.is_none() {
                 tokio::time::sleep(COMING).await;
             }
         }
@@ -94,7 +111,10 @@ impl<T: Transport + Post + 'static> Day<T> {
     /// From now on [`Day::work`] brings back what the person has at headquarters, beside everything else.
     pub fn bring_back(&mut self, owner: Option<Owner>) {
         self.owner = owner;
-        self.missing = Some(Missing { owner, ..Missing::default() });
+        let missing = Missing::begin(&self.tree, owner);
+        let awaits_settings = missing.is_of_settings();
+        self.progress.send_modify(|progress| progress.awaits_settings = awaits_settings);
+        self.missing = Some(missing);
     }
 
     /// From now on [`Day::work`] brings this back, before what the morning still has to bring. Whatever was wanted before and

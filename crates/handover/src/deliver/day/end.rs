@@ -58,7 +58,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         self.say_gone();
         let gone = std::mem::take(&mut self.gone);
         self.going.clone_from(&gone);
-        let delivered = self.courier.delete(&self.tree, &self.known, &gone, false).await;
+        let delivered = self.courier.delete(&self.tree, &self.known, (&gone, &self.moves), false).await;
         self.deleted(gone, delivered)?;
         self.tell();
         Ok(swept)

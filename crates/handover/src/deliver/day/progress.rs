@@ -4,6 +4,7 @@ use crate::seal::Level;
 
 /// How the handover stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is told by itself")]
 pub struct Progress {
     /// Files that headquarters holds as they were last read.
     pub held: u64,
@@ -21,6 +22,8 @@ pub struct Progress {
     pub full: u64,
     /// Second versions that lie beside another one.
     pub conflicts: u64,
+    /// Whether the kernel tells of no changes, or not of all: they are looked for every minute, and sealed that much later.
+    pub blind: bool,
     /// Why nothing goes on at the moment.
     pub trouble: Option<String>,
     /// Whether the session has ended: nothing will go on by itself.
@@ -35,4 +38,6 @@ pub struct Progress {
     pub not_back: u64,
     /// Whether all did that were to.
     pub is_back: bool,
+    /// Whether settings are still to come, which programs read when they start.
+    pub awaits_settings: bool,
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use super::asked::{Decided, Missing, Recovery};
 use super::{ASKED_AGAIN, BACKOFF, Day, REFUSED};
 use crate::deliver::courier::{BATCH, Delivered};
-use crate::deliver::due::{Ready, SETTLED};
+use crate::deliver::due::Ready;
+use crate::deliver::gone::Moves;
 use crate::deliver::posting::Posted;
 use crate::deliver::recover::Recovered;
 use crate::deliver::restore::Paged;
@@ -59,12 +60,13 @@ impl<T: Transport + Post + 'static> Day<T> {
                 Arrived::Delivered(ready, delivered)
             }));
         }
-        if self.gone_since.is_some_and(|since| since + SETTLED <= now) {
+        if self.going_on.is_some_and(|going| going.ends() <= now) {
             self.say_gone();
             let gone = std::mem::take(&mut self.gone);
             self.going.clone_from(&gone);
+            let moves = self.moves.clone();
             return Some(Box::pin(async move {
-                let delivered = courier.delete(&tree, &known, &gone, false).await;
+                let delivered = courier.delete(&tree, &known, (&gone, &moves), false).await;
                 Arrived::Deleted(gone, delivered)
             }));
         }
@@ -72,7 +74,8 @@ impl<T: Transport + Post + 'static> Day<T> {
             // A day that is interrupted meanwhile asks again.
             let (held, confirmed) = (self.held.clone(), self.decided.is_some());
             return Some(Box::pin(async move {
-                let delivered = courier.delete(&tree, &known, &held, confirmed).await;
+                let moves = Moves::default();
+                let delivered = courier.delete(&tree, &known, (&held, &moves), confirmed).await;
                 Arrived::Decided(held, delivered)
             }));
         }
@@ -134,8 +137,10 @@ impl<T: Transport + Post + 'static> Day<T> {
                 let restored = missing.restored;
                 self.missing = missing.turn(page);
                 let is_back = self.missing.is_none();
+                let awaits_settings = self.missing.as_ref().is_some_and(Missing::is_of_settings);
                 self.progress.send_modify(|progress| {
                     (progress.restored, progress.is_back) = (restored.files, is_back);
+                    progress.awaits_settings = awaits_settings;
                     progress.not_back = restored.failed;
                 });
                 Ok(())
@@ -161,8 +166,9 @@ impl<T: Transport + Post + 'static> Day<T> {
     pub(super) fn forgotten(&mut self, forgotten: Vec<WorkPath>) {
         self.unconfirmed = false;
         let now = Instant::now();
-        for path in forgotten {
-            self.due.looked(path, now);
+        // What was work by yesterday's policy and is not by today's stays as headquarters knows it.
+        for path in forgotten.into_iter().filter(|path| self.tree.class(path).is_some()) {
+            self.due.looked(path, false, now);
         }
     }
 

@@ -108,3 +108,17 @@ async fn another_ones_secret_does_not_become_the_persons_by_lying_in_their_folde
     let held = world.held().await;
     assert_eq!(held.keys().map(Vec::as_slice).collect::<Vec<_>>(), [b"for all".as_slice(), b"own"]);
 }
+
+#[tokio::test]
+async fn a_line_that_a_kill_cut_off_does_not_take_the_next_one_along() {
+    let world = world().await;
+    world.write("a", b"of today");
+    world.day().finish().await.unwrap();
+    let journal = world.work.join(".hanare-known");
+    let whole = fs::metadata(&journal).unwrap().len();
+    fs::File::options().write(true).open(&journal).unwrap().set_len(whole - 5).unwrap();
+    world.write("b", b"of today");
+    world.day().finish().await.unwrap();
+    let known = Known::load(&world.tree());
+    assert!(known.held(&path("b")).is_some(), "what came after it");
+}

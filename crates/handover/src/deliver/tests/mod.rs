@@ -2,10 +2,12 @@
 
 mod asked;
 mod changes;
+mod classes;
 mod days;
 mod faults;
 mod hostile;
 mod items;
+mod moving;
 mod put_back;
 mod sealing;
 

@@ -9,14 +9,7 @@ use crate::voice::Language;
 /// The language that the environment asks for: the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set, otherwise English.
 #[must_use]
 pub fn language() -> Language {
-    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG")).map_or(Language::English, |locale| {
-        if locale == "ja" || locale.starts_with("ja_") || locale.starts_with("ja.") {
-            Language::Japanese
-        } else {
-            Language::English
-        }
-    })
+    Language::of(|name| std::env::var(name).ok())
 }
 
 /// Where a program of this name is, by `PATH` unless it is a path itself.

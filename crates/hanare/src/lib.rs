@@ -6,6 +6,7 @@
 mod agent;
 mod ask;
 mod boot;
+mod classes;
 mod commands;
 mod context;
 mod durations;
@@ -26,11 +27,11 @@ mod sizes;
 mod table;
 mod times;
 mod typed;
-pub mod voice;
 
 pub use environment::language;
 pub use exit::Exit;
 pub use guards::Guards;
+pub use hanare_voice as voice;
 pub use help::command;
 pub use program::{main, main_with};
 

@@ -133,7 +133,7 @@ pub(crate) async fn answer(hq: &Arc<Hq>, uid: u32, request: Request) -> Result<V
 async fn revoke(hq: &Arc<Hq>, registry: &Registry, uid: u32, ask: NodeRevoke) -> Result<Value, Problem> {
     let row = registry.node_by_name(&ask.name);
     if let Some(row) = row.filter(|_| !ask.abandon_sealed) {
-        sealed_here::nothing_waits(hq, row).await?;
+        sealed_here::nothing_waits(hq, registry, row).await?;
     }
     let leaving = row.filter(|row| hears(hq, row)).map(|row| row.public_key);
     change(hq, uid, Request::NodeRevoke(ask), leaving).await
@@ -166,10 +166,14 @@ async fn follows(hq: &Hq) -> bool {
 
 /// Whether a node can be told that it is revoked: it listens, or it has a session and may be about to listen again.
 fn hears(hq: &Hq, row: &NodeRow) -> bool {
+    hq.listens(&row.public_key) || (row.kind != NodeKind::External && is_connected(hq, row))
+}
+
+/// Whether a node's tunnel stands: its last handshake is as young as a session's may be.
+pub(crate) fn is_connected(hq: &Hq, row: &NodeRow) -> bool {
     let report = hq.report.borrow();
     let age = report.peers.get(&row.public_key).and_then(|peer| peer.last_handshake_seconds);
-    hq.listens(&row.public_key)
-        || (row.kind != NodeKind::External && age.is_some_and(|age| age < SESSION_SECONDS))
+    age.is_some_and(|age| age < SESSION_SECONDS)
 }
 
 /// Passes a change to the writer; with `leaving`, waits for the revoked node's word for as long as a farewell takes.

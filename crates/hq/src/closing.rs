@@ -1,24 +1,31 @@
 //! Closing a room for good: in order, and each step again if it was cut off, until the certificate is written.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hanare_ledger::sshsig::Namespace;
 use hanare_ledger::{Hash, Record};
-use hanare_model::RoomId;
+use hanare_model::{PublicKey, RoomId};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::admin::{ClosedNode, ClosedRoom, LedgerPart, Noun, Problem, RoomCertificate, RoomClose};
-use crate::answers::json;
+use crate::admin::{
+    ClosedNode, ClosedRoom, LedgerPart, Noun, Problem, RoomCertificate, RoomClose, WaitingNode,
+};
+use crate::answers::{is_connected, json};
 use crate::lost::signed;
 use crate::pages;
 use crate::random;
-use crate::registry::{Act, Closing, NodeRow, Registry};
+use crate::registry::{Act, Closing, NodeRow, Registry, waiting};
 use crate::shared::{FAREWELL, Hq};
 use crate::show;
 
 /// What a certificate's signature is for: `ssh-keygen -Y verify -n hanare-certificate`.
 const NAMESPACE: Namespace = Namespace::new("hanare-certificate");
+/// How long a room that is given up waits for what is on its way: an admin's command waits 30 s for its answer
+/// (`admin/client.rs`). What takes longer is refused, with a word to try again.
+const DELIVERY: Duration = Duration::from_secs(20);
 /// What closing a room leaves where it is.
 const STAYS: [&str; 4] =
     ["work-of-persons", "company-keys", "headquarters-ledger", "backups-of-headquarters-database"];
@@ -28,13 +35,18 @@ pub(crate) async fn close(hq: &Arc<Hq>, uid: u32, ask: RoomClose) -> Result<Valu
     let registry = hq.writer.registry();
     let actor = format!("uid {uid}");
     if registry.rooms.contains_key(&id) {
+        if !abandon_sealed {
+            delivered(hq, &id).await;
+        }
+        let registry = hq.writer.registry();
         let told: Vec<_> =
             registry.nodes_of(&id).map(|row| row.public_key).filter(|key| hq.listens(key)).collect();
         for key in &told {
             // Before the commit, or the publisher would drop the peer with the notice still unsent.
             hq.depart(*key);
         }
-        let closing = Closing { room: id.clone(), abandons: abandon_sealed };
+        let connected = connected(hq, &registry, &id);
+        let closing = Closing { room: id.clone(), abandons: abandon_sealed, connected };
         let closed = hq.writer.act(&actor, Act::CloseRoom(closing)).await;
         if closed.is_err() {
             for key in &told {
@@ -84,6 +96,23 @@ pub(crate) async fn close(hq: &Arc<Hq>, uid: u32, ask: RoomClose) -> Result<Valu
         stays: STAYS.map(str::to_owned).into(),
     };
     json(&ClosedRoom { certificate: signed(hq, NAMESPACE, certificate)?, ledger })
+}
+
+/// Waits for what the room's nodes are delivering, as long as nothing else is in the way and for [`DELIVERY`] at most.
+async fn delivered(hq: &Hq, room: &RoomId) {
+    let mut changes = hq.writer.watch();
+    let is_settled = |registry: &Registry| {
+        let waiting = waiting(registry, room, &connected(hq, registry, room), random::now());
+        waiting.is_empty() || !waiting.iter().all(WaitingNode::is_coming)
+    };
+    // What is there in the end decides, with a deadline or without.
+    let settled = changes.wait_for(|registry| is_settled(registry));
+    let _ = tokio::time::timeout(DELIVERY, settled).await;
+}
+
+/// The room's nodes whose tunnel stands.
+fn connected(hq: &Hq, registry: &Registry, room: &RoomId) -> BTreeSet<PublicKey> {
+    registry.nodes_of(room).filter(|row| is_connected(hq, row)).map(|row| row.public_key).collect()
 }
 
 fn node(registry: &Registry, row: &NodeRow) -> ClosedNode {

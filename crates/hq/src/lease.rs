@@ -80,6 +80,7 @@ impl LeaseTerms {
             lan: lan.unwrap_or_default(),
             devices: policy::devices(&registry.in_force, &node.room, &node.company),
             unlock: registry.in_force.unlock,
+            holidays: registry.in_force.holidays.clone(),
             sealing: self.sealing.public(&node.company),
             hq: HqPeer {
                 public_key: self.public_key,

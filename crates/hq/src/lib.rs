@@ -7,6 +7,7 @@ pub mod admin;
 mod admin_socket;
 mod answers;
 mod api;
+mod claims;
 mod closing;
 mod deletions;
 mod forgotten;

@@ -11,7 +11,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::admin::{
-    HeldOf, LostNode, MAX_OPENINGS, NodeLost, NodeRevoke, NodeState, Noun, Opening, Problem, Request, Signed,
+    HeldOf, LostNode, MAX_OPENINGS, NodeLost, NodeRevoke, NodeState, Noun, Opening, Problem, RefusedTry,
+    Request, Signed, Wanted,
 };
 use crate::answers::{self, json as answer};
 use crate::closing::said;
@@ -49,14 +50,20 @@ pub(crate) async fn lost(hq: &Arc<Hq>, uid: u32, ask: NodeLost) -> Result<Value,
     hq.writer.act("hq", Act::Note(entry)).await?;
     let ended = hq.writer.registry();
     let revoked_at = ended.nodes.get(&row.public_key).and_then(|row| row.revoked_at);
-    let openings = openings(hq, &row).await?;
+    let History { openings, refusals, reported_at } = history(hq, &row).await?;
+    let reported_at = reported_at.unwrap_or(now);
+    let since = refusals.iter().filter(|one| one.at >= reported_at).count();
+    let refused_since = u64::try_from(since).unwrap_or(u64::MAX);
     let facts = LostNode {
         at: now,
         revoked_at,
         revoked_now,
         acknowledged,
         last_contact: last_contact(&node, now),
-        openings,
+        openings: newest(openings),
+        reported_at,
+        refusals: newest(refusals),
+        refused_since,
         held: held(hq, &row).await,
         was_open: node.person.is_some(),
         node,
@@ -82,24 +89,60 @@ fn last_contact(node: &crate::admin::Node, now: Timestamp) -> Option<Timestamp> 
     handshake.max(told)
 }
 
-/// Who had work open there, by the ledger.
-async fn openings(hq: &Hq, row: &NodeRow) -> Result<Vec<Opening>, Problem> {
-    let mut openings: Vec<Opening> = Vec::new();
+/// What the ledger says of a machine, oldest first.
+#[derive(Debug, Default)]
+struct History {
+    /// Who had work open there.
+    openings: Vec<Opening>,
+    /// What was refused to whoever has its key.
+    refusals: Vec<RefusedTry>,
+    /// When it was first said to be lost.
+    reported_at: Option<Timestamp>,
+}
+
+async fn history(hq: &Hq, row: &NodeRow) -> Result<History, Problem> {
+    let mut history = History::default();
     pages::each(hq, |line| {
-        if let Some(record) = Record::parse(line) {
-            note_opening(&mut openings, &record, row);
+        if let Some(record) = Record::parse(line).filter(|record| record.at >= row.enrolled_at) {
+            note_opening(&mut history.openings, &record, row);
+            history.refusals.extend(refusal(&record, row));
+            let is_report = record.kind == "node.lost" && is_of(&record, "public_key", &row.public_key);
+            if is_report && history.reported_at.is_none() {
+                history.reported_at = Some(record.at);
+            }
         }
         true
     })
     .await?;
-    openings.reverse();
-    openings.truncate(MAX_OPENINGS);
-    Ok(openings)
+    Ok(history)
+}
+
+fn newest<T>(mut oldest_first: Vec<T>) -> Vec<T> {
+    oldest_first.reverse();
+    oldest_first.truncate(MAX_OPENINGS);
+    oldest_first
+}
+
+/// Whether a record names this key.
+fn is_of(record: &Record, member: &str, key: &impl Serialize) -> bool {
+    said(record, member).is_some_and(|told| serde_json::to_value(key).is_ok_and(|key| *told == key))
+}
+
+/// Something that was refused to a machine. Its name may be another one's by now; its keys never are.
+fn refusal(record: &Record, row: &NodeRow) -> Option<RefusedTry> {
+    let (what, is_its) = match record.kind.as_str() {
+        "work.refused" => (Wanted::Work, is_of(record, "public_key", &row.public_key)),
+        "lease.refused" => (Wanted::Lease, is_of(record, "signing_key", &row.signing_key)),
+        "records.refused" | "receipt.refused" => (Wanted::Records, record.subject == row.name.as_str()),
+        _ => return None,
+    };
+    let text = |member| said(record, member).and_then(Value::as_str).unwrap_or_default().to_owned();
+    (is_its && row.signing_key.is_some()).then(|| RefusedTry { at: record.at, what, why: text("why") })
 }
 
 fn note_opening(openings: &mut Vec<Opening>, record: &Record, row: &NodeRow) {
     let node = said(record, "node").and_then(Value::as_str);
-    if node != Some(row.name.as_str()) || record.at < row.enrolled_at {
+    if node != Some(row.name.as_str()) {
         return;
     }
     let Ok(person) = record.subject.parse::<PersonId>() else { return };

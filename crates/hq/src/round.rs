@@ -31,7 +31,7 @@ impl Rounds {
 
     /// The time of the round that begins now, written down; `None` for the very first one, which only notes when it was.
     pub(crate) fn next(&self, clock: Timestamp, now: Instant) -> io::Result<Option<Timestamp>> {
-        let before = self.read()?;
+        let before = read(&self.file)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = last.map_or(AFTER_START, |last| now.saturating_duration_since(last) + SLACK);
         let time = before.map(|before| before.after(passed).min(clock));
@@ -43,27 +43,29 @@ impl Rounds {
             );
         }
         if time.is_none_or(|time| before < Some(time)) {
-            self.write(time.unwrap_or(clock))?;
+            write(&self.file, time.unwrap_or(clock))?;
         }
         *last = Some(now);
         Ok(time)
     }
+}
 
-    fn read(&self) -> io::Result<Option<Timestamp>> {
-        match std::fs::read_to_string(&self.file) {
-            Ok(text) => Ok(text.trim().parse().ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+/// A time that was written down; `None` if none was.
+pub(crate) fn read(file: &Path) -> io::Result<Option<Timestamp>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(text.trim().parse().ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
+}
 
-    fn write(&self, time: Timestamp) -> io::Result<()> {
-        let new = self.file.with_extension("new");
-        let mut file = std::fs::File::create(&new)?;
-        writeln!(file, "{time}")?;
-        file.sync_all()?;
-        std::fs::rename(&new, &self.file)
-    }
+/// Writes a time down, all of it or nothing.
+pub(crate) fn write(file: &Path, time: Timestamp) -> io::Result<()> {
+    let new = file.with_extension("new");
+    let mut opened = std::fs::File::create(&new)?;
+    writeln!(opened, "{time}")?;
+    opened.sync_all()?;
+    std::fs::rename(&new, file)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::admin_socket::{AdminSocket, Caller, SocketError};
 use crate::api::{self, ApiError};
+use crate::claims;
 use crate::grants::Grants;
 use crate::identity::Embedded;
 use crate::init::KEYS_DIRECTORY;
@@ -339,7 +340,7 @@ async fn lapse(hq: Arc<Hq>) {
     }
 }
 
-/// Removes versions that are kept no longer, once a day; what was removed is on the ledger.
+/// Removes versions that are kept no longer, once a day, and looks at those that came; both are on the ledger.
 async fn retain(hq: Arc<Hq>) {
     tokio::time::sleep(FIRST_ROUND).await;
     loop {
@@ -354,6 +355,7 @@ async fn retain(hq: Arc<Hq>) {
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "versions that are kept no longer were not removed"),
         }
+        claims::look(&hq).await;
         tokio::time::sleep(ROUND).await;
     }
 }

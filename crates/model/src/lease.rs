@@ -1,5 +1,6 @@
 //! What enrolment grants a node, signed by headquarters, and the notice that takes it back.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::device::Device;
 use crate::id::{CompanyId, NodeName, RoomId};
 use crate::key::{PresharedKey, PublicKey, SealingKey, SigningKey, VerifyKey};
 use crate::peer::Endpoint;
-use crate::time::Timestamp;
+use crate::time::{CalendarDay, Timestamp};
 use crate::unlock::UnlockTerms;
 
 /// How long a lease lasts unless an admin says otherwise (`INTERFACE`: leases 30 days).
@@ -95,6 +96,9 @@ pub struct Lease {
     /// Whether, for how long and how often people may open the kill switch.
     #[serde(default, skip_serializing_if = "UnlockTerms::is_default")]
     pub unlock: UnlockTerms,
+    /// Days on which nobody works, beside those that the machine's own policy names; for the end of a working day.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub holidays: BTreeSet<CalendarDay>,
     /// What work that waits for headquarters is sealed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealing: Option<SealingKey>,

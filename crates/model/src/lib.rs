@@ -30,4 +30,4 @@ pub use lease::{HqPeer, Internet, Lease, NodeKind, Signed, Tombstone};
 pub use peer::{Endpoint, Peer, PeerSet};
 pub use position::Position;
 pub use secret::Secret;
-pub use time::Timestamp;
+pub use time::{CalendarDay, Timestamp};

@@ -6,6 +6,7 @@ mod compile;
 mod fault;
 mod read;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,6 +19,7 @@ use crate::device::Device;
 use crate::filter::Service;
 use crate::id::{CompanyId, RoomId};
 pub use crate::position::Position;
+use crate::time::CalendarDay;
 use crate::unlock::UnlockTerms;
 
 /// The version that this code reads.
@@ -29,6 +31,10 @@ pub const MAX_DEVICES: usize = 64;
 pub const MAX_RULES: usize = 500;
 /// Ports and ranges of one device at most: all devices together have to fit a lease (1 MiB with its signature).
 pub const MAX_DEVICE_PORTS: usize = 16;
+/// A policy names no more holidays: ten years of them, which every lease repeats.
+pub const MAX_HOLIDAYS: usize = 400;
+/// The most overtime that a policy gives a person in a day, in hours; as much as a machine's own policy may give.
+pub const MAX_OVERTIME_HOURS: u64 = 24;
 /// A longer policy is refused before it is parsed (1 MiB, as for checklists).
 pub const MAX_LEN: usize = 1024 * 1024;
 
@@ -45,6 +51,11 @@ pub struct Policy {
     pub devices: Vec<RoomDevice>,
     /// How people may open the kill switch of their PC.
     pub unlock: UnlockTerms,
+    /// Days on which nobody works, in every room.
+    pub holidays: BTreeSet<CalendarDay>,
+    /// How much overtime headquarters grants a person in a day, at most [`MAX_OVERTIME_HOURS`]; that, if it does not say, so
+    /// that the machine's own policy decides.
+    pub overtime_hours: Option<u64>,
 }
 
 /// What every room may do unless a rule is needed for it.

@@ -123,6 +123,8 @@ pub enum WorkRefusal {
     NotHere,
     /// No work is open here by this session: it was never opened, or has ended.
     NotOpen,
+    /// Headquarters' policy gives the person no more overtime.
+    Overtime,
 }
 
 /// Why a new password cannot be used.

@@ -9,6 +9,7 @@ mod work;
 
 pub use client::Client;
 pub use message::{Problem, Reply, Request};
+pub use seats::{Seat, Seats};
 pub use status::{HqStatus, KillSwitch, State, Status, Warning, WarningCode};
 pub use work::{HqTime, Session, Today, Work, WorkState};
 

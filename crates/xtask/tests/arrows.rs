@@ -32,9 +32,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hanare-wipe",
             "hanare-facts",
             "hanare-audit",
+            "hanare-voice",
         ],
     ),
-    ("xtask", &["hanare", "hanare-lab", "hanare-wipe-tests"]),
+    ("hanare-voice", &[]),
+    ("xtask", &["hanare-voice", "hanare-lab", "hanare-wipe-tests"]),
     // Its binary of the eraser without a guard is the eraser itself.
     ("hanare-wipe-tests", &["hanare-host", "hanare-lab", "hanare-model", "hanare-wipe"]),
     ("hanare-lab", &[]),

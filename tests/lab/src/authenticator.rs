@@ -11,7 +11,7 @@ const STEP: u64 = 30;
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// Shows codes of six digits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Authenticator {
     key: hmac::Key,
     used: u64,

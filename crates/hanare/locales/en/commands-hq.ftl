@@ -149,7 +149,7 @@ cmd-hanare-room-remove = Remove a room that has no nodes
     .dry_run = Say what would go, change nothing
 
 cmd-hanare-room-close = Give a room up: its nodes and keys end, and a signed certificate says so
-    .long = Refused while work is open on a node of the room, or items wait there, or nobody knows that none do. The folder gets certificate.json with its signature (ssh-keygen -Y verify -n hanare-certificate), the room's part of the ledger, and the key that checks them. Work that was handed over stays, it belongs to its persons; backups of headquarters' database are not reached. Again for a room that is closed: the same certificate.
+    .long = Refused while work is open on a node of the room, or items wait there, or nobody knows that none do: a machine says so while it is connected, and what it said long ago does not count. What connected machines are delivering is waited for, 20 s at most. The folder gets certificate.json with its signature (ssh-keygen -Y verify -n hanare-certificate), the room's part of the ledger, and the key that checks them. Work that was handed over stays, it belongs to its persons; backups of headquarters' database are not reached. Again for a room that is closed: the same certificate.
     .example =
         hanare room close kofu/306 --yes --out ./kofu-306-closed
         hanare room close kofu/306 --abandon-sealed --yes
@@ -182,8 +182,8 @@ cmd-hanare-node-show = Show a node
     .name = Its name
 
 cmd-hanare-node-revoke = Shut a node out for good
-    .long = Its traffic stops within two seconds, and its key never comes back. To let the machine in again, make a new invite.
-    .example = hanare node revoke pc-1 --reason "stolen" --yes
+    .long = Its traffic stops within two seconds, and its key never comes back. To let the machine in again, make a new invite. Refused while sealed work waits there, or nobody knows that none does. For a machine that is lost or stolen there is `hanare node lost`, which is never refused.
+    .example = hanare node revoke pc-1 --reason "replaced" --yes
     .name = Its name
     .reason = Why; the ledger and the node's screen show it
     .abandon_sealed = Also if sealed work waits there: it is lost unless it is carried here

@@ -59,8 +59,8 @@ cmd-hanare-work-open = Open your work: prove who you are to headquarters
     .alone = Begin without headquarters, while it cannot be reached: an empty volume; what you make is sealed and waits for you there
 
 cmd-hanare-work-close = Close your work on this machine
-    .long = Hands over everything that is left first. What headquarters does not get is sealed on the disk; then it ends with 7. It does not close while something is neither.
-    .abandon = Close even if files are neither at headquarters nor sealed
+    .long = Hands over everything that is left first. What headquarters does not get is sealed on the disk; then it ends with 7. It does not close while something is neither, or while no agent answers that could say so.
+    .abandon = Close even if files are neither at headquarters nor sealed, or nobody can say whether they are
     .example = hanare work close
 
 cmd-hanare-work-overtime = Ask for more time before your day ends by itself
@@ -68,9 +68,12 @@ cmd-hanare-work-overtime = Ask for more time before your day ends by itself
     .time = How much, such as 90m or 2h
     .example = hanare work overtime --for 2h
 
-cmd-hanare-work-pam = Open work for whoever logs in (for pam_exec with expose_authtok)
-    .long = Reads one line from the standard input, as pam_exec writes it: the password, and behind it the six digits that the authenticator shows. The person is the account that logs in. A temporary password is changed with `hanare work open` first.
+cmd-hanare-work-pam = Open work for whoever logs in, or unlocks their screen (for pam_exec with expose_authtok)
+    .long =
+        Reads one line from the standard input, as pam_exec writes it: the password, and behind it the six digits that the authenticator shows. The person is the account that logs in, which is the one of the wipe policy and never root. Instead of a temporary password: that one, a new one, the new one again, the code, with one space between each.
+        While headquarters does not answer: whoever began the day that is open gets back by the password alone, with ever longer waits after five wrong tries; a code cannot be checked here. Where no day is open, whoever types the same twice gets an empty volume, and what they make is sealed until they prove themselves. Where no agent answers, nobody is let in (5).
     .shared = Everybody works as one account: the person's id and a space stand before the password
+    .never_alone = Without headquarters nobody begins a day; who began one still gets back to it
     .example = auth requisite pam_exec.so expose_authtok stdout /usr/bin/hanare work pam
 
 cmd-hanare-work-restore = Bring a file or a folder back as headquarters has it, or had it at a time

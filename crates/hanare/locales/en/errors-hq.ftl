@@ -141,8 +141,14 @@ error-handover-damaged = A file that headquarters holds is not what was handed o
     .fix = Check the disk of headquarters, and get the other files one by one, or an older version with --at.
 
 error-sealed-wait = Room { $room } cannot be closed yet.
-    .cause = On { $nodes } work is open, or items wait for headquarters, or nobody knows that none do.
-    .fix = Let the persons close their work and the machines connect once more. Or give up what waits there, with --abandon-sealed.
+    .cause = { $cause }
+    .fix = Let the persons close their work, connect the machines, wait a minute and try again: a machine that is connected delivers what waits and says when nothing does. What cannot be connected is carried here with `hanare wipe sealed export` and `hanare handover import`; then, or to give up what waits, add --abandon-sealed.
+sealed-wait-and = { $first }; { $next }
+sealed-wait-open = on { $node } work is open
+sealed-wait-items = on { $node } { $items } sealed items wait, and it is not connected
+sealed-wait-coming = { $node } is connected and still has { $items } sealed items to deliver
+sealed-wait-silent = nobody knows whether items wait on { $node }: it last said that none do at { $at }
+sealed-wait-unheard = nobody knows whether items wait on { $node }: work was opened there, and it has never said anything
 
 # Reasons inside the errors above.
 
@@ -202,9 +208,14 @@ policy-device-ports = A device has at most { $most } ports or ranges; this one h
 policy-rule-count = A policy has at most { $most } rules (a rule to several services counts once for each); this one has { $what }. Put rooms or networks that are treated alike into one rule, or name the company.
 policy-device-count = A policy has at most { $most } devices; this one has { $what }.
 policy-unlock-minutes = An unlock lasts from 1 to { $most } minutes, not { $what }.
+policy-holidays = A policy has at most { $most } holidays, this one has { $what }. Take past ones out.
+policy-overtime = Overtime is from 0 to { $most } hours, not { $what }.
 policy-unlock-gap = Between two unlocks of one person are at most { $most } seconds, not { $what }.
 policy-device-inside = { $what } is reached through the tunnel; a device is in the room's own network.
 
 error-node-sealed = { $node } is not revoked: { $items } sealed items wait there for headquarters.
     .cause = After that the node may not deliver them.
     .fix = Connect the machine and wait, carry them here with `hanare wipe sealed export` and `hanare handover import`, or give them up with --abandon-sealed.
+error-node-silent = { $node } is not revoked: nobody knows whether sealed items wait there for headquarters.
+    .cause = It last said that none do at { $at }. Since then it was not heard, or work has ended there, and it is not known to be connected.
+    .fix = Connect the machine and wait a minute, or carry its items here with `hanare wipe sealed export` and `hanare handover import`. Then, or to give up what waits, add --abandon-sealed. If it is lost or stolen: `hanare node lost`.

@@ -160,6 +160,7 @@ wipe-policy-name = "{ $what }" is not a name: a-z, 0-9 and - inside.
 wipe-policy-outside = { $what } is not below any of the allowed places.
 wipe-policy-overlap = { $what } and { $other } overlap.
 wipe-policy-kept = { $what } holds or lies in { $other }, which is kept.
+wipe-policy-off-volume = { $what } does not lie on the volume: name something below its mount point or in a confined directory other than /tmp and /var/tmp, or a name without a slash.
 wipe-policy-empty = The list is empty.
 wipe-policy-twice = { $what } is there twice.
 wipe-policy-seconds = { $what } seconds are not from 1 to { $most }.

@@ -149,7 +149,7 @@ cmd-hanare-room-remove = ノードのない部屋を削除する
     .dry_run = 何が消えるかを表示するだけで、変更しない
 
 cmd-hanare-room-close = 部屋を引き払う（端末と鍵を終わらせ、署名付きの証明書を作る）
-    .long = 部屋の端末で仕事が開かれている間、送信待ちの項目がある間、またはないと分からない間は拒否されます。フォルダーには、署名付きの certificate.json（ssh-keygen -Y verify -n hanare-certificate で検証可能）、台帳のうちこの部屋に関する部分、検証用の公開鍵が入ります。受け取り済みの仕事は従業員のものとして残り、本社データベースのバックアップには及びません。引き払い済みの部屋には、同じ証明書を作り直します。
+    .long = 部屋の端末で仕事が開かれている間、送信待ちの項目がある間、または、ないと分からない間は拒否されます（接続中の端末からの新しい報告だけを信用します）。接続中の端末が届けている項目は、20 秒まで待ちます。フォルダーには、署名付きの certificate.json（ssh-keygen -Y verify -n hanare-certificate で検証可能）、台帳のうちこの部屋に関する部分、検証用の公開鍵が入ります。受け取り済みの仕事は従業員のものとして残り、本社データベースのバックアップには及びません。引き払い済みの部屋には、同じ証明書を作り直します。
     .example =
         hanare room close kofu/306 --yes --out ./kofu-306-closed
         hanare room close kofu/306 --abandon-sealed --yes
@@ -182,8 +182,8 @@ cmd-hanare-node-show = ノードの詳細を表示する
     .name = ノードの名前
 
 cmd-hanare-node-revoke = ノードを失効させ、二度と接続できないようにする
-    .long = 通信は 2 秒以内に止まり、その鍵は二度と使えません。同じ機器をもう一度参加させるには、新しい招待を作ってください。
-    .example = hanare node revoke pc-1 --reason "盗難" --yes
+    .long = 通信は 2 秒以内に止まり、その鍵は二度と使えません。同じ機器をもう一度参加させるには、新しい招待を作ってください。封印した仕事が残っている間、または残っていないと分からない間は拒否されます。紛失・盗難の場合は、決して拒否されない `hanare node lost` を使ってください。
+    .example = hanare node revoke pc-1 --reason "機器の交換" --yes
     .name = ノードの名前
     .reason = 理由（台帳とノードの画面に表示される）
     .abandon_sealed = 封印した仕事が残っていても失効させる（運んで取り込まない限り失われる）

@@ -141,8 +141,14 @@ error-handover-damaged = 本社が持っているファイルが、受け取っ�
     .fix = 本社サーバーのディスクを確認し、ほかのファイルは個別に、または --at で古い版を取り出してください。
 
 error-sealed-wait = 部屋 { $room } はまだ引き払えません。
-    .cause = { $nodes } で、仕事が開かれているか、送信待ちの項目があるか、ないと確認できません。
-    .fix = 従業員に仕事を閉じてもらい、端末をもう一度接続させてください。あきらめる場合は --abandon-sealed を付けてください。
+    .cause = { $cause }
+    .fix = 従業員に仕事を閉じてもらい、端末を接続し、1 分ほど待ってからやり直してください。接続中の端末は、送信待ちの項目を届け、なくなれば報告します。接続できない端末の項目は `hanare wipe sealed export` と `hanare handover import` で運べます。運んだ後、またはあきらめる場合は --abandon-sealed を付けてください。
+sealed-wait-and = { $first }。{ $next }
+sealed-wait-open = { $node } で仕事が開かれています
+sealed-wait-items = { $node } に封印した仕事が { $items } 件残っていて、端末は接続していません
+sealed-wait-coming = { $node } は接続中で、封印した仕事 { $items } 件をまだ届け終えていません
+sealed-wait-silent = { $node } に送信待ちの項目があるかどうか、分かりません。「ない」という最後の報告は { $at } でした
+sealed-wait-unheard = { $node } に送信待ちの項目があるかどうか、分かりません。仕事が開かれたのに、端末から一度も報告がありません
 
 # 上のエラーの中で述べる理由。
 
@@ -202,9 +208,14 @@ policy-device-ports = 1 台の機器に書けるポート（または範囲）�
 policy-rule-count = 許可ルールは 1 つのポリシーに { $most } 件までです（複数のサービスを許すルールは、サービスごとに 1 件と数えます）。このポリシーは { $what } 件あります。同じ扱いの部屋やネットワークを 1 つのルールにまとめるか、会社単位で指定してください。
 policy-device-count = 機器は 1 つのポリシーに { $most } 台までです（このポリシーは { $what } 台）。
 policy-unlock-minutes = 一時解除の時間は 1 分から { $most } 分までです。{ $what } 分にはできません。
+policy-holidays = 休日は { $most } 日までです（今は { $what } 日）。過ぎた日を消してください。
+policy-overtime = 残業は 0 時間から { $most } 時間までです。{ $what } 時間にはできません。
 policy-unlock-gap = 一時解除の間隔は { $most } 秒までです。{ $what } 秒にはできません。
 policy-device-inside = { $what } にはトンネルを通して届きます。機器には、部屋のネットワークにあるものを書いてください。
 
 error-node-sealed = { $node } を失効させませんでした。封印した仕事が { $items } 件、この端末で本社への配送を待っています。
     .cause = 失効すると、この端末からは届けられなくなります。
     .fix = 端末を接続して届くのを待つか、`hanare wipe sealed export` と `hanare handover import` で運んでください。あきらめる場合は --abandon-sealed を付けます。
+error-node-silent = { $node } を失効させませんでした。封印した仕事が、この端末で配送を待っているかどうか分かりません。
+    .cause = 「ない」という最後の報告は { $at } でした。その後、報告がないか、仕事が終わった後の報告がまだなく、接続も確認できません。
+    .fix = 端末を接続して 1 分ほど待つか、`hanare wipe sealed export` と `hanare handover import` で項目を運んでください。運んだ後、またはあきらめる場合は --abandon-sealed を付けます。紛失・盗難の場合は `hanare node lost` を使ってください。

@@ -157,6 +157,7 @@ wipe-policy-name = 「{ $what }」は名前に使えません（使えるのは 
 wipe-policy-outside = { $what } は、許された場所（allowed）のどれの下にもありません。
 wipe-policy-overlap = { $what } と { $other } が重なっています。
 wipe-policy-kept = { $what } は、触れないもの（keep）の { $other } を含むか、その中にあります。
+wipe-policy-off-volume = { $what } はボリューム上にありません。マウント先か confine のディレクトリ（/tmp、/var/tmp 以外）の中のパス、または / を含まない名前を書いてください。
 wipe-policy-empty = リストが空です。
 wipe-policy-twice = { $what } が 2 回書かれています。
 wipe-policy-seconds = { $what } は使えません（1〜{ $most } 秒）。

@@ -23,7 +23,9 @@ pub(super) fn said(today: Today, kept: &Kept) -> Said {
     match open {
         Some(open) if open.person != kept.noted.person => return Said::End(Trigger::Another),
         // Whoever began without headquarters may have been somebody else: what they made is sealed, and theirs is another volume.
-        Some(open) if kept.is_alone() && open.uid != kept.noted.uid => return Said::End(Trigger::Another),
+        Some(open) if kept.is_alone() && !kept.is_same_desk(open.uid) => {
+            return Said::End(Trigger::Another);
+        }
         // Also the same one, for an agent that has taken over and does not know it yet.
         Some(open) if open.fingerprint != kept.noted.fingerprint || !kept.is_proven => {
             return Said::Renewed(open);

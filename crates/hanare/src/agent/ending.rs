@@ -4,81 +4,30 @@
 
 use std::ops::Not as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use hanare_handover::deliver::Day;
+use hanare_host::account;
+use hanare_host::freezer::UserSlice;
 use hanare_model::{PersonId, SigningKey};
 use hanare_wipe::policy::{Limits, Policy};
 use hanare_wipe::receipt::Cause;
 use hanare_wipe::volume::{self, Announced, People, Places, Standstill};
 use hanare_wipe::{Verdict, run};
-use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{sleep, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
+use super::beside::Alive;
 use super::keeping::{Ending, Kept, Noted};
 use super::line::Carrier;
 use super::record::{Ended, Record};
 use super::sealing::finish_within;
 use super::trigger::Trigger;
-use super::{Agent, notify_alive};
+use super::{Agent, Standing};
 use crate::times;
-
-/// How often the watchdog hears of an end that goes on.
-const ALIVE: Duration = Duration::from_secs(10);
 
 /// How often handing over is begun at an end that is interrupted each time.
 const TRIES: u32 = 2;
-
-/// Tells the watchdog that this agent lives, until it is dropped: each step has its own limit, and nothing is to cut it off.
-#[derive(Debug)]
-pub(super) struct Alive(JoinHandle<()>);
-
-impl Alive {
-    pub(super) fn begin() -> Self {
-        Self(tokio::spawn(async {
-            loop {
-                notify_alive();
-                sleep(ALIVE).await;
-            }
-        }))
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// What holds this thread, an opening that waits for swap to come in, is told to the watchdog for so long.
-const LONGEST: Duration = Duration::from_mins(10);
-
-/// Does what holds this thread, while another one tells the watchdog.
-pub(super) fn holding<T>(work: impl FnOnce() -> T) -> T {
-    told_meanwhile(work, ALIVE, LONGEST, notify_alive)
-}
-
-fn told_meanwhile<T>(
-    work: impl FnOnce() -> T,
-    step: Duration,
-    longest: Duration,
-    tell: impl Fn() + Send,
-) -> T {
-    let (done, over) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let until = Instant::now() + longest;
-            while matches!(over.recv_timeout(step), Err(RecvTimeoutError::Timeout)) && Instant::now() < until
-            {
-                tell();
-            }
-        });
-        let told = work();
-        drop(done);
-        told
-    })
-}
 
 impl Agent<'_> {
     /// Ends a person's day.
@@ -91,6 +40,8 @@ impl Agent<'_> {
         let cause = trigger.cause();
         tracing::info!(person = %kept.noted.person, ?cause, "the day ends");
         self.tell(|standing| standing.ending = Some(cause));
+        // From here on nobody comes back to it.
+        self.gate.end();
         let alive = Alive::begin();
         let tries = kept.noted.ending.map_or(0, |ending| ending.tries);
         kept.noted.ending = Some(Ending { trigger, tries: tries.saturating_add(1) });
@@ -143,7 +94,8 @@ impl Agent<'_> {
             Record { waiting: left, end: Some(Ended { cause, verdict, lost: left }), ..self.record(&person) };
         record.save(&self.context.state);
         self.told.send_modify(|standing| {
-            *standing = super::Standing { keeps_volume: true, last: Some(record), ..Default::default() };
+            let unwatched = std::mem::take(&mut standing.unwatched);
+            *standing = Standing { last: Some(record), unwatched, ..Standing::idle(self.policy.as_ref()) };
         });
         drop(alive);
         verdict
@@ -221,6 +173,16 @@ impl OwnedPlaces {
     }
 }
 
+/// Lets the account go on that an agent which was killed has left standing still, where no end goes on: nobody could log in.
+pub(super) fn thaw(policy: &Policy) {
+    let uid = policy.person.user.as_deref().and_then(account::uid).filter(|uid| *uid != 0);
+    if let Some(slice) = uid.and_then(UserSlice::of)
+        && let Err(error) = slice.thaw()
+    {
+        tracing::warn!(%error, "letting the account's processes go");
+    }
+}
+
 fn stand_still(places: &OwnedPlaces, account: Option<u32>, close: Duration) -> Option<Standstill> {
     match People::of(places.borrow(), account) {
         Ok(people) => {
@@ -246,35 +208,4 @@ fn wipe(places: &OwnedPlaces, policy: &Policy, key: SigningKey, cause: Cause) ->
         tracing::error!(error = error as &dyn std::error::Error, "the end has no receipt yet");
     });
     Some(done.ok()?.outcome.verdict)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use super::*;
-
-    #[test]
-    fn the_watchdog_hears_of_what_holds_the_thread_and_not_for_ever() {
-        let told = AtomicU64::new(0);
-        let tell = || {
-            told.fetch_add(1, Ordering::Relaxed);
-        };
-        let step = Duration::from_millis(1);
-        let heard = told_meanwhile(
-            || {
-                while told.load(Ordering::Relaxed) < 5 {
-                    std::thread::yield_now();
-                }
-                told.load(Ordering::Relaxed)
-            },
-            step,
-            LONGEST,
-            tell,
-        );
-        assert!(heard >= 5);
-        let before = told.load(Ordering::Relaxed);
-        told_meanwhile(|| std::thread::sleep(step * 50), step, Duration::ZERO, tell);
-        assert_eq!(told.load(Ordering::Relaxed), before, "what hangs is ended");
-    }
 }

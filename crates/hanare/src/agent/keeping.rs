@@ -1,9 +1,10 @@
 //! The work volume while a person works: opened when they have proven themselves, with the time that their day has.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use hanare_host::account;
-use hanare_model::{PersonId, SigningKey};
+use hanare_model::{CalendarDay, PersonId, SigningKey};
 use hanare_tunnel::control::{HqTime, Session};
 use hanare_wipe::policy::Policy;
 use hanare_wipe::receipt::{Cause, WipeId};
@@ -11,6 +12,7 @@ use hanare_wipe::volume::{self, Confinement};
 use hanare_wipe::{BootId, WorkingDay};
 use serde::{Deserialize, Serialize};
 
+use super::nobodys;
 use super::record::Record;
 use super::room::Room;
 use super::trigger::Trigger;
@@ -35,13 +37,13 @@ pub(super) struct Kept {
 }
 
 /// Who a volume is opened for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Opener<'a> {
-    pub(super) person: &'a PersonId,
+#[derive(Debug, Clone)]
+pub(super) struct Opener {
+    pub(super) person: PersonId,
     /// The user who asks for it.
     pub(super) uid: u32,
-    /// What headquarters has proven; `None` while it is away.
-    pub(super) session: Option<&'a Session>,
+    /// Of the session that headquarters has opened; `None` while it is away.
+    pub(super) fingerprint: Option<String>,
 }
 
 /// What an agent that takes over has to know; in the runtime directory, which a reboot empties.
@@ -55,6 +57,9 @@ pub(super) struct Noted {
     /// The user who opened it.
     pub(super) uid: u32,
     pub(super) day: Option<WorkingDay>,
+    /// Whether the account was logged in.
+    #[serde(default)]
+    pub(super) was_in: bool,
     /// What ends it, once that has begun.
     #[serde(default)]
     pub(super) ending: Option<Ending>,
@@ -73,7 +78,7 @@ pub(super) struct Ending {
 
 impl Kept {
     /// Opens the volume for a person, or takes over one that an agent before this one has opened for them.
-    pub(super) fn open(context: &Context, policy: &Policy, who: &Opener<'_>) -> Result<Self, Failure> {
+    pub(super) fn open(context: &Context, policy: &Policy, who: &Opener) -> Result<Self, Failure> {
         let wanted = policy
             .volume
             .as_ref()
@@ -83,7 +88,7 @@ impl Kept {
             Some(name) => Some(ids(name)?),
         };
         let key = signer::own_or_new(context)?;
-        leave_to(context, policy, who.person)?;
+        leave_to(context, policy, &who.person)?;
         let confinement = Confinement::of(policy);
         let mount = &wanted.mount.path;
         let opened = volume::open(places(context), mount, Some(&confinement), Some(policy), times::now());
@@ -102,7 +107,7 @@ impl Kept {
         let before = Noted::load(&context.runtime)
             .filter(|noted| noted.boot_id == boot_id && noted.opening == opened.id);
         let earlier = Noted::read(&context.runtime)
-            .filter(|noted| noted.boot_id == boot_id && noted.person == *who.person)
+            .filter(|noted| noted.boot_id == boot_id && noted.person == who.person)
             .and_then(|noted| noted.day);
         let begin = || {
             let (now, calendar) = (HqTime::boot_seconds(), policy.day.as_ref()?);
@@ -115,8 +120,9 @@ impl Kept {
             boot_id,
             opening: opened.id,
             person: who.person.clone(),
-            fingerprint: who.session.map(|session| session.fingerprint.clone()).unwrap_or_default(),
+            fingerprint: who.fingerprint.clone().unwrap_or_default(),
             uid: who.uid,
+            was_in: before.as_ref().is_some_and(|noted| noted.was_in),
             day: before.map_or_else(begin, |noted| noted.day),
             ending: None,
             closed: false,
@@ -126,7 +132,7 @@ impl Kept {
             key,
             noted,
             account,
-            is_proven: who.session.is_some(),
+            is_proven: who.fingerprint.is_some(),
             room: Room::default(),
         };
         kept.note(&context.runtime);
@@ -150,6 +156,7 @@ impl Kept {
             fingerprint: String::new(),
             uid: 0,
             day: policy.day.as_ref().map(|day| WorkingDay::begin(HqTime::boot_seconds(), day)),
+            was_in: false,
             ending: None,
             closed: false,
         };
@@ -164,6 +171,19 @@ impl Kept {
         self.noted.fingerprint.is_empty()
     }
 
+    /// Whether this user sits where it was opened.
+    pub(super) fn is_same_desk(&self, uid: u32) -> bool {
+        is_one_desk(self.account, self.noted.uid, uid)
+    }
+
+    /// Learns that the account is logged in, or not any more.
+    pub(super) fn log(&mut self, is_in: bool, runtime: &Path) {
+        if self.noted.was_in != is_in {
+            self.noted.was_in = is_in;
+            self.note(runtime);
+        }
+    }
+
     /// Goes on by another session of the same person.
     pub(super) fn go_on(&mut self, session: &Session, runtime: &Path) {
         self.noted.fingerprint.clone_from(&session.fingerprint);
@@ -172,12 +192,18 @@ impl Kept {
         self.note(runtime);
     }
 
-    /// Learns from headquarters' clock when the day ends.
-    pub(super) fn date(&mut self, time: Option<HqTime>, runtime: &Path) {
+    /// Learns from headquarters' clock when the day ends. `holidays` are the ones that headquarters has told.
+    pub(super) fn date(
+        &mut self,
+        time: Option<HqTime>,
+        holidays: impl FnOnce() -> BTreeSet<CalendarDay>,
+        runtime: &Path,
+    ) {
         if let (Some(day), Some(calendar), Some(time)) = (&mut self.noted.day, &self.policy.day, time)
             && !day.is_dated()
         {
-            day.date(time.when(day.opened()), calendar, &std::collections::BTreeSet::new());
+            let holidays = holidays().into_iter().map(CalendarDay::date).collect();
+            day.date(time.when(day.opened()), calendar, &holidays);
             self.note(runtime);
         }
     }
@@ -213,6 +239,12 @@ impl Noted {
         }
     }
 
+    /// Whether the account was logged in when an agent before this one looked last.
+    pub(super) fn was_in(runtime: &Path) -> bool {
+        let is_now = |noted: &Self| BootId::current().is_ok_and(|now| now == noted.boot_id);
+        Self::load(runtime).filter(is_now).is_some_and(|noted| noted.was_in)
+    }
+
     /// Whether an end was begun here and not finished.
     pub(super) fn is_ending(runtime: &Path) -> bool {
         Self::load(runtime).is_some_and(|noted| noted.ending.is_some())
@@ -240,11 +272,19 @@ fn leave_to(context: &Context, policy: &Policy, person: &PersonId) -> Result<(),
         return Ok(());
     }
     tracing::warn!("a work volume was open, and nobody knows whose it is");
+    // It cannot be handed over or sealed in anybody's name; what is lost with it is on the receipt.
+    nobodys::announce(places(context), status.mountpoint, &context.state);
     let ended = volume::end_by(places(context), Some(policy), Cause::Command, times::now());
     if let Some(ended) = ended.map_err(foreign::volume_error)? {
         ending::record(context, ended)?;
     }
     Ok(())
+}
+
+/// A log-in screen asks as root, for the account that people work as; a terminal asks as that account.
+fn is_one_desk(account: Option<u32>, one: u32, other: u32) -> bool {
+    let is_here = |uid: u32| uid == 0 || account == Some(uid);
+    one == other || (account.is_some() && is_here(one) && is_here(other))
 }
 
 fn ids(name: &str) -> Result<(u32, u32), Failure> {
@@ -259,4 +299,17 @@ fn own((uid, gid): (u32, u32), mount: &Path) -> Result<(), Failure> {
     std::os::unix::fs::chown(mount, Some(uid), Some(gid)).map_err(failed)?;
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(mount, private).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_began_alone_at_the_log_in_screen_may_prove_themselves_in_a_terminal() {
+        assert!(is_one_desk(Some(1000), 0, 1000) && is_one_desk(Some(1000), 1000, 0));
+        assert!(is_one_desk(None, 1000, 1000));
+        assert!(!is_one_desk(Some(1000), 0, 1001) && !is_one_desk(Some(1000), 1001, 1000));
+        assert!(!is_one_desk(None, 0, 1000), "nobody knows that it is the same place");
+    }
 }

@@ -4,13 +4,18 @@
 //! Without a policy it only hands over and brings back: the volume is somebody else's then.
 
 mod alone;
+mod beside;
 mod coming;
 mod day;
 mod desktop;
 mod ending;
+mod gate;
 mod keeping;
 mod line;
+mod looking;
 mod machine;
+mod message;
+mod nobodys;
 mod receipts;
 mod record;
 mod recovery;
@@ -19,15 +24,17 @@ mod sealing;
 mod socket;
 mod terminals;
 mod trigger;
+mod wishes;
 pub(crate) mod words;
 
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hanare_handover::deliver::Progress;
 use hanare_handover::seal::Spool;
-use hanare_model::{PersonId, Secret};
+use hanare_model::{CalendarDay, PersonId, Secret};
 use hanare_tunnel::Line;
 use hanare_tunnel::control::{Client, HqTime, Session, Today};
 use hanare_tunnel::state::{Enrolment, Keys, NodeState, StoredLease};
@@ -37,16 +44,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use self::ending::holding;
+use self::beside::beside;
+use self::ending::thaw;
+use self::gate::Gate;
+pub(crate) use self::gate::Salt;
 use self::keeping::{Ending, Kept, Noted, Opener, settle};
 pub(crate) use self::line::Carrier;
 use self::machine::Machine;
+pub(crate) use self::message::{Answer, Asked, Standing, Unwatched};
 use self::receipts::Reporter;
 use self::record::Record;
 use self::sealing::Deliveries;
 pub(crate) use self::sealing::FOLDER as SEALED;
 use self::socket::Wish;
-pub(crate) use self::socket::{Answer, Asked, Standing, ask};
+pub(crate) use self::socket::ask;
 use crate::context::{Context, Outcome, keep_on};
 use crate::exit::Exit;
 use crate::failure::{Failure, Phrase};
@@ -57,6 +68,8 @@ use crate::times;
 const LOOK: Duration = Duration::from_secs(1);
 /// After work could not be opened here.
 const AGAIN: Duration = Duration::from_secs(10);
+/// In the runtime directory, which a reboot empties: an agent has run here that keeps the work volume.
+const KEEPS: &str = "agent.keeps";
 
 /// How much the agent may take.
 #[derive(Debug, Clone, Copy)]
@@ -76,11 +89,14 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>, bounds: B
     context.prepare_runtime();
     let impossible = |error: &std::io::Error| Failure::new(Exit::Impossible, "agent-socket").because(error);
     let listener = socket::listen(&context.runtime).map_err(|error| impossible(&error))?;
+    let gate = Gate::new().map_err(|_| {
+        Failure::new(Exit::Impossible, "runtime").with_phrase("cause", Phrase::new("cause-random"))
+    })?;
+    note_keeping(&context.runtime, policy.is_some()).map_err(|error| impossible(&error))?;
     let (wish, wishes) = mpsc::channel(8);
-    let keeps_volume = policy.is_some();
     let last = Record::load(&context.state);
-    let (told, standing) = watch::channel(Standing { keeps_volume, last, ..Standing::default() });
-    let answering = tokio::spawn(socket::serve(listener, standing, wish));
+    let (told, standing) = watch::channel(Standing { last, ..Standing::idle(policy.as_ref()) });
+    let answering = tokio::spawn(socket::serve(listener, standing, gate.clone(), wish));
     let stop = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
     let [Ok(terminate), Ok(interrupt)] = stop else {
         return Err(
@@ -92,18 +108,21 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>, bounds: B
         Failure::new(Exit::Impossible, "agent-sealed").with("path", path.display()).because(&error)
     })?;
     let mount = policy.as_ref().and_then(|policy| policy.volume.as_ref());
+    let was_in = Noted::was_in(&context.runtime);
     let mut agent = Agent {
         context,
+        gate,
         deliveries: Deliveries::new(Arc::clone(&spool)),
         spool,
         bounds,
         client: Client::new(&context.runtime),
         state: NodeState::new(&context.state),
         work: mount.map_or_else(|| work.to_owned(), |volume| volume.mount.path.clone()),
-        machine: Machine::watch(policy.as_ref()),
+        machine: Machine::watch(policy.as_ref(), &told, was_in),
+        is_in: was_in,
         policy,
         wishes,
-        unanswered: None,
+        unanswered: VecDeque::new(),
         told,
         stop: [terminate, interrupt],
         stopped: false,
@@ -116,8 +135,20 @@ async fn serve(context: &Context, work: &Path, policy: Option<Policy>, bounds: B
     outcome
 }
 
+/// Leaves a mark, or takes it away: a log-in while this agent is away, or before it answers, waits for it.
+fn note_keeping(runtime: &Path, keeps: bool) -> std::io::Result<()> {
+    let mark = runtime.join(KEEPS);
+    if keeps { std::fs::write(mark, "") } else { hanare_host::files::remove(&mark).map(drop) }
+}
+
+/// Whether an agent that keeps the work volume has run here since the machine started.
+pub(crate) fn has_kept(runtime: &Path) -> bool {
+    runtime.join(KEEPS).exists()
+}
+
 struct Agent<'a> {
     context: &'a Context,
+    gate: Gate,
     spool: Arc<Spool>,
     deliveries: Deliveries,
     client: Client,
@@ -127,26 +158,30 @@ struct Agent<'a> {
     bounds: Bounds,
     policy: Option<Policy>,
     wishes: mpsc::Receiver<Wish>,
-    /// A wish that something more urgent came between.
-    unanswered: Option<Wish>,
+    /// Wishes that something more urgent came between.
+    unanswered: VecDeque<Wish>,
     told: watch::Sender<Standing>,
     stop: [Signal; 2],
     /// One of them came.
     stopped: bool,
     machine: Machine,
+    /// Whether the account that people work as is logged in.
+    is_in: bool,
 }
 
 impl Agent<'_> {
     async fn run(&mut self) -> Outcome {
         if let Some(policy) = self.policy.clone() {
-            settle(self.context)?;
+            beside(self.context, settle).await?;
             notify_ready();
             // One that was killed is followed by another: the day goes on, or its end.
-            if !self.go_on_ending(&policy).await?
-                && let Some(kept) = Kept::take_over(self.context, &policy)?
-                && let Some(exit) = Box::pin(self.day(None, Some(kept))).await?
-            {
-                return Ok(exit);
+            if !self.go_on_ending(&policy).await? {
+                thaw(&policy);
+                if let Some(kept) = Kept::take_over(self.context, &policy)?
+                    && let Some(exit) = Box::pin(self.day(None, Some(kept))).await?
+                {
+                    return Ok(exit);
+                }
             }
         }
         loop {
@@ -158,7 +193,7 @@ impl Agent<'_> {
             {
                 pause = AGAIN;
             } else if let Some(session) = self.today().await.and_then(|today| today.open) {
-                let begun = match self.begin(&session) {
+                let begun = match self.begin(&session).await {
                     Ok(kept) => Box::pin(self.day(Some(session), kept)).await,
                     Err(failure) => Err(failure),
                 };
@@ -198,7 +233,7 @@ impl Agent<'_> {
             tokio::select! {
                 () = idle => notify_alive(),
                 // Nobody works: nothing keeps the machine, and nothing is to be ended.
-                _ = self.machine.next() => {}
+                happened = self.machine.next() => self.is_in = happened.is_in().unwrap_or(self.is_in),
                 _ = terminate.recv() => return Ok(Exit::Good),
                 _ = interrupt.recv() => return Ok(Exit::Good),
                 Some(wish) = self.wishes.recv() => {
@@ -212,15 +247,16 @@ impl Agent<'_> {
         }
     }
 
-    /// Answers a wish that a day's end came before: how it ended is what there is to say. Never carried into another day.
+    /// Answers wishes that a day's end came before: how it ended is what there is to say. Never carried into another day.
     fn answer_late(&mut self) {
-        let Some(wish) = self.unanswered.take() else { return };
-        let mut standing = self.told.borrow().clone();
-        if matches!(wish.asked, Asked::Close { .. }) {
-            let end = standing.last.as_ref().and_then(|last| last.end);
-            standing.answer = end.map(|end| Answer::Ended { verdict: end.verdict });
+        for wish in self.unanswered.drain(..) {
+            let mut standing = self.told.borrow().clone();
+            if matches!(wish.asked, Asked::Close { .. }) {
+                let end = standing.last.as_ref().and_then(|last| last.end);
+                standing.answer = end.map(|end| Answer::Ended { verdict: end.verdict });
+            }
+            let _ = wish.reply.send(standing);
         }
-        let _ = wish.reply.send(standing);
     }
 
     /// Goes on with an end that was interrupted, or that failed; whether there was one.
@@ -249,12 +285,32 @@ impl Agent<'_> {
         Ok(keys.zip(enrolment).zip(lease).map(|((keys, enrolment), lease)| (keys, enrolment, lease)))
     }
 
+    /// Days on which nobody works, as headquarters told them last.
+    fn holidays(&self) -> BTreeSet<CalendarDay> {
+        let stored = self.state.lease().unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "headquarters' holidays are not known");
+            None
+        });
+        stored.map(|stored| stored.lease.holidays).unwrap_or_default()
+    }
+
     /// Opens the volume for a person, where it is this agent's to open.
-    fn begin(&self, session: &Session) -> Result<Option<Kept>, Failure> {
-        let Some(policy) = &self.policy else { return Ok(None) };
-        settle(self.context)?;
-        let opener = Opener { person: &session.person, uid: session.uid, session: Some(session) };
-        holding(|| Kept::open(self.context, policy, &opener)).map(Some)
+    async fn begin(&self, session: &Session) -> Result<Option<Kept>, Failure> {
+        let fingerprint = Some(session.fingerprint.clone());
+        let who = Opener { person: session.person.clone(), uid: session.uid, fingerprint };
+        match self.policy.clone() {
+            None => Ok(None),
+            Some(policy) => self.open(policy, who).await.map(Some),
+        }
+    }
+
+    /// The same for whoever says who they are.
+    async fn open(&self, policy: Policy, who: Opener) -> Result<Kept, Failure> {
+        beside(self.context, move |context| {
+            settle(context)?;
+            Kept::open(context, &policy, &who)
+        })
+        .await
     }
 
     /// The working day as the daemon sees it; `None` while there is no daemon.
@@ -324,6 +380,7 @@ impl Standing {
         self.sealed = progress.sealed;
         self.reserve = progress.reserve;
         self.restored = progress.restored;
+        self.awaits_settings = progress.awaits_settings;
         self.trouble.clone_from(&progress.trouble);
     }
 }

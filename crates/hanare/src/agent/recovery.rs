@@ -54,6 +54,9 @@ pub(super) fn begin<T: Transport + Post + 'static>(
         | Asked::Finish
         | Asked::Close { .. }
         | Asked::Overtime { .. }
-        | Asked::Alone { .. } => {}
+        | Asked::Alone { .. }
+        | Asked::Salt
+        | Asked::Keep { .. }
+        | Asked::Unlock { .. } => {}
     }
 }

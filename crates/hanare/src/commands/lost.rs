@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use hanare_hq::admin::{LostNode, NodeLost, NodeShow, Opening, Signed};
+use hanare_hq::admin::{LostNode, NodeLost, NodeShow, NodeWipes, Opening, RefusedTry, Signed, Wanted};
 use hanare_model::NodeName;
+use hanare_wipe::VolumeKind;
 use serde_json::json;
 
 use crate::ask::Confirmation;
@@ -161,7 +162,8 @@ fn other(facts: &LostNode, voice: &Voice) -> Vec<String> {
     });
     let standing = known.map_or_else(unknown, |known| voice.say(show::standing(known.standing)));
     let mut lines = vec![
-        say(voice, "lost-disk", &[]),
+        voice.say("lost-disk"),
+        kept_on(known, voice),
         say(voice, "lost-volume", &[("volume", &volume)]),
         say(voice, "lost-last-receipt", &[("receipt", &last)]),
         say(voice, "lost-standing", &[("standing", &standing)]),
@@ -176,7 +178,35 @@ fn other(facts: &LostNode, voice: &Voice) -> Vec<String> {
         lines.push(format!("  {}", voice.say("lost-openings-none")));
     }
     lines.extend(facts.openings.iter().map(|one| format!("  {}", opening(one, voice))));
+    let (count, reported) = (facts.refused_since, times::tell(facts.reported_at));
+    lines.push(say(voice, "lost-refused", &[("count", &count), ("at", &reported)]));
+    lines.extend(facts.refusals.iter().map(|one| format!("  {}", refused(one, voice))));
     lines
+}
+
+/// What protects work on its disk: the last kind of volume that the machine told of, in a report or a receipt.
+fn kept_on(known: Option<&NodeWipes>, voice: &Voice) -> String {
+    let told = known.and_then(|known| known.told.as_ref());
+    let told = told.and_then(|told| Some((told.at, told.volume.as_ref()?.kind.as_str())));
+    let last = known.and_then(|known| known.last.as_ref());
+    let last = last.and_then(|last| Some((last.received_at, last.volume_kind.as_deref()?)));
+    let kind = told.max(last).and_then(|(at, kind)| Some((at, kind.parse().ok()?)));
+    let Some((at, kind)) = kind else { return voice.say("lost-kept-unknown") };
+    let how = voice.say(match kind {
+        VolumeKind::DmCrypt => "lost-kept-dm-crypt",
+        VolumeKind::Fscrypt => "lost-kept-fscrypt",
+        VolumeKind::Ram => "lost-kept-ram",
+    });
+    say(voice, "lost-kept", &[("kind", &kind), ("at", &times::tell(at)), ("how", &how)])
+}
+
+fn refused(one: &RefusedTry, voice: &Voice) -> String {
+    let what = voice.say(match one.what {
+        Wanted::Work => "lost-refused-work",
+        Wanted::Lease => "lost-refused-lease",
+        Wanted::Records => "lost-refused-records",
+    });
+    say(voice, "lost-refused-one", &[("at", &times::tell(one.at)), ("what", &what), ("why", &one.why)])
 }
 
 fn opening(one: &Opening, voice: &Voice) -> String {

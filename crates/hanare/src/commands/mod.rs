@@ -23,9 +23,14 @@ mod unlock;
 mod up;
 pub(crate) mod wipe;
 mod work;
+mod work_agent;
 mod work_alone;
+mod work_close;
+mod work_field;
 mod work_pam;
+mod work_proof;
 mod work_restore;
+mod work_status;
 mod worker;
 
 use clap::Subcommand;

@@ -4,8 +4,8 @@ use hanare_model::PersonId;
 use hanare_tunnel::control::ControlError;
 use serde_json::json;
 
-use super::work::welcome;
-use crate::agent::{self, Answer, Asked};
+use super::work_agent::{Agent, welcome};
+use crate::agent::{self, Answer, Asked, Standing};
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -23,34 +23,34 @@ pub(super) fn unopened(context: &Context, error: ControlError) -> Failure {
 
 /// An empty volume for whoever says who they are, while nobody can check it.
 pub(super) fn open_alone(context: &Context, person: &PersonId) -> Outcome {
-    let standing = agent::ask(&context.runtime, &Asked::Alone { person: person.clone() })
-        .ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
-    let refused = |code| Err(Failure::new(Exit::Refused, code));
-    match standing.answer {
-        Some(Answer::Opened) => {}
-        Some(Answer::Reachable) => return refused("work-alone-reachable"),
-        Some(Answer::Taken) => return refused("work-alone-taken"),
-        Some(Answer::Forbidden) => return refused("work-alone-revoked"),
-        Some(Answer::Failed) => {
-            let cause = standing.trouble.unwrap_or_default();
-            return Err(Failure::new(Exit::Impossible, "work-no-volume").reported("cause-agent", cause));
-        }
-        Some(
-            Answer::Unfit
-            | Answer::Ended { .. }
-            | Answer::Left
-            | Answer::Overtime { .. }
-            | Answer::Enough
-            | Answer::Again
-            | Answer::Endless
-            | Answer::Restored { .. }
-            | Answer::Deletions { .. }
-            | Answer::Away,
-        )
-        | None => return Err(Failure::new(Exit::Impossible, "work-alone-unfit")),
-    }
+    let asked = Asked::Alone { person: person.clone(), hash: None };
+    let standing =
+        agent::ask(&context.runtime, &asked).ok_or(Failure::new(Exit::Unreachable, "agent-silent"))?;
+    opened(&standing)?;
     context.out.result("work.open", &json!({"person": person, "alone": true}), |_| String::new())?;
     context.out.talk("work-opened-alone", &[("person", &person)]);
-    welcome(context)?;
+    welcome(context, person, Agent::IfInstalled)?;
     Ok(Exit::Good)
+}
+
+/// Whether it was opened, or why not.
+pub(super) fn opened(standing: &Standing) -> Result<(), Failure> {
+    let is = |answer| standing.answer == Some(answer);
+    let refused = |code| Failure::new(Exit::Refused, code);
+    Err(if is(Answer::Opened) {
+        return Ok(());
+    } else if is(Answer::Reachable) {
+        refused("work-alone-reachable")
+    } else if is(Answer::Taken) {
+        refused("work-alone-taken")
+    } else if is(Answer::Forbidden) {
+        refused("work-alone-revoked")
+    } else if is(Answer::Repeat) {
+        Failure::new(Exit::Unreachable, "work-alone-repeat")
+    } else if is(Answer::Failed) {
+        let cause = standing.trouble.clone().unwrap_or_default();
+        Failure::new(Exit::Impossible, "work-no-volume").reported("cause-agent", cause)
+    } else {
+        Failure::new(Exit::Impossible, "work-alone-unfit")
+    })
 }

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use hanare_hq::admin::{BadText, ClientError, Field, Problem};
+use hanare_hq::admin::{BadText, ClientError, Field, Problem, WaitingNode, WaitsFor};
 use hanare_model::policy::PolicyError;
 
 use super::reasons::{bad_text, field_phrase, owner_phrase, policy_fault, unfit, word};
 use crate::durations;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Phrase};
+use crate::times;
 
 /// No answer from the running headquarters, or a no.
 pub(crate) fn client_error(error: ClientError) -> Failure {
@@ -79,7 +80,14 @@ fn refused(problem: Problem) -> Failure {
             Failure::new(exit, "successor").with("id", id).with("successor", successor)
         }
         Problem::SealedWait { room, nodes } => {
-            Failure::new(exit, "sealed-wait").with("room", room).with("nodes", nodes.join(", "))
+            let cause = nodes.iter().map(waiting_node).reduce(|first, next| {
+                Phrase::new("sealed-wait-and").with_phrase("first", first).with_phrase("next", next)
+            });
+            let failure = Failure::new(exit, "sealed-wait").with("room", room);
+            failure.with_phrase("cause", cause.unwrap_or_else(|| Phrase::new("not-known")))
+        }
+        Problem::SealedUnknown { node, since } => {
+            Failure::new(exit, "node-silent").with("node", node).with("at", times::tell(since))
         }
         Problem::NothingHeld => Failure::new(exit, "nothing-held"),
         Problem::GrantOver => Failure::new(exit, "grant-over"),
@@ -96,6 +104,18 @@ fn refused(problem: Problem) -> Failure {
         Problem::Damaged { text } => Failure::new(exit, "database-damaged").reported("cause-database", text),
         Problem::Stopping => Failure::new(exit, "stopping"),
         Problem::Bug { text } => Failure::new(exit, "bug").reported("cause-other", text),
+    }
+}
+
+/// Why a node keeps its room from being closed.
+fn waiting_node(waiting: &WaitingNode) -> Phrase {
+    let about = |id| Phrase::new(id).with("node", &waiting.node);
+    match waiting.why {
+        WaitsFor::Open => about("sealed-wait-open"),
+        WaitsFor::Items { items } if waiting.is_connected => about("sealed-wait-coming").with("items", items),
+        WaitsFor::Items { items } => about("sealed-wait-items").with("items", items),
+        WaitsFor::Silent { since } => about("sealed-wait-silent").with("at", times::tell(since)),
+        WaitsFor::Unheard => about("sealed-wait-unheard"),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use hanare_hq::admin::{BadText, Field, Noun, Owner};
 use hanare_model::plan::Unfit;
-use hanare_model::policy::{Fault, MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, MAX_RULES, VERSION};
-
+use hanare_model::policy::{
+    Fault, MAX_DEVICE_PORTS, MAX_DEVICES, MAX_HOLIDAYS, MAX_LEN, MAX_OVERTIME_HOURS, MAX_RULES, VERSION,
+};
 use hanare_model::unlock::{MAX_GAP, MAX_SECONDS};
 
 use crate::failure::Phrase;
@@ -93,6 +94,9 @@ pub(super) fn policy_fault(fault: &Fault) -> Phrase {
         Fault::UnlockMinutes(minutes) => {
             about("policy-unlock-minutes", minutes).with("most", MAX_SECONDS / 60)
         }
+        Fault::Holiday(text) => about("wipe-policy-date", text),
+        Fault::TooManyHolidays(count) => about("policy-holidays", count).with("most", MAX_HOLIDAYS),
+        Fault::OvertimeHours(hours) => about("policy-overtime", hours).with("most", MAX_OVERTIME_HOURS),
         Fault::UnlockGap(seconds) => about("policy-unlock-gap", seconds).with("most", MAX_GAP),
         Fault::DeviceInside(network) => about("policy-device-inside", network),
     }

@@ -24,6 +24,7 @@ fn fault(fault: &Fault) -> Phrase {
         Fault::Outside(path) => about("wipe-policy-outside", path),
         Fault::Overlap { path, other } => about("wipe-policy-overlap", path).with("other", other),
         Fault::Kept { path, kept } => about("wipe-policy-kept", path).with("other", kept),
+        Fault::OffVolume(what) => about("wipe-policy-off-volume", what),
         Fault::Empty => Phrase::new("wipe-policy-empty"),
         Fault::Twice(what) => about("wipe-policy-twice", what),
         Fault::Seconds(seconds) => about("wipe-policy-seconds", seconds).with("most", MAX_SECONDS),

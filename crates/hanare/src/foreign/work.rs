@@ -19,6 +19,7 @@ pub(super) fn refused(refusal: WorkRefusal) -> Failure {
         }
         WorkRefusal::NotHere => refused("work-not-here"),
         WorkRefusal::NotOpen => refused("work-not-open"),
+        WorkRefusal::Overtime => refused("overtime-enough"),
     }
 }
 

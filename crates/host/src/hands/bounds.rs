@@ -290,6 +290,7 @@ mod tests {
             lan: nets(&["10.88.1.128/25"]),
             devices: devices.iter().map(device).collect(),
             unlock: hanare_model::unlock::UnlockTerms::default(),
+            holidays: BTreeSet::new(),
             hq: HqPeer {
                 public_key: PublicKey::from_bytes([8; 32]),
                 preshared_key: PresharedKey::from_bytes([9; 32]),

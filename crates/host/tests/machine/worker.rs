@@ -39,6 +39,7 @@ pub(crate) fn lease_with(serial: u64, unlock: UnlockTerms) -> Signed {
         addresses: vec!["10.88.1.2/32".parse().unwrap(), "fd00:88::2/128".parse().unwrap()],
         lan: vec!["10.88.1.128/25".parse().unwrap(), "fd00:88:0:1::/64".parse().unwrap()],
         devices: Vec::new(),
+        holidays: std::collections::BTreeSet::new(),
         hq: HqPeer {
             public_key: PublicKey::from_bytes([8; 32]),
             preshared_key: PresharedKey::from_bytes([9; 32]),

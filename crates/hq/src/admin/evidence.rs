@@ -25,14 +25,43 @@ pub struct LostNode {
     pub last_contact: Option<Timestamp>,
     /// Openings of work there, newest first; at most [`MAX_OPENINGS`].
     pub openings: Vec<Opening>,
+    /// When it was first said to be lost.
+    pub reported_at: Timestamp,
+    /// What headquarters refused to whoever has its key, newest first; at most [`MAX_OPENINGS`].
+    pub refusals: Vec<RefusedTry>,
+    /// How many came since [`Self::reported_at`], at least: of a flood the ledger keeps a few.
+    pub refused_since: u64,
     /// What headquarters holds that came from it, by person; `None` if its store cannot tell now.
     pub held: Option<Vec<HeldOf>>,
     /// Whether work was open there as far as headquarters knew.
     pub was_open: bool,
 }
 
-/// The most openings on a sheet.
+/// The most openings, and the most refusals, on a sheet.
 pub const MAX_OPENINGS: usize = 50;
+
+/// Something that headquarters refused to a machine, as its ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedTry {
+    /// When.
+    pub at: Timestamp,
+    /// What it wanted.
+    pub what: Wanted,
+    /// Why it was refused: the ledger's code.
+    pub why: String,
+}
+
+/// What a machine wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// To open, fetch or deliver work.
+    Work,
+    /// A lease: its way into the tunnel.
+    Lease,
+    /// To have records or receipts taken.
+    Records,
+}
 
 /// An opening of work on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ mod handover;
 mod person;
 mod problem;
 mod request;
+mod waiting;
 mod wipes;
 
 pub use answer::{
@@ -20,7 +21,8 @@ pub use answer::{
 pub use client::{Client, ClientError};
 pub(crate) use client::{MAX_SOCKET_PATH, Reply, short_path};
 pub use evidence::{
-    ClosedNode, ClosedRoom, HeldOf, LedgerPart, LostNode, MAX_OPENINGS, Opening, RoomCertificate, Signed,
+    ClosedNode, ClosedRoom, HeldOf, LedgerPart, LostNode, MAX_OPENINGS, Opening, RefusedTry, RoomCertificate,
+    Signed, Wanted,
 };
 pub use handover::{
     Blob, DeletionsDecided, HandoverChunks, HandoverContent, HandoverFile, HandoverPage, HandoverPlace,
@@ -36,7 +38,7 @@ pub use request::{
     OfficeShow, PersonAdd, PersonDisable, PersonList, PersonQuota, PersonReset, PolicyApply, PolicyShow,
     Request, RoomAdd, RoomClose, RoomList, RoomRemove, RoomShow, StatusShow,
 };
-
+pub use waiting::{WaitingNode, WaitsFor};
 pub use wipes::{
     Acknowledged, NodeTold, NodeWipes, ReceiptCame, ReceiptCounts, ReceiptDue, ReceiptHeld, ReceiptPage,
     ReceiptPlace, WipeCounts, WipeStanding,

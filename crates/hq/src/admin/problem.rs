@@ -4,9 +4,11 @@ use std::fmt;
 
 use hanare_model::plan::Unfit;
 use hanare_model::policy::Fault;
-use hanare_model::{NodeName, PersonId, RoomId};
+use hanare_model::{NodeName, PersonId, RoomId, Timestamp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+use super::waiting::{WaitingNode, names};
 
 /// What a problem is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,12 +227,20 @@ pub enum Problem {
         successor: PersonId,
     },
     /// Work is open on nodes of a room, or waits there, or nobody knows that none does.
-    #[error("work is open or waits on nodes of room {room}, or may: {}", nodes.join(", "))]
+    #[error("work is open or waits on nodes of room {room}, or may: {}", names(nodes))]
     SealedWait {
         /// The room.
         room: RoomId,
-        /// Those nodes.
-        nodes: Vec<String>,
+        /// Those nodes, by name.
+        nodes: Vec<WaitingNode>,
+    },
+    /// Nobody knows whether work waits sealed on the node.
+    #[error("nobody knows whether sealed items wait on node {node}: it said so last at {since}")]
+    SealedUnknown {
+        /// Which.
+        node: NodeName,
+        /// When it last said that none do.
+        since: Timestamp,
     },
     /// Nothing is held that was asked for.
     #[error("headquarters holds nothing of the kind")]
@@ -308,6 +318,7 @@ impl Problem {
             Self::PersonDisabled { .. } => "person-disabled",
             Self::Successor { .. } => "successor",
             Self::SealedWait { .. } => "sealed-wait",
+            Self::SealedUnknown { .. } => "node-silent",
             Self::NothingHeld => "nothing-held",
             Self::GrantOver => "grant-over",
             Self::Overloaded => "overloaded",
@@ -349,7 +360,8 @@ impl Problem {
             | Self::GatewayTaken { .. }
             | Self::PersonDisabled { .. }
             | Self::GrantOver
-            | Self::SealedWait { .. } => 6,
+            | Self::SealedWait { .. }
+            | Self::SealedUnknown { .. } => 6,
             Self::Bug { .. } => 70,
         }
     }

@@ -7,7 +7,6 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use hanare_ledger::Entry;
 use hanare_model::api::Refusal;
 use hanare_model::work::{WorkClose, WorkOpen, WorkOpened, WorkOvertime, WorkRefusal};
 use hanare_model::{NodeKind, PersonId, Secret};
@@ -15,8 +14,9 @@ use hanare_model::{NodeKind, PersonId, Secret};
 use super::routes::{No, enrolled, is_at_home, too_many};
 use super::tls::Peer;
 use super::{Api, sealed};
-use crate::registry::{Act, NodeRow, Opened, Opening, Outcome, account, refused_before};
+use crate::registry::{Act, NodeRow, Opened, Opening, Outcome, Overtime, account, refused_before};
 use crate::sessions::{Sessions, fingerprint};
+use crate::store::REVOKED;
 use crate::{identity, random};
 
 pub(super) async fn open(
@@ -71,7 +71,7 @@ pub(super) async fn close(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Overtime is the policy's to bound and headquarters' to know: it is granted once it is on the ledger.
+/// Overtime is granted once it is on the ledger, and only as much as headquarters' policy gives.
 pub(super) async fn overtime(
     State(api): State<Arc<Api>>,
     Extension(peer): Extension<Peer>,
@@ -79,18 +79,17 @@ pub(super) async fn overtime(
 ) -> Result<StatusCode, No> {
     let node = endpoint(&api, &peer).await?;
     let ask: WorkOvertime = serde_json::from_slice(&body).map_err(|_| Refusal::Malformed)?;
-    let now = random::now();
-    let person = Sessions::new(&api.hq.writer.registry(), now).person(&ask.session, &node.public_key);
+    let person =
+        Sessions::new(&api.hq.writer.registry(), random::now()).person(&ask.session, &node.public_key);
     let Some((person, _)) = person else { return Err(refuse(WorkRefusal::NotOpen)) };
-    let entry = Entry {
-        at: now,
-        actor: actor(&node),
-        kind: "work.overtime".to_owned(),
-        subject: person.to_string(),
-        data: serde_json::json!({ "node": node.name, "seconds": ask.seconds }),
-    };
-    api.hq.writer.act(&actor(&node), Act::Note(entry)).await.map_err(|_| No::Unavailable)?;
-    Ok(StatusCode::NO_CONTENT)
+    let act = Act::Overtime(Overtime { node: node.public_key, person, seconds: ask.seconds });
+    match api.hq.writer.act(&actor(&node), act).await.map_err(|_| No::Unavailable)? {
+        Outcome::Done => Ok(StatusCode::NO_CONTENT),
+        Outcome::Opened(Opened::Refused(refusal)) => Err(refuse(refusal)),
+        Outcome::Opened(Opened::Open { .. }) | Outcome::Answer(_) | Outcome::Joined(_) => {
+            Err(No::Unavailable)
+        }
+    }
 }
 
 pub(super) fn actor(node: &NodeRow) -> String {
@@ -104,7 +103,20 @@ pub(super) const fn refuse(work: WorkRefusal) -> No {
 /// An enrolled endpoint at its own place in the tunnel. One that asks from elsewhere is put on the record: its key may be in
 /// other hands.
 pub(super) async fn endpoint(api: &Api, peer: &Peer) -> Result<NodeRow, No> {
-    let node = enrolled(api, peer)?;
+    let node = match enrolled(api, peer) {
+        Ok(node) => node,
+        Err(no) => {
+            let registry = api.hq.writer.registry();
+            let known = peer.signing_key.as_ref().and_then(|key| registry.node_by_signing_key(key)).cloned();
+            drop(registry);
+            // Its key may be in other hands, and what is tried with it is evidence.
+            if let Some(node) = known {
+                let from = format!("address {}", peer.from.ip().to_canonical());
+                note(api, &node, None, (from, REVOKED)).await;
+            }
+            return Err(no);
+        }
+    };
     if !is_at_home(&node, peer) {
         let from = format!("address {}", peer.from.ip().to_canonical());
         note(api, &node, None, (from, "outside-the-tunnel")).await;

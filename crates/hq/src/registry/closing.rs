@@ -1,13 +1,14 @@
 //! Giving a room up: its nodes end, its invites end, its addresses rest, and the keys that headquarters holds for them go.
 
-use hanare_model::{NodeKind, PresharedKey, RoomId};
+use std::collections::BTreeSet;
+
+use hanare_model::{NodeKind, PresharedKey, PublicKey, RoomId, Timestamp};
 use serde_json::json;
 
 use super::rows::NodeRow;
 use super::tenants::{missing, room_gone};
-use super::{Change, Context, Decision, Outcome, Registry, node, policy};
-use crate::admin::{Noun, Owner, Problem};
-use crate::show;
+use super::{Change, Context, Decision, Outcome, Registry, Waiting, node, policy};
+use crate::admin::{Noun, Owner, Problem, WaitingNode, WaitsFor};
 
 /// Why each node of a closed room ended.
 const REASON: &str = "room closed";
@@ -18,6 +19,8 @@ pub(crate) struct Closing {
     pub room: RoomId,
     /// Whether what waits there, or may wait, is given up.
     pub abandons: bool,
+    /// Nodes whose tunnel stands.
+    pub connected: BTreeSet<PublicKey>,
 }
 
 pub(super) fn close(registry: &Registry, context: &Context, closing: &Closing) -> Result<Decision, Problem> {
@@ -25,10 +28,11 @@ pub(super) fn close(registry: &Registry, context: &Context, closing: &Closing) -
     if let Some(by) = policy::names_room(registry, &closing.room) {
         return Err(Problem::InUse { noun: Noun::Room, id: closing.room.to_string(), by });
     }
-    let waiting = waiting(registry, context, &closing.room);
+    let waiting = waiting(registry, &closing.room, &closing.connected, context.now);
     if !waiting.is_empty() && !closing.abandons {
         return Err(Problem::SealedWait { room: closing.room.clone(), nodes: waiting });
     }
+    let waiting: Vec<_> = waiting.into_iter().map(|waiting| waiting.node).collect();
     let data = json!({
         "company": row.company, "nodes": registry.nodes_of(&row.id).count(), "abandoned": waiting,
     });
@@ -42,30 +46,39 @@ pub(super) fn close(registry: &Registry, context: &Context, closing: &Closing) -
     Ok(room_gone(registry, context, decision, row))
 }
 
-/// Nodes on which work is open, or items wait, or nobody knows that none do. Where no work was ever opened, none wait.
-fn waiting(registry: &Registry, context: &Context, room: &RoomId) -> Vec<String> {
-    let waits = |row: &&NodeRow| {
-        if row.kind != NodeKind::Endpoint {
-            return false;
-        }
-        let session = registry.sessions.get(&row.public_key);
-        if session.is_some_and(|session| session.is_open(context.now)) {
-            return true;
-        }
-        let Some(known) = show::wipes(registry, row, context.now) else { return false };
-        if let Some(sealed) = known.told.as_ref().and_then(|told| told.sealed) {
-            return sealed > 0;
-        }
-        // The machine does not tell: the last receipt does, if no work was opened since.
-        let is_settled = known.unknown.is_empty() && known.missing.is_empty();
-        match &known.last {
-            Some(last) => !is_settled || last.sealed > 0,
-            None => !is_settled,
-        }
+/// Nodes that keep a room from being closed: work is open there, or items wait, or nobody knows that none do.
+pub(crate) fn waiting(
+    registry: &Registry,
+    room: &RoomId,
+    connected: &BTreeSet<PublicKey>,
+    now: Timestamp,
+) -> Vec<WaitingNode> {
+    let waits = |row: &NodeRow| {
+        let is_connected = connected.contains(&row.public_key);
+        let why = why(registry, row, is_connected, now)?;
+        Some(WaitingNode { node: row.name.clone(), is_connected, why })
     };
-    let mut names: Vec<_> = registry.nodes_of(room).filter(waits).map(|row| row.name.to_string()).collect();
-    names.sort();
-    names
+    let mut nodes: Vec<_> = registry.nodes_of(room).filter_map(waits).collect();
+    nodes.sort_by(|a, b| a.node.cmp(&b.node));
+    nodes
+}
+
+fn why(registry: &Registry, row: &NodeRow, is_connected: bool, now: Timestamp) -> Option<WaitsFor> {
+    if row.kind != NodeKind::Endpoint {
+        return None;
+    }
+    let has_session = registry.sessions.get(&row.public_key).is_some_and(|session| session.is_open(now));
+    let told = registry.wipes.get(&row.public_key).and_then(|known| known.told.as_ref());
+    let has_volume = told.and_then(|told| told.volume.as_ref()).is_some_and(|volume| volume.open);
+    match Waiting::of(registry, row, is_connected, now) {
+        _ if has_session => Some(WaitsFor::Open),
+        Waiting::Items(items) => Some(WaitsFor::Items { items }),
+        Waiting::Silent(since) => Some(WaitsFor::Silent { since }),
+        Waiting::Unheard => Some(WaitsFor::Unheard),
+        // What is in it may still be sealed.
+        Waiting::Nothing if has_volume => Some(WaitsFor::Open),
+        Waiting::Nothing => None,
+    }
 }
 
 /// The keys that headquarters shares with nodes of a room that is gone: nobody needs them, once the nodes were told.

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::enrol::{self, Joined, Joining};
 use super::work::{self, Opened, Opening};
 use super::{
-    Change, Closing, Passing, PersonAct, Registry, Taking, closing, external, invite, node, person, policy,
-    receipts, records, taking, tenants,
+    Change, Closing, Overtime, Passing, PersonAct, Registry, Taking, closing, external, invite, node,
+    overtime, person, policy, receipts, records, taking, tenants,
 };
 use crate::admin::{Problem, Request};
 use crate::lease::LeaseTerms;
@@ -54,6 +54,8 @@ pub(crate) enum Act {
     WorkOpen(Box<Opening>),
     /// By a node, of the session with this fingerprint.
     WorkClose(PublicKey, [u8; 32]),
+    /// By a node, for its person.
+    Overtime(Overtime),
     /// Openings whose time is over.
     WorkLapse,
     /// A person's work has passed on.
@@ -141,6 +143,7 @@ pub(crate) fn decide(registry: &Registry, context: &Context, act: Act) -> Result
         Act::Person(act) => person::act(registry, context, *act),
         Act::WorkOpen(opening) => Ok(work::open(registry, context, *opening)),
         Act::WorkClose(key, session) => Ok(work::close(registry, context, &key, &session)),
+        Act::Overtime(ask) => Ok(overtime::grant(registry, context, &ask)),
         Act::WorkLapse => Ok(work::lapse(registry, context)),
         Act::Pass(passing) => Ok(taking::pass(registry, context, *passing)),
         Act::CloseRoom(ask) => closing::close(registry, context, &ask),

@@ -8,6 +8,7 @@ mod external;
 mod invite;
 mod node;
 mod notice;
+mod overtime;
 mod person;
 mod policy;
 mod receipts;
@@ -16,6 +17,7 @@ mod rows;
 mod taking;
 mod tenants;
 mod tries;
+mod waiting;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,10 +33,11 @@ use hanare_model::{
 use ipnet::IpNet;
 
 pub(crate) use change::Change;
-pub(crate) use closing::Closing;
+pub(crate) use closing::{Closing, waiting};
 pub(crate) use decide::{Act, Context, Decision, Outcome, decide};
 pub(crate) use enrol::{Joined, Joining};
 pub(crate) use notice::{SHOWN_SECONDS, notices};
+pub(crate) use overtime::Overtime;
 pub(crate) use person::PersonAct;
 pub(crate) use receipts::WipesRow;
 pub(crate) use rows::{
@@ -42,6 +45,7 @@ pub(crate) use rows::{
     TryKey, TryRow,
 };
 pub(crate) use taking::{Passing, Taken, Taking};
+pub(crate) use waiting::Waiting;
 pub(crate) use work::{Opened, Opening, account, refused_before};
 
 use crate::settings::Settings;

@@ -12,6 +12,7 @@ use hanare_model::{PersonId, PublicKey, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::overtime::Had;
 use super::rows::{NodeRow, SessionRow};
 use super::tenants::{missing, text};
 use super::{Change, Context, Decision, Outcome, Registry};
@@ -24,7 +25,7 @@ const MOST: usize = 10_000;
 /// And how long each may be: an honest one has a few KiB, and a machine must not fill this disk.
 const LONGEST: usize = 32 * 1024;
 /// A report that says nothing new is written down this often.
-const NEWS_SECONDS: i64 = 600;
+pub(super) const NEWS_SECONDS: i64 = 600;
 /// Openings that one machine owes receipts for, at most; older ones count as missing.
 const MOST_DUE: usize = 64;
 /// Openings of the past that are remembered of one machine: two a day for half a year.
@@ -47,6 +48,9 @@ pub(crate) struct WipesRow {
     /// Who had work open there, by which session: what was sealed in one may come much later.
     #[serde(default)]
     pub opened: Vec<OpenedBefore>,
+    /// Overtime that people had there lately.
+    #[serde(default)]
+    pub overtime: Vec<Had>,
 }
 
 /// An opening of the past.
@@ -71,8 +75,9 @@ pub(crate) struct ReceiptRow {
 impl WipesRow {
     fn new(node: PublicKey) -> Self {
         let (last, told) = (None, None);
-        let (due, missing, opened) = (Vec::new(), Vec::new(), Vec::new());
-        Self { node, head: Head::GENESIS, last, counts: ReceiptCounts::default(), due, missing, told, opened }
+        let (due, missing, opened, overtime) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (head, counts) = (Head::GENESIS, ReceiptCounts::default());
+        Self { node, head, last, counts, due, missing, told, opened, overtime }
     }
 
     /// Whether something is against what is held, or was forged.
@@ -81,7 +86,8 @@ impl WipesRow {
     }
 }
 
-fn row(registry: &Registry, node: &PublicKey) -> WipesRow {
+/// What is known of a machine, as a row to change.
+pub(super) fn row(registry: &Registry, node: &PublicKey) -> WipesRow {
     registry.wipes.get(node).cloned().unwrap_or_else(|| WipesRow::new(*node))
 }
 
@@ -139,7 +145,11 @@ pub(super) fn report(
     let taken = ReportTaken { head: row.head.seq };
     let value = serde_json::to_value(taken).map_err(|error| Problem::Bug { text: error.to_string() })?;
     decision.outcome = Outcome::Answer(value);
-    if is_news(&before, &row, context.now) {
+    let session = registry.sessions.get(&node.public_key);
+    let ended = session.and_then(|session| session.ended).map(|(ended, _)| ended);
+    // The first word after the end of somebody's work is news, whatever it says.
+    let is_after = before.told.as_ref().zip(ended).is_some_and(|(told, ended)| told.at <= ended);
+    if is_after || is_news(&before, &row, context.now) {
         decision = decision.with(Change::Wipes(Box::new(row)));
     }
     Ok(decision)

@@ -7,14 +7,14 @@ use hanare_model::PublicKey;
 use serde_json::{Map, Value, json};
 
 use super::tenants::missing;
-use super::{Change, Context, Decision, Registry};
+use super::{Change, Context, Decision, Registry, overtime};
 use crate::admin::{Noun, Problem};
 
 /// What a node's own kinds are called here; others keep their data and come as [`OTHER`].
 const KINDS: [(&str, &str); 3] = [
     ("kill-switch.unlock", "node.unlocked"),
     ("kill-switch.unlock-refused", "node.unlock-refused"),
-    ("work.overtime-alone", "node.overtime-alone"),
+    (overtime::ALONE, "node.overtime-alone"),
 ];
 const OTHER: &str = "node.recorded";
 
@@ -51,6 +51,7 @@ pub(super) fn take(
         let data = json!({ "held": before, "told": told.after });
         decision = decision.recorded(context, "records.put-back", name, data);
     }
+    decision.changes.extend(overtime::heard(registry, context.now, node, &taken));
     for carried in taken {
         decision = decision.recorded(context, kind(&carried), name, data(carried));
     }

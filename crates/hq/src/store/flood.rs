@@ -18,9 +18,12 @@ const STRANGE: [&str; 4] = ["malformed", "no-certificate", "proof", "unknown-inv
 /// Why a lease is refused to a key that no node of ours has or had.
 pub(crate) const NOT_ENROLLED: &str = "not-enrolled";
 
+/// Why work is refused to a node that was revoked.
+pub(crate) const REVOKED: &str = "revoked";
+
 /// The kinds of refusals, each with room of its own: nobody without an invite can hide what happens to one.
 #[derive(Debug)]
-pub(super) struct Floods([Flood; 8]);
+pub(super) struct Floods([Flood; 9]);
 
 #[derive(Debug)]
 struct Flood {
@@ -40,6 +43,8 @@ impl Floods {
             flood("join.refused", true, STRANGERS),
             flood("join.refused", false, KNOWN),
             flood("work.refused", false, KNOWN),
+            // A revoked node's, which hides nobody else's.
+            flood("work.refused", true, STRANGERS),
             flood("receipt.refused", false, KNOWN),
             flood("records.refused", false, KNOWN),
             // Any key at all, and a revoked node that asks again and again: neither hides the other.
@@ -56,6 +61,7 @@ impl Floods {
         let strange = match entry.kind.as_str() {
             "join.refused" => why.is_some_and(|why| STRANGE.contains(&why)),
             "lease.refused" => why == Some(NOT_ENROLLED),
+            "work.refused" => why == Some(REVOKED),
             _ => false,
         };
         let mut floods = self.0.iter_mut();
@@ -100,7 +106,14 @@ mod tests {
         assert!((300..=341).contains(&asked.count()));
         let now = start + Duration::from_secs(86_399);
         assert!(floods.admit(of("lease.refused", "revoked"), now).is_none());
-        for entry in [of("lease.refused", NOT_ENROLLED), of("admin.refused", "forbidden")] {
+        let tried = |second| floods.admit(of("work.refused", REVOKED), start + Duration::from_secs(second));
+        assert!((300..=341).contains(&(0..86_400).filter_map(tried).count()));
+        let others = [
+            of("lease.refused", NOT_ENROLLED),
+            of("admin.refused", "forbidden"),
+            of("work.refused", "used-code"),
+        ];
+        for entry in others {
             assert_eq!(floods.admit(entry, now).unwrap().data.get("unrecorded_before"), None);
         }
     }

@@ -19,7 +19,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 pub use error::StoreError;
-pub(crate) use flood::NOT_ENROLLED;
+pub(crate) use flood::{NOT_ENROLLED, REVOKED};
 
 use crate::admin::{ReceiptHeld, ReceiptPlace};
 use crate::registry::{Change, Registry, SHOWN_SECONDS};

@@ -31,12 +31,17 @@ pub(super) fn frame(content: &str) -> String {
 }
 
 fn commit(parent: Option<&str>) -> String {
-    let digest = Digest::of(CONTENT.as_bytes());
+    commit_as("memo.txt", parent, (1, Digest::of(CONTENT.as_bytes())))
+}
+
+/// The same bytes at a path, so often one after the other, with a word about what they are together.
+pub(super) fn commit_as(path: &str, parent: Option<&str>, (times, said): (usize, Digest)) -> String {
+    let chunks = vec![Digest::of(CONTENT.as_bytes()); times];
     json!({"versions": [{
-        "path": "memo.txt",
+        "path": path,
         "parent": parent,
         "content": {
-            "is": "file", "digest": digest, "size": CONTENT.len(), "chunks": [digest], "mode": 416,
+            "is": "file", "digest": said, "size": CONTENT.len() * times, "chunks": chunks, "mode": 416,
             "modified": "2026-11-26T00:00:00Z", "torn": false
         }
     }]})

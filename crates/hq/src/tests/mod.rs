@@ -1,6 +1,7 @@
 //! A whole headquarters on loopback: what admins and devices see of it.
 
 mod admins;
+mod claims;
 mod closing;
 mod device;
 mod enrolment;
@@ -8,6 +9,8 @@ mod handover;
 mod holding;
 mod leaving;
 mod lockout;
+mod lost;
+mod overtime;
 mod pages;
 mod persons;
 mod places;

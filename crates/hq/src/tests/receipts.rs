@@ -18,7 +18,7 @@ use crate::show;
 const PC: u8 = 1;
 const OTHER: u8 = 2;
 
-fn boot(number: u8) -> String {
+pub(super) fn boot(number: u8) -> String {
     format!("00000000-0000-0000-0000-0000000000{number:02x}")
 }
 
@@ -27,13 +27,13 @@ fn signing(seed: u8) -> SigningKey {
 }
 
 /// A machine's own chain.
-struct Machine {
+pub(super) struct Machine {
     seed: u8,
     head: (u64, Hash),
 }
 
 impl Machine {
-    fn new(world: &mut World, seed: u8) -> Self {
+    pub(super) fn new(world: &mut World, seed: u8) -> Self {
         let mut row = world.registry.nodes[&key(seed)].clone();
         row.signing_key = Some(signing(seed).verify_key());
         world.registry.apply(&Change::Node(Box::new(row)));
@@ -60,7 +60,7 @@ impl Machine {
         self.sign(&self.document(boot_id, verdict))
     }
 
-    fn report(&self, boot_id: &str, receipts: Vec<SignedReceipt>) -> NodeReport {
+    pub(super) fn report(&self, boot_id: &str, receipts: Vec<SignedReceipt>) -> NodeReport {
         NodeReport {
             boot_id: boot_id.to_owned(),
             session: None,
@@ -83,14 +83,14 @@ fn signed(document: String, seed: u8) -> SignedReceipt {
 }
 
 impl World {
-    fn act(&mut self, act: Act) -> Result<Decision, Problem> {
+    pub(super) fn act(&mut self, act: Act) -> Result<Decision, Problem> {
         let decision = decide(&self.registry, &self.context, act)?;
         decision.changes.iter().for_each(|change| self.registry.apply(change));
         Ok(decision)
     }
 
     /// What headquarters holds afterwards, and what it wrote down.
-    fn report(&mut self, seed: u8, report: NodeReport) -> (u64, Vec<String>) {
+    pub(super) fn report(&mut self, seed: u8, report: NodeReport) -> (u64, Vec<String>) {
         let decision = self.act(Act::Report(key(seed), Box::new(report))).unwrap();
         let Outcome::Answer(taken) = decision.outcome else { panic!("a report has an answer") };
         let taken: ReportTaken = serde_json::from_value(taken).unwrap();
@@ -105,7 +105,7 @@ impl World {
         self.wipes(seed).standing
     }
 
-    fn close(&mut self, seed: u8) {
+    pub(super) fn close(&mut self, seed: u8) {
         self.act(Act::WorkClose(key(seed), [seed; 32])).unwrap();
     }
 

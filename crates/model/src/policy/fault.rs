@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, MAX_RULES, VERSION};
+use super::{MAX_DEVICE_PORTS, MAX_DEVICES, MAX_HOLIDAYS, MAX_LEN, MAX_OVERTIME_HOURS, MAX_RULES, VERSION};
 use crate::id::{CompanyId, RoomId};
 use crate::unlock::{MAX_GAP, MAX_SECONDS};
 
@@ -76,6 +76,15 @@ pub enum Fault {
     /// Unlocks too far apart.
     #[error("between two unlocks of one person are at most {most} seconds, not {0}", most = MAX_GAP)]
     UnlockGap(u64),
+    /// Not a calendar day.
+    #[error("{0:?} is not a calendar day such as \"2027-01-01\"")]
+    Holiday(String),
+    /// More holidays than [`MAX_HOLIDAYS`].
+    #[error("a policy has at most {most} holidays, this one has {0}", most = MAX_HOLIDAYS)]
+    TooManyHolidays(usize),
+    /// More overtime than a day has.
+    #[error("overtime is from 0 to {most} hours, not {0}", most = MAX_OVERTIME_HOURS)]
+    OvertimeHours(u64),
     /// A device that is reached through the tunnel.
     #[error("{0} lies behind the tunnel: a device is in the room's own network")]
     DeviceInside(IpNet),

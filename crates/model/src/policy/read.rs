@@ -1,6 +1,6 @@
 //! From TOML to a checked policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -11,12 +11,13 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::{
-    Access, Defaults, Fault, MAX_DEVICE_PORTS, MAX_DEVICES, MAX_LEN, MAX_RULES, NamedService, Party, Policy,
-    PolicyError, Position, RoomDevice, Rule, VERSION, network,
+    Access, Defaults, Fault, MAX_DEVICE_PORTS, MAX_DEVICES, MAX_HOLIDAYS, MAX_LEN, MAX_OVERTIME_HOURS,
+    MAX_RULES, NamedService, Party, Policy, PolicyError, Position, RoomDevice, Rule, VERSION, network,
 };
 use crate::device::{Device, is_place};
 use crate::filter::{PortRange, Service};
 use crate::form;
+use crate::time::CalendarDay;
 use crate::unlock::{MAX_GAP, MAX_SECONDS, UnlockTerms, Who};
 
 #[derive(Deserialize)]
@@ -31,6 +32,16 @@ struct File {
     #[serde(default)]
     device: Vec<DeviceTable>,
     unlock: Option<UnlockTable>,
+    #[serde(default)]
+    calendar: CalendarTable,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CalendarTable {
+    #[serde(default)]
+    holidays: Vec<Spanned<String>>,
+    overtime_hours: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -152,7 +163,34 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
         internet: table.internet.unwrap_or(Access::Open),
     });
     let unlock = file.unlock.map_or_else(|| Ok(UnlockTerms::default()), |table| terms_of(table, &at))?;
-    Ok(Policy { defaults, services: services.into_values().collect(), allow, devices, unlock })
+    let holidays = holidays_of(&file.calendar, &at)?;
+    let overtime_hours = overtime_of(&file.calendar, &at)?;
+    let services = services.into_values().collect();
+    Ok(Policy { defaults, services, allow, devices, unlock, holidays, overtime_hours })
+}
+
+fn holidays_of(
+    table: &CalendarTable,
+    at: &impl Fn(Range<usize>, Fault) -> PolicyError,
+) -> Result<BTreeSet<CalendarDay>, PolicyError> {
+    if let Some(first) = table.holidays.get(MAX_HOLIDAYS) {
+        return Err(at(first.span(), Fault::TooManyHolidays(table.holidays.len())));
+    }
+    let day = |text: &Spanned<String>| {
+        text.get_ref().parse().map_err(|_| at(text.span(), Fault::Holiday(text.get_ref().clone())))
+    };
+    table.holidays.iter().map(day).collect()
+}
+
+fn overtime_of(
+    table: &CalendarTable,
+    at: &impl Fn(Range<usize>, Fault) -> PolicyError,
+) -> Result<Option<u64>, PolicyError> {
+    let Some(hours) = &table.overtime_hours else { return Ok(None) };
+    if *hours.get_ref() > MAX_OVERTIME_HOURS {
+        return Err(at(hours.span(), Fault::OvertimeHours(*hours.get_ref())));
+    }
+    Ok(Some(*hours.get_ref()))
 }
 
 fn terms_of(

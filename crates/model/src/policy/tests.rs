@@ -250,4 +250,37 @@ fn the_example_is_a_policy() {
     let unlock = &schema["properties"]["unlock"]["properties"];
     assert_eq!(unlock["minutes"]["maximum"], MAX_SECONDS / 60);
     assert_eq!(unlock["gap_seconds"]["maximum"], MAX_GAP);
+    let calendar = &schema["properties"]["calendar"]["properties"];
+    assert_eq!(calendar["holidays"]["maxItems"], MAX_HOLIDAYS);
+    assert_eq!(calendar["overtime_hours"]["maximum"], MAX_OVERTIME_HOURS);
+    assert_eq!(policy.overtime_hours, Some(4));
+}
+
+#[test]
+fn holidays_are_days_of_the_calendar() {
+    let with = |days: &str| format!("version = 1\n[calendar]\nholidays = [{days}]\n");
+    let policy: Policy = with("\"2027-01-01\", \"2026-12-31\", \"2027-01-01\"").parse().unwrap();
+    let days: Vec<String> = policy.holidays.iter().map(ToString::to_string).collect();
+    assert_eq!(days, ["2026-12-31", "2027-01-01"]);
+    let fault = |days: &str| with(days).parse::<Policy>().unwrap_err();
+    let error = fault("\"2027-01-01\", \"2027-02-29\"");
+    assert_eq!((error.position.line, error.position.column), (3, 27));
+    assert_eq!(error.fault, Fault::Holiday("2027-02-29".to_owned()));
+    let many = vec!["\"2027-01-01\""; MAX_HOLIDAYS + 1].join(",");
+    assert_eq!(fault(&many).fault, Fault::TooManyHolidays(MAX_HOLIDAYS + 1));
+}
+
+#[test]
+fn overtime_is_bounded_at_headquarters_if_the_policy_says_so() {
+    let with = |hours: &str| format!("version = 1\n[calendar]\novertime_hours = {hours}\n").parse::<Policy>();
+    assert_eq!("version = 1\n".parse::<Policy>().unwrap().overtime_hours, None, "the machine's own decides");
+    for (hours, read) in [("0", 0), ("4", 4), ("24", MAX_OVERTIME_HOURS)] {
+        assert_eq!(with(hours).unwrap().overtime_hours, Some(read));
+    }
+    let error = with("25").unwrap_err();
+    assert_eq!((error.position.line, error.position.column), (3, 18));
+    assert_eq!(error.fault, Fault::OvertimeHours(25));
+    for hours in ["-1", "\"4\"", "1.5"] {
+        assert!(matches!(with(hours).unwrap_err().fault, Fault::Form(_)), "{hours}");
+    }
 }

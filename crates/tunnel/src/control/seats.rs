@@ -12,7 +12,7 @@ const ONE_USER: usize = 4;
 
 /// The seats of one socket.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seats {
+pub struct Seats {
     taken: Arc<Mutex<Taken>>,
 }
 
@@ -24,7 +24,7 @@ struct Taken {
 
 /// One seat; dropping it gives it back.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub struct Seat {
     seats: Seats,
     /// `None` for an admin's.
     user: Option<u32>,
@@ -32,7 +32,8 @@ pub(super) struct Seat {
 
 impl Seats {
     /// A seat for this user, if there is one.
-    pub(super) fn take(&self, uid: u32, is_admin: bool) -> Option<Seat> {
+    #[must_use]
+    pub fn take(&self, uid: u32, is_admin: bool) -> Option<Seat> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if is_admin {
             if taken.admins >= ADMINS {

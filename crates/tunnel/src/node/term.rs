@@ -96,6 +96,7 @@ pub(crate) mod tests {
             lan: Vec::new(),
             devices: Vec::new(),
             unlock: hanare_model::unlock::UnlockTerms::default(),
+            holidays: std::collections::BTreeSet::new(),
             sealing: None,
             hq: HqPeer {
                 public_key: PrivateKey::from_bytes([2; 32]).public(),

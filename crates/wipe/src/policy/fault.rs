@@ -44,6 +44,9 @@ pub enum Fault {
         /// What is kept.
         kept: String,
     },
+    /// Something about which it says how it is handed over, and that does not lie on the volume.
+    #[error("{0} does not lie on the volume: below its mount point or in a confined directory")]
+    OffVolume(String),
     /// An empty list.
     #[error("the list is empty")]
     Empty,

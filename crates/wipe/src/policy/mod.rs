@@ -2,13 +2,14 @@
 //!
 //! Every complaint has its line and column. See `policies/wipe/` for examples and the schema.
 
+mod classes;
 mod day;
 mod fault;
 mod path;
 mod read;
 mod size;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use hanare_ledger::Hash;
 pub use hanare_model::Position;
 use serde::Deserialize;
 
+pub use classes::{Class, Rule, Scope};
 pub use day::{Calendar, MAX_HOURS};
 pub use fault::{Fault, Misplaced};
 pub(crate) use path::overlap;
@@ -47,6 +49,8 @@ pub struct Policy {
     pub work: Work,
     /// What of the machine is kept from leaking.
     pub confine: Confine,
+    /// What on the volume is handed over, and as what.
+    pub classes: Vec<Rule>,
     /// How long it may take.
     pub limits: Limits,
     /// When a working day ends by itself; without one only people and events end it.
@@ -151,6 +155,13 @@ pub struct PolicyError {
     pub position: Position,
     /// What, and what was expected.
     pub fault: Fault,
+}
+
+impl Confine {
+    /// Those that are somebody's home or the like, and not everybody's directories for temporary files.
+    pub(crate) fn homes(&self) -> impl Iterator<Item = &Path> {
+        self.paths.iter().map(|place| place.path.as_path()).filter(|path| !path::is_temporary(path))
+    }
 }
 
 impl Policy {

@@ -8,6 +8,7 @@ use hanare_model::form::{self, Misformed};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::classes::{ClassesTable, classes_of};
 use super::day::{DayTable, PersonTable, day_of, person_of};
 use super::path::{Paths, Use, is_temporary, overlap};
 use super::{
@@ -48,6 +49,8 @@ struct File {
     work: WorkTable,
     #[serde(default)]
     confine: ConfineTable,
+    #[serde(default)]
+    classes: ClassesTable,
     #[serde(default)]
     limits: LimitsTable,
     day: Option<DayTable>,
@@ -115,7 +118,7 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
     if *version.get_ref() != VERSION {
         return Err(paths.at(version.span(), Fault::Version(*version.get_ref())));
     }
-    let File { _version, name, volume, work, confine, limits, day, person, demand } =
+    let File { _version, name, volume, work, confine, classes, limits, day, person, demand } =
         form::read(text).map_err(misformed)?;
     if name.get_ref().parse::<NodeName>().is_err() {
         return Err(paths.at(name.span(), Fault::Name(name.get_ref().clone())));
@@ -142,13 +145,15 @@ pub(super) fn read(text: &str) -> Result<Policy, PolicyError> {
             return Err(paths.at(item.span(), Fault::Overlap { path, other }));
         }
     }
+    let confine = Confine { paths: confined, swap: confine.swap };
     Ok(Policy {
+        classes: classes_of(&classes, volume.as_ref(), &confine, &paths)?,
         name: name.into_inner(),
         hash: Hash::of(text.as_bytes()),
         text: text.to_owned(),
         volume,
         work,
-        confine: Confine { paths: confined, swap: confine.swap },
+        confine,
         limits: limits_of(&limits, &paths)?,
         day: day.map(|table| day_of(&table, &paths)).transpose()?,
         person: person_of(person, &paths)?,

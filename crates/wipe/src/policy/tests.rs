@@ -42,7 +42,7 @@ fn the_schema_knows_what_the_reader_knows() {
         words.sort();
         words
     };
-    let tables = ["", "volume", "work", "confine", "limits", "day", "person", "demand"];
+    let tables = ["", "volume", "work", "confine", "classes", "limits", "day", "person", "demand"];
     for table in tables {
         let known = if table.is_empty() { words(&schema) } else { words(&schema["properties"][table]) };
         let header = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
@@ -52,6 +52,43 @@ fn the_schema_knows_what_the_reader_knows() {
         let mut taken: Vec<String> = said.split('`').skip(3).step_by(2).map(str::to_owned).collect();
         taken.sort();
         assert_eq!(taken, known, "{table}: {said}");
+    }
+}
+
+#[test]
+fn classes_are_told_by_where_they_lie_on_the_volume() {
+    let with = |lines: &str| {
+        format!(
+            "version = 1\nname = \"x\"\n[volume]\nkinds = [\"ram\"]\nsize = \"1M\"\nmount = \"/srv/room\"\n\
+             [confine]\npaths = [\"/tmp\", \"/home/work\"]\n[classes]\n{lines}\n"
+        )
+    };
+    let policy: Policy = with(
+        "handed_over = [\"/home/work/docs\"]\nday_only = [\"/home/work\", \".cache\", \"/srv/room/scratch/\"]\n\
+         settings = [\"/home/work/.config/mozc\"]",
+    )
+    .parse()
+    .unwrap();
+    let below = |path: &str, class| Rule { scope: Scope::Below(path.into()), class };
+    let expected = [
+        below(".confined/home%2fwork/docs", Class::HandedOver),
+        below(".confined/home%2fwork", Class::DayOnly),
+        Rule { scope: Scope::Named(".cache".to_owned()), class: Class::DayOnly },
+        below("scratch", Class::DayOnly),
+        below(".confined/home%2fwork/.config/mozc", Class::Settings),
+    ];
+    assert_eq!(policy.classes, expected);
+    for (line, wrong) in [
+        ("day_only = [\"/home/other\"]", Fault::OffVolume("/home/other".to_owned())),
+        ("day_only = [\"/tmp/x\"]", Fault::OffVolume("/tmp/x".to_owned())),
+        ("day_only = [\"/srv/room\"]", Fault::OffVolume("/srv/room".to_owned())),
+        ("day_only = [\"..\"]", Fault::OffVolume("..".to_owned())),
+        ("day_only = [\".\"]", Fault::OffVolume(".".to_owned())),
+        ("day_only = [\"\"]", Fault::Path { path: String::new(), why: Misplaced::Empty }),
+        ("day_only = [\"docs/x\"]", Fault::Path { path: "docs/x".to_owned(), why: Misplaced::Relative }),
+        ("day_only = [\".cache\"]\nsettings = [\".cache\"]", Fault::Twice(".cache".to_owned())),
+    ] {
+        assert_eq!(fault(&with(line)).2, wrong, "{line}");
     }
 }
 

@@ -23,7 +23,8 @@ use crate::policy::{Policy, Swap};
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 /// Where the confined directories are in the volume: work homes, and those for temporary files, everybody's, also root's. What
 /// begins with `.hanare` is nobody's work: it ends with the day and is not handed over.
-const FOLDERS: [&str; 2] = [".confined", ".hanare-temporary"];
+const FOLDERS: [&str; 2] = [HOMES, ".hanare-temporary"];
+const HOMES: &str = ".confined";
 /// Mounts on one another that are taken away.
 const LAYERS: u32 = 8;
 /// A program that dies leaves its memory nowhere.
@@ -49,8 +50,7 @@ impl Confinement {
     /// What a policy wants confined.
     #[must_use]
     pub fn of(policy: &Policy) -> Self {
-        let paths = policy.confine.paths.iter().map(|place| place.path.clone());
-        let homes = paths.filter(|path| !TEMPORARY.map(Path::new).contains(&path.as_path())).collect();
+        let homes = policy.confine.homes().map(Path::to_owned).collect();
         Self { homes, keeps_swap: policy.confine.swap == Swap::AsIs }
     }
 }
@@ -88,6 +88,11 @@ pub(super) fn confine(
         None => Ok(()),
         Some(path) => Err(VolumeError::Escapes { path }),
     }
+}
+
+/// Where a confined directory that is not for temporary files lies in the volume.
+pub(crate) fn place_of_home(home: &Path) -> PathBuf {
+    Path::new(HOMES).join(name_of(home))
 }
 
 /// The name of a confined directory in the volume: its path, so that what headquarters holds of a home comes back into the same

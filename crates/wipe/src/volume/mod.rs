@@ -36,6 +36,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use confine::Confinement;
+pub(crate) use confine::place_of_home;
 pub(crate) use confine::{dumps_core, escapes};
 pub use definition::Definition;
 pub use ending::{Ended, Last, can_still_be_read, end, end_by, end_last, is_unsettled, settle};
@@ -46,7 +47,7 @@ pub use probe::first_possible;
 pub use read_only::{Writing, let_write, stop_writing};
 
 use crate::boot::BootId;
-use crate::policy::Policy;
+use crate::policy::{Policy, Rule};
 use crate::receipt::WipeId;
 use crate::records;
 use crate::volume_kind::VolumeKind;
@@ -241,6 +242,16 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
         swap: swap::worst()?,
         still_readable,
     })
+}
+
+/// What becomes of what is in the volume, by the policy that it was opened by; without one all of it is handed over.
+///
+/// # Errors
+/// [`VolumeError::Damaged`], [`VolumeError::Io`].
+pub fn classes(places: Places<'_>) -> Result<Vec<Rule>, VolumeError> {
+    let opening = Opening::load(places)?;
+    let policy = opening.and_then(|opening| opening.policy?.parse::<Policy>().ok());
+    Ok(policy.map(|policy| policy.classes).unwrap_or_default())
 }
 
 /// Says what an end is for and what will be missing, before it begins: an end that is interrupted has the same cause and counts

@@ -1,14 +1,13 @@
 //! An employee's day on one PC: a work volume in memory, files that come to headquarters, the end.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hanare_lab::{Authenticator, Daemon, Error, Headquarters, Host, Program, Result, until};
 use serde_json::Value;
 
 use super::cast::COMPANIES;
-use super::report::{Handover, Wipe};
+use super::report::{Digests, Handover, Wipe};
 
 const PERSON: &str = "hanako";
 const FILES: usize = 5;
@@ -32,7 +31,7 @@ impl<'a> Desk<'a> {
         Ok(Self { program, pc, volume })
     }
 
-    /// The admin enrols an employee, who opens their work here and writes files; what they wrote is looked for at
+    /// The admin enrols an employee, who opens their work here and writes files; what they wrote is read back from
     /// headquarters.
     pub(super) fn work(&self, headquarters: &Headquarters) -> Result<Handover> {
         let company = COMPANIES.first().copied().unwrap_or_default();
@@ -45,19 +44,16 @@ impl<'a> Desk<'a> {
         let claim = format!("{PERSON}\n{temporary}\n{code}\nten oranges on a tray\n");
         self.program.attempt(self.pc, &["work", "open", "--stdin"], &claim)?.must()?;
         let written = self.write()?;
-        let mut held = BTreeMap::new();
-        let mut bytes = 0;
         until("the files at headquarters", Duration::from_secs(30), || {
             let listed = headquarters.ask(&["handover", "list", self.pc.name()]).unwrap_or_default();
-            (held, bytes) = read(&listed);
-            held.len() >= written.len()
+            listed.get("files").and_then(Value::as_array).map_or(0, Vec::len) >= written.len()
         })?;
         self.program.run(self.pc, &["work", "close"])?;
         agent.stop(Duration::from_secs(10))?;
-        let files = u64::try_from(held.len()).unwrap_or(u64::MAX);
+        let (held, bytes) = copied(headquarters)?;
         let waiting = self.program.attempt(self.pc, &["--json", "wipe", "sealed", "list"], "")?.json()?;
         let sealed = waiting.get("sealed").and_then(Value::as_u64).unwrap_or(u64::MAX);
-        Ok(Handover { files, bytes, digest_ok: held == written, sealed })
+        Ok(Handover::compare(&written, &held, bytes, sealed))
     }
 
     /// The volume's key goes, and with it everything that was in it.
@@ -73,30 +69,37 @@ impl<'a> Desk<'a> {
         self.pc.spawn("agent", &mut command)
     }
 
-    /// Writes files of noise; their names and digests, by a program that is not ours.
-    fn write(&self) -> Result<BTreeMap<String, String>> {
+    /// Writes files of noise; their names and digests.
+    fn write(&self) -> Result<Digests> {
         let script = format!(
-            "cd {} && for n in $(seq {FILES}); do head -c {SIZE} /dev/urandom > report-$n; done && sha256sum report-*",
+            "cd {} && for n in $(seq {FILES}); do head -c {SIZE} /dev/urandom > report-$n; done",
             self.volume.display()
         );
-        let said = self.pc.run("sh", ["-c", &script], "", Duration::from_secs(20))?.must()?.stdout;
-        let read =
-            |line: &str| line.split_once("  ").map(|(digest, name)| (name.to_owned(), digest.to_owned()));
-        let written: BTreeMap<_, _> = said.lines().filter_map(read).collect();
+        self.pc.run("sh", ["-c", &script], "", Duration::from_secs(20))?.must()?;
+        let written = digests(self.pc, &self.volume)?;
         if written.len() == FILES {
             Ok(written)
         } else {
-            Err(Error::Content { what: "sha256sum".to_owned(), why: said })
+            Err(Error::Content { what: "sha256sum".to_owned(), why: format!("{written:?}") })
         }
     }
 }
 
-/// Names and digests in a list of headquarters', and their bytes together.
-fn read(listed: &Value) -> (BTreeMap<String, String>, u64) {
-    let files = listed.get("files").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let text =
-        |file: &Value, field: &str| file.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let held = files.iter().map(|file| (text(file, "path"), text(file, "digest"))).collect();
-    let bytes = files.iter().filter_map(|file| file.get("size")?.as_u64()).sum();
-    (held, bytes)
+/// An admin copies the person's work from headquarters; what comes back, byte for byte, and how much that is. What
+/// headquarters lists is only what the PC has said.
+fn copied(headquarters: &Headquarters) -> Result<(Digests, u64)> {
+    let folder = headquarters.host.directory().join("copies");
+    let to = folder.to_string_lossy();
+    headquarters.ask(&["handover", "get", PERSON, &to, "--reason", "demo"])?;
+    let read = std::fs::read_dir(&folder).map_err(|source| Error::Path { path: folder.clone(), source })?;
+    let bytes = read.flatten().filter_map(|entry| entry.metadata().ok()).map(|entry| entry.len()).sum();
+    Ok((digests(&headquarters.host, &folder)?, bytes))
+}
+
+/// Digests of the files in a folder, by a program that is not ours.
+fn digests(host: &Host, folder: &Path) -> Result<Digests> {
+    let script = format!("cd {} && sha256sum *", folder.display());
+    let said = host.run("sh", ["-c", &script], "", Duration::from_secs(20))?.must()?.stdout;
+    let read = |line: &str| line.split_once("  ").map(|(digest, name)| (name.to_owned(), digest.to_owned()));
+    Ok(said.lines().filter_map(read).collect())
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use hanare::voice::{Argument, Voice};
+use hanare_voice::{Argument, Language, Voice};
 
 use super::report::Report;
 
@@ -15,7 +15,7 @@ pub(crate) struct Narrator {
 
 impl Narrator {
     pub(crate) fn new() -> Self {
-        Self { voice: Voice::new(hanare::language()), start: Instant::now() }
+        Self { voice: Voice::new(Language::of(|name| std::env::var(name).ok())), start: Instant::now() }
     }
 
     /// Tells one message of the catalogue.

@@ -51,20 +51,29 @@ pub(crate) struct Report {
     error: Option<String>,
 }
 
+/// Files by name, with the SHA-256 of what is in them.
+pub(crate) type Digests = BTreeMap<String, String>;
+
 /// Work that headquarters holds.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Handover {
-    /// Files found at headquarters.
+    /// Files read back from headquarters.
     pub(crate) files: u64,
     /// Their bytes.
     pub(crate) bytes: u64,
-    /// Each has the digest of what was written in the room, and none is missing.
+    /// Each has, byte for byte, what was written in the room, and none is missing.
     pub(crate) digest_ok: bool,
     /// Items that wait sealed in the room: nothing is sealed while the line is good.
     pub(crate) sealed: u64,
 }
 
 impl Handover {
+    /// Compares what was written in the room with what was read back.
+    pub(crate) fn compare(written: &Digests, held: &Digests, bytes: u64, sealed: u64) -> Self {
+        let files = u64::try_from(held.len()).unwrap_or(u64::MAX);
+        Self { files, bytes, digest_ok: held == written, sealed }
+    }
+
     fn good(&self) -> bool {
         self.digest_ok && self.files > 0
     }
@@ -187,5 +196,18 @@ mod tests {
         assert!(report.good());
         report.underlay.other.insert("other: protocol 1".to_owned(), 1);
         assert!(!report.good());
+    }
+
+    #[test]
+    fn one_byte_that_differs_or_one_file_that_is_missing_makes_it_bad() {
+        let of = |files: &[(&str, &str)]| -> Digests {
+            files.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect()
+        };
+        let written = of(&[("report-1", "aa"), ("report-2", "bb")]);
+        let is_good = |held: &[(&str, &str)]| Handover::compare(&written, &of(held), 2, 0).good();
+        assert!(is_good(&[("report-1", "aa"), ("report-2", "bb")]));
+        assert!(!is_good(&[("report-1", "aa"), ("report-2", "bc")]));
+        assert!(!is_good(&[("report-1", "aa")]));
+        assert!(!is_good(&[("report-1", "aa"), ("report-2", "bb"), ("report-3", "cc")]));
     }
 }

@@ -106,6 +106,14 @@ fn assert_whole(output: &Output) -> Value {
     for bytes in ["bytes_to_hq", "bytes_to_room"] {
         assert!(report[bytes].as_u64() >= Some(20_000_000), "{bytes}");
     }
+    // Read back from headquarters, all of it, and nothing left in the room.
+    let handover = &report["handover"];
+    assert_eq!(
+        (&handover["files"], &handover["bytes"], &handover["digest_ok"], &handover["sealed"]),
+        (&5.into(), &5_000_000.into(), &true.into(), &0.into()),
+        "{handover}"
+    );
+    assert_eq!((&report["wipe"]["verdict"], &report["wipe"]["remnants"]), (&"pass".into(), &0.into()));
     let underlay = &report["underlay"];
     assert_eq!(underlay["other"], serde_json::json!({}), "{underlay}");
     assert!(

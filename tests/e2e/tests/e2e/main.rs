@@ -32,6 +32,7 @@ mod kept_desk;
 mod kill_switch;
 mod lease;
 mod leaving;
+mod log_in;
 mod names;
 mod narrow_path;
 mod neighbours;

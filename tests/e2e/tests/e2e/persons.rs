@@ -6,6 +6,7 @@ use hanare_e2e::{Deployment, Place, Refusal};
 use hanare_lab::{Host, Result, inside, until};
 use serde_json::Value;
 
+use crate::kept_desk::{Desk, SOON, alone, held};
 use crate::person::{add, open};
 
 const LIMIT: Duration = Duration::from_mins(5);
@@ -106,7 +107,9 @@ fn a_person_opens_their_work_and_every_wrong_proof_is_refused() {
         assert_eq!(state(&deployment, &pc)?, "open", "what is open stays open");
 
         // Three were hers on this machine; two more lock it, also for the right proof. A reset is the way back.
-        deployment.program.run(&pc.host, &["work", "close"])?;
+        // No agent is there that could say what is at headquarters.
+        Refusal(7, "work-close-unseen").of(&deployment.program, &pc.host, &["work", "close"], "")?;
+        deployment.program.run(&pc.host, &["work", "close", "--abandon"])?;
         assert_eq!(state(&deployment, &pc)?, "closed");
         for _ in 0..2 {
             let lines = ["hanako", "wrong horse battery", &code];
@@ -203,6 +206,71 @@ fn disabling_a_person_closes_their_work_while_they_sit_there() {
         assert!(log.contains("headquarters closed this person's work"), "{log}");
         Refusal(6, "work-disabled").read(&open(&deployment, &pc, &lines)?);
         Ok(())
+    });
+}
+
+/// The same where the agent keeps the volume: her work is not only closed, it is gone from the room.
+#[test]
+fn disabling_a_person_locks_the_volume_that_they_sit_at() {
+    let _alone = alone();
+    inside("persons::disabling_a_person_locks_the_volume_that_they_sit_at", LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut hanako = add(&deployment, "hanako", "aoba")?;
+        add(&deployment, "taro", "aoba")?;
+        let desk = Desk::new(&mut deployment, "")?;
+        desk.first(&mut hanako)?;
+        assert_eq!(desk.volume()?, "open");
+        desk.shell("echo one > one")?;
+        until("her work at headquarters", SOON, || held(&deployment).is_ok_and(|held| held == ["one"]))?;
+        until("the events channel", SOON, || {
+            let node = deployment.hq.ask(&["node", "show", "pc"]);
+            node.is_ok_and(|node| node["listening"] == true)
+        })?;
+
+        let started = Instant::now();
+        deployment.hq.ask(&["person", "disable", "hanako", "--successor", "taro", "--yes"])?;
+        until("the end of her work", SOON, || {
+            state(&deployment, &desk.place).is_ok_and(|state| state == "closed")
+        })?;
+        let closed = started.elapsed().as_millis();
+        until("a locked volume", SOON, || desk.volume().is_ok_and(|volume| volume == "locked"))?;
+        let locked = started.elapsed().as_millis();
+        println!("measured: disable | closed at the node {closed} ms | volume locked {locked} ms");
+        desk.until_locked("headquarters")?;
+        let code = hanako.phone.code();
+        Refusal(6, "work-disabled").read(&open(&deployment, &desk.place, &["hanako", PASSWORD, &code])?);
+        assert_eq!(desk.volume()?, "locked", "and stays so");
+        Ok(())
+    });
+}
+
+#[test]
+fn headquarters_says_no_to_overtime_and_nobody_grants_it_to_themselves_then() {
+    let _alone = alone();
+    let name = "persons::headquarters_says_no_to_overtime_and_nobody_grants_it_to_themselves_then";
+    inside(name, LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut hanako = add(&deployment, "hanako", "aoba")?;
+        let desk = Desk::new(&mut deployment, "[day]\nend = \"19:00\"\nlongest_hours = 8\n")?;
+        let policy = deployment.hq.host.directory().join("policy.toml");
+        std::fs::write(&policy, "version = 1\n[calendar]\novertime_hours = 1\n").unwrap();
+        deployment.hq.ask(&["policy", "apply", &policy.display().to_string()])?;
+        desk.first(&mut hanako)?;
+        let left =
+            || desk.ask(&["work", "status"]).map(|status| status["handover"]["ends_in_seconds"].clone());
+        until("the day's end", SOON, || left().is_ok_and(|left| left.as_u64() > Some(0)))?;
+        let longer = |time: &str| {
+            let words = ["--json", "work", "overtime", "--for", time];
+            desk.program.attempt(&desk.place.host, &words, "")
+        };
+        assert_eq!(longer("45m")?.must()?.json()?["seconds"], 2700);
+        let before = left()?.as_u64();
+        // The machine's own policy would give four hours, and two of them without headquarters.
+        Refusal(6, "overtime-enough").read(&longer("30m")?);
+        assert!(left()?.as_u64() <= before, "granted all the same");
+        assert_eq!(reasons(&deployment, "work.refused", "why")?, ["overtime"]);
+        assert_eq!(longer("15m")?.must()?.json()?["seconds"], 900, "what is left of it");
+        desk.ask(&["work", "close"]).map(drop)
     });
 }
 

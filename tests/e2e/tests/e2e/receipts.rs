@@ -88,8 +88,11 @@ fn receipts_come_to_headquarters_and_an_opening_without_one_is_never_good() {
             let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
             let (japanese, english) = (read("sheet.ja.txt"), read("sheet.en.txt"));
             for (sheet, words) in [
-                (&japanese, ["個人データの項目", "不明", "hanako のファイル 1 個", "ram"]),
-                (&english, ["Items of personal data", "unknown", "1 files", "ram"]),
+                (
+                    &japanese,
+                    ["個人データの項目", "不明", "hanako のファイル 1 個", "仕事は ram のボリューム"],
+                ),
+                (&english, ["Items of personal data", "unknown", "1 files", "on a volume of kind ram"]),
             ] {
                 assert!(words.iter().all(|word| sheet.contains(word)), "{sheet}");
                 assert!(!sheet.contains("secret-plan"), "{sheet}");
@@ -107,4 +110,60 @@ fn receipts_come_to_headquarters_and_an_opening_without_one_is_never_good() {
             Ok(())
         },
     );
+}
+
+#[test]
+fn a_room_is_closed_once_its_machine_is_there_and_says_that_nothing_waits() {
+    let name = "receipts::a_room_is_closed_once_its_machine_is_there_and_says_that_nothing_waits";
+    inside(name, LIMIT, |lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut hanako = add(&deployment, "hanako", "aoba")?;
+        let mut desk = Desk::new(&mut deployment, "pc")?;
+        let folder = deployment.hq.host.directory().join("closed").display().to_string();
+        let close = ["room", "close", "kofu/306", "--yes", "--out", &folder];
+        desk.open(&deployment, &mut hanako, true)?;
+        desk.write("plan", b"work");
+        until_held(&deployment, "pc", &[("plan", b"work")])?;
+        let why = |deployment: &Deployment<'_>, arguments: &[&str], code: &'static str| {
+            let said = Refusal(6, code).of(&deployment.program, &deployment.hq.host, arguments, "")?;
+            hanare_lab::Result::Ok(said["cause"].as_str().unwrap_or_default().to_owned())
+        };
+        assert!(why(&deployment, &close, "sealed-wait")?.contains("on pc work is open"));
+        deployment.program.run(&desk.place.host, &["work", "close"])?;
+        let told = |deployment: &Deployment<'_>| {
+            let shown = deployment.hq.ask(&["node", "show", "pc"]);
+            shown.is_ok_and(|shown| shown["wipes"]["told"]["sealed"] == 0)
+        };
+        until("the machine's word that nothing waits", SOON, || told(&deployment))?;
+        // The line is away. What the machine said before that says nothing of what it holds now.
+        desk.agent.as_mut().unwrap().kill()?;
+        desk.place.node.daemon.as_mut().unwrap().kill()?;
+        deployment.hq.daemon.kill()?;
+        deployment.hq.start_again()?;
+        assert!(told(&deployment), "it is what is known");
+        let cause = why(&deployment, &close, "sealed-wait")?;
+        assert!(cause.contains("nobody knows whether items wait on pc") && cause.contains("20"), "{cause}");
+        let revoke = ["node", "revoke", "pc", "--yes"];
+        assert!(why(&deployment, &revoke, "node-silent")?.contains("20"));
+        let node = deployment.hq.ask(&["node", "show", "pc"])?;
+        assert_eq!(node["state"], "enrolled", "{node}");
+        // It is there again, says so, and the room can be given up.
+        desk.place.node.up(&[])?;
+        deployment.until_it_pings(&desk.place.host, SOON)?;
+        desk.start(&deployment)?;
+        let mut closed = Value::Null;
+        until("a closed room", SOON, || {
+            let asked = deployment.hq.ask(&close);
+            asked.is_ok_and(|answer| {
+                closed = answer;
+                true
+            })
+        })?;
+        let certificate = &closed["certificate"];
+        assert_eq!(
+            (&certificate["abandoned"], &certificate["keys_destroyed"]),
+            (&Value::Array(Vec::new()), &1.into())
+        );
+        Ok(())
+    });
 }

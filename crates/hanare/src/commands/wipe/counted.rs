@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use hanare_handover::deliver::{Tree, left_in};
+use hanare_handover::deliver::{Classes, Tree, left_in};
 use hanare_handover::seal::Spool;
 use hanare_tunnel::state::NodeState;
 use hanare_wipe::receipt::Cause;
@@ -29,18 +29,20 @@ pub(super) fn announce(context: &Context) {
     let sealed = Spool::look(&items).map_or(0, |items| items.len() as u64);
     // Without a headquarters there is nothing that could be missing there.
     let is_enrolled = NodeState::new(&context.state).lease().is_ok_and(|lease| lease.is_some());
-    let lost = if is_enrolled { count(mountpoint, items) } else { 0 };
+    let classes = crate::classes::of(&volume::classes(places).unwrap_or_default());
+    let lost = if is_enrolled { count(mountpoint, classes, items) } else { 0 };
     let announced = Announced { cause: Cause::Command, lost, sealed };
     if let Err(error) = volume::announce(places, &announced) {
         tracing::warn!(error = &error as &dyn std::error::Error, "the receipt will not tell what was lost");
     }
 }
 
-fn count(mountpoint: PathBuf, items: PathBuf) -> u64 {
+fn count(mountpoint: PathBuf, classes: Classes, items: PathBuf) -> u64 {
     let (tell, told) = channel();
     std::thread::spawn(move || {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let left = Tree::open(&mountpoint).and_then(|tree| left_in(&tree, &items, threads));
+        let tree = Tree::open(&mountpoint).map(|tree| tree.with_classes(classes));
+        let left = tree.and_then(|tree| left_in(&tree, &items, threads));
         let _ = tell.send(left);
     });
     // Nobody can say how much it is: not nothing.

@@ -1,6 +1,6 @@
 //! The catalogue's files, compiled in.
 
-use super::Language;
+use crate::Language;
 
 /// Names of the catalogue's files, the same in every language.
 pub const FILES: [&str; 14] = [
@@ -22,7 +22,7 @@ pub const FILES: [&str; 14] = [
 
 macro_rules! embedded {
     ($language:literal: $($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../../locales/", $language, "/", $name)))),*]
+        &[$(($name, include_str!(concat!("../../hanare/locales/", $language, "/", $name)))),*]
     };
 }
 

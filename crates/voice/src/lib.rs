@@ -1,6 +1,6 @@
 //! The voice: everything that a person reads, in Japanese and English, from one catalogue of Fluent files.
 //!
-//! `locales/LANGUAGE/*.ftl` are part of the program. The messages' ids tell where they are used:
+//! `hanare/locales/LANGUAGE/*.ftl` are part of the program. The messages' ids tell where they are used:
 //! - `cmd-…`: help of a subcommand; attributes are its arguments' help, and `example`.
 //! - `error-CODE`: what happened, with `.cause` (why) and `.fix` (what to do).
 //! - everything else: a line, a label or a table's heading.

@@ -21,6 +21,16 @@ impl Language {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Japanese, Self::English];
 
+    /// The language that an environment asks for, by the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set; otherwise English.
+    #[must_use]
+    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name| variable(name).filter(|value| !value.is_empty());
+        let locale = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
+        let is_japanese =
+            |locale: String| locale == "ja" || locale.starts_with("ja_") || locale.starts_with("ja.");
+        if locale.is_some_and(is_japanese) { Self::Japanese } else { Self::English }
+    }
+
     /// The tag of `--lang`.
     #[must_use]
     pub const fn tag(self) -> &'static str {

@@ -31,7 +31,7 @@ struct Checked {
     files: u64,
     bytes: u64,
     /// Files whose bytes are not what was said, or cannot be read.
-    wrong: BTreeMap<(PersonId, NodeName), u64>,
+    wrong: BTreeMap<(PersonId, Option<NodeName>), u64>,
 }
 
 /// Looks at what came since the last round, and writes down what is wrong.
@@ -52,7 +52,7 @@ pub(crate) async fn look(hq: &Hq) {
     tracing::info!(files = checked.files, bytes = checked.bytes, "what was handed over was looked at");
     let mut noted: io::Result<()> = Ok(());
     for ((person, node), files) in checked.wrong {
-        tracing::error!(%person, %node, files, "files are not what was handed over");
+        tracing::error!(%person, node = node.as_ref().map(tracing::field::display), files, "files are not what was handed over");
         let (kind, subject) = ("handover.wrong".to_owned(), person.to_string());
         let data = json!({ "node": node, "files": files });
         let entry = Entry { at: random::now(), actor: "hq".to_owned(), kind, subject, data };
@@ -75,13 +75,18 @@ async fn check(hq: &Hq, since: Option<Timestamp>) -> Result<Checked, StoreError>
         let mut after = None;
         loop {
             let page = store.browse(&owner, &Browse { after, ..Browse::default() }).await?;
+            if page.damaged > 0 {
+                // Nobody can read where these came from.
+                let wrong = checked.wrong.entry((owner.person.clone(), None)).or_default();
+                *wrong = wrong.saturating_add(page.damaged);
+            }
             for entry in page.entries.into_iter().filter(|entry| since.is_none_or(|since| entry.at >= since))
             {
                 let Content::File { digest, size, chunks, .. } = &entry.content else { continue };
                 checked.files = checked.files.saturating_add(1);
                 checked.bytes = checked.bytes.saturating_add(*size);
                 if !is_as_said(store, &owner, (digest, *size), chunks).await? {
-                    let wrong = checked.wrong.entry((owner.person.clone(), entry.node)).or_default();
+                    let wrong = checked.wrong.entry((owner.person.clone(), Some(entry.node))).or_default();
                     *wrong = wrong.saturating_add(1);
                 }
             }
@@ -106,7 +111,7 @@ async fn is_as_said(
         let start = Instant::now();
         let body = match store.fetch(owner, &Fetch { chunks: some.to_vec() }).await {
             Ok(Some(body)) => body,
-            Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(false),
+            Ok(None) | Err(StoreError::Damaged { .. } | StoreError::Access { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
         let Ok(pieces) = frames(Bytes::from(body)) else { return Ok(false) };

@@ -75,7 +75,7 @@ impl Agent<'_> {
     fn no_volume(&self, failure: &Failure) -> Answer {
         let why = failure.tell(self.context.out.voice());
         tracing::error!(code = failure.code, cause = why.cause, "work cannot be opened here");
-        self.tell(|standing| standing.trouble = Some(format!("{}: {}", failure.code, why.cause)));
+        self.tell(|standing| standing.hinder(Some(format!("{}: {}", failure.code, why.cause))));
         Answer::Failed
     }
 }

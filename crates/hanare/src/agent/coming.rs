@@ -15,7 +15,8 @@ pub(super) enum Said {
 }
 
 /// A daemon that was started anew knows no session, and has not ended any: the day goes on, and the person opens it again.
-pub(super) fn said(today: Today, kept: &Kept) -> Said {
+/// `is_doubtful` says that this day began at a log-in screen without headquarters, and that a proof need not be of who began it.
+pub(super) fn said(today: Today, kept: &Kept, is_doubtful: bool) -> Said {
     let Today { open, ended, revoked, time, .. } = today;
     if revoked {
         return Said::End(Trigger::Revoked);
@@ -23,7 +24,7 @@ pub(super) fn said(today: Today, kept: &Kept) -> Said {
     match open {
         Some(open) if open.person != kept.noted.person => return Said::End(Trigger::Another),
         // Whoever began without headquarters may have been somebody else: what they made is sealed, and theirs is another volume.
-        Some(open) if kept.is_alone() && !kept.is_same_desk(open.uid) => {
+        Some(open) if kept.is_alone() && (is_doubtful || !kept.is_same_desk(open.uid)) => {
             return Said::End(Trigger::Another);
         }
         // Also the same one, for an agent that has taken over and does not know it yet.

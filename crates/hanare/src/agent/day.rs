@@ -94,7 +94,7 @@ impl Agent<'_> {
                     return Ok(Some(Exit::Good));
                 }
                 Pause::Renewed(session) => {
-                    drop(day.take());
+                    let before = day.take();
                     token = Some(session.token.clone());
                     day = match &mut kept {
                         Some(kept) => {
@@ -104,6 +104,9 @@ impl Agent<'_> {
                         }
                         None => self.attach(&session.person, token.as_ref()).await?,
                     };
+                    if let (Some(day), Some(mut before)) = (&mut day, before) {
+                        day.go_on_from(&mut before);
+                    }
                 }
                 Pause::Again => {
                     if let Some(kept) = &kept {
@@ -175,7 +178,8 @@ impl Agent<'_> {
         self.tell(|standing| standing.count(&progress));
         standing.clone_from(&self.told.borrow());
         // What was on its way is done now, one way or the other.
-        (standing.waiting, standing.trouble) = (ended.lost, ended.trouble);
+        standing.waiting = ended.lost;
+        standing.hinder(ended.trouble);
         Ok(standing)
     }
 
@@ -217,7 +221,7 @@ impl Agent<'_> {
         };
         let why = failure.tell(self.context.out.voice());
         tracing::error!(code = failure.code, cause = why.cause, "work is not handed over");
-        self.tell(|standing| standing.trouble = Some(format!("{}: {}", failure.code, why.cause)));
+        self.tell(|standing| standing.hinder(Some(format!("{}: {}", failure.code, why.cause))));
         None
     }
 

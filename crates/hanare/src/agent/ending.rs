@@ -39,7 +39,7 @@ impl Agent<'_> {
     ) -> Option<Verdict> {
         let cause = trigger.cause();
         tracing::info!(person = %kept.noted.person, ?cause, "the day ends");
-        self.tell(|standing| standing.ending = Some(cause));
+        self.tell(|standing| (standing.ending, standing.closing) = (Some(cause), true));
         // From here on nobody comes back to it.
         self.gate.end();
         let alive = Alive::begin();
@@ -94,7 +94,8 @@ impl Agent<'_> {
             Record { waiting: left, end: Some(Ended { cause, verdict, lost: left }), ..self.record(&person) };
         record.save(&self.context.state);
         self.told.send_modify(|standing| {
-            let unwatched = std::mem::take(&mut standing.unwatched);
+            let mut unwatched = std::mem::take(&mut standing.unwatched);
+            unwatched.remove(&super::Unwatched::Changes);
             *standing = Standing { last: Some(record), unwatched, ..Standing::idle(self.policy.as_ref()) };
         });
         drop(alive);

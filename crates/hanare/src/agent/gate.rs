@@ -22,6 +22,9 @@ const WAIT: [Duration; 2] = [Duration::from_secs(30), Duration::from_mins(5)];
 /// How long somebody has who is to say the same twice.
 const TWICE: Duration = Duration::from_mins(10);
 
+/// How long a proof at headquarters may take, from what is said here before it.
+const PROOF: Duration = Duration::from_secs(30);
+
 /// What a password is hashed with. Another one each day.
 pub(crate) type Salt = [u8; 16];
 
@@ -36,6 +39,8 @@ struct State {
     known: Option<Known>,
     /// Whether headquarters has said yes to it.
     is_proven: bool,
+    /// When somebody has said it last.
+    said_at: Option<Instant>,
     /// Who is to say the same once more, and since when.
     first: Option<(PersonId, Known, Instant)>,
     wrong: u32,
@@ -59,6 +64,8 @@ pub(super) enum Knock {
     Right,
     /// Nobody can say that it is.
     Wrong,
+    /// Nothing is known here to compare it with: it is no try.
+    Unknown,
     /// Nothing is looked at for so long.
     Wait(Duration),
 }
@@ -81,6 +88,7 @@ impl Gate {
             person: None,
             known: None,
             is_proven: false,
+            said_at: None,
             first: None,
             wrong: 0,
             closed_until: None,
@@ -130,6 +138,14 @@ impl Gate {
         }
     }
 
+    /// Whether this day began at a log-in screen without headquarters, and what was said then was not said just now: whoever proves
+    /// to be this person may be another one, who is not to go on among what was left for them.
+    pub(super) fn is_doubtful(&self, now: Instant) -> bool {
+        let state = self.state();
+        let just_now = state.said_at.is_some_and(|at| now.saturating_duration_since(at) < PROOF);
+        state.known.is_some() && !state.is_proven && !just_now
+    }
+
     /// Whether one of these spellings is what began this day.
     pub(super) fn knock(&self, hashes: &[Secret], now: Instant) -> Knock {
         let mut state = self.state();
@@ -138,12 +154,10 @@ impl Gate {
         {
             return Knock::Wait(wait);
         }
-        let known = state.known.as_ref();
-        let right = known.is_some_and(|known| {
-            hashes.iter().fold(false, |right, hash| right | (Known::of(hash) == *known))
-        });
+        let Some(known) = state.known.as_ref() else { return Knock::Unknown };
+        let right = hashes.iter().fold(false, |right, hash| right | (Known::of(hash) == *known));
         if right {
-            (state.wrong, state.closed_until) = (0, None);
+            (state.wrong, state.closed_until, state.said_at) = (0, None, Some(now));
             return Knock::Right;
         }
         state.wrong = state.wrong.saturating_add(1);
@@ -173,13 +187,14 @@ impl Gate {
 impl State {
     fn forget(&mut self) {
         (self.person, self.known, self.first) = (None, None, None);
-        (self.is_proven, self.wrong, self.closed_until) = (false, 0, None);
+        (self.is_proven, self.wrong) = (false, 0);
+        (self.said_at, self.closed_until) = (None, None);
     }
 
     fn keep(&mut self, person: &PersonId, hash: &Secret, is_proven: bool) -> bool {
         let is_theirs = self.person.as_ref() == Some(person);
         if is_theirs {
-            (self.known, self.is_proven) = (Some(Known::of(hash)), is_proven);
+            (self.known, self.is_proven, self.said_at) = (Some(Known::of(hash)), is_proven, None);
             (self.wrong, self.closed_until) = (0, None);
         }
         is_theirs
@@ -227,7 +242,7 @@ mod tests {
         gate.begin(&person("hanako"));
         assert_eq!(gate.knock(&[hash("right")], now), Knock::Right, "the same day goes on");
         gate.begin(&person("taro"));
-        assert_eq!(gate.knock(&[hash("right")], now), Knock::Wrong, "another person's day");
+        assert_eq!(gate.knock(&[hash("right")], now), Knock::Unknown, "another person's day");
     }
 
     #[test]
@@ -235,10 +250,15 @@ mod tests {
         let (gate, now) = (open(), Instant::now());
         gate.prove();
         assert_eq!(gate.knock(&[hash("right")], now), Knock::Right, "a second proof");
+        assert!(!gate.is_doubtful(now));
         assert!(gate.keep_unproven(&person("hanako"), &hash("somebody's")));
+        assert_eq!(gate.knock(&[hash("hers")], now), Knock::Wrong);
+        assert!(gate.is_doubtful(now), "whoever proves to be her did not begin it");
         assert_eq!(gate.knock(&[hash("somebody's")], now), Knock::Right);
+        assert!(!gate.is_doubtful(now));
+        assert!(gate.is_doubtful(now + PROOF), "somebody came back long before the proof");
         gate.prove();
-        assert_eq!(gate.knock(&[hash("somebody's")], now), Knock::Wrong, "that may have been anybody");
+        assert_eq!(gate.knock(&[hash("somebody's")], now), Knock::Unknown, "that may have been anybody");
     }
 
     #[test]
@@ -248,7 +268,7 @@ mod tests {
         gate.end();
         assert_ne!(gate.salt(), salt);
         gate.begin(&person("hanako"));
-        assert_eq!(gate.knock(&[hash("right")], now), Knock::Wrong);
+        assert_eq!(gate.knock(&[hash("right")], now), Knock::Unknown);
     }
 
     #[test]
@@ -269,12 +289,11 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_without_anything_known_answers_alike() {
+    fn where_nothing_is_known_no_try_is_counted() {
         let (gate, now) = (Gate::new().unwrap(), Instant::now());
-        for _ in 0..FREE {
-            assert_eq!(gate.knock(&[hash("any")], now), Knock::Wrong);
+        for _ in 0..=FREE {
+            assert_eq!(gate.knock(&[hash("any")], now), Knock::Unknown);
         }
-        assert!(matches!(gate.knock(&[hash("any")], now), Knock::Wait(_)));
     }
 
     #[test]

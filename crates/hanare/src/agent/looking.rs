@@ -138,7 +138,7 @@ impl Agent<'_> {
             };
             kept.log(self.is_in, &self.context.runtime);
             let mut renewed = None;
-            let said = match today.map(|today| said(today, kept)) {
+            let said = match today.map(|today| said(today, kept, self.gate.is_doubtful(Instant::now()))) {
                 Some(Said::Renewed(session)) => {
                     renewed = Some(session);
                     None

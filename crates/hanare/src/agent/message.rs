@@ -117,11 +117,17 @@ pub(crate) struct Standing {
     pub(crate) frozen: bool,
     /// Why nothing goes on at the moment, in technical words.
     pub(crate) trouble: Option<String>,
+    /// What kind of trouble it is, for a sentence in the reader's language; absent for others than headquarters'.
+    #[serde(default)]
+    pub(crate) trouble_code: Option<String>,
     /// What would end a day and cannot be seen just now.
     #[serde(default)]
     pub(crate) unwatched: BTreeSet<Unwatched>,
     /// Seconds until the day ends by itself.
     pub(crate) ends_in_seconds: Option<u64>,
+    /// Whether it is ending just now: nobody comes back to it.
+    #[serde(default)]
+    pub(crate) closing: bool,
     /// What it is about to end for, once the countdown runs.
     pub(crate) ending: Option<Cause>,
     /// The day before this one on this machine, or the one that has just ended.
@@ -139,9 +145,16 @@ pub(crate) enum Unwatched {
     Sessions,
     /// A dock or a key that is pulled out.
     Devices,
+    /// What changes in the work: the kernel tells of none of it, or not of all.
+    Changes,
 }
 
 impl Standing {
+    /// Nothing goes on, for this reason, if there is one.
+    pub(super) fn hinder(&mut self, why: Option<String>) {
+        (self.trouble, self.trouble_code) = (why, None);
+    }
+
     /// Nobody's day, under this policy.
     pub(super) fn idle(policy: Option<&Policy>) -> Self {
         let account = policy.and_then(|policy| policy.person.user.clone());
@@ -196,6 +209,8 @@ pub(crate) enum Answer {
     Right,
     /// Nobody can say that it is.
     Wrong,
+    /// This machine knows nothing to compare it with.
+    Unknown,
     /// Too many were wrong: nothing is looked at before this.
     Wait {
         /// Seconds.

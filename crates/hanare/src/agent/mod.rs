@@ -205,7 +205,7 @@ impl Agent<'_> {
                         let why = failure.tell(self.context.out.voice());
                         tracing::error!(code = failure.code, cause = why.cause, "work cannot be opened here");
                         self.tell(|standing| {
-                            standing.trouble = Some(format!("{}: {}", failure.code, why.cause));
+                            standing.hinder(Some(format!("{}: {}", failure.code, why.cause)));
                         });
                         pause = AGAIN;
                     }
@@ -382,6 +382,12 @@ impl Standing {
         self.restored = progress.restored;
         self.awaits_settings = progress.awaits_settings;
         self.trouble.clone_from(&progress.trouble);
+        self.trouble_code = progress.trouble_code.map(str::to_owned);
+        if progress.blind {
+            self.unwatched.insert(Unwatched::Changes);
+        } else {
+            self.unwatched.remove(&Unwatched::Changes);
+        }
     }
 }
 

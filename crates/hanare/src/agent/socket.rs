@@ -129,6 +129,7 @@ fn at_the_gate(gate: &Gate, asked: &Asked, peer: &Peer, account: Option<&str>) -
             Some(match gate.knock(hashes, Instant::now()) {
                 Knock::Right => Answer::Right,
                 Knock::Wrong => Answer::Wrong,
+                Knock::Unknown => Answer::Unknown,
                 Knock::Wait(wait) => Answer::Wait { seconds: wait.as_secs().max(1) },
             })
         }

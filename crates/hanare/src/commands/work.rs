@@ -102,6 +102,7 @@ impl OpenArgs {
         let (work, password) = if stdin {
             let claim = piped()?;
             let password = work_proof::proven_by(&claim).clone();
+            work_proof::repeat(context, &claim.password);
             (client.work_open(claim).map_err(|error| unopened(context, error))?, password)
         } else if std::io::stdin().is_terminal() {
             at_the_terminal(context, client, person)?
@@ -115,7 +116,7 @@ impl OpenArgs {
             context.out.talk_text(&work_status::noticed(notice, context.out.voice()));
         }
         if let Some(person) = &work.person {
-            work_agent::welcome(context, person, Agent::IfInstalled)?;
+            work_agent::welcome(context, person, Agent::IfInstalled, false)?;
             work_proof::keep(context, person, &password);
         }
         Ok(Exit::Good)
@@ -156,6 +157,7 @@ fn at_the_terminal(
     ask("work-ask-code");
     let code = typed::hidden()?;
     let mut claim = WorkOpen { person, password, code, new_password: None };
+    work_proof::repeat(context, &claim.password);
     let wants_another = match client.work_open(claim.clone()) {
         Err(ControlError::Refused(Problem::Work { refusal: WorkRefusal::MustChange })) => true,
         answer => {

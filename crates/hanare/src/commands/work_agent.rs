@@ -73,14 +73,21 @@ fn is_installed(root: &Path, runtime: &Path) -> bool {
 
 /// Waits until this person's volume is there, where an agent opens it, with the settings that programs read when they start, and says
 /// how the last day here ended. Work that comes without its settings is still work: nobody is kept from it for them.
-pub(super) fn welcome(context: &Context, person: &PersonId, agent: Agent) -> Result<(), Failure> {
+///
+/// Whoever has proven themselves is not welcome in a day that somebody has begun without a proof, before it is known to be theirs.
+pub(super) fn welcome(
+    context: &Context,
+    person: &PersonId,
+    agent: Agent,
+    alone: bool,
+) -> Result<(), Failure> {
     let begun = Instant::now();
     let Some(mut standing) = heard(context, agent)? else { return Ok(()) };
     if !standing.keeps_volume {
         return Ok(());
     }
-    // Another person's day may still be ending.
-    while !is_theirs(&standing, person) {
+    // Another person's day may still be ending, or an earlier one of theirs.
+    while !is_theirs(&standing, person) || (standing.alone && !alone) {
         if let Some(trouble) = &standing.trouble
             && !standing.active
             && begun.elapsed() > GLANCE
@@ -109,7 +116,7 @@ fn ask_again(context: &Context) -> Result<Standing, Failure> {
 
 /// An agent of the version before says nothing of whose it is.
 fn is_theirs(standing: &Standing, person: &PersonId) -> bool {
-    standing.active && standing.person.as_ref().is_none_or(|theirs| theirs == person)
+    standing.active && !standing.closing && standing.person.as_ref().is_none_or(|theirs| theirs == person)
 }
 
 #[cfg(test)]
@@ -147,5 +154,7 @@ mod tests {
         assert!(is_theirs(&day(true, Some("hanako")), &hanako));
         assert!(!is_theirs(&day(true, Some("taro")), &hanako));
         assert!(!is_theirs(&day(false, Some("hanako")), &hanako));
+        let closing = Standing { closing: true, ..day(true, Some("hanako")) };
+        assert!(!is_theirs(&closing, &hanako), "her own that is ending");
     }
 }

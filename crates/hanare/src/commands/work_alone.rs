@@ -29,7 +29,7 @@ pub(super) fn open_alone(context: &Context, person: &PersonId) -> Outcome {
     opened(&standing)?;
     context.out.result("work.open", &json!({"person": person, "alone": true}), |_| String::new())?;
     context.out.talk("work-opened-alone", &[("person", &person)]);
-    welcome(context, person, Agent::IfInstalled)?;
+    welcome(context, person, Agent::IfInstalled, true)?;
     Ok(Exit::Good)
 }
 

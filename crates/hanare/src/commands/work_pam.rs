@@ -91,12 +91,15 @@ impl Door<'_> {
         // Before anybody has proven anything: who is let in without the agent works on the plain disk.
         let silent = || Failure::new(Exit::Unreachable, "agent-silent");
         let standing = work_agent::heard(self.context, Agent::Must)?.ok_or_else(silent)?;
-        if !is_for_work(&account, standing.account.as_deref()) {
+        if !is_for_work(&account, standing.account.as_deref(), shared) {
             return Err(Failure::new(Exit::Refused, "work-pam-account").with("account", &account));
         }
         let field = Field::new(&typed, (!shared).then_some(account.as_str()));
         let claim = field.claim()?;
-        let day = standing.person.clone().filter(|_| standing.active && standing.keeps_volume);
+        // An account of one's own is for nobody else's day.
+        let is_own = |person: &PersonId| shared || person.as_str() == account;
+        let is_open = standing.active && !standing.closing && standing.keeps_volume;
+        let day = standing.person.clone().filter(|person| is_open && is_own(person));
         // Whoever is not proven at headquarters, or not any more, and has typed all of it, is proven there first.
         let proves_first = claim.is_some() && (standing.alone || !self.is_session_open());
         let back = |person: &PersonId| self.let_back(&field, person);
@@ -108,6 +111,7 @@ impl Door<'_> {
             }
         }
         let Some(claim) = claim else { return Err(failure.unwrap_or_else(unlike)) };
+        work_proof::repeat(self.context, &claim.password);
         let error = match self.client.work_open(claim.clone()) {
             Ok(work) => {
                 let person = work.person.unwrap_or_else(|| claim.person.clone());
@@ -132,7 +136,7 @@ impl Door<'_> {
     }
 
     fn welcome(&self, person: &PersonId, claim: &WorkOpen) -> Result<(), Failure> {
-        work_agent::welcome(self.context, person, Agent::Must)?;
+        work_agent::welcome(self.context, person, Agent::Must, false)?;
         work_proof::keep(self.context, person, work_proof::proven_by(claim));
         Ok(())
     }
@@ -165,15 +169,16 @@ impl Door<'_> {
             sleep(LOOK);
         };
         work_alone::opened(&standing)?;
-        work_agent::welcome(self.context, &claim.person, Agent::Must)?;
+        work_agent::welcome(self.context, &claim.person, Agent::Must, true)?;
         self.both.say("work-opened-alone", &claim.person);
         Ok(())
     }
 }
 
-/// Whether people may work as this account: the one that the policy names, and root never. A person's proof is none of an admin's.
-fn is_for_work(account: &str, of_policy: Option<&str>) -> bool {
-    account::uid(account) != Some(0) && of_policy.is_none_or(|named| named == account)
+/// Whether people may work as this account: the one that the policy names, and root never. Where it names none, everybody has an
+/// account of their own, and one that is shared could be anybody's: a person's proof is none of an admin's.
+fn is_for_work(account: &str, of_policy: Option<&str>, shared: bool) -> bool {
+    account::uid(account) != Some(0) && of_policy.map_or(!shared, |named| named == account)
 }
 
 /// Whether nobody was there who could say no.
@@ -199,10 +204,15 @@ mod tests {
 
     #[test]
     fn people_work_as_the_account_of_the_policy_and_never_as_root() {
-        assert!(is_for_work("games", Some("games")) && is_for_work("games", None));
-        assert!(is_for_work("of_a_directory", None), "accounts need not be in /etc/passwd");
-        assert!(!is_for_work("games", Some("work")) && !is_for_work("work", Some("games")));
-        assert!(!is_for_work("root", None) && !is_for_work("root", Some("root")));
+        for shared in [true, false] {
+            assert!(is_for_work("games", Some("games"), shared));
+            assert!(
+                !is_for_work("games", Some("work"), shared) && !is_for_work("work", Some("games"), shared)
+            );
+            assert!(!is_for_work("root", None, shared) && !is_for_work("root", Some("root"), shared));
+        }
+        assert!(is_for_work("of_a_directory", None, false), "accounts need not be in /etc/passwd");
+        assert!(!is_for_work("games", None, true), "a shared account that nobody has named");
     }
 
     #[test]

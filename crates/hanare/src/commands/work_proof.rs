@@ -54,7 +54,17 @@ pub(super) fn unlock(context: &Context, spellings: &[Secret]) -> Result<(), Fail
         let span = Phrase::new("span-seconds").with("n", seconds);
         return Err(Failure::new(Exit::Refused, "work-pam-wait").with_phrase("span", span));
     }
-    Err(Failure::new(Exit::Refused, "work-pam-wrong"))
+    let unknown = standing.answer == Some(Answer::Unknown);
+    Err(Failure::new(Exit::Refused, if unknown { "work-pam-unknown" } else { "work-pam-wrong" }))
+}
+
+/// Says to the agent that whoever is about to prove themselves is who began this day without headquarters: what they typed is the
+/// same. Where it is not, the day ends with the proof, and another one begins.
+pub(super) fn repeat(context: &Context, password: &Secret) {
+    let alone = agent::ask(&context.runtime, &Asked::Status).is_some_and(|standing| standing.alone);
+    if alone && let Err(failure) = unlock(context, std::slice::from_ref(password)) {
+        tracing::debug!(code = failure.code, "it is not what began this day");
+    }
 }
 
 /// The agent's salt of today.

@@ -60,7 +60,7 @@ fn shown(work: &Work, standing: Option<&Standing>, voice: &Voice) -> String {
             ("label-reserve", text(active.and_then(|standing| words::reserve(standing.reserve, voice)))),
             ("label-full-files", count(|standing| standing.full)),
             ("label-day-ends", day_ends(standing, voice)),
-            ("label-handover-trouble", text(standing.and_then(|standing| standing.trouble.clone()))),
+            ("label-handover-trouble", trouble(standing, voice)),
             ("label-unwatched", unwatched(standing, voice)),
         ],
     );
@@ -77,11 +77,28 @@ fn day_ends(standing: Option<&Standing>, voice: &Voice) -> String {
         .unwrap_or_default()
 }
 
+/// Why nothing is sent: in the reader's language, and the technical words behind it.
+fn trouble(standing: Option<&Standing>, voice: &Voice) -> String {
+    let Some((standing, detail)) = standing.and_then(|standing| Some((standing, standing.trouble.as_ref()?)))
+    else {
+        return String::new();
+    };
+    let id = match standing.trouble_code.as_deref() {
+        Some("silent") => "trouble-silent",
+        Some("ended") => "trouble-ended",
+        Some("answer") => "trouble-answer",
+        Some("put-back") => "trouble-put-back",
+        Some(_) | None => return detail.clone(),
+    };
+    voice.say_with(id, &[("detail", detail)])
+}
+
 /// What would end the day and is not seen just now.
 fn unwatched(standing: Option<&Standing>, voice: &Voice) -> String {
     let said = standing.into_iter().flat_map(|standing| &standing.unwatched).map(|what| match what {
         Unwatched::Sessions => voice.say("unwatched-sessions"),
         Unwatched::Devices => voice.say("unwatched-devices"),
+        Unwatched::Changes => voice.say("unwatched-changes"),
     });
     said.collect::<Vec<_>>().join("\n")
 }

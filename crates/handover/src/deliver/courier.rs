@@ -154,9 +154,8 @@ impl<T: Transport> Courier<T> {
                         continue;
                     }
                     if let Some(held) = held.filter(|held| held.gist == gist) {
-                        if let Some(stamp) = snapshot.stamp.filter(|_| !ready.open) {
-                            known.read().note(tree, &ready.path, &stamp, now());
-                        }
+                        let rested = snapshot.stamp.filter(|_| !ready.open);
+                        rested.inspect(|stamp| known.read().note(tree, &ready.path, (&held, stamp), now()));
                         self.acknowledged(&ready.path, held);
                         continue;
                     }
@@ -214,8 +213,8 @@ impl<T: Transport> Courier<T> {
         Ok(delivered)
     }
 
-    /// Says that files were deleted: each of `gone` was seen to go, as a file or with all that was in it, and is not there.
-    /// Headquarters judges all of them together.
+    /// Says that files were deleted: each of `gone` was seen to go, as a file or with all in it, and is not there. Headquarters
+    /// judges all of them together: what it has placed it counts by itself, and hears how many are left.
     ///
     /// # Errors
     /// [`TransportError`]
@@ -242,8 +241,9 @@ impl<T: Transport> Courier<T> {
             content: Content::Deleted,
         };
         let versions: Vec<NewVersion> = absent.into_iter().map(deleted).collect();
-        let vanishing = Some(versions.iter().filter(|version| !version.moved).count() as u64);
+        let mut left = versions.iter().filter(|version| !version.moved).count() as u64;
         for batch in versions.chunks(crate::protocol::MAX_COMMIT) {
+            let vanishing = Some(left);
             let commit = Commit { versions: batch.to_vec(), confirmed, vanishing, since: known.mark() };
             let committed = self.transport.commit(&commit).await?;
             known.stands(committed.memory)?;
@@ -254,6 +254,7 @@ impl<T: Transport> Courier<T> {
                     // Nobody has changed it, and it stays all the same.
                     delivered.stays += 1;
                 } else {
+                    left -= u64::from(!version.moved);
                     delivered.files += 1;
                     known.forget(&version.path);
                 }

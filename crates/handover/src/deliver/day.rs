@@ -154,6 +154,11 @@ impl<T: Transport + Post + 'static> Day<T> {
         })
     }
 
+    /// Goes on from a day in the same folder that another session ends: what has moved meanwhile has not vanished.
+    pub fn go_on_from(&mut self, before: &mut Self) {
+        self.moves = std::mem::take(&mut before.moves);
+    }
+
     /// Tells how it stands, whenever that changes.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {

@@ -64,12 +64,14 @@ impl Moves {
     }
 
     /// Whether what was at a path is at another one now, where headquarters has it by now.
-    pub(super) fn is_of(&self, tree: &Tree, known: &Known, path: &WorkPath) -> bool {
-        let mut path = path.clone();
+    pub(super) fn is_of(&self, tree: &Tree, known: &Known, of: &WorkPath) -> bool {
+        let mut path = of.clone();
         for _ in 0..STEPS {
             let Some(next) = self.next(&path) else { return false };
-            if known.held(&next).is_some() && matches!(tree.look(&next), Ok(Some(_))) {
-                return true;
+            // Headquarters has what was here, and not something else, such as what it was encrypted to.
+            let digest = |path| known.held(path).map(|held| held.gist.digest);
+            if matches!(tree.look(&next), Ok(Some(_))) && digest(&next).is_some() {
+                return digest(&next) == digest(of);
             }
             path = next;
         }

@@ -3,18 +3,27 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use hanare_model::Timestamp;
 
-use super::known::Known;
+use super::known::{Held, Known};
 use super::stamp::Stamp;
 use super::tree::Tree;
 use crate::path::WorkPath;
 
 /// What is written through a mapping gets its time when the page is first written to after it went to the disk. The kernel lets
-/// none wait for longer than 30 s (`vm.dirty_expire_centisecs`); so many seconds after its last change a file's time is its own.
-const RESTED: i64 = 120;
+/// none wait there for long; so many seconds after its last change a file's time is its own.
+static RESTED: LazyLock<i64> = LazyLock::new(|| {
+    let setting = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/vm/{name}")).unwrap_or_default();
+        text.trim().parse::<i64>().ok().map(|hundredths| hundredths / 100)
+    };
+    // Of ordinary systems 30 s and 5 s; of laptops up to a minute each. Four times as long for a disk that is busy.
+    let waits = setting("dirty_expire_centisecs").zip(setting("dirty_writeback_centisecs"));
+    waits.map_or(LEAST, |(expire, writeback)| expire.saturating_add(writeback).saturating_mul(4).max(LEAST))
+});
+const LEAST: i64 = 120;
 
 /// Files as they were when they were read, in eight bytes each.
 #[derive(Debug, Default)]
@@ -30,9 +39,9 @@ impl Read {
     }
 
     /// This was read just now, and headquarters holds just that.
-    pub(super) fn note(&self, tree: &Tree, path: &WorkPath, stamp: &Stamp, now: Timestamp) {
-        if tree.times_are_kept() && stamp.changed.0.saturating_add(RESTED) <= now.seconds() {
-            self.put(self.mark(path, stamp));
+    pub(super) fn note(&self, tree: &Tree, path: &WorkPath, (held, stamp): (&Held, &Stamp), now: Timestamp) {
+        if tree.times_are_kept() && stamp.changed.0.saturating_add(*RESTED) <= now.seconds() {
+            self.put(self.mark(path, held, stamp));
         }
     }
 
@@ -40,18 +49,20 @@ impl Read {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner).insert(mark);
     }
 
-    fn mark(&self, path: &WorkPath, stamp: &Stamp) -> u64 {
-        self.hasher.hash_one((path, stamp.inode, stamp.size, stamp.mode, stamp.modified, stamp.changed))
+    fn mark(&self, path: &WorkPath, held: &Held, stamp: &Stamp) -> u64 {
+        let Stamp { inode, size, mode, modified, changed, .. } = stamp;
+        self.hasher.hash_one((path, held.version.as_bytes(), inode, size, mode, modified, changed))
     }
 }
 
 /// Whether a file is as it was when it was read, and headquarters holds that still.
 pub(super) fn is_as_read(tree: &Tree, known: &Known, earlier: &HashSet<u64>, path: &WorkPath) -> bool {
-    if earlier.is_empty() || known.held(path).is_none_or(|held| held.is_forgotten()) {
+    if earlier.is_empty() {
         return false;
     }
+    let Some(held) = known.held(path).filter(|held| !held.is_forgotten()) else { return false };
     let Ok(Some(stamp)) = tree.look(path) else { return false };
-    let mark = known.read().mark(path, &stamp);
+    let mark = known.read().mark(path, &held, &stamp);
     let is_same = earlier.contains(&mark);
     if is_same {
         known.read().put(mark);
@@ -65,7 +76,7 @@ mod tests {
 
     use super::*;
     use crate::clock::now;
-    use crate::deliver::known::{Gist, Held};
+    use crate::deliver::known::Gist;
     use crate::protocol::VersionId;
 
     fn file() -> WorkPath {
@@ -80,7 +91,7 @@ mod tests {
         };
         known.put(file(), held);
         let stamp = tree.look(&file()).unwrap().unwrap();
-        known.read().note(tree, &file(), &stamp, Timestamp::from_seconds(now().seconds() + seconds));
+        known.read().note(tree, &file(), (&held, &stamp), Timestamp::from_seconds(now().seconds() + seconds));
         known.read().take()
     }
 
@@ -92,8 +103,8 @@ mod tests {
         let tree = Tree::open(folder.path()).unwrap().with_times_kept(true);
         let known = Known::load(&tree);
         // Written just now: a mapping may write once more without a word.
-        assert!(read_after(&tree, &known, RESTED - 5).is_empty());
-        let earlier = read_after(&tree, &known, RESTED + 5);
+        assert!(read_after(&tree, &known, *RESTED - 5).is_empty());
+        let earlier = read_after(&tree, &known, *RESTED + 5);
         assert!(is_as_read(&tree, &known, &earlier, &file()));
         // It is noted for the next time.
         assert_eq!(known.read().take(), earlier);
@@ -111,10 +122,10 @@ mod tests {
         fs::write(folder.path().join("plan"), b"x").unwrap();
         let tree = Tree::open(folder.path()).unwrap().with_times_kept(true);
         let known = Known::load(&tree);
-        let earlier = read_after(&tree, &known, RESTED + 5);
+        let earlier = read_after(&tree, &known, *RESTED + 5);
         known.forgotten(file(), VersionId::from_bytes([7; 16]));
         assert!(!is_as_read(&tree, &known, &earlier, &file()));
         let in_memory = tree.with_times_kept(false);
-        assert!(read_after(&in_memory, &known, RESTED + 5).is_empty());
+        assert!(read_after(&in_memory, &known, *RESTED + 5).is_empty());
     }
 }

@@ -26,6 +26,19 @@ pub enum TransportError {
     Forgotten,
 }
 
+impl TransportError {
+    /// A word for the kind of it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Later(_) => "silent",
+            Self::Ended(_) => "ended",
+            Self::Answer(_) => "answer",
+            Self::Forgotten => "put-back",
+        }
+    }
+}
+
 /// Carries requests in the name of the person who works here. Each answer comes after what it says is durable.
 pub trait Transport: Send + Sync {
     /// Which chunks are wanted?

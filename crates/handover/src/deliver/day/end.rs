@@ -73,6 +73,9 @@ impl<T: Transport + Post + 'static> Day<T> {
             return Rest { sealed: 0, lost: swept.changed.len() as u64 + swept.unread };
         };
         let (tree, known, threads) = (Arc::clone(&self.tree), Arc::clone(&self.known), threads());
+        // Whoever waits no longer has nothing sealed beside what comes next.
+        let given_up = GivenUp::default();
+        let is_given_up = given_up.is_over();
         // What is known to wait comes first: to look at everything may take all the time that there is.
         let waiting: Vec<WorkPath> = self.due.exposed_paths().cloned().collect();
         let work = move || {
@@ -82,7 +85,7 @@ impl<T: Transport + Post + 'static> Day<T> {
                 paths.sort_by_cached_key(size);
                 paths
             };
-            let is_over = || Instant::now() >= until;
+            let is_over = || is_given_up() || Instant::now() >= until;
             let exposed: BTreeSet<WorkPath> = waiting.iter().cloned().collect();
             let seal = |path: &WorkPath| {
                 // At the end nobody waits for a writer.

@@ -26,6 +26,8 @@ pub struct Progress {
     pub blind: bool,
     /// Why nothing goes on at the moment.
     pub trouble: Option<String>,
+    /// [`super::super::TransportError::code`] of it.
+    pub trouble_code: Option<&'static str>,
     /// Whether the session has ended: nothing will go on by itself.
     pub ended: bool,
     /// Items that wait sealed on this machine.

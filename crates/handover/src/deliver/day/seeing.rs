@@ -52,7 +52,10 @@ impl<T> Day<T> {
                 }
             }
             Seen::Moved(from, to) => {
-                if let Some((from, to)) = self.tree.relative(&from).zip(self.tree.relative(&to)) {
+                let counts =
+                    |from: &WorkPath| self.tree.class(from).is_some() || !self.known.below(from).is_empty();
+                let from = self.tree.relative(&from).filter(counts);
+                if let Some((from, to)) = from.zip(self.tree.relative(&to)) {
                     self.moves.put(from, to);
                 }
             }

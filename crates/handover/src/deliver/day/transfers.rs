@@ -233,7 +233,10 @@ impl<T: Transport + Post + 'static> Day<T> {
         match done {
             Ok(()) => {
                 self.blocked = None;
-                self.progress.send_if_modified(|progress| progress.trouble.take().is_some());
+                self.progress.send_if_modified(|progress| {
+                    progress.trouble_code = None;
+                    progress.trouble.take().is_some()
+                });
             }
             Err(error) => {
                 let [first, last] = BACKOFF;
@@ -245,6 +248,7 @@ impl<T: Transport + Post + 'static> Day<T> {
                 tracing::info!(%error, "the handover waits");
                 self.progress.send_modify(|progress| {
                     progress.trouble = Some(error.to_string());
+                    progress.trouble_code = Some(error.code());
                     progress.ended = ended;
                 });
             }

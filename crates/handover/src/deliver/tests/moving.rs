@@ -46,6 +46,44 @@ async fn more_deletions_than_one_commit_takes_are_judged_together() {
 }
 
 #[tokio::test]
+async fn fewer_than_a_third_go_unasked_however_many_they_are() {
+    let world = world().await;
+    let mut day = with_files(&world, "plans", FILES + 1000).await;
+    let gone = (FILES + 1000) * 22 / 100;
+    let told = day.progress();
+    during(&mut day, async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for n in 0..gone {
+            fs::remove_file(world.work.join(format!("plans/f{n}"))).unwrap();
+        }
+        let end = Instant::now() + Duration::from_mins(1);
+        while live(&world).await + gone as u64 > (FILES + 1000) as u64 && Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!((told.borrow().deletions_held, live(&world).await), (0, (FILES + 1000 - gone) as u64));
+}
+
+#[tokio::test]
+async fn what_gets_another_name_and_another_content_has_vanished() {
+    let world = world().await;
+    let mut day = with_files(&world, "plans", 60).await;
+    let told = day.progress();
+    during(&mut day, async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for n in 0..60 {
+            let locked = world.work.join(format!("plans/f{n}.locked"));
+            fs::rename(world.work.join(format!("plans/f{n}")), &locked).unwrap();
+            fs::write(&locked, format!("encrypted {n}")).unwrap();
+        }
+        until(|| told.borrow().deletions_held == 60).await;
+    })
+    .await;
+    assert_eq!(told.borrow().deletions_held, 60);
+}
+
+#[tokio::test]
 async fn a_folder_with_nearly_all_files_that_gets_another_name_is_no_deletion() {
     let world = world().await;
     let mut day = with_files(&world, "plans", 60).await;

@@ -78,6 +78,9 @@ impl Guest {
             .args(["-device", "nvme,drive=disk,serial=disk", "-device", "virtio-serial-pci"])
             .args(["-chardev", &socket("agent"), "-device", "virtserialport,chardev=agent,name=agent"])
             .args(["-chardev", &socket("monitor"), "-mon", "chardev=monitor,mode=control"]);
+        if let Some(initrd) = &image.initrd {
+            command.arg("-initrd").arg(initrd).args(["-device", "qemu-xhci,id=usb"]);
+        }
         let name = "qemu-system-x86_64".to_owned();
         let process = command
             .stdin(Stdio::null())
@@ -159,6 +162,23 @@ impl Guest {
         let arguments = json!({"val": 0, "size": MEMORY << 20, "filename": path.display().to_string()});
         self.monitor.ask("pmemsave", &arguments, SCRIPT)?;
         Ok(path)
+    }
+
+    /// Plugs a USB device in, into a machine that was made [`Image::with_usb`].
+    ///
+    /// # Errors
+    /// If QEMU refuses.
+    pub fn plug(&mut self, device: &str, name: &str) -> Result<()> {
+        let arguments = json!({"driver": device, "id": name, "bus": "usb.0"});
+        self.monitor.ask("device_add", &arguments, SCRIPT).map(drop)
+    }
+
+    /// Pulls it out.
+    ///
+    /// # Errors
+    /// If QEMU refuses.
+    pub fn unplug(&mut self, name: &str) -> Result<()> {
+        self.monitor.ask("device_del", &json!({"id": name}), SCRIPT).map(drop)
     }
 
     /// Everything that the guest's console has shown.

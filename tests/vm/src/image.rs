@@ -1,20 +1,25 @@
 //! A disk with a Debian of this machine's release, the built `hanare` and its units. The Debian is made once below `target/`.
 
 use std::fs::{self, File};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hanare_lab::{Program, run};
 use tempfile::TempDir;
 
-use crate::{Result, content, system};
+use crate::{Guest, Result, content, system};
 
 /// What is in the guest, beside the least that Debian is.
 const PACKAGES: &str = "systemd-sysv,udev,linux-image-cloud-amd64,e2fsprogs,kmod,dmsetup,systemd-resolved,dbus,nftables,\
                         iproute2,iputils-ping,dnsmasq-base,libpam-systemd,polkitd,passwd,util-linux";
+/// The kernel of it, without any driver that a cloud does not need.
+const CLOUD: &str = "linux-image-cloud-amd64";
+/// Debian's ordinary one, with its modules in an initial file system: 300 MB more, and it boots slower.
+const STANDARD: &str = "linux-image-amd64";
 /// Where a Debian names its mirrors.
 const SOURCES: [&str; 2] = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
 /// Says in the guest's root what it was made of, once it is whole.
@@ -48,11 +53,15 @@ pub struct Image {
     /// Never booted itself: every guest gets a copy.
     pub(crate) disk: PathBuf,
     pub(crate) kernel: PathBuf,
+    /// What a kernel with modules starts from; such a machine has a USB controller.
+    pub(crate) initrd: Option<PathBuf>,
     folder: PathBuf,
+    #[expect(dead_code, reason = "a disk that has no name any more lives as long as this")]
+    kept: Option<Arc<File>>,
 }
 
 /// What this process made, with the lock that keeps other runs away until it ends.
-static MADE_HERE: Mutex<Option<(File, Image)>> = Mutex::new(None);
+static MADE_HERE: Mutex<Option<(File, Vec<Image>)>> = Mutex::new(None);
 /// What folders of guests are called.
 const GUEST: &str = "guest-";
 
@@ -62,19 +71,48 @@ impl Image {
     /// # Errors
     /// Without root, without the tools, without a mirror to fetch Debian from, or while another run is at it.
     pub fn make() -> Result<Self> {
+        Self::with_kernel(CLOUD)
+    }
+
+    /// The same with a kernel and a controller for USB.
+    ///
+    /// # Errors
+    /// As for [`Image::make`].
+    pub fn with_usb() -> Result<Self> {
+        Self::with_kernel(STANDARD)
+    }
+
+    fn with_kernel(package: &str) -> Result<Self> {
         let mut made =
             MADE_HERE.lock().map_err(|_| content("the guest's disk", "making it failed before"))?;
-        if let Some((_, image)) = made.as_ref() {
+        let wants_initrd = package == STANDARD;
+        let is_wanted = |image: &&Self| image.initrd.is_some() == wants_initrd;
+        if let Some(image) = made.as_ref().and_then(|(_, images)| images.iter().find(is_wanted)) {
             return Ok(image.clone());
         }
         hanare_lab::install(hanare_lab::MACHINES)?;
         let program = Program::built()?;
         let folder = target(program.path())?.join("vm");
         fs::create_dir_all(&folder).map_err(system("making target/vm"))?;
-        let lock = hold(&folder)?;
-        let image = Self::make_in(&folder, &program)?;
-        *made = Some((lock, image.clone()));
+        let (_lock, images) = match made.as_mut() {
+            Some(made) => made,
+            None => made.insert((hold(&folder)?, Vec::new())),
+        };
+        let image = Self::make_in(&folder, &program, package)?;
+        images.push(image.clone());
         Ok(image)
+    }
+
+    /// The machine as a guest that was switched off has left its disk in `folder`: later guests begin with that. It takes its room
+    /// until this process ends, and no longer.
+    ///
+    /// # Errors
+    /// If the disk cannot be opened.
+    pub fn left_by(&self, folder: &Path) -> Result<Self> {
+        let left = Guest::disk(folder);
+        let disk = File::open(&left).map_err(system(left.display().to_string()))?;
+        let path = PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), disk.as_raw_fd()));
+        Ok(Self { disk: path, kept: Some(Arc::new(disk)), ..self.clone() })
     }
 
     /// A folder for guests, beside the image: what they write does not fit into every `/tmp`.
@@ -94,11 +132,13 @@ impl Image {
         run(&mut copy, "", LIMIT)?.must().map(drop)
     }
 
-    fn make_in(folder: &Path, program: &Program) -> Result<Self> {
-        let root = folder.join("root");
+    fn make_in(folder: &Path, program: &Program, kernel: &str) -> Result<Self> {
+        let name = if kernel == STANDARD { "root-usb" } else { "root" };
+        let root = folder.join(name);
+        let wanted = PACKAGES.replace(CLOUD, kernel);
         let holds = fs::read_to_string(root.join(MADE)).unwrap_or_default();
-        if holds != PACKAGES {
-            debian(folder, &root)?;
+        if holds != wanted {
+            debian(folder, &root, &wanted)?;
         }
         put(
             &root.join("usr/bin/hanare"),
@@ -106,21 +146,27 @@ impl Image {
             0o755,
         )?;
         units(&root)?;
-        let disk = folder.join("root.img");
+        let disk = folder.join(format!("{name}.img"));
         // One that is there would keep blocks of the one before.
         let _may_be_absent = fs::remove_file(&disk);
         let mut make = Command::new("mke2fs");
         make.args(["-q", "-t", "ext4", "-d"]).arg(&root).arg(&disk).arg(SIZE);
         make.env("PATH", hanare_lab::search_path());
         run(&mut make, "", LIMIT)?.must()?;
-        let kernel = fs::read_dir(root.join("boot"))
-            .map_err(system("looking for the kernel"))?
-            .flatten()
-            .map(|entry| entry.path())
-            .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz")))
-            .ok_or_else(|| content("the guest's boot directory", "no kernel"))?;
-        Ok(Self { disk, kernel, folder: folder.to_owned() })
+        let boot = root.join("boot");
+        let initrd = if kernel == STANDARD { Some(begins_with(&boot, "initrd")?) } else { None };
+        let kernel = begins_with(&boot, "vmlinuz")?;
+        Ok(Self { disk, kernel, initrd, folder: folder.to_owned(), kept: None })
     }
+}
+
+fn begins_with(boot: &Path, name: &str) -> Result<PathBuf> {
+    fs::read_dir(boot)
+        .map_err(system("looking for the kernel"))?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name)))
+        .ok_or_else(|| content("the guest's boot directory", format!("no {name}")))
 }
 
 /// Keeps other runs away, and removes what one that was killed has left: gigabytes.
@@ -137,12 +183,12 @@ fn hold(folder: &Path) -> Result<File> {
     Ok(lock)
 }
 
-fn debian(folder: &Path, root: &Path) -> Result<()> {
+fn debian(folder: &Path, root: &Path, packages: &str) -> Result<()> {
     let release = fs::read_to_string("/etc/os-release").map_err(system("reading /etc/os-release"))?;
     let name = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
     let archive = folder.join("root.tar");
     let mut make = Command::new("mmdebstrap");
-    make.args(["--variant=minbase", &format!("--include={PACKAGES}")]);
+    make.args(["--variant=minbase", &format!("--include={packages}")]);
     make.args(proxies()?.iter().map(|line| format!("--aptopt={line}")));
     make.arg(name.unwrap_or("bookworm")).arg(&archive);
     // This machine's own mirrors; without them mmdebstrap takes Debian's.
@@ -154,7 +200,7 @@ fn debian(folder: &Path, root: &Path) -> Result<()> {
     fs::create_dir_all(root).map_err(system("making the guest's root"))?;
     run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(root), "", LIMIT)?.must()?;
     fs::remove_file(&archive).map_err(system("removing the archive"))?;
-    put(&root.join(MADE), PACKAGES.as_bytes(), 0o644)
+    put(&root.join(MADE), packages.as_bytes(), 0o644)
 }
 
 fn names_debian(sources: &Path) -> bool {

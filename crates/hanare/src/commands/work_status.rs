@@ -87,7 +87,7 @@ fn trouble(standing: Option<&Standing>, voice: &Voice) -> String {
         Some("silent") => "trouble-silent",
         Some("ended") => "trouble-ended",
         Some("answer") => "trouble-answer",
-        Some("put-back") => "trouble-put-back",
+        Some("forgotten") => "trouble-put-back",
         Some(_) | None => return detail.clone(),
     };
     voice.say_with(id, &[("detail", detail)])

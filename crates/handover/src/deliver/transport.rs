@@ -34,7 +34,7 @@ impl TransportError {
             Self::Later(_) => "silent",
             Self::Ended(_) => "ended",
             Self::Answer(_) => "answer",
-            Self::Forgotten => "put-back",
+            Self::Forgotten => "forgotten",
         }
     }
 }

@@ -1,15 +1,12 @@
 //! Power cuts of headquarters' disk with unflushed writes dropped: dm-log-writes records what the store writes, and on the disk
 //! as it was at any instant the store has every version that it had acknowledged by then.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
-
-use hanare_lab::{Random, run};
+use hanare_lab::Random;
 use hanare_vm::{Guest, Image, Result};
 use serde_json::Value;
 
 use crate::canaries::{IN_GUEST, guest};
+use crate::preload::library;
 
 /// Versions that are handed over.
 const VERSIONS: u64 = 40;
@@ -83,21 +80,11 @@ fn cuts(guest: &mut Guest, random: &mut Random, more: u64, environment: &str) ->
     Ok((chosen.len() as u64, bad, worst))
 }
 
-/// A library that takes every flush of a program away.
-fn careless(folder: &Path) -> PathBuf {
-    let library = folder.join("careless.so");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library);
-    compiler.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/careless.c"));
-    run(&mut compiler, "", Duration::from_secs(20)).and_then(hanare_lab::Output::must).expect("a library");
-    library
-}
-
 #[test]
 fn what_headquarters_acknowledged_outlives_a_power_cut_and_without_flushes_it_does_not() {
     let image = Image::make().expect("an image");
     let folder = image.folder().expect("a directory");
-    Guest::bring(&image, folder.path(), &careless(folder.path())).expect("the library inside");
+    Guest::bring(&image, folder.path(), &library(folder.path(), "careless")).expect("the library inside");
     let mut guest = guest(&image, folder.path()).expect("a guest");
     let mut random = Random::by_the_clock();
     println!("measured: {random:?}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use hanare_vm::{Guest, Image, Result};
 
 /// Headquarters in a network namespace of the guest, on the other end of a cable, with a resolver of its own.
-const CABLE: &str = "ip netns add hq && ip link add eth0 type veth peer name eth0 netns hq && \
+pub(crate) const CABLE: &str = "ip netns add hq && ip link add eth0 type veth peer name eth0 netns hq && \
                      ip addr add 192.0.2.10/24 dev eth0 && ip link set eth0 up && \
                      ip -n hq addr add 192.0.2.1/24 dev eth0 && ip -n hq link set eth0 up && ip -n hq link set lo up";
 pub(crate) const HQ: &str = "hanare --lang en --state /srv/hq --runtime /run/hq";
@@ -23,12 +23,6 @@ pub(crate) fn until(guest: &mut Guest, what: &str, script: &str) -> Result<()> {
     ))?;
     assert_eq!(said.status, 0, "{what}: {}", said.said);
     Ok(())
-}
-
-/// The cable and headquarters, which was made in an earlier boot.
-pub(crate) fn again(guest: &mut Guest) -> Result<()> {
-    guest.run(CABLE)?.must()?;
-    serve(guest)
 }
 
 fn serve(guest: &mut Guest) -> Result<()> {

@@ -202,6 +202,56 @@ mod tests {
         assert!(named.paths.iter().all(|(path, _)| path != Path::new("/etc")), "{named:?}");
     }
 
+    /// Not a test of its own: the process of the test below. What it could do, as lines.
+    #[test]
+    #[ignore = "started by another test"]
+    fn entry() {
+        let Ok(told) = std::env::var(PORTS) else { return };
+        let ports: Vec<u16> = told.split(' ').map(|port| port.parse().unwrap()).collect();
+        let [allowed, other] = ports[..] else { panic!("{told}") };
+        privileges::become_worker().unwrap();
+        let confinement = confine::confine(&grants("127.0.0.1", allowed)).unwrap();
+        confine::close_all_doors_but_out().unwrap();
+        let to = |port: u16| TcpStream::connect(("127.0.0.1", port)).is_ok();
+        let could = [
+            ("connect", to(allowed)),
+            ("connect elsewhere", to(other)),
+            ("read a file", std::fs::read("/etc/passwd").is_ok()),
+            ("write a file", std::fs::write("/tmp/hanare-dial-evil", "").is_ok()),
+            ("ask a service", std::os::unix::net::UnixDatagram::unbound().is_ok()),
+            ("listen", TcpListener::bind("127.0.0.1:0").is_ok()),
+            ("start a program", Command::new("true").status().is_ok()),
+        ];
+        for (what, could) in could {
+            println!("{} {what}", if could { "could" } else { "could not" });
+        }
+        println!("landlock {}", confinement.landlock.is_some());
+    }
+
+    const PORTS: &str = "HANARE_DIAL_PORTS";
+
+    #[test]
+    fn who_may_connect_to_one_port_can_do_nothing_else() {
+        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let ports = listeners.each_ref().map(|listener| listener.local_addr().unwrap().port().to_string());
+        let output = Command::new("/proc/self/exe")
+            .args(["dial::tests::entry", "--exact", "--ignored", "--nocapture"])
+            .env(PORTS, ports.join(" "))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let lines: Vec<&str> = said.lines().filter(|line| line.contains("could")).collect();
+        assert_eq!(lines.len(), 7, "{said} {}", String::from_utf8_lossy(&output.stderr));
+        assert!(lines[0].ends_with("could connect"), "{said}");
+        // Without Landlock files and ports are open to it; the filter of system calls is there all the same.
+        let by_landlock = ["elsewhere", "a file"];
+        let has_landlock = said.contains("landlock true");
+        for line in &lines[1..] {
+            let is_open = !has_landlock && by_landlock.iter().any(|what| line.contains(what));
+            assert!(is_open || line.contains("could not"), "{said}");
+        }
+    }
+
     #[test]
     fn addresses_of_before_are_tried_when_a_name_is_not_found() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -2,7 +2,6 @@
 
 use hanare_hq::{BucketError, BucketFault, BucketFileError, ObjectsError};
 
-use super::library::reason;
 use super::serve::{keys_error, lock_error, work_store_error};
 use crate::exit::Exit;
 use crate::failure::{Failure, Phrase};

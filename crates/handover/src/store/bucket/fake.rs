@@ -13,6 +13,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, RANGE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio_rustls::TlsAcceptor;
 
 /// How it behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,11 @@ impl Drop for Fake {
 
 impl Fake {
     pub(in crate::store) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// The same by TLS.
+    pub(in crate::store) async fn start_with(tls: Option<TlsAcceptor>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let objects: Arc<Mutex<Objects>> = Arc::default();
@@ -55,11 +61,17 @@ impl Fake {
                 if *now.lock().unwrap() == Mood::Down {
                     continue;
                 }
-                let (held, now) = (Arc::clone(&held), Arc::clone(&now));
-                let service = service_fn(move |request| answer(Arc::clone(&held), Arc::clone(&now), request));
-                let serving = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service);
-                calls.spawn(async move { drop(serving.await) });
+                let (held, now, tls) = (Arc::clone(&held), Arc::clone(&now), tls.clone());
+                calls.spawn(async move {
+                    match tls {
+                        None => serve(stream, held, now).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, held, now).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self { address, objects, mood, server }
@@ -74,6 +86,15 @@ impl Fake {
         let objects = self.objects.lock().unwrap();
         objects.keys().filter(|name| !name.ends_with("/hanare")).cloned().collect()
     }
+}
+
+async fn serve<S>(stream: S, held: Arc<Mutex<Objects>>, mood: Arc<Mutex<Mood>>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let service = service_fn(|request| answer(Arc::clone(&held), Arc::clone(&mood), request));
+    // Whoever hangs up has got what they wanted.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(

@@ -44,17 +44,60 @@ impl World {
 }
 
 fn settings(fake: &Fake) -> BucketSettings {
+    settings_at(&format!("http://{}", fake.address), "")
+}
+
+fn settings_at(endpoint: &str, more: &str) -> BucketSettings {
     let text = format!(
-        "version = 1\nendpoint = \"http://{}\"\nregion = \"garage\"\nbucket = \"hanare-work\"\nprefix = \"hq\"\naccess_key_id = \"GKtest\"\n",
-        fake.address
+        "version = 1\nendpoint = \"{endpoint}\"\nregion = \"garage\"\nbucket = \"hanare-work\"\nprefix = \"hq\"\naccess_key_id = \"GKtest\"\n{more}"
     );
     BucketSettings::read(&text).unwrap()
 }
 
 fn bucket(fake: &Fake, owner: &str) -> Arc<Bucket> {
-    let settings = settings(fake);
+    at(settings(fake), owner)
+}
+
+fn at(settings: BucketSettings, owner: &str) -> Arc<Bucket> {
     let dial = Arc::new(Direct::to(&settings));
     Arc::new(Bucket::new(settings, &Secret::new("s3cr3t-of-the-test".to_owned()), owner, dial).unwrap())
+}
+
+/// A key with a certificate of its own, for `localhost`.
+fn certified() -> (rcgen::KeyPair, rcgen::Certificate) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = certificate.self_signed(&key).unwrap();
+    (key, certificate)
+}
+
+#[tokio::test]
+async fn a_server_is_asked_by_tls_and_believed_only_if_it_is_vouched_for() {
+    let (key, certificate) = certified();
+    let private = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private.into())
+        .unwrap();
+    let fake = Fake::start_with(Some(tokio_rustls::TlsAcceptor::from(Arc::new(config)))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = format!("https://localhost:{}", fake.address.port());
+    let ca = folder.path().join("ca.pem");
+    let settings = settings_at(&endpoint, &format!("ca = \"{}\"\n", ca.display()));
+    std::fs::write(&ca, "none\n").unwrap();
+    let dial = Arc::new(Direct::to(&settings));
+    let none = Bucket::new(settings.clone(), &Secret::new("x".to_owned()), "hq-1", dial);
+    assert!(matches!(none, Err(BucketError::Ca { .. })), "{none:?}");
+    std::fs::write(&ca, certified().1.pem()).unwrap();
+    let refused = at(settings.clone(), "hq-1").claim().await.unwrap_err();
+    assert!(refused.to_string().contains("certificate"), "{refused}");
+    assert!(fake.objects.lock().unwrap().is_empty());
+    std::fs::write(&ca, [certified().1.pem(), certificate.pem()].concat()).unwrap();
+    at(settings, "hq-1").claim().await.unwrap();
+    assert_eq!(fake.objects.lock().unwrap().len(), 1);
 }
 
 #[track_caller]

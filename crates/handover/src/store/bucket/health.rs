@@ -28,6 +28,8 @@ pub(super) struct Health(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     trouble: Option<Trouble>,
+    /// That it is another one, which answers very well.
+    not_ours: Option<Trouble>,
     unreached: Option<(Instant, String)>,
 }
 
@@ -59,6 +61,21 @@ impl Health {
         inner.trouble = Some(Trouble { since, refused, text: text.to_owned() });
     }
 
+    /// It is another headquarters', or nobody's.
+    pub(super) fn not_ours(&self, text: &str) {
+        let mut inner = self.inner();
+        if inner.not_ours.is_none() {
+            tracing::error!(text, "the bucket is not this headquarters': what comes waits in the rooms");
+        }
+        let since = inner.not_ours.as_ref().map_or_else(clock::now, |trouble| trouble.since);
+        inner.not_ours = Some(Trouble { since, refused: true, text: text.to_owned() });
+    }
+
+    /// It is ours.
+    pub(super) fn ours(&self) {
+        self.inner().not_ours = None;
+    }
+
     /// Nobody was there.
     pub(super) fn unreached(&self, text: &str) {
         self.inner().unreached = Some((Instant::now(), text.to_owned()));
@@ -72,7 +89,8 @@ impl Health {
     }
 
     pub(super) fn trouble(&self) -> Option<Trouble> {
-        self.inner().trouble.clone()
+        let inner = self.inner();
+        inner.trouble.clone().or_else(|| inner.not_ours.clone())
     }
 }
 
@@ -92,5 +110,15 @@ mod tests {
         assert_eq!(health.rests().as_deref(), Some("nobody there"));
         health.good();
         assert_eq!((health.trouble(), health.rests()), (None, None));
+    }
+
+    #[test]
+    fn another_bucket_is_no_better_for_answering() {
+        let health = Health::default();
+        health.not_ours("another one");
+        health.good();
+        assert!(health.trouble().is_some_and(|trouble| trouble.refused));
+        health.ours();
+        assert_eq!(health.trouble(), None);
     }
 }

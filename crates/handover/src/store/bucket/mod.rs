@@ -137,7 +137,10 @@ impl Bucket {
     /// [`StoreError::Bucket`]
     pub async fn check(&self) -> Result<(), StoreError> {
         match self.marked().await? {
-            Some(mark) if mark == self.mark.as_bytes() => Ok(()),
+            Some(mark) if mark == self.mark.as_bytes() => {
+                self.health.ours();
+                Ok(())
+            }
             Some(_) => Err(self.refuse("these are the objects of another headquarters")),
             None => Err(self.refuse("the objects of this headquarters were never put there")),
         }
@@ -165,7 +168,7 @@ impl Bucket {
     }
 
     fn refuse(&self, text: &str) -> StoreError {
-        self.health.bad(true, text);
+        self.health.not_ours(text);
         StoreError::Bucket { bucket: self.settings.to_string(), refused: true, text: text.to_owned() }
     }
 

@@ -188,8 +188,8 @@ fn work_lives_in_a_bucket_whose_server_is_killed_and_comes_back_bit_for_bit() {
             office.garage.daemon.kill()?;
             office.desk.write("meanwhile", &late);
             until("trouble that is told", NOTICED, || {
-            office.standing().is_ok_and(|objects| objects["trouble"].is_object())
-        })?;
+                office.standing().is_ok_and(|objects| objects["trouble"].is_object())
+            })?;
             std::thread::sleep(Duration::from_secs(5));
             let standing = office.desk.standing(&office.deployment)?;
             assert!(standing["waiting"].as_u64().unwrap() > 0, "{standing}");
@@ -208,8 +208,8 @@ fn work_lives_in_a_bucket_whose_server_is_killed_and_comes_back_bit_for_bit() {
                 begun.elapsed().as_secs_f64()
             );
             until("the end of trouble", NOTICED, || {
-            office.standing().is_ok_and(|objects| objects["trouble"].is_null())
-        })?;
+                office.standing().is_ok_and(|objects| objects["trouble"].is_null())
+            })?;
             let begun = Instant::now();
             let (status, dest) = office.get("all", &[])?;
             assert_eq!(status, Some(0));

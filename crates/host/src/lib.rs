@@ -7,6 +7,7 @@ pub mod control_group;
 pub mod deed;
 pub mod desktop;
 pub mod device_mapper;
+pub mod dial;
 pub mod error;
 pub mod files;
 pub mod freezer;

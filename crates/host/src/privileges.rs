@@ -20,6 +20,14 @@ pub fn become_worker() -> Result<(), HostError> {
     drop_to(CapabilitySet::empty())
 }
 
+/// Keeps nothing, for a command that speaks with a server in the network: whose files it may open by then is its user's.
+///
+/// # Errors
+/// [`HostError::Io`] if the kernel refuses; the caller must not go on.
+pub fn give_up() -> Result<(), HostError> {
+    drop_to(CapabilitySet::empty())
+}
+
 /// Keeps `CAP_NET_ADMIN` and `CAP_NET_BIND_SERVICE` and nothing else (`hanare device`): `wg set` may name a mark and a port below
 /// 1024.
 ///

@@ -18,6 +18,7 @@ use crate::forgotten;
 use crate::held;
 use crate::identity::{Credentials, Overloaded};
 use crate::lost;
+use crate::objects::ObjectsStanding;
 use crate::pages;
 use crate::random;
 use crate::registry::{Act, NodeRow, Outcome, PersonAct, Registry};
@@ -251,6 +252,7 @@ fn status(hq: &Hq, registry: &Registry, now: Timestamp) -> Status {
         },
         wipes: wipe_counts(registry, now),
         put_back: None,
+        objects: ObjectsStanding::of(hq.work.bucket()),
         forwarding: report.forwarding,
         firewall: report.firewall,
         since: hq.since,

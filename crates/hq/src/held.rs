@@ -303,6 +303,9 @@ pub(crate) fn problem(error: &StoreError) -> Problem {
     match error {
         StoreError::Full { .. } => Problem::DiskFull,
         StoreError::Closing => Problem::Stopping,
+        StoreError::Bucket { bucket, refused, text } => {
+            Problem::Bucket { bucket: bucket.clone(), refused: *refused, text: text.clone() }
+        }
         StoreError::Newer { .. }
         | StoreError::Older { .. }
         | StoreError::Damaged { .. }

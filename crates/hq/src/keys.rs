@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hanare_handover::seal::{SECRET_LEN, SealingSecret};
-use hanare_model::{PrivateKey, SigningKey};
+use hanare_model::{PrivateKey, SigningKey, VerifyKey};
 use rcgen::PublicKeyData as _;
 use ring::digest::{SHA256, digest};
 use rustls::pki_types::pem::PemObject as _;
@@ -123,6 +123,15 @@ impl Keys {
         pin.copy_from_slice(digest(&SHA256, &pair.subject_public_key_info()).as_ref());
         Ok(Self { wireguard, signing, sealing, tls_key, certificate, pin })
     }
+}
+
+/// The public half of the key that signs: who this headquarters is, for good.
+pub(crate) fn verify_key(directory: &Path) -> Result<VerifyKey, KeysError> {
+    let path = directory.join("signing.key");
+    let text = std::fs::read_to_string(&path).map(Zeroizing::new);
+    let text = text.map_err(|source| KeysError::Io { path: path.clone(), source })?;
+    let key = SigningKey::from_base64(text.trim());
+    key.map(|key| key.verify_key()).map_err(|_| KeysError::Content { path, what: "a signing key" })
 }
 
 fn sealing_path(directory: &Path, credentials: Option<&Path>) -> PathBuf {

@@ -21,6 +21,7 @@ mod lease;
 mod limit;
 mod lock;
 mod lost;
+mod objects;
 mod overlay;
 mod pages;
 mod plane;
@@ -41,10 +42,17 @@ mod work_store;
 
 pub use admin_socket::{Caller, SocketError};
 pub use api::{ApiError, bind};
-pub use hanare_handover::store::StoreError as WorkError;
+pub use hanare_handover::store::{
+    BUCKET_VERSION, Bucket, BucketError, BucketFault, BucketFileError, BucketSettings, Copied, Dial,
+    MAX_BUCKET_LEN, StoreError as WorkError,
+};
 pub use init::{DEFAULT_OVERLAY, InitError, InitOptions, Initialised, init};
 pub use keys::KeysError;
 pub use lock::LockError;
+pub use objects::{
+    MovedObjects, ObjectsError, ObjectsShown, ObjectsStanding, ObjectsTrouble, Target, bucket,
+    bucket_settings, clean_objects, move_objects, show_objects,
+};
 pub use overlay::{is_made, overlay};
 pub use plane::{FirewallState, Order, PeerReport, PlaneLink, PlaneReport, Published};
 pub use prepare::{Files, prepare};

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use hanare_handover::store::{Removed, StoreError as WorkError};
+use hanare_handover::store::{Bucket, Removed, StoreError as WorkError};
 use hanare_ledger::Entry;
 use hanare_model::{Endpoint, PrivateKey, PublicKey};
 use tokio::sync::{mpsc, watch};
@@ -24,6 +24,7 @@ use crate::inside_port;
 use crate::keys::{Keys, KeysError};
 use crate::lease::LeaseTerms;
 use crate::lock::{LockError, StateLock};
+use crate::objects;
 use crate::plane::{Order, PlaneLink, PlaneReport, Published};
 use crate::publish::Frame;
 use crate::random;
@@ -59,6 +60,8 @@ pub struct ServeOptions {
     pub interface: String,
     /// Where systemd puts credentials.
     pub credentials: Option<PathBuf>,
+    /// Where the objects of work data are, if not in the state directory.
+    pub bucket: Option<Arc<Bucket>>,
 }
 
 /// Why headquarters does not start.
@@ -192,7 +195,7 @@ impl Server {
             listen: options.listen,
             api: bound,
             since: random::now(),
-            work: WorkStore::new(&options.state),
+            work: WorkStore::new(&options.state, options.bucket),
             grants: Grants::default(),
             report: reports,
             in_force: forces,
@@ -225,6 +228,9 @@ impl Server {
         tasks.spawn(endpoints(Arc::clone(&hq), roaming));
         tasks.spawn(lapse(Arc::clone(&hq)));
         tasks.spawn(retain(Arc::clone(&hq)));
+        if let Some(bucket) = hq.work.bucket() {
+            tasks.spawn(objects::watch(Arc::clone(bucket)));
+        }
         tasks.spawn(socket.serve(Arc::clone(&hq), stop.clone()));
         let api = api::Api::new(Arc::clone(&hq), &keys)?;
         for listener in listeners {

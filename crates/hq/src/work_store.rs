@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use hanare_handover::store::{self, Owner, Removed, Store, StoreError};
+use hanare_handover::store::{self, Bucket, Owner, Removed, Store, StoreError};
 use hanare_model::{NodeName, Timestamp};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
@@ -29,6 +29,8 @@ pub(crate) fn folder(state: &Path) -> PathBuf {
 pub(crate) struct WorkStore {
     folder: PathBuf,
     store: OnceCell<Store>,
+    /// Where the objects are, if not in the folder.
+    bucket: Option<Arc<Bucket>>,
     bodies: Arc<Semaphore>,
     turns: Mutex<BTreeMap<NodeName, Arc<Semaphore>>>,
     rounds: Rounds,
@@ -62,13 +64,14 @@ pub(crate) struct Place {
 }
 
 impl WorkStore {
-    pub(crate) fn new(state: &Path) -> Self {
+    pub(crate) fn new(state: &Path, bucket: Option<Arc<Bucket>>) -> Self {
         let bodies = Arc::new(Semaphore::new(MAX_BODIES_KIB));
         let (folder, turns) = (folder(state), Mutex::default());
         let rounds = Rounds::new(&folder);
         Self {
             folder,
             store: OnceCell::new(),
+            bucket,
             bodies,
             turns,
             rounds,
@@ -84,7 +87,12 @@ impl WorkStore {
 
     /// The store, opened now if it was not.
     pub(crate) async fn open(&self) -> Result<&Store, StoreError> {
-        self.store.get_or_try_init(|| Store::open(&self.folder)).await
+        self.store.get_or_try_init(|| Store::open_with(&self.folder, self.bucket.as_ref())).await
+    }
+
+    /// The bucket with the objects, if they are in one.
+    pub(crate) const fn bucket(&self) -> Option<&Arc<Bucket>> {
+        self.bucket.as_ref()
     }
 
     /// A file of this name in the store's folder.
@@ -159,7 +167,7 @@ mod tests {
     /// How many bodies each endpoint gets through while all of them want as many as they can; the last of `endpoints` on 30
     /// connections, the others on one.
     async fn shares(endpoints: usize) -> Vec<usize> {
-        let store = Arc::new(WorkStore::new(Path::new("/nonexistent")));
+        let store = Arc::new(WorkStore::new(Path::new("/nonexistent"), None));
         let counts: Arc<Vec<AtomicUsize>> = Arc::new((0..endpoints).map(|_| AtomicUsize::new(0)).collect());
         let mut tasks = tokio::task::JoinSet::new();
         for endpoint in 0..endpoints {
@@ -203,7 +211,7 @@ mod tests {
         use hanare_handover::protocol::{Browse, Class, Commit, Content, NewVersion, Placed};
         let state = tempfile::tempdir().unwrap();
         store::prepare(&folder(state.path())).unwrap();
-        let store = WorkStore::new(state.path());
+        let store = WorkStore::new(state.path(), None);
         let owner = Owner { company: "acme".parse().unwrap(), person: "hanako".parse().unwrap() };
         let made = Timestamp::from_seconds(1_800_000_000);
         let mut parent = None;
@@ -229,7 +237,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_nothing_on_its_way_is_forgotten() {
-        let store = WorkStore::new(Path::new("/nonexistent"));
+        let store = WorkStore::new(Path::new("/nonexistent"), None);
         for number in 0..100 {
             let node = format!("pc-{number}").parse().unwrap();
             drop(store.place(&node, BODY).await.unwrap());

@@ -3,7 +3,7 @@
 use crate::Language;
 
 /// Names of the catalogue's files, the same in every language.
-pub const FILES: [&str; 14] = [
+pub const FILES: [&str; 15] = [
     "audit-reasons.ftl",
     "audit-words.ftl",
     "commands-audit.ftl",
@@ -13,6 +13,7 @@ pub const FILES: [&str; 14] = [
     "errors-hq.ftl",
     "errors-node.ftl",
     "errors.ftl",
+    "objects.ftl",
     "output.ftl",
     "reasons.ftl",
     "wipe-erase.ftl",
@@ -32,10 +33,10 @@ pub(crate) const fn files(language: Language) -> &'static [(&'static str, &'stat
         Language::Japanese => {
             embedded!("ja": "audit-reasons.ftl" "audit-words.ftl" "commands-audit.ftl"
             "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
-            "errors-node.ftl" "errors.ftl" "output.ftl" "reasons.ftl" "wipe-erase.ftl" "wipe-record.ftl" "wipe-volume.ftl")
+            "errors-node.ftl" "errors.ftl" "objects.ftl" "output.ftl" "reasons.ftl" "wipe-erase.ftl" "wipe-record.ftl" "wipe-volume.ftl")
         }
         Language::English => embedded!("en": "audit-reasons.ftl" "audit-words.ftl" "commands-audit.ftl"
             "commands-hq.ftl" "commands-node.ftl" "demo.ftl" "errors-hq.ftl"
-            "errors-node.ftl" "errors.ftl" "output.ftl" "reasons.ftl" "wipe-erase.ftl" "wipe-record.ftl" "wipe-volume.ftl"),
+            "errors-node.ftl" "errors.ftl" "objects.ftl" "output.ftl" "reasons.ftl" "wipe-erase.ftl" "wipe-record.ftl" "wipe-volume.ftl"),
     }
 }

@@ -38,6 +38,7 @@ pub const LABORATORY: &[Tool] = &[
 /// For the tests, beside [`LABORATORY`].
 pub const TESTS: &[Tool] = &[
     tool("cc", "gcc"),
+    tool("curl", "curl"),
     tool("ssh-keygen", "openssh-client"),
     tool("runuser", "util-linux"),
     tool("socat", "socat"),

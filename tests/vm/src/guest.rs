@@ -18,6 +18,8 @@ const MEMORY: u64 = 3072;
 /// Seven to twelve seconds on a quiet machine; a busy one has taken fifty.
 const BOOT: Duration = Duration::from_mins(3);
 const SCRIPT: Duration = Duration::from_mins(3);
+/// A guest that does not come up shows how far it came.
+const TALKATIVE: &str = "loglevel=6 systemd.journald.forward_to_console=1";
 
 /// A running guest. Dropping it is a power cut.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Guest {
             .args([
                 "-append",
                 &format!(
-                    "root=/dev/nvme0n1 rw console=ttyS0 quiet init_on_free=1 sysrq_always_enabled=1 {words}"
+                    "root=/dev/nvme0n1 rw console=ttyS0 {TALKATIVE} init_on_free=1 sysrq_always_enabled=1 {words}"
                 ),
             ])
             .args(["-serial", &format!("file:{}", path("console.log").display())])

@@ -38,6 +38,41 @@ cmd-hanare-hq-status = Show whether headquarters forwards, and how it is reached
     .long = Ends with 0 only while traffic is forwarded.
     .example = hanare hq status --json
 
+cmd-hanare-hq-objects = Where the objects of work data are: on this machine's disk, or in a bucket
+    .example = hanare hq objects show
+
+cmd-hanare-hq-objects-show = Show where the objects are, how many, and whether they can be reached
+    .long = Ends with 7 if the bucket does not answer or says no.
+    .example = hanare hq objects show --json
+
+cmd-hanare-hq-objects-move = Move the objects into a bucket of an S3 server, or back, while headquarters is stopped
+    .long =
+        Every object is copied and compared with what reads back; only then headquarters is told to look there. What is cut off goes on where it was. Objects are sealed before they leave: the server learns sizes and times, never a name or a content.
+
+        FILE is TOML:
+
+          version = 1
+          endpoint = "https://s3.example.jp"
+          region = "garage"
+          bucket = "hanare-work"
+          access_key_id = "GK…"
+          prefix = "hq"           # optional: what all names begin with
+          ca = "/etc/hanare/ca.pem"  # optional: who vouches for the server
+          allow_http = true       # optional: without TLS to another machine
+
+        The secret key is in keys/bucket-secret of the state directory, for root alone, or the systemd credential bucket-secret. The key may list the bucket and read, write and delete in it.
+    .example =
+        hanare hq objects move --to bucket.toml
+        hanare hq objects move --to-local
+    .to = Into the bucket that this file names
+    .to_local = Back onto this machine's disk; what is in the bucket stays there
+
+cmd-hanare-hq-objects-clean = Remove what is left of the objects on this machine's disk after a move into a bucket
+    .long = Nothing is removed before the bucket is seen to have it all. Headquarters may run meanwhile.
+    .example = hanare hq objects clean --yes
+    .yes = Do not ask
+    .dry_run = Say what would go, change nothing
+
 cmd-hanare-company = Companies whose rooms are kept apart
     .example = hanare company list
 

@@ -38,6 +38,41 @@ cmd-hanare-hq-status = 本社サーバーが通信を中継しているか、ど
     .long = 通信を中継している間だけ終了コードが 0 になります。
     .example = hanare hq status --json
 
+cmd-hanare-hq-objects = 仕事のデータのオブジェクトの置き場所（このマシンのディスク、またはバケット）
+    .example = hanare hq objects show
+
+cmd-hanare-hq-objects-show = オブジェクトの置き場所、個数、そこに届くかどうかを表示する
+    .long = バケットから応答がないか拒否された場合は、終了コードが 7 になります。
+    .example = hanare hq objects show --json
+
+cmd-hanare-hq-objects-move = 本社サーバーを止めている間に、オブジェクトを S3 サーバーのバケットへ移す、または戻す
+    .long =
+        オブジェクトを 1 つずつコピーし、読み戻して照合します。すべて済んでから、本社サーバーの参照先を切り替えます。途中で切れても、続きから始められます。オブジェクトは外へ出る前に暗号化されているため、サーバーに分かるのは大きさと時刻だけで、名前や内容は分かりません。
+
+        FILE は TOML で書きます:
+
+          version = 1
+          endpoint = "https://s3.example.jp"
+          region = "garage"
+          bucket = "hanare-work"
+          access_key_id = "GK…"
+          prefix = "hq"           # 省略可: すべての名前の先頭に付くもの
+          ca = "/etc/hanare/ca.pem"  # 省略可: サーバーを保証する認証局
+          allow_http = true       # 省略可: ほかのマシンへ TLS なしでつなぐ
+
+        シークレットキーは、状態ディレクトリの keys/bucket-secret（root だけが読める）か、systemd のクレデンシャル bucket-secret に置きます。このキーには、バケットの一覧と、その中の読み・書き・削除の権限が必要です。
+    .example =
+        hanare hq objects move --to bucket.toml
+        hanare hq objects move --to-local
+    .to = このファイルに書かれたバケットへ移す
+    .to_local = このマシンのディスクへ戻す（バケットにあるものは残る）
+
+cmd-hanare-hq-objects-clean = バケットへ移した後、このマシンのディスクに残ったオブジェクトを削除する
+    .long = すべてがバケットにあることを確かめてから削除します。本社サーバーは動いたままでかまいません。
+    .example = hanare hq objects clean --yes
+    .yes = 確認せずに実行する
+    .dry_run = 何が消えるかを表示するだけで、変更しない
+
 cmd-hanare-company = 会社の管理（会社どうしの通信は分離される）
     .example = hanare company list
 

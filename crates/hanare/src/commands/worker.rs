@@ -15,6 +15,7 @@ pub(crate) enum Command {
     Hq(HqArgs),
     Node(NodeArgs),
     Desktop(DesktopArgs),
+    Dial(DialArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +41,14 @@ pub(crate) struct DesktopArgs {
     text: String,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct DialArgs {
+    #[arg(long)]
+    host: String,
+    #[arg(long)]
+    port: u16,
+}
+
 impl Command {
     pub(crate) fn run(self, context: &Context) -> Outcome {
         match self {
@@ -51,6 +60,7 @@ impl Command {
                     api,
                     interface,
                     credentials: environment::credentials(),
+                    bucket: None,
                 };
                 serve::run(context, options)
             }
@@ -58,6 +68,10 @@ impl Command {
                 let options =
                     WorkerOptions { state: context.state.clone(), runtime: context.runtime.clone(), lan };
                 node::run_worker(&options).map_err(foreign::worker_error)?;
+                Ok(Exit::Good)
+            }
+            Self::Dial(DialArgs { host, port }) => {
+                hanare_host::dial::serve(&host, port).map_err(foreign::host_error)?;
                 Ok(Exit::Good)
             }
             Self::Desktop(DesktopArgs { bus, title, text }) => {

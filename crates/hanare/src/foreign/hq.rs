@@ -102,6 +102,7 @@ fn refused(problem: Problem) -> Failure {
         Problem::DiskFull => Failure::new(exit, "disk-full"),
         Problem::Locked => Failure::new(exit, "database-locked"),
         Problem::Damaged { text } => Failure::new(exit, "database-damaged").reported("cause-database", text),
+        Problem::Bucket { bucket, refused, text } => super::objects::bucket_failure(bucket, refused, text),
         Problem::Stopping => Failure::new(exit, "stopping"),
         Problem::Bug { text } => Failure::new(exit, "bug").reported("cause-other", text),
     }

@@ -7,6 +7,7 @@ mod host;
 mod hq;
 mod library;
 mod node;
+mod objects;
 mod reasons;
 mod serve;
 mod site;
@@ -29,6 +30,7 @@ pub(crate) use library::reason;
 pub(crate) use node::{
     control_error, invite_error, join_error, leave_error, state_error, up_error, worker_error,
 };
+pub(crate) use objects::{bucket_cause, objects_error};
 pub(crate) use serve::{init_error, serve_error};
 pub(crate) use site::{site_error, site_fault};
 pub(crate) use values::value_reason;

@@ -60,7 +60,7 @@ pub(crate) fn serve_error(error: ServeError) -> Failure {
     }
 }
 
-fn lock_error(error: LockError) -> Failure {
+pub(super) fn lock_error(error: LockError) -> Failure {
     match error {
         LockError::Taken { path } => Failure::new(Exit::Impossible, "hq-runs").with("path", path.display()),
         LockError::Io { path, source } => {
@@ -69,7 +69,7 @@ fn lock_error(error: LockError) -> Failure {
     }
 }
 
-fn keys_error(error: KeysError) -> Failure {
+pub(super) fn keys_error(error: KeysError) -> Failure {
     let keys = Failure::new(Exit::Impossible, "hq-keys");
     let sealing = Failure::new(Exit::Input, "hq-sealing-key");
     match error {
@@ -114,7 +114,7 @@ fn database(text: String, path: &Path) -> Phrase {
 }
 
 /// The store of work data, at its start.
-fn work_store_error(error: WorkError) -> Failure {
+pub(super) fn work_store_error(error: WorkError) -> Failure {
     let failure = |code| Failure::new(Exit::Impossible, code);
     match error {
         WorkError::Full { .. } => failure("disk-full"),
@@ -127,6 +127,7 @@ fn work_store_error(error: WorkError) -> Failure {
         WorkError::Access { path, text } => {
             failure("unwritable").with("path", path.display()).reported("cause-database-access", text)
         }
+        WorkError::Bucket { bucket, refused, text } => super::objects::bucket_failure(bucket, refused, text),
         error @ (WorkError::Older { .. } | WorkError::NoRandomness | WorkError::Closing) => {
             Failure::new(Exit::Bug, "bug").because(&error)
         }

@@ -3,6 +3,7 @@
 mod binder;
 mod data;
 mod keep;
+mod way_out;
 
 use std::net::SocketAddr;
 
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use self::binder::Binder;
 use self::data::DataPlane;
 use self::keep::Keeper;
+use self::way_out::WayOut;
 use crate::context::{Context, Outcome, keep_on};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -29,11 +31,12 @@ use crate::voice::Voice;
 const BLOCKING_THREADS: usize = 4;
 
 /// Runs the worker until its host process or a signal ends it.
-pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
+pub(crate) fn run(context: &Context, mut options: ServeOptions) -> Outcome {
     // Before there is another thread, so that it holds for all of them.
     hanare_host::memory::give_back_large();
     let binder = Binder::start().map_err(foreign::host_error)?;
     privileges::become_worker().map_err(foreign::host_error)?;
+    let way_out = WayOut::open(context, &mut options)?;
     let files =
         keep_on(hanare_hq::prepare(&options.state, options.api.port(), options.credentials.as_deref()))?
             .map_err(foreign::serve_error)?;
@@ -47,7 +50,7 @@ pub(crate) fn run(context: &Context, options: ServeOptions) -> Outcome {
         .max_blocking_threads(BLOCKING_THREADS)
         .build()
         .map_err(|error| Failure::new(Exit::Impossible, "runtime").because(&error))?;
-    let outcome = runtime.block_on(serve(context, options, hands, binder));
+    let outcome = runtime.block_on(serve(context, options, hands, (binder, &way_out)));
     runtime.shutdown_background();
     outcome
 }
@@ -68,10 +71,15 @@ fn confined(options: &ServeOptions, files: hanare_hq::Files) -> Result<(), HostE
     paths.extend(files.writes.into_iter().map(|path| (path, Reach::Write)));
     let read = ["/dev/urandom"];
     paths.extend(read.map(|path| (path.into(), Reach::Read)));
-    confine::confine(&Grants { paths, listen: files.ports }).map(drop)
+    confine::confine(&Grants { paths, listen: files.ports, ..Grants::default() }).map(drop)
 }
 
-async fn serve(context: &Context, options: ServeOptions, hands: Client, mut binder: Binder) -> Outcome {
+async fn serve(
+    context: &Context,
+    options: ServeOptions,
+    hands: Client,
+    (mut binder, way_out): (Binder, &WayOut),
+) -> Outcome {
     let listen = options.listen;
     let interface = options.interface.clone();
     let notices = hands.notices().and_then(hanare_host::hands::Notices::into_async);
@@ -87,8 +95,12 @@ async fn serve(context: &Context, options: ServeOptions, hands: Client, mut bind
             let closed = confine::close_doors().map(drop).map_err(foreign::host_error);
             let outcome = match closed {
                 Ok(()) => {
-                    with_plane(context, &mut server, &hands, &mut notices, (&interface, &socket), listen)
-                        .await
+                    let names = (interface.as_str(), &socket);
+                    let working = with_plane(context, &mut server, &hands, &mut notices, names, listen);
+                    tokio::select! {
+                        outcome = working => outcome,
+                        failure = way_out.lost() => Err(failure),
+                    }
                 }
                 Err(failure) => Err(failure),
             };

@@ -19,6 +19,7 @@ const NAMES: &[&str] = &[
     "nft",
     "PAM",
     "PATH",
+    "PEM",
     "PORT",
     "resolvconf",
     "resolved",

@@ -43,6 +43,16 @@ pub enum StoreError {
         /// What the system said.
         text: String,
     },
+    /// The bucket with the objects does not answer, or says no. Nothing is known to be lost: later.
+    #[error("the bucket {bucket} cannot be used: {text}")]
+    Bucket {
+        /// Where it is.
+        bucket: String,
+        /// Whether it says no: to whom asks, or because it is another one.
+        refused: bool,
+        /// What it, or the system, said.
+        text: String,
+    },
     /// The kernel gave no randomness.
     #[error("the operating system gives no random numbers")]
     NoRandomness,

@@ -1,5 +1,6 @@
 //! Headquarters' store of work data: objects and their index, durable before anything is acknowledged, sealed per company.
 
+mod bucket;
 mod draft;
 mod error;
 mod index;
@@ -10,9 +11,11 @@ mod keys;
 mod listed;
 mod manifest;
 mod marks;
+mod moving;
 mod objects;
 mod orphans;
 mod pack;
+mod places;
 mod put_back;
 mod quarantine;
 mod release;
@@ -33,14 +36,21 @@ mod writer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hanare_model::{CompanyId, NodeName, PersonId, Timestamp, VerifyKey};
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
+pub use bucket::{
+    BUCKET_FILE, BUCKET_VERSION, Bucket, BucketError, BucketFault, BucketFileError, BucketSettings, Dial,
+    Direct, MAX_BUCKET_LEN, Trouble,
+};
 pub use error::StoreError;
 pub use inherit::Inherited;
+pub use moving::{Cleaned, Copied, Named, clean, copy, kept_here, named};
+pub use places::{Places, is_used, prepare};
 pub use put_back::{Forgot, PutBack};
 pub use sealed::{Bearer, NodeWaiting, Standing};
 pub use space::Totals;
@@ -51,6 +61,9 @@ use self::keys::{Keys, Name};
 use self::marks::Stands;
 use self::objects::Objects;
 use self::orphans::Orphans;
+#[cfg(test)]
+use self::places::OBJECTS;
+use self::places::{KEYS, SEALED};
 use self::quarantine::Bounds;
 use self::rows::OwnerRow;
 use self::writer::{Done, Job, Versions, Writer};
@@ -70,13 +83,6 @@ pub struct Owner {
     pub person: PersonId,
 }
 
-/// What a store touches, for who confines the process.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// Folders in which it makes, writes and removes files; all of them are there.
-    pub folders: Vec<PathBuf>,
-}
-
 /// Headquarters' end of the handover.
 #[derive(Debug)]
 pub struct Store {
@@ -87,6 +93,8 @@ pub struct Store {
     reader: Mutex<SqliteConnection>,
     keys: Mutex<BTreeMap<CompanyId, Arc<Keys>>>,
     owners: Mutex<BTreeMap<Owner, OwnerRow>>,
+    /// That the newest object was looked for once.
+    looked: OnceCell<()>,
     /// The newest version when this was opened.
     opened_at: i64,
     /// What is kept of a node that nobody has proven.
@@ -95,33 +103,8 @@ pub struct Store {
     bearers: Mutex<BTreeMap<VerifyKey, Arc<Mutex<()>>>>,
 }
 
-/// Makes whatever is missing of a store in `folder`, which is made too. To be called before the process is confined.
-///
-/// # Errors
-/// [`StoreError`] if the file system says no.
-pub fn prepare(folder: &Path) -> Result<Places, StoreError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let fail = |error: std::io::Error| StoreError::io(folder, &error);
-    let (keys, objects) = (folder.join(KEYS), folder.join(OBJECTS));
-    let sealed = folder.join(SEALED);
-    for path in [folder, &keys, &sealed] {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fail)?;
-    }
-    Objects::local(&objects)?;
-    index::make_files(folder).map_err(fail)?;
-    Ok(Places { folders: vec![folder.to_owned()] })
-}
-
-/// Whether anything was ever put into the store in `folder`.
-#[must_use]
-pub fn is_used(folder: &Path) -> bool {
-    std::fs::metadata(folder.join(index::FILE_NAME)).is_ok_and(|found| found.len() > 0)
-}
-
-const KEYS: &str = "keys";
-const OBJECTS: &str = "objects";
-/// Sealed items on their way, and those that wait for their person.
-const SEALED: &str = "sealed";
+/// So long chunks are gathered for one answer: from a bucket each takes its time, and who asks waits 20 s.
+const ENOUGH: Duration = Duration::from_secs(6);
 
 impl Store {
     /// Opens a store that was [`prepare`]d, and brings an older index up to date. Must be called inside a tokio runtime.
@@ -129,6 +112,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: a newer or damaged index, a file that cannot be opened.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_with(folder, None).await
+    }
+
+    /// The same where the objects are in a bucket, which need not answer now.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn open_with(folder: &Path, bucket: Option<&Arc<Bucket>>) -> Result<Self, StoreError> {
+        let objects = places::objects(folder, bucket)?;
         let path = folder.join(index::FILE_NAME);
         let (runtime, index) = (tokio::runtime::Handle::current(), path.clone());
         // Migrations are futures that must not change threads.
@@ -140,18 +132,20 @@ impl Store {
         let writer = Writer::start(path, connection);
         let store = Self {
             folder: folder.to_owned(),
-            objects: Objects::local(&folder.join(OBJECTS))?,
+            objects,
             orphans: Orphans::default(),
             writer,
             reader: Mutex::new(reader),
             keys: Mutex::default(),
             owners: Mutex::default(),
+            looked: OnceCell::new(),
             opened_at,
             bounds: Bounds::default(),
             bearers: Mutex::default(),
         };
-        // Before anything new is written, which would hide it.
-        store.look_for_newest(crate::clock::now()).await?;
+        if !store.objects.are_away() {
+            store.look_first().await?;
+        }
         Ok(store)
     }
 
@@ -165,6 +159,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn missing(&self, owner: &Owner, ask: &Ask) -> Result<Wanted, StoreError> {
+        self.look_first().await?;
         let Some((row, keys)) = self.known(owner).await? else {
             return Ok(Wanted { missing: (0u32..).take(ask.chunks.len()).collect() });
         };
@@ -228,6 +223,7 @@ impl Store {
         commit: Commit,
         now: Timestamp,
     ) -> Result<Committed, StoreError> {
+        self.look_first().await?;
         let (row, keys) = self.owner(owner).await?;
         let job = Job::Versions(Versions {
             owner: row,
@@ -296,7 +292,7 @@ impl Store {
         let Some((row, keys)) = self.known(owner).await? else {
             return Ok(fetch.chunks.is_empty().then(Vec::new));
         };
-        let mut body = Vec::new();
+        let (begun, mut body) = (Instant::now(), Vec::new());
         for digest in &fetch.chunks {
             let found = {
                 let mut reader = self.reader.lock().await;
@@ -306,7 +302,8 @@ impl Store {
             };
             let Some((object, packed)) = found else { return Ok(None) };
             let len = usize::try_from(packed.len).unwrap_or(usize::MAX);
-            if body.len() + framed(len) > MAX_CHUNKS_BODY {
+            let is_late = !body.is_empty() && begun.elapsed() > ENOUGH;
+            if is_late || body.len() + framed(len) > MAX_CHUNKS_BODY {
                 break;
             }
             match self.chunk(&keys, &object, &packed, digest).await {

@@ -58,6 +58,7 @@ impl Drop for Writing<'_> {
 impl Store {
     /// Writes a pack's object. While the index cannot be told of earlier ones, no more are made.
     pub(super) async fn put_object(&self, pack: &mut Pack) -> Result<Writing<'_>, StoreError> {
+        self.look_first().await?;
         self.remove_orphans().await?;
         self.orphans.inner().writing.insert(pack.id);
         let writing = Writing { orphans: &self.orphans, id: pack.id, named: false };
@@ -83,6 +84,8 @@ impl Store {
     /// Notes every old object that the index does not name as forgotten.
     pub(super) async fn forget_orphans(&self, now: Timestamp) -> Result<(), StoreError> {
         let before = now.seconds().saturating_sub(PATIENCE);
+        // What is found in a bucket that is another's is not ours to forget.
+        self.objects.check().await?;
         for fan in 0..=u8::MAX {
             let found = self.objects.list(fan, before).await?;
             if found.is_empty() {

@@ -71,7 +71,10 @@ impl Store {
         mark: Option<Mark>,
         now: Timestamp,
     ) -> Result<(Memory, Option<PutBack>), StoreError> {
-        self.look_for_newest(now).await?;
+        if self.looked.initialized() {
+            self.look_for_newest(now).await?;
+        }
+        self.look_first().await?;
         let (stands, newest) = {
             let mut reader = self.reader.lock().await;
             let newest = marks::newest(&mut reader).await.map_err(|error| self.failed(&error))?;
@@ -107,6 +110,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn check(&self, company: &CompanyId, check: &Check) -> Result<Checked, StoreError> {
+        self.look_first().await?;
         let mut reader = self.reader.lock().await;
         let mut missing = Vec::new();
         for (at, version) in (0u32..).zip(&check.versions) {
@@ -132,6 +136,15 @@ impl Store {
         let rows = sqlx::query(sql::SELECT_PUT_BACKS).fetch_all(&mut *reader).await;
         let rows = rows.map_err(|error| self.failed(&error))?;
         rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| self.failed(&error))
+    }
+
+    /// The same once, before anything new is written, which would hide it. Whoever keeps the objects has to answer for that.
+    pub(super) async fn look_first(&self) -> Result<(), StoreError> {
+        let look = || async {
+            self.objects.check().await?;
+            self.look_for_newest(crate::clock::now()).await
+        };
+        self.looked.get_or_try_init(look).await.map(drop)
     }
 
     /// Looks whether the newest object is where it should be, and at all of them if not: objects that were put back to an older

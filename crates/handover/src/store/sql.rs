@@ -95,6 +95,9 @@ pub(super) const TOTALS: &str = "SELECT c.name, \
         WHERE o.company = c.id) AS latest \
      FROM company c ORDER BY c.name";
 
+pub(super) const SELECT_NAMED: &str = "SELECT count(*) AS objects, coalesce(sum(bytes), 0) AS bytes, \
+     (SELECT count(*) FROM pack WHERE lost) AS lost FROM pack";
+
 pub(super) const SELECT_ITEM: &str = "SELECT s.version, c.name AS company FROM sealed s \
      JOIN person o ON o.id = s.person JOIN company c ON c.id = o.company WHERE s.item = $1";
 pub(super) const PUT_ITEM: &str = "INSERT INTO sealed (item, person, node, bytes, at, version) VALUES ($1, $2, $3, $4, $5, $6) \
@@ -170,7 +173,7 @@ pub(super) const UPDATE_LOST: &str = "UPDATE pack SET lost = TRUE WHERE object =
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 77] = [
+pub(super) const ALL: [&str; 78] = [
     SELECT_QUARANTINES,
     SELECT_NEWEST_MARK,
     SELECT_MARK,
@@ -240,6 +243,7 @@ pub(super) const ALL: [&str; 77] = [
     BROWSE_NODE,
     SELECT_VERSION_OF,
     TOTALS,
+    SELECT_NAMED,
     SELECT_ITEM,
     PUT_ITEM,
     SELECT_QUARANTINED,

@@ -24,64 +24,66 @@ fn noise(seed: u8) -> Vec<u8> {
 
 #[tokio::test]
 async fn versions_of_old_days_go_and_their_objects_with_them_and_what_is_named_stays() {
-    let mut world = World::new().await;
-    let start = world.clock;
-    let mut parent = None;
-    let mut versions = Vec::new();
-    // Four versions an evening for three evenings, and one much later.
-    for (number, day) in (0u8..).zip([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 20]) {
-        world.clock = world.clock.max(start + day * DAY);
-        let version = world.kept(&hanako(), "memo", parent, &noise(number)).await;
-        (parent, versions) = (Some(version), [versions, vec![version]].concat());
-    }
-    // Another person has one of the old contents, and the first one again under another name.
-    let taro = owner("acme", "taro");
-    world.kept(&taro, "copy", None, &noise(1)).await;
-    let before = objects(&world.root());
-    let removed = world.store.retain(world.now()).await.unwrap();
-    assert_eq!((removed.versions, removed.files), (9, 0));
-    assert_eq!(world.store.retain(world.now()).await.unwrap(), Removed::default(), "once is enough");
-    // Chunks that were sent lately are waited for.
-    assert_eq!((removed.chunks, objects(&world.root())), (9 - 1, before - 8), "{removed:?}");
-    for (number, version) in (0u8..).zip(&versions) {
-        let stays = [3, 7, 11, 12].contains(&number);
-        let found = world.store.version(&hanako(), version).await.unwrap();
-        assert_eq!(found.is_some(), stays, "{number}");
-        if let Some(Entry { content: Content::File { chunks, .. }, .. }) = found {
-            assert!(world.store.fetch(&hanako(), &Fetch { chunks }).await.unwrap().is_some());
+    for mut world in World::both().await {
+        let start = world.clock;
+        let mut parent = None;
+        let mut versions = Vec::new();
+        // Four versions an evening for three evenings, and one much later.
+        for (number, day) in (0u8..).zip([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 20]) {
+            world.clock = world.clock.max(start + day * DAY);
+            let version = world.kept(&hanako(), "memo", parent, &noise(number)).await;
+            (parent, versions) = (Some(version), [versions, vec![version]].concat());
         }
+        // Another person has one of the old contents, and the first one again under another name.
+        let taro = owner("acme", "taro");
+        world.kept(&taro, "copy", None, &noise(1)).await;
+        let before = world.objects();
+        let removed = world.store.retain(world.now()).await.unwrap();
+        assert_eq!((removed.versions, removed.files), (9, 0));
+        assert_eq!(world.store.retain(world.now()).await.unwrap(), Removed::default(), "once is enough");
+        // Chunks that were sent lately are waited for.
+        assert_eq!((removed.chunks, world.objects()), (9 - 1, before - 8), "{removed:?}");
+        for (number, version) in (0u8..).zip(&versions) {
+            let stays = [3, 7, 11, 12].contains(&number);
+            let found = world.store.version(&hanako(), version).await.unwrap();
+            assert_eq!(found.is_some(), stays, "{number}");
+            if let Some(Entry { content: Content::File { chunks, .. }, .. }) = found {
+                assert!(world.store.fetch(&hanako(), &Fetch { chunks }).await.unwrap().is_some());
+            }
+        }
+        assert_eq!(world.content(&hanako(), "memo").await, Some(noise(12)));
+        assert_eq!(world.content(&taro, "copy").await, Some(noise(1)));
+        assert_eq!(world.store.totals().await.unwrap()["acme"].bytes, 5 * 3000);
+        // What was forgotten is sent anew.
+        let (_, chunks) = file(&noise(2));
+        let ask = Ask { chunks: chunks.iter().map(|chunk| chunk.digest).collect() };
+        assert_eq!(world.store.missing(&hanako(), &ask).await.unwrap().missing, [0]);
+        world.kept(&hanako(), "again", None, &noise(2)).await;
+        assert_eq!(world.content(&hanako(), "again").await, Some(noise(2)));
     }
-    assert_eq!(world.content(&hanako(), "memo").await, Some(noise(12)));
-    assert_eq!(world.content(&taro, "copy").await, Some(noise(1)));
-    assert_eq!(world.store.totals().await.unwrap()["acme"].bytes, 5 * 3000);
-    // What was forgotten is sent anew.
-    let (_, chunks) = file(&noise(2));
-    let ask = Ask { chunks: chunks.iter().map(|chunk| chunk.digest).collect() };
-    assert_eq!(world.store.missing(&hanako(), &ask).await.unwrap().missing, [0]);
-    world.kept(&hanako(), "again", None, &noise(2)).await;
-    assert_eq!(world.content(&hanako(), "again").await, Some(noise(2)));
 }
 
 #[tokio::test]
 async fn a_deleted_file_comes_back_for_ninety_days_and_then_nothing_of_it_is_left() {
-    let mut world = World::new().await;
-    let first = world.kept(&hanako(), "memo", None, b"what it was").await;
-    let gone = version("memo", Some(first), Content::Deleted);
-    assert!(matches!(world.place(&hanako(), vec![gone]).await[..], [Placed::Kept { .. }]));
-    let deleted_at = world.clock;
-    world.clock = deleted_at + 89 * DAY;
-    assert_eq!(world.store.retain(world.now()).await.unwrap().versions, 0);
-    let then = Browse { at: Some(Timestamp::from_seconds(deleted_at - 1)), ..Browse::default() };
-    assert_eq!(world.store.browse(&hanako(), &then).await.unwrap().entries.len(), 1);
-    world.clock = deleted_at + 90 * DAY;
-    let removed = world.store.retain(world.now()).await.unwrap();
-    assert_eq!((removed.versions, removed.files, removed.objects), (2, 1, 1));
-    assert_eq!((objects(&world.root()), world.store.totals().await.unwrap()["acme"].bytes), (0, 0));
-    // A machine that still has it says so: nothing was deleted, and an edit is a file again.
-    let late = version("memo", Some(first), Content::Deleted);
-    assert!(matches!(world.place(&hanako(), vec![late]).await[..], [Placed::Stays { head: None }]));
-    world.kept(&hanako(), "memo", Some(first), b"an edit").await;
-    assert_eq!(world.content(&hanako(), "memo").await, Some(b"an edit".to_vec()));
+    for mut world in World::both().await {
+        let first = world.kept(&hanako(), "memo", None, b"what it was").await;
+        let gone = version("memo", Some(first), Content::Deleted);
+        assert!(matches!(world.place(&hanako(), vec![gone]).await[..], [Placed::Kept { .. }]));
+        let deleted_at = world.clock;
+        world.clock = deleted_at + 89 * DAY;
+        assert_eq!(world.store.retain(world.now()).await.unwrap().versions, 0);
+        let then = Browse { at: Some(Timestamp::from_seconds(deleted_at - 1)), ..Browse::default() };
+        assert_eq!(world.store.browse(&hanako(), &then).await.unwrap().entries.len(), 1);
+        world.clock = deleted_at + 90 * DAY;
+        let removed = world.store.retain(world.now()).await.unwrap();
+        assert_eq!((removed.versions, removed.files, removed.objects), (2, 1, 1));
+        assert_eq!((world.objects(), world.store.totals().await.unwrap()["acme"].bytes), (0, 0));
+        // A machine that still has it says so: nothing was deleted, and an edit is a file again.
+        let late = version("memo", Some(first), Content::Deleted);
+        assert!(matches!(world.place(&hanako(), vec![late]).await[..], [Placed::Stays { head: None }]));
+        world.kept(&hanako(), "memo", Some(first), b"an edit").await;
+        assert_eq!(world.content(&hanako(), "memo").await, Some(b"an edit".to_vec()));
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 use std::os::unix::fs::PermissionsExt as _;
 
+use super::bucket::fake::Fake;
 use super::*;
 use crate::chunk::cut;
 use crate::path::WorkPath;
@@ -9,6 +10,8 @@ pub(super) struct World {
     pub(super) folder: tempfile::TempDir,
     pub(super) store: Store,
     pub(super) clock: i64,
+    /// Where its objects are, if not on the disk.
+    pub(super) away: Option<(Fake, Arc<Bucket>)>,
 }
 
 pub(super) fn owner(company: &str, person: &str) -> Owner {
@@ -47,16 +50,22 @@ pub(super) fn version(path: &str, parent: Option<VersionId>, content: Content) -
 
 impl World {
     pub(super) async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    pub(super) async fn with(away: Option<(Fake, Arc<Bucket>)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("work");
         prepare(&root).unwrap();
-        let store = Store::open(&root).await.unwrap();
-        Self { folder, store, clock: 1_000_000 }
+        let bucket = away.as_ref().map(|(_, bucket)| bucket);
+        let store = Store::open_with(&root, bucket).await.unwrap();
+        Self { folder, store, clock: 1_000_000, away }
     }
 
     /// As after `kill -9`: nothing is closed.
     pub(super) async fn killed(&mut self) {
-        let reopened = Store::open(&self.root()).await.unwrap();
+        let bucket = self.away.as_ref().map(|(_, bucket)| bucket);
+        let reopened = Store::open_with(&self.root(), bucket).await.unwrap();
         std::mem::forget(std::mem::replace(&mut self.store, reopened));
     }
 
@@ -151,50 +160,52 @@ async fn every_statement_is_accepted_by_the_database() {
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_kill_bit_for_bit() {
-    let mut world = World::new().await;
-    let (large, small) = (noise(5_000_000), b"a day's work".to_vec());
-    world.kept(&hanako(), "見積/第1版.xlsx", None, &large).await;
-    world.kept(&hanako(), "memo.txt", None, &small).await;
-    world.kept(&hanako(), "empty", None, b"").await;
-    world.killed().await;
-    assert_eq!(world.content(&hanako(), "見積/第1版.xlsx").await.as_ref(), Some(&large));
-    assert_eq!(world.content(&hanako(), "memo.txt").await.as_ref(), Some(&small));
-    assert_eq!(world.content(&hanako(), "empty").await, Some(Vec::new()));
-    let paths: Vec<WorkPath> = world.list(&hanako()).await.into_iter().map(|entry| entry.path).collect();
-    assert_eq!(paths, [at("empty"), at("memo.txt"), at("見積/第1版.xlsx")], "newest first");
-    let (content, chunks) = file(&large);
-    let digests: Vec<Digest> = chunks.iter().map(|chunk| chunk.digest).collect();
-    let wanted = world.store.missing(&hanako(), &Ask { chunks: digests }).await.unwrap();
-    assert_eq!(wanted.missing, Vec::<u32>::new());
-    assert!(matches!(content, Content::File { .. }));
+    for mut world in World::both().await {
+        let (large, small) = (noise(5_000_000), b"a day's work".to_vec());
+        world.kept(&hanako(), "見積/第1版.xlsx", None, &large).await;
+        world.kept(&hanako(), "memo.txt", None, &small).await;
+        world.kept(&hanako(), "empty", None, b"").await;
+        world.killed().await;
+        assert_eq!(world.content(&hanako(), "見積/第1版.xlsx").await.as_ref(), Some(&large));
+        assert_eq!(world.content(&hanako(), "memo.txt").await.as_ref(), Some(&small));
+        assert_eq!(world.content(&hanako(), "empty").await, Some(Vec::new()));
+        let paths: Vec<WorkPath> = world.list(&hanako()).await.into_iter().map(|entry| entry.path).collect();
+        assert_eq!(paths, [at("empty"), at("memo.txt"), at("見積/第1版.xlsx")], "newest first");
+        let (content, chunks) = file(&large);
+        let digests: Vec<Digest> = chunks.iter().map(|chunk| chunk.digest).collect();
+        let wanted = world.store.missing(&hanako(), &Ask { chunks: digests }).await.unwrap();
+        assert_eq!(wanted.missing, Vec::<u32>::new());
+        assert!(matches!(content, Content::File { .. }));
+    }
 }
 
 #[tokio::test]
 async fn nobody_reads_or_names_a_chunk_that_they_did_not_send() {
-    let mut world = World::new().await;
-    let secret = noise(300_000);
-    world.kept(&hanako(), "secret", None, &secret).await;
-    let (content, chunks) = file(&secret);
-    let digests: Vec<Digest> = chunks.iter().map(|chunk| chunk.digest).collect();
-    for stranger in [owner("acme", "taro"), owner("globex", "hanako")] {
-        let asked = world.store.missing(&stranger, &Ask { chunks: digests.clone() }).await.unwrap();
-        assert_eq!(asked.missing.len(), digests.len(), "not even whether it is there");
-        let placed = world.place(&stranger, vec![version("mine", None, content.clone())]).await;
-        assert_eq!(placed, [Placed::Incomplete]);
-        let fetched = world.store.fetch(&stranger, &Fetch { chunks: digests.clone() }).await.unwrap();
-        assert_eq!(fetched, None);
-        assert_eq!(world.list(&stranger).await, []);
+    for mut world in World::both().await {
+        let secret = noise(300_000);
+        world.kept(&hanako(), "secret", None, &secret).await;
+        let (content, chunks) = file(&secret);
+        let digests: Vec<Digest> = chunks.iter().map(|chunk| chunk.digest).collect();
+        for stranger in [owner("acme", "taro"), owner("globex", "hanako")] {
+            let asked = world.store.missing(&stranger, &Ask { chunks: digests.clone() }).await.unwrap();
+            assert_eq!(asked.missing.len(), digests.len(), "not even whether it is there");
+            let placed = world.place(&stranger, vec![version("mine", None, content.clone())]).await;
+            assert_eq!(placed, [Placed::Incomplete]);
+            let fetched = world.store.fetch(&stranger, &Fetch { chunks: digests.clone() }).await.unwrap();
+            assert_eq!(fetched, None);
+            assert_eq!(world.list(&stranger).await, []);
+        }
+        // Who has it too may send it; the company stores it once, another company for itself.
+        let stored = |totals: &BTreeMap<String, Totals>, company: &str| totals[company].stored_bytes;
+        let before = world.store.totals().await.unwrap();
+        let again = world.send(&owner("acme", "taro"), chunks.clone()).await;
+        assert_eq!(stored(&world.store.totals().await.unwrap(), "acme"), stored(&before, "acme"));
+        let other = world.send(&owner("globex", "hanako"), chunks).await;
+        assert!(stored(&world.store.totals().await.unwrap(), "globex") > secret.len() as u64);
+        // The answers do not tell which of the two it was.
+        let [again, other] = [again, other].map(|stored| serde_json::to_string(&stored).unwrap());
+        assert_eq!(again, other);
     }
-    // Who has it too may send it; the company stores it once, another company for itself.
-    let stored = |totals: &BTreeMap<String, Totals>, company: &str| totals[company].stored_bytes;
-    let before = world.store.totals().await.unwrap();
-    let again = world.send(&owner("acme", "taro"), chunks.clone()).await;
-    assert_eq!(stored(&world.store.totals().await.unwrap(), "acme"), stored(&before, "acme"));
-    let other = world.send(&owner("globex", "hanako"), chunks).await;
-    assert!(stored(&world.store.totals().await.unwrap(), "globex") > secret.len() as u64);
-    // The answers do not tell which of the two it was.
-    let [again, other] = [again, other].map(|stored| serde_json::to_string(&stored).unwrap());
-    assert_eq!(again, other);
 }
 
 #[tokio::test]
@@ -225,23 +236,24 @@ async fn the_disk_holds_no_content_and_no_name_of_a_file() {
 
 #[tokio::test]
 async fn two_children_of_one_version_both_stay_and_a_retry_makes_no_third() {
-    let mut world = World::new().await;
-    let first = world.kept(&hanako(), "plan.txt", None, b"one").await;
-    let left = world.kept(&hanako(), "plan.txt", Some(first), b"left").await;
-    let right = world.hand_over(&hanako(), "plan.txt", Some(first), b"right").await;
-    let Placed::Conflict { version, path, head } = right.clone() else { panic!("{right:?}") };
-    assert_eq!(head, left);
-    let name = String::from_utf8(path.as_bytes().to_vec()).unwrap();
-    assert_eq!(name, format!("plan (conflict hanako {}).txt", world.now()));
-    // The answer was lost, and the endpoint asks again, later.
-    world.clock += 100;
-    let again = world.hand_over(&hanako(), "plan.txt", Some(first), b"right").await;
-    assert_eq!(again, Placed::Conflict { version, path, head });
-    let same = world.hand_over(&hanako(), "plan.txt", Some(first), b"left").await;
-    assert_eq!(same, Placed::Known { version: left });
-    assert_eq!(world.content(&hanako(), "plan.txt").await.as_deref(), Some(b"left".as_slice()));
-    assert_eq!(world.content(&hanako(), &name).await.as_deref(), Some(b"right".as_slice()));
-    assert_eq!(world.list(&hanako()).await.len(), 2);
+    for mut world in World::both().await {
+        let first = world.kept(&hanako(), "plan.txt", None, b"one").await;
+        let left = world.kept(&hanako(), "plan.txt", Some(first), b"left").await;
+        let right = world.hand_over(&hanako(), "plan.txt", Some(first), b"right").await;
+        let Placed::Conflict { version, path, head } = right.clone() else { panic!("{right:?}") };
+        assert_eq!(head, left);
+        let name = String::from_utf8(path.as_bytes().to_vec()).unwrap();
+        assert_eq!(name, format!("plan (conflict hanako {}).txt", world.now()));
+        // The answer was lost, and the endpoint asks again, later.
+        world.clock += 100;
+        let again = world.hand_over(&hanako(), "plan.txt", Some(first), b"right").await;
+        assert_eq!(again, Placed::Conflict { version, path, head });
+        let same = world.hand_over(&hanako(), "plan.txt", Some(first), b"left").await;
+        assert_eq!(same, Placed::Known { version: left });
+        assert_eq!(world.content(&hanako(), "plan.txt").await.as_deref(), Some(b"left".as_slice()));
+        assert_eq!(world.content(&hanako(), &name).await.as_deref(), Some(b"right".as_slice()));
+        assert_eq!(world.list(&hanako()).await.len(), 2);
+    }
 }
 
 #[tokio::test]

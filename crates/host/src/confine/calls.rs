@@ -63,6 +63,16 @@ pub(super) fn doors() -> Vec<Refuse> {
     list
 }
 
+/// The same for who goes on connecting: neither to a service of this machine, nor for others to connect to.
+pub(super) fn doors_but_out() -> Vec<Refuse> {
+    let is_way_out = |call: c_long| [libc::SYS_socket, libc::SYS_connect].contains(&call);
+    let mut list = doors();
+    list.retain(|entry| !matches!(entry, Call(call) if is_way_out(*call)));
+    let families = [libc::AF_INET, libc::AF_INET6].map(i32::cast_unsigned).to_vec();
+    list.push(NotBeing(libc::SYS_socket, 0, families));
+    list
+}
+
 const NAMESPACES: u32 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS

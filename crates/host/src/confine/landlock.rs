@@ -68,8 +68,10 @@ pub(super) fn restrict(grants: &Grants) -> Result<Option<u32>, HostError> {
     for (path, access) in &grants.paths {
         grant(&ruleset, path, *access, files)?;
     }
-    for port in grants.listen.iter().filter(|_| network & BIND_TCP != 0) {
-        let rule = NetPort { allowed: BIND_TCP, port: u64::from(*port) };
+    let listen = grants.listen.iter().map(|port| (BIND_TCP, *port));
+    let connect = grants.connect.iter().map(|port| (CONNECT_TCP, *port));
+    for (allowed, port) in listen.chain(connect).filter(|(right, _)| network & right != 0) {
+        let rule = NetPort { allowed, port: u64::from(port) };
         // SAFETY: `rule` is of the type that NET_PORT wants and lives through the call.
         let added = unsafe {
             libc::syscall(libc::SYS_landlock_add_rule, ruleset.as_raw_fd(), NET_PORT, &raw const rule, 0u32)

@@ -34,6 +34,8 @@ pub struct Grants {
     pub paths: Vec<(PathBuf, Access)>,
     /// The TCP ports that it may listen on; 0 is any, as for the kernel.
     pub listen: Vec<u16>,
+    /// The TCP ports that it may connect to.
+    pub connect: Vec<u16>,
 }
 
 /// How far a worker is confined.
@@ -78,4 +80,13 @@ pub fn confine(grants: &Grants) -> Result<Confinement, HostError> {
 /// [`HostError::Io`] if the kernel refuses; the caller must not go on.
 pub fn close_doors() -> Result<bool, HostError> {
     seccomp::install(&calls::doors())
+}
+
+/// The second step of a process that does nothing but connect: sockets of the internet's families remain to it, and none that
+/// listens.
+///
+/// # Errors
+/// [`HostError::Io`] if the kernel refuses; the caller must not go on.
+pub(crate) fn close_all_doors_but_out() -> Result<bool, HostError> {
+    seccomp::install(&calls::doors_but_out())
 }

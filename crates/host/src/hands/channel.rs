@@ -183,6 +183,18 @@ pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd), HostError> {
     .map_err(|error| HostError::io(Deed::Message, &error.into()))
 }
 
+/// The end that a process was given as standard input by the one that started it.
+pub(crate) fn from_stdin() -> Result<OwnedFd, HostError> {
+    let stdin = std::io::stdin();
+    let socket = rustix::io::fcntl_dupfd_cloexec(&stdin, 3)
+        .map_err(|error| HostError::io(Deed::Message, &error.into()))?;
+    let kind = rustix::net::sockopt::socket_type(&socket);
+    if kind != Ok(rustix::net::SocketType::SEQPACKET) {
+        return Err(HostError::refused("worker", "a worker is started by its host process, not by hand"));
+    }
+    Ok(socket)
+}
+
 /// Borrows owned descriptors for [`send`].
 pub(crate) fn borrow(fds: &[OwnedFd]) -> Vec<BorrowedFd<'_>> {
     fds.iter().map(AsFd::as_fd).collect()

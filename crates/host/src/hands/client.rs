@@ -51,14 +51,7 @@ impl Client {
     /// # Errors
     /// [`HostError::Io`] if standard input is not such a connection.
     pub fn from_stdin() -> Result<Self, HostError> {
-        let stdin = std::io::stdin();
-        let socket = rustix::io::fcntl_dupfd_cloexec(&stdin, 3)
-            .map_err(|error| HostError::io(Deed::Message, &error.into()))?;
-        let kind = rustix::net::sockopt::socket_type(&socket);
-        if kind != Ok(rustix::net::SocketType::SEQPACKET) {
-            return Err(HostError::refused("worker", "a worker is started by its host process, not by hand"));
-        }
-        Ok(Self::new(socket))
+        channel::from_stdin().map(Self::new)
     }
 
     pub(crate) fn new(socket: OwnedFd) -> Self {

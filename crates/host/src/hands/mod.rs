@@ -8,7 +8,7 @@
 
 mod asked;
 mod bounds;
-mod channel;
+pub(crate) mod channel;
 mod client;
 mod look;
 mod message;

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::wipes::{NodeWipes, WipeCounts};
+use crate::objects::ObjectsStanding;
 use crate::plane::FirewallState;
 
 /// A list, so that an answer is always an object.
@@ -68,6 +69,9 @@ pub struct Status {
     /// That it was put back to an older state, for as long as that is news.
     #[serde(default)]
     pub put_back: Option<PutBackSeen>,
+    /// Where the objects of work data are.
+    #[serde(default)]
+    pub objects: ObjectsStanding,
     /// Whether the data plane says that it forwards.
     pub forwarding: bool,
     /// How the firewall stands.

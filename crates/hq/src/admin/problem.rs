@@ -287,6 +287,16 @@ pub enum Problem {
         /// What the database said.
         text: String,
     },
+    /// The bucket with the objects of work data does not do its work.
+    #[error("the bucket {bucket} cannot be used: {text}")]
+    Bucket {
+        /// Where it is.
+        bucket: String,
+        /// Whether it says no; otherwise it does not answer.
+        refused: bool,
+        /// What it, or the system, said.
+        text: String,
+    },
     /// Headquarters is stopping.
     #[error("headquarters is stopping")]
     Stopping,
@@ -328,6 +338,7 @@ impl Problem {
             Self::DiskFull => "disk-full",
             Self::Locked => "database-locked",
             Self::Damaged { .. } => "database-damaged",
+            Self::Bucket { .. } => "bucket",
             Self::Stopping => "stopping",
             Self::Bug { .. } => "bug",
         }
@@ -354,12 +365,13 @@ impl Problem {
             | Self::DiskFull
             | Self::Locked
             | Self::Damaged { .. } => 4,
-            Self::Stopping | Self::Overloaded => 5,
+            Self::Stopping | Self::Overloaded | Self::Bucket { refused: false, .. } => 5,
             Self::InUse { .. }
             | Self::Sealed { .. }
             | Self::GatewayTaken { .. }
             | Self::PersonDisabled { .. }
             | Self::GrantOver
+            | Self::Bucket { refused: true, .. }
             | Self::SealedWait { .. }
             | Self::SealedUnknown { .. } => 6,
             Self::Bug { .. } => 70,

@@ -181,6 +181,7 @@ async fn two_servers_do_not_share_a_state_and_long_paths_work() {
         api: "127.0.0.1:0".parse().unwrap(),
         interface: "hnhq0".to_owned(),
         credentials: None,
+        bucket: None,
     };
     let second = crate::Server::start(options.clone()).await.err().unwrap();
     assert!(matches!(second, ServeError::Lock(_)), "{second:?}");

@@ -75,6 +75,7 @@ impl Home {
             api: "127.0.0.1:0".parse().unwrap(),
             interface: "hnhq0".to_owned(),
             credentials: None,
+            bucket: None,
         }
     }
 

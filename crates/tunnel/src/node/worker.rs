@@ -102,5 +102,5 @@ fn confined(options: &WorkerOptions) -> Result<Confinement, HostError> {
         (path(uapi::DIRECTORY), Access::Sockets),
         (path("/etc/hosts"), Access::Read),
     ];
-    confine::confine(&Grants { paths, listen: Vec::new() })
+    confine::confine(&Grants { paths, ..Grants::default() })
 }

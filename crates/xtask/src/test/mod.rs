@@ -197,9 +197,18 @@ fn virtual_time(_: &Options) -> Outcome {
     ]))
 }
 
+/// An S3 server to keep work data in. It is AGPL: a process of its own in a test, and no dependency.
+const GARAGE: &[&str] =
+    &["--debug", "--version", "2.5.0", "--no-default-features", "--features", "bundled-libs,sqlite"];
+
 /// The shipped command on real TUN devices, beside real peers.
 fn end_to_end(options: &Options) -> Outcome {
     if let Err(bad) = installed("boringtun-cli", &[]) {
+        return bad;
+    }
+    if options.long
+        && let Err(bad) = installed("garage", GARAGE)
+    {
         return bad;
     }
     // The whole workspace, although one package would do: another selection means other features of the same

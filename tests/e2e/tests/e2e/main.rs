@@ -11,6 +11,7 @@ mod bad_invites;
 mod bad_nodes;
 mod blind;
 mod broken_day;
+mod bucket;
 mod demo;
 mod desk;
 mod device;

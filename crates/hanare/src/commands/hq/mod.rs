@@ -1,6 +1,7 @@
 //! `hanare hq`: headquarters itself.
 
 mod init;
+mod objects;
 mod serve;
 mod status;
 
@@ -15,6 +16,8 @@ pub(crate) enum Command {
     Init(init::Args),
     Serve(serve::Args),
     Status,
+    #[command(subcommand)]
+    Objects(objects::Command),
 }
 
 impl Command {
@@ -23,6 +26,7 @@ impl Command {
             Self::Init(args) => args.run(context),
             Self::Serve(args) => args.run(context),
             Self::Status => status::run(context),
+            Self::Objects(command) => command.run(context),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! `hanare hq status`: whether headquarters forwards, and where it is found.
 
-use hanare_hq::FirewallState;
 use hanare_hq::admin::{self, StatusShow};
+use hanare_hq::{FirewallState, ObjectsStanding};
 use hanare_ledger::sshsig;
 
 use crate::context::{Context, Outcome};
 use crate::exit::Exit;
+use crate::foreign;
 use crate::table;
 use crate::times;
 use crate::voice::Voice;
@@ -13,7 +14,8 @@ use crate::voice::Voice;
 pub(crate) fn run(context: &Context) -> Outcome {
     let status = context.ask_now(StatusShow {})?;
     context.out.result("hq.status", &status, |voice| show(&status, voice))?;
-    let is_unknown = status.wipes.unknown > 0 || status.wipes.alarms > 0;
+    // Where work goes is part of it, too.
+    let is_unknown = status.wipes.unknown > 0 || status.wipes.alarms > 0 || status.objects.trouble.is_some();
     Ok(match (status.forwarding, status.firewall) {
         (false, _) | (true, FirewallState::Lost) => Exit::No,
         (true, FirewallState::Behind) => Exit::Incomplete,
@@ -43,6 +45,7 @@ fn show(status: &admin::Status, voice: &Voice) -> String {
         ("label-state", voice.say(state)),
         ("label-nodes", nodes),
         ("label-wipes", wipes),
+        ("label-objects", objects(&status.objects, voice)),
         ("label-interface", status.interface.clone()),
         ("label-addresses", table::list(&status.addresses)),
         ("label-endpoints", table::list(&status.endpoints)),
@@ -62,4 +65,13 @@ fn show(status: &admin::Status, voice: &Voice) -> String {
         fields.insert(1, ("label-put-back", said));
     }
     table::fields(voice, fields)
+}
+
+/// Where the objects of work data are, and that they cannot be had. Nothing where that is as usual.
+fn objects(objects: &ObjectsStanding, voice: &Voice) -> String {
+    let Some(bucket) = &objects.bucket else { return String::new() };
+    let Some(trouble) = &objects.trouble else { return bucket.clone() };
+    let (at, cause) =
+        (times::tell(trouble.since), foreign::bucket_cause(trouble.refused, trouble.text.clone()));
+    voice.say_with("hq-bucket-trouble", &[("bucket", bucket), ("at", &at), ("cause", &cause.say(voice))])
 }

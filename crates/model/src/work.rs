@@ -97,6 +97,9 @@ pub struct WorkOvertime {
     pub session: Secret,
     /// By so many seconds.
     pub seconds: u64,
+    /// The wish's own number: one that is told twice, because an answer was lost, counts once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<u32>,
 }
 
 /// Why work was not opened.

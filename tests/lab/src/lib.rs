@@ -37,7 +37,7 @@ pub use output::{Output, run};
 pub use packet::{Kind, Message, Ports, classify};
 pub use program::Program;
 pub use random::Random;
-pub use reenter::{enter, inside, is_inside};
+pub use reenter::{enter, inside, inside_alone, is_inside};
 pub use settings::{SETTINGS, Settings};
 pub use shifted::Shifted;
 pub use tool::{

@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::{Error, LABORATORY, Lab, Result, install, output, search_path};
@@ -42,13 +43,30 @@ pub fn enter<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<
     command.status().map_err(|source| Error::Start { command: output::spell(&command), source })
 }
 
+/// Laboratories of this process: beside each other, or one that is [`inside_alone`].
+static BESIDE: RwLock<()> = RwLock::new(());
+
+/// As [`inside`], while no other laboratory of this process runs: for what is measured in milliseconds.
+///
+/// # Panics
+/// As [`inside`].
+pub fn inside_alone(name: &str, limit: Duration, body: impl FnOnce(&Lab) -> Result<()>) {
+    let _alone = (!is_inside()).then(|| BESIDE.write().unwrap_or_else(PoisonError::into_inner));
+    enter_for(name, limit, body);
+}
+
 /// Runs `body` in a laboratory of its own: starts this test binary again inside fresh namespaces, for exactly the test `name`
 /// (its path as `cargo test` prints it), and fails if that fails or takes longer than `limit`.
 ///
 /// # Panics
 /// If a tool is missing (a missing tool is a failed proof, not a skipped one), if no test of that name ran, or if it failed.
-#[expect(clippy::panic, reason = "a failed end-to-end test has to fail the test that called it")]
 pub fn inside(name: &str, limit: Duration, body: impl FnOnce(&Lab) -> Result<()>) {
+    let _beside = (!is_inside()).then(|| BESIDE.read().unwrap_or_else(PoisonError::into_inner));
+    enter_for(name, limit, body);
+}
+
+#[expect(clippy::panic, reason = "a failed end-to-end test has to fail the test that called it")]
+fn enter_for(name: &str, limit: Duration, body: impl FnOnce(&Lab) -> Result<()>) {
     if let Some(mark) = std::env::var_os(MARK) {
         assert_eq!(mark, name, "the name given to `inside` is not this test's");
         let outcome = Lab::open().and_then(|lab| {

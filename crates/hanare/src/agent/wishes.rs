@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use hanare_handover::deliver::Day;
 use hanare_tunnel::control::{ControlError, Problem};
 use hanare_wipe::{Granted, NoOvertime};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
@@ -113,12 +114,15 @@ impl Agent<'_> {
     async fn overtime(&self, kept: &mut Kept, wanted: Duration) -> Answer {
         let (Some(day), Some(calendar)) = (kept.noted.day, &kept.policy.day) else { return Answer::Endless };
         let mut granted = Err(NoOvertime::Enough);
+        let grant = number();
         for by in [Granted::Headquarters, Granted::Alone] {
             let mut day = day;
             granted = day.grant(wanted, by, calendar);
             let Ok(given) = granted else { continue };
-            let client = self.client.clone();
-            let told = spawn_blocking(move || client.work_overtime(given, by == Granted::Alone)).await;
+            let (client, person) = (self.client.clone(), kept.noted.person.clone());
+            let told =
+                spawn_blocking(move || client.work_overtime(person, given, grant, by == Granted::Alone))
+                    .await;
             // Headquarters is there and says no: nobody grants it to themselves then.
             let no = |problem: &Problem| matches!(problem, Problem::Work { .. } | Problem::NotEnrolled);
             if matches!(&told, Ok(Err(ControlError::Refused(problem))) if no(problem)) {
@@ -137,6 +141,13 @@ impl Agent<'_> {
             Err(NoOvertime::Enough) | Ok(_) => Answer::Enough,
         }
     }
+}
+
+/// A number that no other wish has: with it a wish whose answer is lost counts once.
+fn number() -> Option<u32> {
+    let mut bytes = [0; 4];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    Some(u32::from_ne_bytes(bytes))
 }
 
 async fn finish_in_steps(day: &mut Day<Carrier>, course: &Course) -> Ended {

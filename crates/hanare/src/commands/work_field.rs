@@ -66,12 +66,22 @@ impl Field {
 
     /// Every password that this may be, for the person whose day is open: with and without an id before it or a code behind it.
     pub(super) fn spellings(&self, of_day: &PersonId) -> Vec<Secret> {
-        let text = self.text.expose();
-        let behind_id = || text.strip_prefix(of_day.as_str())?.strip_prefix(' ');
-        let starts = [Some(text), behind_id().filter(|_| self.account.is_none())];
-        let both = |text| [Some(text), split_code(text).map(|(before, _)| before_space(before))];
-        let found = starts.into_iter().flatten().flat_map(both).flatten();
+        let without_code = |text| split_code(text).map(|(before, _)| before_space(before));
+        let both = |text| [Some(text), without_code(text)];
+        let found = self.starts(of_day).flat_map(both).flatten();
         found.filter(|text| !text.is_empty()).map(secret).collect()
+    }
+
+    /// Those of them with nothing taken off behind: a password may end in six digits.
+    pub(super) fn whole(&self, of_day: &PersonId) -> Vec<Secret> {
+        self.starts(of_day).filter(|text| !text.is_empty()).map(secret).collect()
+    }
+
+    /// All of it, and what stands behind the person's id.
+    fn starts(&self, of_day: &PersonId) -> impl Iterator<Item = &str> {
+        let text = self.text.expose();
+        let behind_id = text.strip_prefix(of_day.as_str()).and_then(|rest| rest.strip_prefix(' '));
+        [Some(text), behind_id.filter(|_| self.account.is_none())].into_iter().flatten()
     }
 
     /// Who, and what stands behind it.

@@ -9,8 +9,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use hanare_host::account;
-use hanare_model::PersonId;
 use hanare_model::work::{WorkOpen, WorkRefusal};
+use hanare_model::{PersonId, Secret};
 use hanare_tunnel::control::{Client, ControlError, Problem, WorkState};
 
 use super::work_agent::{self, Agent};
@@ -102,12 +102,13 @@ impl Door<'_> {
         let day = standing.person.clone().filter(|person| is_open && is_own(person));
         // Whoever is not proven at headquarters, or not any more, and has typed all of it, is proven there first.
         let proves_first = claim.is_some() && (standing.alone || !self.is_session_open());
-        let back = |person: &PersonId| self.let_back(&field, person);
         let mut failure = None;
-        if let Some(person) = day.as_ref().filter(|_| !proves_first) {
-            match back(person) {
+        if let Some(person) = day.as_ref().filter(|_| !(proves_first && standing.alone)) {
+            // What looks like a code may be the end of a password, and headquarters would take it for a wrong proof.
+            let spellings = if proves_first { field.whole(person) } else { field.spellings(person) };
+            match self.let_back(&spellings, person) {
                 Ok(()) => return Ok(()),
-                Err(no) => failure = Some(no),
+                Err(no) => failure = Some(no).filter(|_| !proves_first),
             }
         }
         let Some(claim) = claim else { return Err(failure.unwrap_or_else(unlike)) };
@@ -124,7 +125,7 @@ impl Door<'_> {
         }
         match (day, failure) {
             (Some(_), Some(failure)) => Err(failure),
-            (Some(person), None) => back(&person),
+            (Some(person), None) => self.let_back(&field.spellings(&person), &person),
             // A password is chosen at headquarters.
             (None, _) if claim.new_password.is_some() => Err(foreign::control_error(error)),
             (None, _) => self.begin_alone(&claim, &standing).ok_or_else(|| foreign::control_error(error))?,
@@ -142,8 +143,8 @@ impl Door<'_> {
     }
 
     /// Back to the day that is open, without headquarters.
-    fn let_back(&self, field: &Field, person: &PersonId) -> Result<(), Failure> {
-        work_proof::unlock(self.context, &field.spellings(person))?;
+    fn let_back(&self, spellings: &[Secret], person: &PersonId) -> Result<(), Failure> {
+        work_proof::unlock(self.context, spellings)?;
         self.both.say("work-unlocked", person);
         Ok(())
     }

@@ -82,7 +82,8 @@ pub(super) async fn overtime(
     let person =
         Sessions::new(&api.hq.writer.registry(), random::now()).person(&ask.session, &node.public_key);
     let Some((person, _)) = person else { return Err(refuse(WorkRefusal::NotOpen)) };
-    let act = Act::Overtime(Overtime { node: node.public_key, person, seconds: ask.seconds });
+    let act =
+        Act::Overtime(Overtime { node: node.public_key, person, seconds: ask.seconds, grant: ask.grant });
     match api.hq.writer.act(&actor(&node), act).await.map_err(|_| No::Unavailable)? {
         Outcome::Done => Ok(StatusCode::NO_CONTENT),
         Outcome::Opened(Opened::Refused(refusal)) => Err(refuse(refusal)),

@@ -28,6 +28,7 @@ pub(crate) struct Overtime {
     pub node: PublicKey,
     pub person: PersonId,
     pub seconds: u64,
+    pub grant: Option<u32>,
 }
 
 /// Overtime that a person had on a machine.
@@ -37,6 +38,15 @@ pub(crate) struct Had {
     pub at: Timestamp,
     pub person: PersonId,
     pub seconds: u64,
+    /// The wish's own number; none of who wished it before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<u32>,
+}
+
+impl Had {
+    fn is(&self, person: &PersonId, grant: Option<u32>) -> bool {
+        grant.is_some() && self.grant == grant && self.person == *person
+    }
 }
 
 pub(super) fn grant(registry: &Registry, context: &Context, ask: &Overtime) -> Decision {
@@ -47,6 +57,10 @@ pub(super) fn grant(registry: &Registry, context: &Context, ask: &Overtime) -> D
     let hours = registry.in_force.overtime_hours.unwrap_or(MAX_OVERTIME_HOURS);
     let mut row = row(registry, &node.public_key);
     forget(&mut row, context.now);
+    if row.overtime.iter().any(|had| had.is(&ask.person, ask.grant)) {
+        // The answer was lost, and the node has asked again or told that it took the time alone.
+        return Decision::nothing(Outcome::Done);
+    }
     let had = row.overtime.iter().filter(|had| had.person == ask.person);
     let (times, seconds) = had.fold((0, 0_u64), |(times, seconds): (usize, _), had| {
         (times.saturating_add(1), seconds.saturating_add(had.seconds))
@@ -59,7 +73,8 @@ pub(super) fn grant(registry: &Registry, context: &Context, ask: &Overtime) -> D
         let no = refused(WorkRefusal::Overtime);
         return no.recorded(context, "work.refused", ask.person.as_str(), data);
     }
-    row.overtime.push(Had { at: context.now, person: ask.person.clone(), seconds: ask.seconds });
+    let (person, seconds) = (ask.person.clone(), ask.seconds);
+    row.overtime.push(Had { at: context.now, person, seconds, grant: ask.grant });
     let data = json!({ "node": node.name, "seconds": ask.seconds });
     let granted = Decision::nothing(Outcome::Done);
     granted.recorded(context, "work.overtime", ask.person.as_str(), data).with(Change::Wipes(Box::new(row)))
@@ -76,9 +91,12 @@ pub(super) fn heard(
     let before = row.overtime.len();
     for record in taken.iter().map(|carried| &carried.record).filter(|record| record.kind == ALONE) {
         let seconds = record.data.get("seconds").and_then(Value::as_u64);
+        let grant = record.data.get("grant").and_then(Value::as_u64).and_then(|grant| grant.try_into().ok());
         // No clock of a node's makes it count for longer.
-        if let (Some(seconds), Ok(person)) = (seconds, record.subject.parse()) {
-            row.overtime.push(Had { at: record.at.min(now), person, seconds });
+        if let (Some(seconds), Ok(person)) = (seconds, record.subject.parse())
+            && !row.overtime.iter().any(|had| had.is(&person, grant))
+        {
+            row.overtime.push(Had { at: record.at.min(now), person, seconds, grant });
         }
     }
     if row.overtime.len() == before {

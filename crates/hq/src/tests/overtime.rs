@@ -32,7 +32,7 @@ impl World {
 
     /// Whether it was granted, and what is on the ledger of it.
     fn longer(&mut self, node: u8, who: &str, seconds: u64) -> (bool, Entry) {
-        let ask = Overtime { node: key(node), person: person(who), seconds };
+        let ask = Overtime { node: key(node), person: person(who), seconds, grant: None };
         let mut decision = self.act(Act::Overtime(ask)).unwrap();
         let outcome = &decision.outcome;
         let is_granted = matches!(outcome, Outcome::Done);
@@ -104,6 +104,43 @@ fn what_was_taken_while_headquarters_was_away_counts() {
     }
     assert!(!world.may(HOUR + 1));
     assert!(world.may(HOUR));
+}
+
+/// The grant is on the ledger, its answer is lost, and the node takes the same time alone; or it tells so before it asks again.
+#[test]
+fn one_wish_counts_once_whichever_way_headquarters_hears_of_it_first() {
+    let alone = |world: &mut World, grant: u32| {
+        let entry = Entry {
+            at: world.context.now,
+            actor: "node pc-1".to_owned(),
+            kind: "work.overtime-alone".to_owned(),
+            subject: "hanako".to_owned(),
+            data: json!({ "seconds": HOUR, "grant": grant }),
+        };
+        let line = Chain::default().append(entry, &SigningKey::from_seed([PC; 32])).unwrap().line;
+        let told = NodeRecords { after: Head::GENESIS, anew: false, lines: vec![line] };
+        world.act(Act::Records(key(PC), Box::new(told))).unwrap();
+    };
+    let ask = |world: &mut World, grant: u32| {
+        let (node, person) = (key(PC), person("hanako"));
+        let decision = world.act(Act::Overtime(Overtime { node, person, seconds: HOUR, grant: Some(grant) }));
+        let decision = decision.unwrap();
+        (matches!(decision.outcome, Outcome::Done), decision.entries.len())
+    };
+    for is_first_granted in [true, false] {
+        let mut world = World::new();
+        world.policy(2);
+        Machine::new(&mut world, PC);
+        if is_first_granted {
+            assert_eq!(ask(&mut world, 7), (true, 1));
+            alone(&mut world, 7);
+        } else {
+            alone(&mut world, 7);
+            assert_eq!(ask(&mut world, 7), (true, 0));
+        }
+        assert_eq!(ask(&mut world, 8), (true, 1), "there is an hour left");
+        assert_eq!(ask(&mut world, 9), (false, 1));
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hanare_host::hands;
 use hanare_host::process::Process;
+use hanare_model::PersonId;
 use hanare_model::work::WorkOpen;
 use zeroize::Zeroizing;
 
@@ -128,12 +129,19 @@ impl Client {
         Ok(*today)
     }
 
-    /// Puts a person's overtime on the record: headquarters', or this node's own where it is taken `alone`.
+    /// Puts a person's overtime on the record: headquarters', or this node's own where it is taken `alone`. What was asked with
+    /// the same number `grant` counts once.
     ///
     /// # Errors
     /// See [`ControlError`]; nothing is granted then.
-    pub fn work_overtime(&self, time: Duration, alone: bool) -> Result<(), ControlError> {
-        self.done(&Request::WorkOvertime { seconds: time.as_secs(), alone })
+    pub fn work_overtime(
+        &self,
+        person: PersonId,
+        time: Duration,
+        grant: Option<u32>,
+        alone: bool,
+    ) -> Result<(), ControlError> {
+        self.done(&Request::WorkOvertime { person, seconds: time.as_secs(), grant, alone })
     }
 
     fn work(&self, request: &Request) -> Result<Work, ControlError> {

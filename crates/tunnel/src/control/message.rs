@@ -1,6 +1,7 @@
 //! What is asked over the control socket, and what is answered.
 
 use hanare_host::HostError;
+use hanare_model::PersonId;
 use hanare_model::work::{WorkOpen, WorkRefusal};
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +42,12 @@ pub enum Request {
     WorkToday,
     /// A person's overtime is put on the record: headquarters', or this node's own where it is taken alone. Root only.
     WorkOvertime {
+        /// Whose.
+        person: PersonId,
         /// How much.
         seconds: u64,
+        /// The wish's own number ([`hanare_model::work::WorkOvertime::grant`]).
+        grant: Option<u32>,
         /// Without headquarters.
         alone: bool,
     },

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hanare_host::hands;
 use hanare_ledger::Entry;
-use hanare_model::{NodeName, Timestamp};
+use hanare_model::{NodeName, PersonId, Timestamp};
 
 use super::daemon::{Daemon, Next, own_clock};
 use super::{farewell, work};
@@ -33,9 +33,11 @@ pub(super) async fn obey(daemon: &mut Daemon, command: Command) -> Next {
             work::close(daemon, uid, is_admin, reply);
             return Next::Go;
         }
-        Request::WorkOvertime { seconds, alone: true } => (answer(overtime(daemon, seconds)), Next::Go),
-        Request::WorkOvertime { seconds, alone: false } => {
-            work::overtime(daemon, seconds, reply);
+        Request::WorkOvertime { person, seconds, grant, alone: true } => {
+            (answer(overtime(daemon, &person, seconds, grant)), Next::Go)
+        }
+        Request::WorkOvertime { seconds, grant, alone: false, .. } => {
+            work::overtime(daemon, seconds, grant, reply);
             return Next::Go;
         }
         Request::WorkStatus => (Reply::Work { work: work::report(daemon) }, Next::Go),
@@ -106,14 +108,13 @@ impl Unlock {
 }
 
 /// Overtime that headquarters does not hear of now.
-fn overtime(daemon: &mut Daemon, seconds: u64) -> Result<(), Problem> {
-    let person = work::today(daemon).open.map(|open| open.person);
+fn overtime(daemon: &mut Daemon, person: &PersonId, seconds: u64, grant: Option<u32>) -> Result<(), Problem> {
     let entry = Entry {
         at: daemon.clock.now(own_clock()),
         actor: format!("node {}", daemon.lease.node),
         kind: "work.overtime-alone".to_owned(),
-        subject: person.map(|person| person.to_string()).unwrap_or_default(),
-        data: serde_json::json!({ "seconds": seconds }),
+        subject: person.to_string(),
+        data: serde_json::json!({ "seconds": seconds, "grant": grant }),
     };
     daemon.journal.record(entry, &daemon.signing).map_err(|error| state_problem(&error))
 }

@@ -231,12 +231,12 @@ fn tell_closed(daemon: &mut Daemon, reply: Option<oneshot::Sender<Reply>>) {
 }
 
 /// Asks headquarters to put overtime on its record.
-pub(super) fn overtime(daemon: &Daemon, seconds: u64, reply: oneshot::Sender<Reply>) {
+pub(super) fn overtime(daemon: &Daemon, seconds: u64, grant: Option<u32>, reply: oneshot::Sender<Reply>) {
     let (Some(open), Some(inside)) = (&daemon.work.open, &daemon.inside) else {
         let _ = reply.send(Reply::Failed { problem: Problem::HqSilent });
         return;
     };
-    let ask = WorkOvertime { session: open.opened.session.clone(), seconds };
+    let ask = WorkOvertime { session: open.opened.session.clone(), seconds, grant };
     let (hands, addresses, identity) =
         (daemon.hands.clone(), inside.addresses().to_vec(), daemon.identity.clone());
     tokio::spawn(async move {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hanare_lab::{Lab, Output, Program, Result, inside, until};
+use hanare_lab::{Lab, Output, Program, Result, inside, inside_alone, until};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_mins(6);
@@ -125,7 +125,7 @@ fn assert_whole(output: &Output) -> Value {
 
 #[test]
 fn an_ordinary_user_sees_it_whole_and_looks_around() {
-    inside("demo::an_ordinary_user_sees_it_whole_and_looks_around", LIMIT, |lab| {
+    inside_alone("demo::an_ordinary_user_sees_it_whole_and_looks_around", LIMIT, |lab| {
         let program = installed(lab)?;
         let before = Traces::now();
         let typed = "on headquarters hanare --json hq status\non aoba-pc1 hanare --json status\nexit\n";

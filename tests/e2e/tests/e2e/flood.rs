@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use boringtun::noise::{Tunn, TunnResult};
 use boringtun::x25519::{PublicKey, StaticSecret};
 use hanare_e2e::{Deployment, Pinger, Place, now};
-use hanare_lab::{Capture, Captured, Host, Kind, Lab, Message, Ports, Result, inside};
+use hanare_lab::{Capture, Captured, Host, Kind, Lab, Message, Ports, Result, inside, inside_alone};
 
 const LIMIT: Duration = Duration::from_mins(3);
 /// What headquarters may grow by (issue: at most 4 MiB).
@@ -137,7 +137,7 @@ fn random(bytes: usize) -> u64 {
 
 #[test]
 fn initiations_with_a_valid_mac1_from_spoofed_addresses() {
-    inside("flood::initiations_with_a_valid_mac1_from_spoofed_addresses", LIMIT, |lab| {
+    inside_alone("flood::initiations_with_a_valid_mac1_from_spoofed_addresses", LIMIT, |lab| {
         let (deployment, pc, attacker) = under_attack(lab)?;
         let status = deployment.hq.ask(&["hq", "status"])?;
         let key = key_of(&status);

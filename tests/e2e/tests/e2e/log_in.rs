@@ -125,6 +125,39 @@ fn a_temporary_password_is_changed_in_the_one_field_and_the_new_one_unlocks_with
 }
 
 #[test]
+fn a_password_that_ends_in_six_digits_unlocks_and_is_no_wrong_proof() {
+    let _alone = alone();
+    let name = "log_in::a_password_that_ends_in_six_digits_unlocks_and_is_no_wrong_proof";
+    inside(name, LIMIT, |lab: &Lab| {
+        let mut deployment = Deployment::open(lab)?;
+        let mut hanako = add(&deployment, "hanako", "aoba")?;
+        let mut desk = Desk::new(&mut deployment, PERSON)?;
+        let new = "horse battery 123456";
+        let (old, code) = (hanako.temporary.clone(), hanako.phone.code());
+        desk.gets_in(&format!("hanako {old} {new} {new} {code}"))?;
+        // The tunnel is started anew: it knows of no session, and headquarters is there.
+        desk.place.node.daemon.as_mut().unwrap().stop(SOON)?;
+        desk.place.node.start(&[])?;
+        deployment.until_it_pings(&desk.place.host, SOON)?;
+        assert_ne!(desk.ask(&["work", "status"])?["state"], "open");
+        for typed in [new.to_owned(), format!("hanako {new}")] {
+            desk.gets_in(&typed)?;
+        }
+        let refused = || -> Result<bool> {
+            let ledger = deployment.hq.ask(&["ledger", "list"])?;
+            Ok(ledger.to_string().contains("work.refused"))
+        };
+        assert!(!refused()?, "headquarters took it for a wrong proof");
+        desk.stays_out("hanako horse battery 123457", 6, "work-proof")?;
+        assert!(refused()?);
+        let code = hanako.phone.code();
+        desk.gets_in(&format!("hanako {new} {code}"))?;
+        assert_eq!(desk.ask(&["work", "status"])?["state"], "open");
+        Ok(())
+    });
+}
+
+#[test]
 fn without_headquarters_whoever_says_the_same_twice_begins_alone_and_a_no_is_a_no() {
     let _alone = alone();
     let name = "log_in::without_headquarters_whoever_says_the_same_twice_begins_alone_and_a_no_is_a_no";

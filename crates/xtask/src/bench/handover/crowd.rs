@@ -63,6 +63,9 @@ pub(super) fn many(office: &mut Office<'_>, load: Load) -> Outcome {
             let took = seconds(start.elapsed());
             measured.push(figure("many/seconds", took, "s").by(RESTIC).in_round(round));
             measured.push(figure("many/rate", total / took, "MB/s").by(RESTIC).in_round(round));
+            let start = Instant::now();
+            each(count, count, |number| Ok(restic.open(seats.get(number).ok_or("no endpoint")?, number)?))?;
+            measured.push(figure("many/start", seconds(start.elapsed()), "s").by(RESTIC).in_round(round));
             Ok(())
         };
         if round % 2 == 0 {

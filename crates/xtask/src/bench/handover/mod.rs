@@ -26,7 +26,7 @@ pub(super) struct Handover {
     /// How often each test is run
     #[arg(long, default_value_t = 3)]
     rounds: u32,
-    /// Only these tests: day, policy, small, line, morning, nine, many, beside
+    /// Only these tests: day, rest, policy, small, line, morning, nine, many, beside
     #[arg(long, value_delimiter = ',', value_name = "TEST")]
     tests: Vec<String>,
     /// Another `hanare` to take turns with: a name and where it is
@@ -87,8 +87,9 @@ const fn test(name: &'static str, run: fn(&mut Office<'_>, Load) -> Outcome) -> 
     Test { name, run, at_once: false, on_disk: false, others: false }
 }
 
-static TESTS: [Test; 8] = [
+static TESTS: [Test; 9] = [
     test("day", day),
+    test("rest", rest),
     test("policy", policy),
     test("small", small),
     test("line", line),
@@ -201,11 +202,24 @@ fn day(office: &mut Office<'_>, load: Load) -> Outcome {
     desk.until_held(files as u64)?;
     let mut figures =
         vec![figure("day/handed-over", megabytes(files * 500_000) / seconds(start.elapsed()), "MB/s")];
-    figures.extend(at_rest(&desk, "rest"));
+    figures.extend(at_rest(&desk, "day", Duration::from_secs(20)));
     write(&desk.work.join("today"), load.of(100).max(1), 100_000, &mut random)?;
     figures.push(figure("day/end", seconds(desk.close_work()?), "s"));
     figures.push(figure("day/peak", peak(&desk), "MiB"));
     Ok(figures)
+}
+
+/// The same volume on a day on which nobody does anything, for so long that the look at everything, which an agent takes every ten
+/// minutes (`ROUND` in `handover/src/deliver/day/seeing.rs`), is twice among it: once at files that lie there since before, and
+/// once at files that it has looked at.
+fn rest(office: &mut Office<'_>, load: Load) -> Outcome {
+    let desk = office.desk("pc")?;
+    let files = load.of(2000);
+    write(&desk.work, files, 1_000_000, &mut Random::of(load.seed))?;
+    office.open_work(&desk)?;
+    desk.until_held(files as u64)?;
+    let long = Duration::from_mins(21) / u32::try_from(load.divisor)?;
+    Ok(at_rest(&desk, "rest", long))
 }
 
 /// An agent that keeps a work volume by a policy, while nobody does anything.
@@ -219,14 +233,14 @@ fn policy(office: &mut Office<'_>, load: Load) -> Outcome {
         format!("for i in $(seq {files}); do head -c 100000 /dev/urandom > {}/$i; done", desk.work.display());
     desk.host.run("sh", ["-c", &write], "", Duration::from_mins(1))?.must()?;
     desk.until_held(files as u64)?;
-    let mut figures = at_rest(&desk, "policy");
+    let mut figures = at_rest(&desk, "policy", Duration::from_secs(20));
     figures.push(figure("policy/end", seconds(desk.close_work()?), "s"));
     Ok(figures)
 }
 
 /// What an agent takes up for nothing.
-fn at_rest(desk: &Desk, name: &str) -> Vec<Measured> {
-    let (before, resting) = (desk.agent.processor(), Duration::from_secs(20));
+fn at_rest(desk: &Desk, name: &str, resting: Duration) -> Vec<Measured> {
+    let before = desk.agent.processor();
     std::thread::sleep(resting);
     let cpu = (desk.agent.processor() - before) * 100.0 / seconds(resting);
     let row = |what: &str, value, unit| figure(&format!("{name}/{what}"), value, unit);

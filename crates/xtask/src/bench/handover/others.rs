@@ -40,6 +40,11 @@ impl Restic {
         Ok(this)
     }
 
+    /// Opens a repository and does nothing with it: what a start costs, most of it for deriving a key.
+    pub(super) fn open(&self, desk: &Desk, repository: usize) -> Result<()> {
+        self.run(desk, repository, &[OsStr::new("cat"), OsStr::new("config")])?.must().map(drop)
+    }
+
     /// Hands a folder over.
     pub(super) fn backup(&self, desk: &Desk, repository: usize, folder: &Path) -> Result<()> {
         self.run(desk, repository, &[OsStr::new("backup"), folder.as_os_str()])?.must().map(drop)

@@ -205,10 +205,13 @@ impl Agent<'_> {
 
     /// Writes the day down, when it is time to.
     fn note_down(&self, kept: &Kept, noted: &mut Option<(Instant, Record)>) {
+        if noted.as_ref().is_some_and(|(at, _)| at.elapsed() < NOTE) {
+            return;
+        }
         let record = self.record(&kept.noted.person);
         let is_old = noted.as_ref().is_none_or(|(at, before)| {
             let same = Record { at: before.at, ..record.clone() } == *before;
-            at.elapsed() >= if same { BEAT } else { NOTE }
+            !same || at.elapsed() >= BEAT
         });
         if is_old {
             record.save(&self.context.state);

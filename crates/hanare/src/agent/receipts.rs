@@ -84,13 +84,17 @@ impl Reporter {
         Marks {
             session,
             receipts,
-            is_open: self.volume().map(|volume| volume.open),
+            is_open: volume::is_in_use(self.places()).ok().flatten(),
             sealed: self.spool.count(),
         }
     }
 
+    fn places(&self) -> Places<'_> {
+        Places { state: &self.state, runtime: &self.runtime }
+    }
+
     fn volume(&self) -> Option<VolumeTold> {
-        let status = volume::status(Places { state: &self.state, runtime: &self.runtime }).ok()?;
+        let status = volume::status(self.places()).ok()?;
         let swap = serde_json::to_value(status.swap).ok()?;
         Some(VolumeTold {
             kind: status.kind?.to_string(),

@@ -244,6 +244,17 @@ pub fn status(places: Places<'_>) -> Result<Status, VolumeError> {
     })
 }
 
+/// Whether the volume is open, and no more of [`status`] than that, for who looks all day; `None` where there is none.
+///
+/// # Errors
+/// [`VolumeError::Damaged`], [`VolumeError::Io`].
+pub fn is_in_use(places: Places<'_>) -> Result<Option<bool>, VolumeError> {
+    if Opening::load(places)?.is_some_and(|opening| is_open(&opening)) {
+        return Ok(Some(true));
+    }
+    Ok(known(places.state)?.map(|_| false))
+}
+
 /// What becomes of what is in the volume, by the policy that it was opened by; without one all of it is handed over.
 ///
 /// # Errors

@@ -44,8 +44,9 @@ pub(crate) struct Had {
 }
 
 impl Had {
-    fn is(&self, person: &PersonId, grant: Option<u32>) -> bool {
-        grant.is_some() && self.grant == grant && self.person == *person
+    /// Whether it is this wish. A number that comes with another time is another one.
+    fn is(&self, person: &PersonId, grant: Option<u32>, seconds: u64) -> bool {
+        grant.is_some() && self.grant == grant && self.person == *person && self.seconds == seconds
     }
 }
 
@@ -57,7 +58,7 @@ pub(super) fn grant(registry: &Registry, context: &Context, ask: &Overtime) -> D
     let hours = registry.in_force.overtime_hours.unwrap_or(MAX_OVERTIME_HOURS);
     let mut row = row(registry, &node.public_key);
     forget(&mut row, context.now);
-    if row.overtime.iter().any(|had| had.is(&ask.person, ask.grant)) {
+    if row.overtime.iter().any(|had| had.is(&ask.person, ask.grant, ask.seconds)) {
         // The answer was lost, and the node has asked again or told that it took the time alone.
         return Decision::nothing(Outcome::Done);
     }
@@ -94,7 +95,7 @@ pub(super) fn heard(
         let grant = record.data.get("grant").and_then(Value::as_u64).and_then(|grant| grant.try_into().ok());
         // No clock of a node's makes it count for longer.
         if let (Some(seconds), Ok(person)) = (seconds, record.subject.parse())
-            && !row.overtime.iter().any(|had| had.is(&person, grant))
+            && !row.overtime.iter().any(|had| had.is(&person, grant, seconds))
         {
             row.overtime.push(Had { at: record.at.min(now), person, seconds, grant });
         }

@@ -121,12 +121,13 @@ fn one_wish_counts_once_whichever_way_headquarters_hears_of_it_first() {
         let told = NodeRecords { after: Head::GENESIS, anew: false, lines: vec![line] };
         world.act(Act::Records(key(PC), Box::new(told))).unwrap();
     };
-    let ask = |world: &mut World, grant: u32| {
+    let longer = |world: &mut World, grant: u32, seconds: u64| {
         let (node, person) = (key(PC), person("hanako"));
-        let decision = world.act(Act::Overtime(Overtime { node, person, seconds: HOUR, grant: Some(grant) }));
+        let decision = world.act(Act::Overtime(Overtime { node, person, seconds, grant: Some(grant) }));
         let decision = decision.unwrap();
         (matches!(decision.outcome, Outcome::Done), decision.entries.len())
     };
+    let ask = |world: &mut World, grant: u32| longer(world, grant, HOUR);
     for is_first_granted in [true, false] {
         let mut world = World::new();
         world.policy(2);
@@ -140,6 +141,7 @@ fn one_wish_counts_once_whichever_way_headquarters_hears_of_it_first() {
         }
         assert_eq!(ask(&mut world, 8), (true, 1), "there is an hour left");
         assert_eq!(ask(&mut world, 9), (false, 1));
+        assert_eq!(longer(&mut world, 8, 4 * HOUR), (false, 1), "a number is good for one time only");
     }
 }
 

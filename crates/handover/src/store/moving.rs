@@ -92,7 +92,7 @@ pub async fn kept_here(folder: &Path) -> Result<(u64, u64), StoreError> {
 
 /// Copies every object that the index of the store in `folder` names, from its disk or a bucket to its disk or a bucket (`None`
 /// is the disk), and compares each with what it reads back. What is there already is compared and not sent again, so that it can
-/// be begun anew as often as it takes. Nobody else may work on the store; `tell` hears how far it is.
+/// be begun anew as often as it takes. One that was known to be lost and is found is lost no longer. Nobody else may work on the store; `tell` hears how far it is.
 ///
 /// # Errors
 /// [`StoreError`]: what was copied stays.
@@ -118,23 +118,28 @@ pub async fn copy(
     let disk = folder.join(OBJECTS);
     let (from, to) = (Objects::of(&disk, from)?, Objects::of(&disk, to)?);
     for fan in 0..=u8::MAX {
-        let named = rows_sweep::wanted(&mut reader, fan).await;
-        let named = named.map_err(|error| StoreError::index(&path, &error))?;
+        let failed = |error| StoreError::index(&path, &error);
+        let named = rows_sweep::named(&mut reader, fan).await.map_err(failed)?;
+        let wanted = rows_sweep::wanted(&mut reader, fan).await.map_err(failed)?;
         if named.is_empty() {
             continue;
         }
+        let mut found = Vec::new();
         let there: BTreeSet<VersionId> = to.list(fan, i64::MAX).await?.into_iter().collect();
         let mut tasks = JoinSet::new();
         for id in named {
             if tasks.len() >= AT_ONCE {
-                copied.add(tasks.join_next().await)?;
+                found.extend(copied.add(tasks.join_next().await)?);
                 tell(&copied);
             }
-            let (from, to, is_there) = (from.clone(), to.clone(), there.contains(&id));
-            tasks.spawn(async move { one(&from, &to, &id, is_there).await });
+            let is_there = there.contains(&id);
+            tasks.spawn(one(from.clone(), to.clone(), id, is_there));
         }
         while let Some(done) = tasks.join_next().await {
-            copied.add(Some(done))?;
+            found.extend(copied.add(Some(done))?);
+        }
+        for id in found.iter().filter(|id| !wanted.contains(id)) {
+            rows_sweep::found(&mut reader, id).await.map_err(failed)?;
         }
         tell(&copied);
     }
@@ -143,24 +148,32 @@ pub async fn copy(
 }
 
 /// What became of one object: its length and whether it is new, or nothing if it cannot be read.
-type Became = Option<(u64, bool)>;
+type Became = (VersionId, Option<(u64, bool)>);
 
-async fn one(from: &Objects, to: &Objects, id: &VersionId, is_there: bool) -> Result<Became, StoreError> {
-    let bytes = match from.whole(id).await {
+async fn one(from: Objects, to: Objects, id: VersionId, is_there: bool) -> Result<Became, StoreError> {
+    let bytes = match from.whole(&id).await {
         Ok(bytes) => bytes,
+        // It may be where it is to go, and nowhere else: brought before, or written there since.
         Err(StoreError::Damaged { path, text }) => {
-            tracing::error!(path = %path.display(), text, object = %id, "an object cannot be read");
-            return Ok(None);
+            let there = if is_there { to.whole(&id).await } else { Err(to.damaged("it is not there")) };
+            return match there {
+                Ok(bytes) => Ok((id, Some((bytes.len() as u64, false)))),
+                Err(StoreError::Damaged { .. }) => {
+                    tracing::error!(path = %path.display(), text, object = %id, "an object cannot be read");
+                    Ok((id, None))
+                }
+                Err(error) => Err(error),
+            };
         }
         Err(error) => return Err(error),
     };
     let size = bytes.len() as u64;
-    if is_there && is_same(to, id, &bytes).await? {
-        return Ok(Some((size, false)));
+    if is_there && is_same(&to, &id, &bytes).await? {
+        return Ok((id, Some((size, false))));
     }
-    to.put(id, bytes.clone()).await?;
-    if is_same(to, id, &bytes).await? {
-        return Ok(Some((size, true)));
+    to.put(&id, bytes.clone()).await?;
+    if is_same(&to, &id, &bytes).await? {
+        return Ok((id, Some((size, true))));
     }
     Err(to.damaged("an object does not read back as it was written"))
 }
@@ -174,25 +187,26 @@ async fn is_same(there: &Objects, id: &VersionId, bytes: &[u8]) -> Result<bool, 
 }
 
 impl Copied {
+    /// Counts an object; which one, if it is there.
     fn add(
         &mut self,
         done: Option<Result<Result<Became, StoreError>, tokio::task::JoinError>>,
-    ) -> Result<(), StoreError> {
-        let Some(done) = done else { return Ok(()) };
-        match done.map_err(|_| StoreError::Closing)?? {
-            Some((size, is_new)) => {
-                self.objects += 1;
-                self.bytes += size;
-                self.new += u64::from(is_new);
-            }
-            None => self.unreadable += 1,
-        }
-        Ok(())
+    ) -> Result<Option<VersionId>, StoreError> {
+        let Some(done) = done else { return Ok(None) };
+        let (id, became) = done.map_err(|_| StoreError::Closing)??;
+        let Some((size, is_new)) = became else {
+            self.unreadable += 1;
+            return Ok(None);
+        };
+        self.objects += 1;
+        self.bytes += size;
+        self.new += u64::from(is_new);
+        Ok(Some(id))
     }
 }
 
-/// Removes the objects that lie on the disk of the store in `folder`, once the bucket is seen to have every one that the index
-/// names; headquarters may run meanwhile.
+/// Removes the objects that lie on the disk of the store in `folder`, once the bucket is seen to have every one of them that the
+/// index names, also those that are known to be lost: here may be the last copy. Headquarters may run meanwhile.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -208,7 +222,7 @@ pub async fn clean(folder: &Path, bucket: &Arc<Bucket>) -> Result<Cleaned, Store
             if here.is_empty() {
                 continue;
             }
-            let named = rows_sweep::wanted(&mut reader, fan).await;
+            let named = rows_sweep::named(&mut reader, fan).await;
             let named = named.map_err(|error| StoreError::index(&path, &error))?;
             let there: BTreeSet<VersionId> = away.list(fan, i64::MAX).await?.into_iter().collect();
             for id in named.intersection(&here).filter(|id| !there.contains(id)) {

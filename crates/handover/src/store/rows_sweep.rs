@@ -117,6 +117,11 @@ pub(super) async fn wanted(db: &mut SqliteConnection, fan: u8) -> Result<BTreeSe
     in_fan(db, sql::SELECT_WANTED_OBJECTS, fan).await
 }
 
+/// It was known to be lost, and is there.
+pub(super) async fn found(db: &mut SqliteConnection, id: &VersionId) -> Result<(), Error> {
+    sqlx::query(sql::UPDATE_FOUND).bind(id.as_bytes().as_slice()).execute(db).await.map(drop)
+}
+
 async fn in_fan(
     db: &mut SqliteConnection,
     select: &'static str,

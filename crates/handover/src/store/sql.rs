@@ -170,10 +170,11 @@ pub(super) const SELECT_NEWEST_OBJECT: &str =
 pub(super) const SELECT_WANTED_OBJECTS: &str =
     "SELECT object FROM pack WHERE object BETWEEN $1 AND $2 AND NOT lost";
 pub(super) const UPDATE_LOST: &str = "UPDATE pack SET lost = TRUE WHERE object = $1 AND NOT lost";
+pub(super) const UPDATE_FOUND: &str = "UPDATE pack SET lost = FALSE WHERE object = $1 AND lost";
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 78] = [
+pub(super) const ALL: [&str; 79] = [
     SELECT_QUARANTINES,
     SELECT_NEWEST_MARK,
     SELECT_MARK,
@@ -192,6 +193,7 @@ pub(super) const ALL: [&str; 78] = [
     SELECT_NEWEST_OBJECT,
     SELECT_WANTED_OBJECTS,
     UPDATE_LOST,
+    UPDATE_FOUND,
     SELECT_OBJECTS,
     PUT_ORPHAN,
     SELECT_OUTGROWN,

@@ -120,8 +120,8 @@ fn nothing_has_changed(guest: &mut Guest, after: &str, agent: &str) -> Result<()
     Ok(())
 }
 
-/// One end, for its own cause, with nothing lost and the key gone. Whoever keeps a namespace with the volume in it makes the verdict
-/// partial: what is mounted there can be looked at, and nothing can be read.
+/// One end, for its own cause, with nothing lost and the key gone. Whoever keeps a namespace with the volume in it makes the
+/// verdict partial: it was still mounted there when that was looked at, and nobody could read anything.
 fn nothing_is_readable(receipt: &Value) {
     let outcome = &receipt["outcome"];
     let said = (&receipt["cause"], &outcome["lost"], &outcome["volume"]["key_destroyed"]);
@@ -144,8 +144,9 @@ fn preloads(guest: &mut Guest, phone: &mut hanare_lab::Authenticator) -> Result<
     let said = as_work(
         guest,
         "echo export LD_PRELOAD=/home/work/spy.so | tee ~/.profile > ~/.bashrc; mkdir -p ~/.config/environment.d; \
-         echo LD_PRELOAD=/home/work/spy.so > ~/.config/environment.d/spy.conf; echo LD_PRELOAD=/home/work/spy.so > ~/.pam_environment; \
-         export LD_PRELOAD=/home/work/spy.so; hanare work status; passwd --status; mount; systemctl status hanare-wipe-agent; true",
+         echo LD_PRELOAD=/home/work/spy.so | tee ~/.config/environment.d/spy.conf > ~/.pam_environment; \
+         export LD_PRELOAD=/home/work/spy.so; hanare work status; passwd --status; mount; \
+         systemctl status hanare-wipe-agent; true",
     )?;
     assert_eq!(said.status, 0, "{}", said.said);
     log_in_with(guest, phone, "LD_PRELOAD=/home/work/spy.so")?;

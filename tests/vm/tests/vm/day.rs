@@ -65,9 +65,12 @@ fn a_day() -> Result<()> {
         "grep -q evening /srv/work/saved && grep -q unsent /srv/work/unsent",
     )?;
 
-    // Without the log-in manager nothing waits for the agent but the order in which systemd stops its unit, the tunnel's and the rest.
-    program(&mut guest, "last")?;
-    guest.switch_off_with("systemctl --no-block --job-mode=replace-irreversibly start poweroff.target")?;
+    // Without the log-in manager nothing waits for the agent but the order in which systemd stops its unit and the tunnel's; and
+    // nobody keeps the volume busy that systemd unmounts meanwhile.
+    guest.switch_off_with(
+        "echo evening > /srv/work/last; \
+         systemctl --no-block --job-mode=replace-irreversibly start poweroff.target",
+    )?;
     guest.cut();
     let mut guest = Guest::boot(&image, folder.path())?;
     let ended = receipt(&mut guest, 3)?;

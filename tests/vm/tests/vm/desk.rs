@@ -186,7 +186,10 @@ pub(crate) fn get_up(guest: &mut Guest) -> Result<()> {
 /// Runs a script as the account, in `/bin/sh`.
 pub(crate) fn as_work(guest: &mut Guest, script: &str) -> Result<Answer> {
     put(guest, "/run/as-work", script)?;
-    guest.run("cd /; timeout 60 setpriv --reuid work --regid work --init-groups env HOME=/home/work USER=work sh /run/as-work")
+    guest.run(
+        "cd /; timeout 60 setpriv --reuid work --regid work --init-groups \
+         env HOME=/home/work USER=work sh /run/as-work",
+    )
 }
 
 /// Waits until headquarters has a file of this name.

@@ -23,7 +23,8 @@ fn a_stopped_agent_is_followed_by_another(guest: &mut Guest) -> Result<()> {
             "systemctl kill --kill-who=main -s STOP hanare-wipe-agent; echo meanwhile > /srv/work/meanwhile",
         )?
         .must()?;
-    let again = "sleep 5; test $(systemctl show -p NRestarts --value hanare-wipe-agent) = 1 && systemctl -q is-active hanare-wipe-agent";
+    let again = "sleep 5; test $(systemctl show -p NRestarts --value hanare-wipe-agent) = 1 && \
+                 systemctl -q is-active hanare-wipe-agent";
     until(guest, "the watchdog", again)?;
     let seconds = begun.elapsed().as_secs();
     println!("measured: {seconds} s from a stopped agent to the next one, with WatchdogSec=30");

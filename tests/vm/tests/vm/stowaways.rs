@@ -40,7 +40,8 @@ pub(crate) fn hide(guest: &mut Guest) -> Result<()> {
     guest.run(holders)?.must()?;
     let groups = guest
         .run(
-            "for fd in $(ls -d /proc/[0-9]*/fd/4 2> /dev/null); do p=${fd%/fd/4}; readlink $fd | grep -q /srv/work/canary || continue; \
+            "for fd in $(ls -d /proc/[0-9]*/fd/4 2> /dev/null); do p=${fd%/fd/4}; \
+             readlink $fd | grep -q /srv/work/canary || continue; \
              echo ${p#/proc/} >> /run/holders; echo $(stat -c %U $p) $(cut -d: -f3 $p/cgroup); done",
         )?
         .said;

@@ -12,7 +12,7 @@ objects-there = The objects are there already: { $place }
 objects-kept = What is on the disk stays there until `hanare hq objects clean`.
 objects-unreadable = { $objects } objects cannot be read where they are and were not copied: their files, or versions of them, are lost. Everything else was.
 objects-cleaned = { $objects } objects ({ $size }) were removed from the disk.
-what-objects = { $objects } objects ({ $size }) on this machine's disk, which are in the bucket as well
+what-objects = { $objects } objects ({ $size }) on this machine's disk, once the bucket is seen to have each of them
 hq-bucket-trouble = { $bucket } – not since { $at }: { $cause } What comes waits in the rooms.
 
 error-bucket-file = The file about the bucket cannot be used: { $place }

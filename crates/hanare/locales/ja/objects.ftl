@@ -12,7 +12,7 @@ objects-there = オブジェクトはすでにそこにあります: { $place }
 objects-kept = ディスクにあるものは `hanare hq objects clean` を実行するまで残ります。
 objects-unreadable = { $objects } 個のオブジェクトは元の場所で読めず、コピーできませんでした。そのファイル、またはその版は失われています。ほかはすべてコピーしました。
 objects-cleaned = { $objects } 個（{ $size }）のオブジェクトをディスクから削除しました。
-what-objects = このマシンのディスクにある { $objects } 個（{ $size }）のオブジェクト（バケットにも同じものがあります）
+what-objects = このマシンのディスクにある { $objects } 個（{ $size }）のオブジェクト（バケットに同じものがあることを確かめてから消します）
 hq-bucket-trouble = { $bucket } – { $at } から使えません: { $cause } 届くはずのものは部屋で待っています。
 
 error-bucket-file = バケットの設定ファイルを使えません: { $place }

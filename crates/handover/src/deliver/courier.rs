@@ -6,20 +6,19 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use tokio::task::spawn_blocking;
 
 use super::due::Ready;
 use super::gone::Moves;
 use super::known::{Gist, Held, Known};
+use super::parcel::Parcel;
 use super::sealer::Sealer;
-use super::snapshot::{GivenUp, NoSnapshot, Piece, Snapshot};
+use super::snapshot::Piece;
 use super::transport::{Transport, TransportError};
 use super::tree::Tree;
-use crate::clock::now;
 use crate::path::WorkPath;
 use crate::protocol::{
-    Ask, Commit, Content, MAX_ASK, MAX_CHUNKS_BODY, MAX_DOCUMENT, NewVersion, Placed, Stored, VersionId,
-    framed, put_frame,
+    Ask, Commit, Content, MAX_ASK, MAX_CHUNKS_BODY, MAX_DOCUMENT, NewVersion, Placed, Stored, framed,
+    put_frame,
 };
 
 /// Files that are handed over together: a round trip costs more than a small file.
@@ -62,19 +61,11 @@ impl Delivered {
 /// So many files with an answer that makes no sense, and none with another one: it is not the files.
 const SUSPECTS: usize = 8;
 
-/// One file on its way.
-struct Parcel {
-    ready: Ready,
-    parent: Option<VersionId>,
-    again: bool,
-    snapshot: Snapshot,
-}
-
 /// Hands over what is in a tree.
 #[derive(Debug)]
 pub struct Courier<T> {
     transport: T,
-    sealer: Option<Arc<Sealer>>,
+    pub(super) sealer: Option<Arc<Sealer>>,
     /// The longest document that headquarters reads.
     pub(super) longest: usize,
 }
@@ -136,40 +127,7 @@ impl<T: Transport> Courier<T> {
         ready: Vec<Ready>,
     ) -> Result<Delivered, TransportError> {
         let mut delivered = Delivered::default();
-        let mut parcels = Vec::new();
-        let given_up = GivenUp::default();
-        for ready in ready {
-            let snapshot = {
-                let (tree, ready, is_over) = (Arc::clone(tree), ready.clone(), given_up.is_over());
-                // A large file takes longer to read than whoever else is on this thread may wait.
-                spawn_blocking(move || Snapshot::take(&tree, &ready.path, ready.open, &is_over))
-            };
-            match snapshot.await.unwrap_or_else(|error| Err(NoSnapshot::Io(error.into()))) {
-                Ok(snapshot) => {
-                    let held = known.held(&ready.path);
-                    let Some(gist) = Gist::of(&snapshot.content) else { continue };
-                    // What was sealed before it goes before it.
-                    if self.sealer.as_ref().is_some_and(|sealer| sealer.is_ahead(&ready.path, gist)) {
-                        delivered.again.push(ready);
-                        continue;
-                    }
-                    if let Some(held) = held.filter(|held| held.gist == gist) {
-                        let rested = snapshot.stamp.filter(|_| !ready.open);
-                        rested.inspect(|stamp| known.read().note(tree, &ready.path, (&held, stamp), now()));
-                        self.acknowledged(&ready.path, held);
-                        continue;
-                    }
-                    let again = held.is_some_and(|held| held.is_forgotten());
-                    parcels.push(Parcel { ready, parent: held.map(|held| held.version), again, snapshot });
-                }
-                Err(NoSnapshot::Gone) => {}
-                Err(NoSnapshot::Moving) => delivered.again.push(ready),
-                Err(NoSnapshot::Io(error)) => {
-                    tracing::debug!(%error, "a file could not be read");
-                    delivered.again.push(ready);
-                }
-            }
-        }
+        let parcels = self.parcels(tree, known, ready, &mut delivered).await;
         let mut complete = vec![true; parcels.len()];
         let mut sending = Sending::new(&self.transport);
         let mut body = Vec::new();
@@ -191,7 +149,9 @@ impl<T: Transport> Courier<T> {
         sending.end().await?;
         let mut sent = Vec::new();
         for (parcel, complete) in parcels.into_iter().zip(complete) {
-            if complete { sent.push(parcel) } else { delivered.again.push(parcel.ready) }
+            // It changed since it was read.
+            let moved = Ready { open: true, ..parcel.ready.clone() };
+            if complete { sent.push(parcel) } else { delivered.again.push(moved) }
         }
         // Files of many chunks make long documents.
         let (mut parcels, mut len) = (Vec::new(), 0);
@@ -263,7 +223,7 @@ impl<T: Transport> Courier<T> {
         Ok(delivered)
     }
 
-    fn acknowledged(&self, path: &WorkPath, held: Held) {
+    pub(super) fn acknowledged(&self, path: &WorkPath, held: Held) {
         if let Some(sealer) = &self.sealer {
             sealer.acknowledged(path, held);
         }

@@ -320,7 +320,7 @@ impl<T: Transport + Post + 'static> Day<T> {
     fn count(&mut self, delivered: Delivered) {
         let now = Instant::now();
         for ready in delivered.again {
-            self.due.again(&Ready { open: true, ..ready }, now, RETRY);
+            self.due.again(&ready, now, RETRY);
         }
         for path in &delivered.full {
             // What headquarters has no room for is sealed like all that it does not have.

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::looked::Looked;
+use super::wait::{Met, Seal, Wait};
 use crate::path::WorkPath;
 
 /// So long after the last change a closed file is handed over: an office program writes its file in several steps.
@@ -17,93 +19,13 @@ pub const UNSEALED: Duration = Duration::from_secs(4);
 /// What could not be sealed is tried again after this.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Whether what a file is now lies sealed on the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seal {
-    Open,
-    Going,
-    Done,
-}
-
-/// How a file was met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Met {
-    /// Somebody saw it change.
-    Changing,
-    /// By looking at everything.
-    There,
-    /// The same, and headquarters held something at its path then: it is most probably just that.
-    AsHeld,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Wait {
-    first: Instant,
-    /// What `first` was before it changed while it was being read: if that comes to nothing, nothing is new.
-    began: Option<Instant>,
-    last: Instant,
-    closed: bool,
-    met: Met,
-    flying: bool,
-    /// It did not work: not before this.
-    live_from: Option<Instant>,
-    seal: Seal,
-    seal_from: Option<Instant>,
-}
-
-impl Wait {
-    const fn new(now: Instant, closed: bool) -> Self {
-        Self {
-            first: now,
-            began: None,
-            last: now,
-            closed,
-            met: Met::Changing,
-            flying: false,
-            live_from: None,
-            seal: Seal::Open,
-            seal_from: None,
-        }
-    }
-
-    fn touch(&mut self, now: Instant, closed: bool) {
-        // What went or was sealed is another content: a new one begins.
-        let reads = self.flying || self.seal == Seal::Going;
-        let began = self.began.or_else(|| reads.then_some(self.first));
-        if reads || self.seal == Seal::Done {
-            self.first = now;
-        }
-        *self = Self { first: self.first, began, ..Self::new(now, closed) };
-    }
-
-    /// What was being read while it changed came to nothing.
-    fn nothing_new(&mut self) {
-        self.first = self.began.take().unwrap_or(self.first);
-    }
-
-    /// Whether it is taken as it comes: nobody has closed it, or it never stays closed for long enough.
-    fn is_open(&self, now: Instant) -> bool {
-        !self.closed || self.first + LATEST <= now
-    }
-
-    fn due(&self) -> Option<Instant> {
-        let due = (self.last + if self.closed { SETTLED } else { SILENT }).min(self.first + LATEST);
-        let due = self.live_from.map_or(due, |from| due.max(from));
-        // What is being sealed is not handed over at the same time: which of the two is newer would be open.
-        (!self.flying && self.seal != Seal::Going).then_some(due)
-    }
-
-    fn seal_due(&self) -> Option<Instant> {
-        let latest = self.first + LATEST;
-        let due = if self.closed { (self.last + UNSEALED).min(latest) } else { latest };
-        let due = self.seal_from.map_or(due, |from| due.max(from));
-        (self.seal == Seal::Open).then_some(due)
-    }
-}
-
 /// Files that changed and that headquarters has not acknowledged.
 #[derive(Debug, Default)]
-pub struct Due(BTreeMap<WorkPath, Wait>);
+pub struct Due {
+    /// Those that somebody saw change, and of the others those whose turn has come.
+    seen: BTreeMap<WorkPath, Wait>,
+    looked: Looked,
+}
 
 /// A file whose time has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,35 +39,58 @@ pub struct Ready {
 impl Due {
     /// Something was written.
     pub fn changed(&mut self, path: WorkPath, now: Instant) {
-        self.0.entry(path).or_insert(Wait::new(now, false)).touch(now, false);
+        self.looked.remove(&path);
+        self.seen.entry(path).or_insert(Wait::new(now, false)).touch(now, false);
     }
 
     /// It was closed after writing, or came into its place as a whole.
     pub fn closed(&mut self, path: WorkPath, now: Instant) {
-        self.0.entry(path).or_insert(Wait::new(now, true)).touch(now, true);
+        self.looked.remove(&path);
+        self.seen.entry(path).or_insert(Wait::new(now, true)).touch(now, true);
     }
 
-    /// It is there; nobody saw it change. `held` says whether headquarters holds something at its path.
-    pub fn looked(&mut self, path: WorkPath, held: bool, now: Instant) {
+    /// Everything is looked at: `look` is given whom to tell of each file, with whether headquarters holds something at its path,
+    /// and says whether it could see all. Nobody saw these change; those that wait already know more.
+    pub fn look(&mut self, now: Instant, look: impl FnOnce(&mut dyn FnMut(&WorkPath, bool)) -> bool) {
+        let seen = &self.seen;
+        self.looked = Looked::gather(&self.looked, now, |put| {
+            look(&mut |path, held| {
+                if !seen.contains_key(path) {
+                    put(path, held);
+                }
+            })
+        });
+    }
+
+    /// Headquarters has forgotten it: more urgent than what is only looked at.
+    pub fn forgotten(&mut self, path: WorkPath, now: Instant) {
+        self.looked.remove(&path);
+        self.seen.entry(path).or_insert(Wait::met(Met::There, now));
+    }
+
+    /// The turn of one that was looked at comes, if they have waited for so long.
+    fn turn(&mut self, now: Instant, wait: Duration, begin: fn(&mut Wait)) -> Option<Ready> {
+        self.looked.since().filter(|since| *since + wait <= now)?;
+        let (path, held) = self.looked.pop()?;
         let met = if held { Met::AsHeld } else { Met::There };
-        let wait = Wait { met, ..Wait::new(now, true) };
-        self.0.entry(path).or_insert(wait);
+        begin(self.seen.entry(path.clone()).or_insert(Wait::met(met, now)));
+        Some(Ready { path, open: false })
     }
 
     /// It was handed over as it was when it became [`Due::ready`]. If it changed since, it waits on.
     pub fn landed(&mut self, path: &WorkPath) {
-        match self.0.get_mut(path) {
+        match self.seen.get_mut(path) {
             Some(wait) if wait.flying => {
-                self.0.remove(path);
+                self.seen.remove(path);
             }
-            Some(wait) => wait.began = None,
+            Some(wait) => wait.calm(),
             None => {}
         }
     }
 
     /// Handing it over did not work: once more, `after` this. What came meanwhile knows more, but for how long it has waited.
     pub fn again(&mut self, ready: &Ready, now: Instant, after: Duration) {
-        match self.0.get_mut(&ready.path) {
+        match self.seen.get_mut(&ready.path) {
             Some(wait) if wait.flying => {
                 (wait.flying, wait.closed) = (false, !ready.open);
                 wait.live_from = (!after.is_zero()).then(|| now + after);
@@ -157,7 +102,7 @@ impl Due {
 
     /// Nothing is on its way any more.
     pub fn land_all(&mut self) {
-        for wait in self.0.values_mut() {
+        for wait in self.seen.values_mut() {
             wait.flying = false;
             // Sealing that was given up is begun again.
             if wait.seal == Seal::Going {
@@ -168,18 +113,27 @@ impl Due {
 
     /// It is not there any more.
     pub fn forget(&mut self, path: &WorkPath) {
-        self.0.remove(path);
+        self.looked.remove(path);
+        self.seen.remove(path);
     }
 
     /// Those whose time to be handed over has come, at most `most`; they are on their way until [`Due::landed`] or
-    /// [`Due::again`].
+    /// [`Due::again`]. What somebody saw change comes first.
     pub fn ready(&mut self, now: Instant, most: usize) -> Vec<Ready> {
-        let due = self.0.iter_mut().filter(|(_, wait)| wait.due().is_some_and(|due| due <= now)).take(most);
-        due.map(|(path, wait)| {
-            wait.flying = true;
-            Ready { path: path.clone(), open: wait.is_open(now) }
-        })
-        .collect()
+        let due =
+            self.seen.iter_mut().filter(|(_, wait)| wait.due().is_some_and(|due| due <= now)).take(most);
+        let mut ready: Vec<Ready> = due
+            .map(|(path, wait)| {
+                wait.flying = true;
+                Ready { path: path.clone(), open: wait.is_open(now, SETTLED) }
+            })
+            .collect();
+        while ready.len() < most
+            && let Some(one) = self.turn(now, SETTLED, |wait| wait.flying = true)
+        {
+            ready.push(one);
+        }
+        ready
     }
 
     /// Those whose time to be sealed has come, at most `most`; until [`Due::sealed`]. What nobody saw change is looked at
@@ -188,23 +142,31 @@ impl Due {
         let is_due = |wait: &Wait| {
             wait.seal_due().is_some_and(|due| due <= now) && (alone || wait.met == Met::Changing)
         };
-        let due = self.0.iter_mut().filter(|(_, wait)| is_due(wait)).take(most);
-        due.map(|(path, wait)| {
-            wait.seal = Seal::Going;
-            Ready { path: path.clone(), open: wait.is_open(now) }
-        })
-        .collect()
+        let due = self.seen.iter_mut().filter(|(_, wait)| is_due(wait)).take(most);
+        let mut ready: Vec<Ready> = due
+            .map(|(path, wait)| {
+                wait.seal = Seal::Going;
+                Ready { path: path.clone(), open: wait.is_open(now, UNSEALED) }
+            })
+            .collect();
+        while alone
+            && ready.len() < most
+            && let Some(one) = self.turn(now, UNSEALED, |wait| wait.seal = Seal::Going)
+        {
+            ready.push(one);
+        }
+        ready
     }
 
     /// What became of sealing it.
     pub fn sealed(&mut self, path: &WorkPath, done: bool, now: Instant) {
-        match self.0.get_mut(path) {
+        match self.seen.get_mut(path) {
             Some(wait) if wait.seal == Seal::Going => {
                 wait.seal = if done { Seal::Done } else { Seal::Open };
                 wait.seal_from = (!done).then(|| now + RETRY);
             }
             // It changed meanwhile.
-            Some(wait) if done => wait.began = None,
+            Some(wait) if done => wait.calm(),
             Some(wait) => wait.nothing_new(),
             None => {}
         }
@@ -213,37 +175,40 @@ impl Due {
     /// When the next one's time to be handed over comes.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        self.0.values().filter_map(Wait::due).min()
+        let looked = self.looked.since().map(|since| since + SETTLED);
+        self.seen.values().filter_map(Wait::due).chain(looked).min()
     }
 
     /// When the next one's time to be sealed comes.
     #[must_use]
     pub fn next_seal(&self, alone: bool) -> Option<Instant> {
-        self.0.values().filter(|wait| alone || wait.met == Met::Changing).filter_map(Wait::seal_due).min()
+        let looked = self.looked.since().filter(|_| alone).map(|since| since + UNSEALED);
+        let seen = self.seen.values().filter(|wait| alone || wait.met == Met::Changing);
+        seen.filter_map(Wait::seal_due).chain(looked).min()
     }
 
     /// How many are neither handed over nor sealed as they are, as far as anybody has seen.
     #[must_use]
     pub fn exposed(&self) -> usize {
-        self.exposed_paths().count()
+        self.seen.values().filter(|wait| wait.is_exposed()).count() + self.looked.unheld()
     }
 
     /// Those that are neither handed over nor sealed as they are.
-    pub fn exposed_paths(&self) -> impl Iterator<Item = &WorkPath> {
-        let exposed = |wait: &Wait| wait.seal != Seal::Done && wait.met != Met::AsHeld;
-        self.0.iter().filter(move |(_, wait)| exposed(wait)).map(|(path, _)| path)
+    pub fn exposed_paths(&self) -> impl Iterator<Item = WorkPath> {
+        let seen = self.seen.iter().filter(|(_, wait)| wait.is_exposed()).map(|(path, _)| path.clone());
+        seen.chain(self.looked.iter().filter(|(_, held)| !held).map(|(path, _)| path))
     }
 
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.seen.len() + self.looked.len()
     }
 
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 }
 
@@ -253,6 +218,15 @@ mod tests {
 
     fn path(text: &str) -> WorkPath {
         WorkPath::new(text.as_bytes()).unwrap()
+    }
+
+    fn look(due: &mut Due, now: Instant, all: &[(&str, bool)]) {
+        due.look(now, |put| {
+            for (name, held) in all {
+                put(&path(name), *held);
+            }
+            true
+        });
     }
 
     #[test]
@@ -279,8 +253,7 @@ mod tests {
     #[test]
     fn what_is_only_looked_at_and_held_is_not_exposed_until_somebody_sees_it_change() {
         let (mut due, start) = (Due::default(), Instant::now());
-        due.looked(path("held"), true, start);
-        due.looked(path("new"), false, start);
+        look(&mut due, start, &[("held", true), ("new", false)]);
         assert_eq!((due.len(), due.exposed()), (2, 1));
         due.changed(path("held"), start);
         assert_eq!(due.exposed(), 2);
@@ -327,9 +300,64 @@ mod tests {
         assert_eq!(due.ready(at(561), 9), []);
         due.sealed(&path("a"), false, at(561));
         assert_eq!(due.next_seal(true), Some(at(561) + RETRY));
-        assert_eq!(due.ready(at(561), 9), [Ready { open: true, ..a() }]);
+        assert_eq!(due.ready(at(561), 9), [a()], "it rests by now");
         due.landed(&path("a"));
         assert!(due.is_empty());
+    }
+
+    #[test]
+    fn one_that_was_looked_at_and_is_seen_or_goes_counts_once_or_not() {
+        let (mut due, start) = (Due::default(), Instant::now());
+        look(&mut due, start, &[("a", false), ("b", false), ("c", true), ("d", true)]);
+        due.closed(path("a"), start);
+        due.forget(&path("b"));
+        due.forgotten(path("c"), start);
+        assert_eq!((due.len(), due.exposed()), (3, 2));
+        assert_eq!(due.ready(start + SETTLED, 9).len(), 3);
+        for name in ["a", "c", "d"] {
+            due.landed(&path(name));
+        }
+        assert!(due.is_empty());
+        // However often everything is looked at, who waits first has waited since then.
+        for second in 0..5 {
+            look(&mut due, start + Duration::from_secs(second), &[("e", false)]);
+        }
+        assert_eq!(due.to_seal(start + UNSEALED, 9, true).len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_rests_while_headquarters_is_silent_is_not_torn() {
+        let (mut due, start) = (Due::default(), Instant::now());
+        due.closed(path("a"), start);
+        let ready = due.ready(start + SETTLED, 9).remove(0);
+        // Saved once more while nobody answers.
+        due.closed(path("a"), start + 2 * SETTLED);
+        due.again(&ready, start + 3 * SETTLED, Duration::ZERO);
+        assert_eq!(due.ready(start + 60 * LATEST, 9), [Ready { path: path("a"), open: false }]);
+    }
+
+    #[test]
+    fn what_only_waits_for_its_turn_is_not_torn() {
+        let (mut due, start) = (Due::default(), Instant::now());
+        let late = start + 10 * LATEST;
+        due.closed(path("a"), start);
+        look(&mut due, start, &[("b", false), ("c", false), ("d", false)]);
+        assert_eq!((due.ready(start, 9), due.to_seal(start, 9, true)), (Vec::new(), Vec::new()));
+        assert_eq!((due.next(), due.len(), due.exposed()), (Some(start + SETTLED), 4, 4));
+        let calm = |name: &str| Ready { path: path(name), open: false };
+        assert_eq!(due.ready(late, 2), [calm("a"), calm("b")]);
+        assert_eq!(due.to_seal(late, 9, false), [calm("a")]);
+        assert_eq!(due.to_seal(late, 9, true), [calm("c"), calm("d")]);
+        assert_eq!(due.to_seal(late + UNSEALED, 9, true), [calm("b")], "its turn had just come");
+        assert_eq!((due.len(), due.exposed(), due.exposed_paths().count()), (4, 4, 4));
+        for name in ["a", "b", "c", "d"] {
+            due.sealed(&path(name), true, late);
+            due.landed(&path(name));
+        }
+        // Those two were never on their way.
+        assert_eq!((due.len(), due.exposed()), (2, 0));
+        look(&mut due, late, &[("c", false)]);
+        assert_eq!(due.len(), 2, "it waits already");
     }
 
     /// A file that is closed every 3 s and takes 5 s to read: each try meets another content before it is done.
@@ -379,7 +407,7 @@ mod tests {
             }
         }
         assert_eq!(sealed, [60, 121, 182]);
-        due.looked(path("b"), false, start);
+        look(&mut due, start, &[("b", false)]);
         assert_eq!(due.to_seal(at(100), 9, false), [], "handing over looks at it anyway");
         assert_eq!(due.to_seal(at(100), 9, true).len(), 1);
     }

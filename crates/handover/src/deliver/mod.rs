@@ -8,6 +8,8 @@ mod due;
 mod gone;
 mod journal;
 mod known;
+mod looked;
+mod parcel;
 mod posting;
 mod recover;
 mod restore;
@@ -22,6 +24,7 @@ mod sweep;
 mod tests;
 mod transport;
 mod tree;
+mod wait;
 mod watch;
 
 pub use classes::{Classes, Scope};

@@ -6,7 +6,7 @@ use hanare_model::{NodeName, Timestamp};
 
 use super::error::StoreError;
 use super::writer::{Done, Job, Versions};
-use super::{Owner, Store, pack, rows};
+use super::{Owner, Store, pack, rows_many};
 use crate::path::WorkPath;
 use crate::protocol::{Browse, Content, Entry, NewVersion, Placed};
 
@@ -48,9 +48,7 @@ impl Store {
             let page = self.browse(from, &Browse { after, ..Browse::default() }).await?;
             inherited.left += page.damaged;
             for entries in page.entries.chunks(STEP) {
-                let (mut new, mut known) = (Vec::new(), Vec::new());
-                let mut seen = BTreeSet::new();
-                let mut reader = self.reader.lock().await;
+                let (mut new, mut named) = (Vec::new(), BTreeSet::new());
                 for entry in entries {
                     let path = WorkPath::new([folder.as_bytes(), b"/", entry.path.as_bytes()].concat());
                     let Ok(path) = path else {
@@ -64,19 +62,13 @@ impl Store {
                     }
                     let parent = before.filter(|before| before.node == *node).map(|before| before.version);
                     if let Content::File { chunks, .. } = &entry.content {
-                        for name in chunks.iter().map(|digest| pack::name(&keys, digest)) {
-                            if !seen.insert(name) {
-                                continue;
-                            }
-                            let held = rows::held(&mut reader, from_row, &name).await;
-                            let held = held.map_err(|error| self.failed(&error))?;
-                            known.extend(held.map(|(chunk, _)| (chunk, name)));
-                        }
+                        named.extend(chunks.iter().map(|digest| pack::name(&keys, digest)));
                     }
                     let (class, content) = (entry.class, entry.content.clone());
                     new.push(NewVersion { path, parent, class, again: false, moved: false, content });
                 }
-                drop(reader);
+                let held = rows_many::held(&mut *self.reader.lock().await, from_row, &named).await;
+                let known = held.map_err(|error| self.failed(&error))?.into_keys().collect();
                 // What the heir holds they may name, as if they had sent it.
                 self.writer.write(Job::Chunks { owner: heir_row, pack: None, known, now }).await?;
                 let sizes: Vec<u64> = new.iter().map(size).collect();

@@ -15,12 +15,14 @@ mod moving;
 mod objects;
 mod orphans;
 mod pack;
+mod place;
 mod places;
 mod put_back;
 mod quarantine;
 mod release;
 mod retain;
 mod rows;
+mod rows_many;
 mod rows_sweep;
 mod sealed;
 mod space;
@@ -30,18 +32,20 @@ mod sweep;
 mod sweep_tests;
 #[cfg(test)]
 mod tests;
+mod together;
 mod vanishing;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hanare_model::{CompanyId, NodeName, PersonId, Timestamp, VerifyKey};
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 pub use bucket::{
     BUCKET_FILE, BUCKET_VERSION, Bucket, BucketError, BucketFault, BucketFileError, BucketSettings, Dial,
@@ -94,7 +98,10 @@ pub struct Store {
     keys: Mutex<BTreeMap<CompanyId, Arc<Keys>>>,
     owners: Mutex<BTreeMap<Owner, OwnerRow>>,
     /// That the newest object was looked for once.
-    looked: OnceCell<()>,
+    has_looked: AtomicBool,
+    /// In which folder of the fan all of them are looked for, and who does that.
+    looked_at: AtomicU16,
+    looking: Mutex<()>,
     /// The newest version when this was opened.
     opened_at: i64,
     /// What is kept of a node that nobody has proven.
@@ -138,7 +145,9 @@ impl Store {
             reader: Mutex::new(reader),
             keys: Mutex::default(),
             owners: Mutex::default(),
-            looked: OnceCell::new(),
+            has_looked: AtomicBool::new(false),
+            looked_at: AtomicU16::new(put_back::NOWHERE),
+            looking: Mutex::default(),
             opened_at,
             bounds: Bounds::default(),
             bearers: Mutex::default(),
@@ -163,15 +172,12 @@ impl Store {
         let Some((row, keys)) = self.known(owner).await? else {
             return Ok(Wanted { missing: (0u32..).take(ask.chunks.len()).collect() });
         };
-        let mut reader = self.reader.lock().await;
-        let mut missing = Vec::new();
-        for (at, digest) in (0u32..).zip(&ask.chunks) {
-            let held = rows::held(&mut reader, row, &pack::name(&keys, digest)).await;
-            if held.map_err(|error| self.failed(&error))?.is_none() {
-                missing.push(at);
-            }
-        }
-        Ok(Wanted { missing })
+        let names: Vec<Name> = ask.chunks.iter().map(|digest| pack::name(&keys, digest)).collect();
+        let wanted = names.iter().copied().collect();
+        let held = rows_many::held(&mut *self.reader.lock().await, row, &wanted).await;
+        let held = held.map_err(|error| self.failed(&error))?;
+        let missing = (0u32..).zip(&names).filter(|(_, name)| !held.contains_key(*name));
+        Ok(Wanted { missing: missing.map(|(at, _)| at).collect() })
     }
 
     /// Takes chunks; they are durable when this returns.
@@ -188,16 +194,11 @@ impl Store {
         let count = chunks.len() as u64;
         let naming = Arc::clone(&keys);
         let named = work(move || name_all(&naming, chunks)).await?;
-        let (mut known, mut new) = (Vec::new(), Vec::new());
-        {
-            let mut reader = self.reader.lock().await;
-            for (name, bytes) in named {
-                match rows::chunk(&mut reader, row, &name).await.map_err(|error| self.failed(&error))? {
-                    Some(chunk) => known.push((chunk, name)),
-                    None => new.push((name, bytes)),
-                }
-            }
-        }
+        let wanted = named.iter().map(|(name, _)| *name).collect();
+        let there = rows_many::chunks(&mut *self.reader.lock().await, row, &wanted).await;
+        let there = there.map_err(|error| self.failed(&error))?;
+        let (known, new): (Vec<_>, Vec<_>) = named.into_iter().partition(|(name, _)| there.contains(name));
+        let known = known.into_iter().map(|(name, _)| name).collect();
         let (pack, writing) = if new.is_empty() {
             (None, None)
         } else {

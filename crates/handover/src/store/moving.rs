@@ -186,6 +186,15 @@ async fn is_same(there: &Objects, id: &VersionId, bytes: &[u8]) -> Result<bool, 
     }
 }
 
+/// Whether an object is in the one place as it is in the other, or can only be read there.
+async fn is_whole(here: &Objects, there: &Objects, id: &VersionId) -> Result<bool, StoreError> {
+    match here.whole(id).await {
+        Ok(bytes) => is_same(there, id, &bytes).await,
+        Err(StoreError::Damaged { .. }) => there.is_there(id).await,
+        Err(error) => Err(error),
+    }
+}
+
 impl Copied {
     /// Counts an object; which one, if it is there.
     fn add(
@@ -206,7 +215,7 @@ impl Copied {
 }
 
 /// Removes the objects that lie on the disk of the store in `folder`, once the bucket is seen to have every one of them that the
-/// index names, also those that are known to be lost: here may be the last copy. Headquarters may run meanwhile.
+/// index names, as long as it is here, also those that are known to be lost: here may be the last copy. Headquarters may run meanwhile.
 ///
 /// # Errors
 /// [`StoreError`]
@@ -218,16 +227,16 @@ pub async fn clean(folder: &Path, bucket: &Arc<Bucket>) -> Result<Cleaned, Store
         let path = folder.join(index::FILE_NAME);
         let mut reader = index::connect(&path).await?;
         for fan in 0..=u8::MAX {
-            let here: BTreeSet<VersionId> = local.list(fan, i64::MAX).await?.into_iter().collect();
+            let here = local.sizes(fan).await?;
             if here.is_empty() {
                 continue;
             }
             let named = rows_sweep::named(&mut reader, fan).await;
             let named = named.map_err(|error| StoreError::index(&path, &error))?;
-            let there: BTreeSet<VersionId> = away.list(fan, i64::MAX).await?.into_iter().collect();
-            for id in named.intersection(&here).filter(|id| !there.contains(id)) {
-                // A listing may be behind what a single question knows.
-                cleaned.missing += u64::from(!away.is_there(id).await?);
+            let there: BTreeSet<(VersionId, u64)> = away.sizes(fan).await?.into_iter().collect();
+            for object in here.iter().filter(|object| named.contains(&object.0) && !there.contains(object)) {
+                // A listing may be behind what a single question knows; and what is cut short is not there.
+                cleaned.missing += u64::from(!is_whole(&local, &away, &object.0).await?);
             }
         }
     }

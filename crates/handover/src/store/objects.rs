@@ -147,6 +147,17 @@ impl Objects {
         self.check().await.err().unwrap_or_else(|| self.damaged(&short(error)))
     }
 
+    /// Somebody looks for all of them just now.
+    pub(crate) fn looked_for(&self) -> StoreError {
+        let text = "objects are looked for, because the newest one is not there".to_owned();
+        match &self.place {
+            Place::Folder(path) => StoreError::io(path, &std::io::Error::other(text)),
+            Place::Bucket(bucket) => {
+                StoreError::Bucket { bucket: bucket.settings().to_string(), refused: false, text }
+            }
+        }
+    }
+
     pub(crate) fn damaged(&self, text: &str) -> StoreError {
         let path = match &self.place {
             Place::Folder(path) => path.clone(),

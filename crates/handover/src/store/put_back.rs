@@ -1,10 +1,13 @@
 //! A store that was put back from a backup, in whole or in part, and the endpoints that notice.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use hanare_model::{CompanyId, NodeName, Timestamp};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use tokio::time::timeout;
 
 use super::error::StoreError;
 use super::marks::{self, Stands};
@@ -12,6 +15,13 @@ use super::rows::{signed, unsigned};
 use super::writer::{Done, Job};
 use super::{Store, rows_sweep, sql};
 use crate::protocol::{Check, Checked, Mark, Memory, VersionId};
+
+/// So long who asks waits while somebody looks for all objects: an endpoint waits 20 s.
+const LOOKING: Duration = Duration::from_secs(5);
+/// Objects that are not there are noted after so many: it takes some seconds to ask for each of them.
+const NOTED_AT_ONCE: usize = 32;
+/// Where nobody looks: behind the last folder of the fan.
+pub(super) const NOWHERE: u16 = 256;
 
 /// That something was forgotten, and who noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,10 +81,7 @@ impl Store {
         mark: Option<Mark>,
         now: Timestamp,
     ) -> Result<(Memory, Option<PutBack>), StoreError> {
-        if self.looked.initialized() {
-            self.look_for_newest(now).await?;
-        }
-        self.look_first().await?;
+        self.look_for_newest(now).await?;
         let (stands, newest) = {
             let mut reader = self.reader.lock().await;
             let newest = marks::newest(&mut reader).await.map_err(|error| self.failed(&error))?;
@@ -140,16 +147,58 @@ impl Store {
 
     /// The same once, before anything new is written, which would hide it. Whoever keeps the objects has to answer for that.
     pub(super) async fn look_first(&self) -> Result<(), StoreError> {
-        let look = || async {
-            self.objects.check().await?;
-            self.look_for_newest(crate::clock::now()).await
-        };
-        self.looked.get_or_try_init(look).await.map(drop)
+        if self.has_looked.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.look_for_newest(crate::clock::now()).await
     }
 
     /// Looks whether the newest object is where it should be, and at all of them if not: objects that were put back to an older
-    /// state lack that one for sure, unless new ones came since.
+    /// state lack that one for sure, unless new ones came since. Whoever asks may hang up meanwhile: the next one goes on.
     pub(super) async fn look_for_newest(&self, now: Timestamp) -> Result<(), StoreError> {
+        if self.is_newest_seen().await? {
+            return Ok(());
+        }
+        let Ok(_one) = timeout(LOOKING, self.looking.lock()).await else {
+            return Err(self.objects.looked_for());
+        };
+        // Who was here before may have done it all.
+        if self.is_newest_seen().await? {
+            return Ok(());
+        }
+        if self.looked_at.load(Ordering::Acquire) == NOWHERE {
+            tracing::error!("the newest object of work data is not there: looking for all of them");
+            // What is written meanwhile would hide what is not there.
+            self.has_looked.store(false, Ordering::Release);
+            self.looked_at.store(0, Ordering::Release);
+        }
+        while let Ok(fan) = u8::try_from(self.looked_at.load(Ordering::Acquire)) {
+            self.note_lost_in(fan, now).await?;
+            self.looked_at.store(u16::from(fan) + 1, Ordering::Release);
+        }
+        self.has_looked.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether nobody looks for all of them, and need not.
+    async fn is_newest_seen(&self) -> Result<bool, StoreError> {
+        let is_looked_for = || self.looked_at.load(Ordering::Acquire) != NOWHERE;
+        if is_looked_for() {
+            return Ok(false);
+        }
+        if !self.has_looked.load(Ordering::Acquire) {
+            self.objects.check().await?;
+        }
+        let is_there = self.is_newest_there().await?;
+        // Of those that are lost none is the newest: while they are being noted, that one is there says nothing.
+        let is_seen = is_there && !is_looked_for();
+        if is_seen {
+            self.has_looked.store(true, Ordering::Release);
+        }
+        Ok(is_seen)
+    }
+
+    async fn is_newest_there(&self) -> Result<bool, StoreError> {
         let newest = {
             let mut reader = self.reader.lock().await;
             let found: Result<Option<Vec<u8>>, _> =
@@ -157,38 +206,35 @@ impl Store {
             found.map_err(|error| self.failed(&error))?
         };
         let Some(newest) = newest.and_then(|id| id.try_into().ok()).map(VersionId::from_bytes) else {
-            return Ok(());
+            return Ok(true);
         };
-        if self.objects.is_there(&newest).await? {
-            return Ok(());
-        }
-        tracing::error!("the newest object of work data is not there: looking for all of them");
-        let mut lost = Vec::new();
-        for fan in 0..=u8::MAX {
-            lost.extend(self.lost_in(fan).await?);
-        }
-        self.note_lost(lost, now).await
+        self.objects.is_there(&newest).await
     }
 
-    /// Objects of one folder of the fan that the index names and that are not there.
-    pub(super) async fn lost_in(&self, fan: u8) -> Result<Vec<VersionId>, StoreError> {
+    /// Notes the objects of one folder of the fan that the index names and that are not there. Whoever asks may hang up
+    /// meanwhile: what is noted by then is not looked for again.
+    pub(super) async fn note_lost_in(&self, fan: u8, now: Timestamp) -> Result<(), StoreError> {
         // The index first: an object is there before it is named.
         let named = {
             let mut reader = self.reader.lock().await;
             rows_sweep::wanted(&mut reader, fan).await.map_err(|error| self.failed(&error))?
         };
         if named.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let there: BTreeSet<VersionId> = self.objects.list(fan, i64::MAX).await?.into_iter().collect();
-        let mut lost = Vec::new();
-        for id in named.into_iter().filter(|id| !there.contains(id)) {
-            // A listing may be behind what a single question knows.
-            if !self.objects.is_there(&id).await? {
-                lost.push(id);
+        let unlisted: Vec<VersionId> = named.into_iter().filter(|id| !there.contains(id)).collect();
+        for some in unlisted.chunks(NOTED_AT_ONCE) {
+            let mut lost = Vec::new();
+            for id in some {
+                // A listing may be behind what a single question knows.
+                if !self.objects.is_there(id).await? {
+                    lost.push(*id);
+                }
             }
+            self.note_lost(lost, now).await?;
         }
-        Ok(lost)
+        Ok(())
     }
 
     /// Chunks in these objects count as never sent, until they come again.

@@ -8,7 +8,7 @@ use super::draft::{self, Draft};
 use super::judge::{Change, Head, Judgement, judge, vanish};
 use super::keys::Name;
 use super::marks;
-use super::pack::{Pack, Packed};
+use super::pack::Packed;
 use super::space;
 use super::sql;
 use crate::protocol::{Browse, VANISHING_WINDOW_SECONDS, VersionId};
@@ -90,15 +90,6 @@ pub(super) async fn held(
     row.map(|row| Ok((row.try_get("id")?, unsigned(&row, "len")?))).transpose()
 }
 
-/// Whether the company has a chunk.
-pub(super) async fn chunk(
-    db: &mut SqliteConnection,
-    owner: OwnerRow,
-    name: &Name,
-) -> Result<Option<i64>, Error> {
-    sqlx::query_scalar(sql::SELECT_CHUNK).bind(owner.company).bind(&name[..]).fetch_optional(db).await
-}
-
 /// Where a chunk of this person is.
 pub(super) async fn locate(
     db: &mut SqliteConnection,
@@ -117,55 +108,6 @@ pub(super) async fn locate(
     Ok(Some((id(&row, "object")?, packed)))
 }
 
-/// Notes a pack and that this person has sent what is in it and what was there before.
-pub(super) async fn put_chunks(
-    db: &mut SqliteConnection,
-    owner: OwnerRow,
-    pack: Option<&Pack>,
-    known: &[(i64, Name)],
-    now: Timestamp,
-) -> Result<(), Error> {
-    let mut chunks = Vec::with_capacity(known.len());
-    for (chunk, name) in known {
-        // It may have been forgotten since it was looked up, and its number be another one's: then all of it is sent again.
-        let there: i64 = sqlx::query_scalar(sql::SELECT_CHUNK)
-            .bind(owner.company)
-            .bind(&name[..])
-            .fetch_one(&mut *db)
-            .await?;
-        if there != *chunk {
-            return Err(Error::RowNotFound);
-        }
-        chunks.push(there);
-    }
-    if let Some(pack) = pack {
-        let row: i64 = sqlx::query_scalar(sql::PUT_PACK)
-            .bind(owner.company)
-            .bind(&pack.id.as_bytes()[..])
-            .bind(signed(pack.size))
-            .bind(now.seconds())
-            .fetch_one(&mut *db)
-            .await?;
-        for packed in &pack.chunks {
-            let chunk: i64 = sqlx::query_scalar(sql::PUT_CHUNK)
-                .bind(owner.company)
-                .bind(&packed.name[..])
-                .bind(row)
-                .bind(i64::from(packed.place))
-                .bind(signed(packed.start))
-                .bind(signed(packed.len))
-                .fetch_one(&mut *db)
-                .await?;
-            chunks.push(chunk);
-        }
-    }
-    for chunk in chunks {
-        let held = sqlx::query(sql::PUT_HELD).bind(owner.person).bind(chunk).bind(now.seconds());
-        held.execute(&mut *db).await?;
-    }
-    Ok(())
-}
-
 /// What is at a path: the file's row and its head.
 pub(super) async fn head(
     db: &mut SqliteConnection,
@@ -173,19 +115,18 @@ pub(super) async fn head(
     path: &Name,
 ) -> Result<Option<(i64, Option<Head<Vec<u8>>>)>, Error> {
     let row = sqlx::query(sql::SELECT_FILE).bind(owner.person).bind(&path[..]).fetch_optional(db).await?;
-    let Some(row) = row else { return Ok(None) };
-    let file = row.try_get("id")?;
-    let version: Option<i64> = row.try_get("head")?;
-    if version.is_none() {
-        return Ok(Some((file, None)));
-    }
-    let head = Head {
-        row: row.try_get("head")?,
-        version: id(&row, "public")?,
+    row.map(|row| Ok((row.try_get("id")?, read_head(&row)?))).transpose()
+}
+
+/// The head of a file, if it has one.
+pub(super) fn read_head(row: &SqliteRow) -> Result<Option<Head<Vec<u8>>>, Error> {
+    let Some(head) = row.try_get("head")? else { return Ok(None) };
+    Ok(Some(Head {
+        row: head,
+        version: id(row, "public")?,
         content: row.try_get("content")?,
         deleted: row.try_get("deleted")?,
-    };
-    Ok(Some((file, Some(head))))
+    }))
 }
 
 /// Whether so many deletions are to be asked about.

@@ -24,16 +24,23 @@ pub(super) const UPDATE_COMPANY_QUOTA: &str = "UPDATE company SET quota = $2 WHE
 
 pub(super) const SELECT_HELD: &str = "SELECT c.id, c.len FROM chunk c JOIN held h ON h.chunk = c.id AND h.person = $1 \
      JOIN pack p ON p.id = c.pack WHERE c.company = $2 AND c.name = $3 AND NOT p.lost";
-pub(super) const SELECT_CHUNK: &str = "SELECT c.id FROM chunk c JOIN pack p ON p.id = c.pack WHERE c.company = $1 AND c.name = $2 AND NOT p.lost";
+/// Over many at once: names and rows come as a JSON array, bytes in it as hex digits.
+pub(super) const SELECT_HELDS: &str = "SELECT c.name, c.id, c.len FROM json_each($3) n \
+     CROSS JOIN chunk c ON c.company = $2 AND c.name = unhex(n.value) \
+     CROSS JOIN held h ON h.chunk = c.id AND h.person = $1 CROSS JOIN pack p ON p.id = c.pack WHERE NOT p.lost";
+pub(super) const SELECT_CHUNKS: &str = "SELECT c.name FROM json_each($2) n \
+     CROSS JOIN chunk c ON c.company = $1 AND c.name = unhex(n.value) CROSS JOIN pack p ON p.id = c.pack WHERE NOT p.lost";
 pub(super) const PUT_PACK: &str =
     "INSERT INTO pack (company, object, bytes, at) VALUES ($1, $2, $3, $4) RETURNING id";
 /// Two endpoints may send the same chunk at once: the first one's place stays, unless its object is not there.
-pub(super) const PUT_CHUNK: &str = "INSERT INTO chunk (company, name, pack, place, start, len) VALUES ($1, $2, $3, $4, $5, $6) \
+pub(super) const PUT_CHUNKS: &str = "INSERT INTO chunk (company, name, pack, place, start, len) \
+     SELECT $1, unhex(n.value ->> 0), $2, n.value ->> 1, n.value ->> 2, n.value ->> 3 FROM json_each($3) n WHERE TRUE \
      ON CONFLICT (company, name) DO UPDATE SET pack = CASE WHEN (SELECT lost FROM pack WHERE id = chunk.pack) THEN excluded.pack ELSE chunk.pack END, \
      place = CASE WHEN (SELECT lost FROM pack WHERE id = chunk.pack) THEN excluded.place ELSE chunk.place END, \
      start = CASE WHEN (SELECT lost FROM pack WHERE id = chunk.pack) THEN excluded.start ELSE chunk.start END, \
-     len = CASE WHEN (SELECT lost FROM pack WHERE id = chunk.pack) THEN excluded.len ELSE chunk.len END RETURNING id";
-pub(super) const PUT_HELD: &str = "INSERT INTO held (person, chunk, at) VALUES ($1, $2, $3) \
+     len = CASE WHEN (SELECT lost FROM pack WHERE id = chunk.pack) THEN excluded.len ELSE chunk.len END";
+pub(super) const PUT_HELDS: &str = "INSERT INTO held (person, chunk, at) SELECT $1, c.id, $3 FROM json_each($4) n \
+     CROSS JOIN chunk c ON c.company = $2 AND c.name = unhex(n.value) CROSS JOIN pack p ON p.id = c.pack WHERE NOT p.lost \
      ON CONFLICT (person, chunk) DO UPDATE SET at = excluded.at";
 pub(super) const LOCATE: &str = "SELECT p.object, c.place, c.start, c.len FROM chunk c \
      JOIN held h ON h.chunk = c.id AND h.person = $1 JOIN pack p ON p.id = c.pack WHERE c.company = $2 AND c.name = $3";
@@ -47,6 +54,16 @@ pub(super) const PUT_FILE: &str = "INSERT INTO file (person, name) VALUES ($1, $
 pub(super) const PUT_VERSION: &str = "INSERT INTO version (public, file, parent, at, node, class, deleted, size, content, manifest, moved) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
 pub(super) const PUT_USED: &str = "INSERT INTO used (version, chunk) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+pub(super) const SELECT_FILES: &str = "SELECT f.id, f.name, v.id AS head, v.public, v.content, v.deleted FROM json_each($2) n \
+     CROSS JOIN file f ON f.person = $1 AND f.name = unhex(n.value) LEFT JOIN version v ON v.id = f.head";
+pub(super) const PUT_FILES: &str =
+    "INSERT INTO file (person, name) SELECT $1, unhex(n.value) FROM json_each($2) n RETURNING id, name";
+pub(super) const PUT_VERSIONS: &str = "INSERT INTO version (public, file, parent, at, node, class, deleted, size, content, manifest, moved) \
+     SELECT unhex(n.value ->> 0), n.value ->> 1, unhex(n.value ->> 2), $2, $3, n.value ->> 3, n.value ->> 4, n.value ->> 5, \
+     unhex(n.value ->> 6), unhex(n.value ->> 7), n.value ->> 8 FROM json_each($1) n ORDER BY n.key RETURNING id, public";
+pub(super) const PUT_USEDS: &str = "INSERT INTO used (version, chunk) SELECT n.value ->> 0, n.value ->> 1 FROM json_each($1) n WHERE TRUE ON CONFLICT DO NOTHING";
+pub(super) const UPDATE_HEADS: &str =
+    "UPDATE file SET head = n.value ->> 1 FROM json_each($1) n WHERE file.id = n.value ->> 0";
 pub(super) const UPDATE_HEAD: &str = "UPDATE file SET head = $2 WHERE id = $1";
 pub(super) const COUNT_LIVE: &str =
     "SELECT count(*) FROM file f JOIN version v ON v.id = f.head WHERE f.person = $1 AND NOT v.deleted";
@@ -174,7 +191,7 @@ pub(super) const UPDATE_FOUND: &str = "UPDATE pack SET lost = FALSE WHERE object
 
 /// All of them, for the test that prepares each.
 #[cfg(test)]
-pub(super) const ALL: [&str; 79] = [
+pub(super) const ALL: [&str; 85] = [
     SELECT_QUARANTINES,
     SELECT_NEWEST_MARK,
     SELECT_MARK,
@@ -222,10 +239,16 @@ pub(super) const ALL: [&str; 79] = [
     UPDATE_USED,
     UPDATE_QUOTA,
     SELECT_HELD,
-    SELECT_CHUNK,
+    SELECT_HELDS,
+    SELECT_CHUNKS,
     PUT_PACK,
-    PUT_CHUNK,
-    PUT_HELD,
+    PUT_CHUNKS,
+    PUT_HELDS,
+    SELECT_FILES,
+    PUT_FILES,
+    PUT_VERSIONS,
+    PUT_USEDS,
+    UPDATE_HEADS,
     LOCATE,
     SELECT_FILE,
     SELECT_BESIDE,

@@ -40,7 +40,7 @@ impl Store {
         // What an earlier round forgot and did not come to remove.
         self.forget_orphans(now).await?;
         for fan in 0..=u8::MAX {
-            self.note_lost(self.lost_in(fan).await?, now).await?;
+            self.note_lost_in(fan, now).await?;
         }
         self.remove_forgotten(&mut removed).await?;
         let mut after = 0;

@@ -10,8 +10,9 @@ use sqlx::{Error, Row as _};
 use super::error::StoreError;
 use super::keys::{Keys, Kind};
 use super::manifest::Manifest;
+use super::place::place_one;
 use super::rows::{self, OwnerRow, unsigned};
-use super::writer::{Done, Job, Versions, place_one};
+use super::writer::{Done, Job, Versions};
 use super::{Owner, Store, sql};
 use crate::protocol::{Class, Content, NewVersion, Placed, VersionId};
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hanare_handover::store::{
-    BUCKET_FILE, Bucket, BucketError, BucketFileError, BucketSettings, Dial, MAX_BUCKET_LEN, StoreError,
-    Trouble,
+    BUCKET_FILE, Bucket, BucketError, BucketFileError, BucketSettings, Dial, Direct, MAX_BUCKET_LEN,
+    StoreError, Trouble,
 };
 use hanare_model::Secret;
 use serde::{Deserialize, Serialize};
@@ -157,7 +157,7 @@ impl From<Trouble> for ObjectsTrouble {
 pub(crate) async fn watch(bucket: Arc<Bucket>) {
     loop {
         // The bucket notes it.
-        let _ = bucket.check().await;
+        let _ = bucket.probe().await;
         tokio::time::sleep(INTERVAL).await;
     }
 }
@@ -190,9 +190,35 @@ pub fn bucket(
     settings: BucketSettings,
     dial: Arc<dyn Dial>,
 ) -> Result<Arc<Bucket>, ObjectsError> {
-    let secret = secret(state, credentials)?;
+    let (secret, owner) = asker(state, credentials)?;
+    Ok(Arc::new(Bucket::new(settings, &secret, &owner, dial)?))
+}
+
+/// The same for who asks it now and connects by itself.
+fn direct(
+    state: &Path,
+    credentials: Option<&Path>,
+    settings: BucketSettings,
+) -> Result<Arc<Bucket>, ObjectsError> {
+    let dial: Arc<dyn Dial> = Arc::new(Direct::to(&settings));
+    bucket(state, credentials, settings, dial)
+}
+
+/// The same for who moves all objects and can wait.
+fn patient(
+    state: &Path,
+    credentials: Option<&Path>,
+    settings: BucketSettings,
+) -> Result<Arc<Bucket>, ObjectsError> {
+    let dial: Arc<dyn Dial> = Arc::new(Direct::to(&settings));
+    let (secret, owner) = asker(state, credentials)?;
+    Ok(Arc::new(Bucket::patient(settings, &secret, &owner, dial)?))
+}
+
+/// As whom a bucket is asked, and in whose name.
+fn asker(state: &Path, credentials: Option<&Path>) -> Result<(Secret, String), ObjectsError> {
     let owner = keys::verify_key(&state.join(KEYS_DIRECTORY))?;
-    Ok(Arc::new(Bucket::new(settings, &secret, &owner.to_hex(), dial)?))
+    Ok((secret(state, credentials)?, owner.to_hex()))
 }
 
 fn read(path: &Path) -> Result<BucketSettings, ObjectsError> {

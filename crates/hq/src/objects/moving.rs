@@ -6,10 +6,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hanare_handover::store::{self, Bucket, Cleaned, Copied, Dial, Direct, Named, StoreError};
+use hanare_handover::store::{self, Bucket, BucketSettings, Cleaned, Copied, Named, StoreError};
 use rustix::fs::FlockOperation;
 
-use super::{ObjectsError, bucket, bucket_settings, file, parse};
+use super::{ObjectsError, bucket_settings, direct, file, parse, patient};
 use crate::lock::{LockError, StateLock};
 use crate::overlay::is_made;
 use crate::work_store::folder;
@@ -36,6 +36,8 @@ pub enum Target {
     Local,
 }
 
+type Open = fn(&Path, Option<&Path>, BucketSettings) -> Result<Arc<Bucket>, ObjectsError>;
+
 /// What `hq objects move` did.
 #[derive(Debug)]
 pub struct MovedObjects {
@@ -50,7 +52,7 @@ pub struct MovedObjects {
 /// # Errors
 /// [`ObjectsError`], not for a bucket that does not answer.
 pub async fn show_objects(state: &Path, credentials: Option<&Path>) -> Result<ObjectsShown, ObjectsError> {
-    let bucket = current(state, credentials)?;
+    let bucket = current(state, credentials, direct)?;
     let folder = folder(state);
     let (named, here) = (store::named(&folder).await?, store::kept_here(&folder).await?);
     let trouble = match &bucket {
@@ -82,14 +84,9 @@ pub async fn move_objects(
     let folder = folder(state);
     store::prepare(&folder)?;
     let _objects = lock_objects(state)?;
-    let from = current(state, credentials)?;
-    let to = match &wanted {
-        Some((settings, _)) => {
-            let dial: Arc<dyn Dial> = Arc::new(Direct::to(settings));
-            Some(bucket(state, credentials, settings.clone(), dial)?)
-        }
-        None => None,
-    };
+    let from = current(state, credentials, patient)?;
+    let to =
+        wanted.as_ref().map(|(settings, _)| patient(state, credentials, settings.clone())).transpose()?;
     let is_there = match (&from, &to) {
         (None, None) => true,
         (Some(from), Some(to)) => from.settings().is_same_place(to.settings()),
@@ -101,7 +98,7 @@ pub async fn move_objects(
     let copied = if is_there {
         // The same place by another key, or at another address: that it is the same is looked at.
         if let Some(bucket) = &to {
-            bucket.check().await?;
+            bucket.probe().await?;
         }
         None
     } else {
@@ -118,7 +115,7 @@ pub async fn move_objects(
 /// # Errors
 /// [`ObjectsError`]; then nothing was removed, or what was removed is in the bucket.
 pub async fn clean_objects(state: &Path, credentials: Option<&Path>) -> Result<Cleaned, ObjectsError> {
-    let bucket = current(state, credentials)?.ok_or(ObjectsError::NotAway)?;
+    let bucket = current(state, credentials, patient)?.ok_or(ObjectsError::NotAway)?;
     let _objects = lock_objects(state)?;
     // They may have been moved meanwhile.
     if bucket_settings(state)?.as_ref() != Some(bucket.settings()) {
@@ -131,13 +128,17 @@ pub async fn clean_objects(state: &Path, credentials: Option<&Path>) -> Result<C
     Ok(cleaned)
 }
 
-fn current(state: &Path, credentials: Option<&Path>) -> Result<Option<Arc<Bucket>>, ObjectsError> {
+/// The bucket that they are in, if there is one.
+fn current(
+    state: &Path,
+    credentials: Option<&Path>,
+    open: Open,
+) -> Result<Option<Arc<Bucket>>, ObjectsError> {
     if !is_made(state) {
         return Err(ObjectsError::Absent { path: state.to_owned() });
     }
     let Some(settings) = bucket_settings(state)? else { return Ok(None) };
-    let dial: Arc<dyn Dial> = Arc::new(Direct::to(&settings));
-    bucket(state, credentials, settings, dial).map(Some)
+    open(state, credentials, settings).map(Some)
 }
 
 /// Nobody cleans while somebody moves.

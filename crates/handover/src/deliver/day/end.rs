@@ -77,7 +77,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         let given_up = GivenUp::default();
         let is_given_up = given_up.is_over();
         // What is known to wait comes first: to look at everything may take all the time that there is.
-        let waiting: Vec<WorkPath> = self.due.exposed_paths().cloned().collect();
+        let waiting: Vec<WorkPath> = self.due.exposed_paths().collect();
         let work = move || {
             // Small ones before large ones: most of them in the time that there is.
             let size = |path: &WorkPath| tree.look(path).ok().flatten().map(|found| found.size);

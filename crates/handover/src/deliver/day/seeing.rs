@@ -80,13 +80,17 @@ impl<T> Day<T> {
         }
         let (due, tree, known) = (&mut self.due, &self.tree, &self.known);
         let earlier = known.read().take();
-        tree.walk(None, |found| {
-            let Found::File(path) = found else { return };
-            if is_as_read(tree, known, &earlier, &path) {
-                return;
-            }
-            let held = known.held(&path).is_some_and(|held| !held.is_forgotten());
-            due.looked(path, held, now);
+        due.look(now, |put| {
+            let mut is_whole = true;
+            tree.walk(None, |found| match found {
+                Found::File(path) if is_as_read(tree, known, &earlier, &path) => {}
+                Found::File(path) => {
+                    let held = known.held(&path).is_some_and(|held| !held.is_forgotten());
+                    put(&path, held);
+                }
+                Found::Unread => is_whole = false,
+            });
+            is_whole
         });
     }
 

@@ -168,7 +168,7 @@ impl<T: Transport + Post + 'static> Day<T> {
         let now = Instant::now();
         // What was work by yesterday's policy and is not by today's stays as headquarters knows it.
         for path in forgotten.into_iter().filter(|path| self.tree.class(path).is_some()) {
-            self.due.looked(path, false, now);
+            self.due.forgotten(path, now);
         }
     }
 

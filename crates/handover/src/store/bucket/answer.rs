@@ -7,6 +7,8 @@ use hyper::header::{CONTENT_RANGE, RANGE};
 use hyper::http::response::Parts;
 use object_store::client::HttpRequest;
 
+use super::health::Work;
+
 /// No more is told of what a server says.
 const MAX_TOLD: usize = 200;
 
@@ -37,6 +39,9 @@ pub(super) enum Said {
 /// What of a request its answer is judged by.
 #[derive(Debug)]
 pub(super) struct Asked {
+    pub(super) work: Work,
+    /// How long what is sent is.
+    pub(super) len: usize,
     is_list: bool,
     /// First and last byte.
     range: Option<(u64, u64)>,
@@ -47,7 +52,17 @@ impl Asked {
         let range = request.headers().get(RANGE).and_then(|value| value.to_str().ok());
         let is_list = request.method() == Method::GET
             && request.uri().query().is_some_and(|query| query.contains("list-type="));
-        Self { is_list, range: range.and_then(|text| bounds(text.strip_prefix("bytes=")?)) }
+        let work = match *request.method() {
+            Method::PUT => Work::Writing,
+            Method::DELETE => Work::Removing,
+            _ => Work::Reading,
+        };
+        Self {
+            work,
+            len: request.body().content_length(),
+            is_list,
+            range: range.and_then(|text| bounds(text.strip_prefix("bytes=")?)),
+        }
     }
 
     /// Whether it is an answer: an object, or that there is none.

@@ -26,15 +26,32 @@ pub(in crate::store) enum Mood {
     Forbidden,
     Unavailable,
     NoBucket,
+    /// What is there can be read, and nothing is taken or removed.
+    ReadOnly,
+    /// A narrow line: what is sent takes so long if it goes alone, and twice as long beside another.
+    Narrow(Duration),
+    /// Each answer takes so long.
+    Far(Duration),
 }
+
+/// In so many parts something travels over a narrow line.
+const SLICES: u32 = 10;
 
 type Objects = BTreeMap<String, (Bytes, SystemTime)>;
 
 pub(in crate::store) struct Fake {
     pub(in crate::store) address: SocketAddr,
     pub(in crate::store) objects: Arc<Mutex<Objects>>,
-    mood: Arc<Mutex<Mood>>,
+    shared: Shared,
     server: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    objects: Arc<Mutex<Objects>>,
+    mood: Arc<Mutex<Mood>>,
+    /// Who sends takes turns.
+    line: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Drop for Fake {
@@ -54,31 +71,32 @@ impl Fake {
         let address = listener.local_addr().unwrap();
         let objects: Arc<Mutex<Objects>> = Arc::default();
         let mood = Arc::new(Mutex::new(Mood::Good));
-        let (held, now) = (Arc::clone(&objects), Arc::clone(&mood));
+        let shared = Shared { objects: Arc::clone(&objects), mood, line: Arc::default() };
+        let all = shared.clone();
         let server = tokio::spawn(async move {
             let mut calls = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                if *now.lock().unwrap() == Mood::Down {
+                if *all.mood.lock().unwrap() == Mood::Down {
                     continue;
                 }
-                let (held, now, tls) = (Arc::clone(&held), Arc::clone(&now), tls.clone());
+                let (all, tls) = (all.clone(), tls.clone());
                 calls.spawn(async move {
                     match tls {
-                        None => serve(stream, held, now).await,
+                        None => serve(stream, all).await,
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
-                                serve(stream, held, now).await;
+                                serve(stream, all).await;
                             }
                         }
                     }
                 });
             }
         });
-        Self { address, objects, mood, server }
+        Self { address, objects, shared, server }
     }
 
     pub(in crate::store) fn is(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
+        *self.shared.mood.lock().unwrap() = mood;
     }
 
     /// Names, without the mark.
@@ -88,29 +106,34 @@ impl Fake {
     }
 }
 
-async fn serve<S>(stream: S, held: Arc<Mutex<Objects>>, mood: Arc<Mutex<Mood>>)
+async fn serve<S>(stream: S, all: Shared)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
-    let service = service_fn(|request| answer(Arc::clone(&held), Arc::clone(&mood), request));
+    let service = service_fn(|request| answer(all.clone(), request));
     // Whoever hangs up has got what they wanted.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(
-    held: Arc<Mutex<Objects>>,
-    mood: Arc<Mutex<Mood>>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(all: Shared, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let say = |status: StatusCode, code: &str| {
         let text = format!("<Error><Code>{code}</Code><Message>as told</Message></Error>");
         Ok(Response::builder().status(status).body(Full::new(Bytes::from(text))).unwrap())
     };
-    let mood = *mood.lock().unwrap();
+    let mood = *all.mood.lock().unwrap();
     match mood {
-        Mood::Good => {}
+        Mood::Narrow(alone) if parts.method == Method::PUT => {
+            for _ in 0..SLICES {
+                let _turn = all.line.lock().await;
+                tokio::time::sleep(alone / SLICES).await;
+            }
+        }
+        Mood::Good | Mood::Narrow(_) => {}
+        Mood::Far(away) => tokio::time::sleep(away).await,
+        Mood::ReadOnly if matches!(parts.method, Method::GET | Method::HEAD) => {}
+        Mood::ReadOnly => return say(StatusCode::FORBIDDEN, "AccessDenied"),
         Mood::Down | Mood::Silent => tokio::time::sleep(Duration::from_mins(1)).await,
         Mood::Forbidden => return say(StatusCode::FORBIDDEN, "SignatureDoesNotMatch"),
         Mood::Unavailable => return say(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
@@ -124,7 +147,7 @@ async fn answer(
         return say(StatusCode::NOT_FOUND, "NoSuchBucket");
     };
     let name = name.trim_start_matches('/').to_owned();
-    let mut held = held.lock().unwrap();
+    let mut held = all.objects.lock().unwrap();
     Ok(match (&parts.method, name.as_str()) {
         (&Method::GET, "") => list(&held, parts.uri.query().unwrap_or_default()),
         (&Method::PUT, _) => {

@@ -22,23 +22,35 @@ use object_store::client::{
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::answer::{self, Said};
-use super::health::Health;
+use super::health::{Health, Work};
+use super::seats::Seats;
 
 /// How long connecting may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long one request and its answer may take: an endpoint waits 20 s for what is asked in its name.
-const CALL: Duration = Duration::from_secs(14);
 /// The longest answer: an object is a body of 4 MiB sealed, a list of a thousand names half a megabyte.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
-/// Requests at a time; others wait for their turn.
-const AT_ONCE: usize = 8;
 /// A connection that was silent for longer is not used again: servers close them after a minute or less.
 const STALE: Duration = Duration::from_secs(20);
+
+/// How long somebody waits for a bucket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For their turn.
+    pub turn: Duration,
+    /// For one request and its answer.
+    pub call: Duration,
+}
+
+impl Patience {
+    /// An endpoint waits 20 s for what is asked in its name.
+    pub(super) const ENDPOINT: Self = Self { turn: Duration::from_secs(4), call: Duration::from_secs(12) };
+    /// Who moves all objects waits for a slow line; a request is signed before it waits, for a quarter of an hour.
+    pub(super) const MOVE: Self = Self { turn: Duration::from_mins(8), call: Duration::from_mins(4) };
+}
 
 /// Makes connections to a bucket's server.
 pub trait Dial: std::fmt::Debug + Send + Sync {
@@ -54,7 +66,10 @@ struct Inner {
     dial: Arc<dyn Dial>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     health: Arc<Health>,
-    seats: Semaphore,
+    patience: Patience,
+    /// For what is sent, and for all else: a line may be narrow one way only.
+    sending: Seats,
+    asking: Seats,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -100,17 +115,19 @@ impl HttpService for Server {
 /// Why there was no answer.
 struct Failed {
     kind: HttpErrorKind,
+    /// Nobody tried, because somebody has just tried in vain.
+    rests: bool,
     error: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl Failed {
     fn of(kind: HttpErrorKind) -> impl Fn(hyper::Error) -> Self {
-        move |error| Self { kind, error: Box::new(error) }
+        move |error| Self { kind, rests: false, error: Box::new(error) }
     }
 
     fn timeout(what: &'static str) -> Self {
         let error = io::Error::new(io::ErrorKind::TimedOut, what);
-        Self { kind: HttpErrorKind::Timeout, error: Box::new(error) }
+        Self { kind: HttpErrorKind::Timeout, rests: false, error: Box::new(error) }
     }
 }
 
@@ -119,38 +136,60 @@ impl Server {
         dial: Arc<dyn Dial>,
         tls: Option<(TlsConnector, ServerName<'static>)>,
         health: Arc<Health>,
+        patience: Patience,
     ) -> Self {
-        let (seats, idle) = (Semaphore::new(AT_ONCE), Mutex::default());
-        Self(Arc::new(Inner { dial, tls, health, seats, idle }))
+        let (sending, asking, idle) = (Seats::default(), Seats::default(), Mutex::default());
+        Self(Arc::new(Inner { dial, tls, health, patience, sending, asking, idle }))
     }
 
     async fn answer(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let asked = answer::Asked::of(&request);
-        let answered = timeout(CALL, self.exchange(request)).await;
         let failed = |failed: Failed| HttpError::new_boxed(failed.kind, failed.error);
-        let response = match answered.unwrap_or_else(|_| Err(Failed::timeout("the server does not answer"))) {
+        // Nothing was asked: that says nothing about the server.
+        let seats = if asked.work == Work::Writing { &self.0.sending } else { &self.0.asking };
+        let Ok(seat) = timeout(self.0.patience.turn, seats.take()).await else {
+            return Err(failed(Failed::timeout("too many requests wait for the bucket")));
+        };
+        let answered = if let Ok(answered) = timeout(self.0.patience.call, self.exchange(request)).await {
+            // A server that asks for less, or none at all, is given no more.
+            match &answered {
+                Ok(answer) if !answer.status().is_server_error() => {
+                    seat.in_time(asked.len + answer.body().len());
+                }
+                Ok(_) | Err(_) => drop(seat),
+            }
+            answered
+        } else {
+            seat.late();
+            Err(Failed::timeout("the server does not answer"))
+        };
+        let response = match answered {
             Ok(response) => response,
             Err(error) => {
                 let text = error.error.to_string();
-                if matches!(error.kind, HttpErrorKind::Connect) {
-                    self.0.health.unreached(&text);
+                if error.rests {
+                    // Nobody was asked, and who rests because of it would keep all others from asking.
+                } else if matches!(error.kind, HttpErrorKind::Connect) {
+                    self.0.health.unreached((asked.work, asked.len), &text);
                 } else {
-                    self.0.health.bad(false, &text);
+                    self.0.health.bad((asked.work, asked.len), false, &text);
                 }
                 return Err(failed(error));
             }
         };
         let (parts, body) = response.into_parts();
         match asked.judge(&parts, &body) {
-            Ok(()) => self.0.health.good(),
+            Ok(()) => self.0.health.good(asked.work, asked.len),
             Err(Said::Short) => {
-                self.0.health.good();
+                self.0.health.good(asked.work, asked.len);
                 return Err(HttpError::new(HttpErrorKind::Unknown, Said::Short));
             }
             // It may be better in a moment, and object_store asks again.
-            Err(said @ Said::Later { .. }) => self.0.health.bad(false, &said.to_string()),
+            Err(said @ Said::Later { .. }) => {
+                self.0.health.bad((asked.work, asked.len), false, &said.to_string());
+            }
             Err(said @ Said::No { .. }) => {
-                self.0.health.bad(true, &said.to_string());
+                self.0.health.bad((asked.work, asked.len), true, &said.to_string());
                 return Err(HttpError::new(HttpErrorKind::Unknown, said));
             }
         }
@@ -158,8 +197,6 @@ impl Server {
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<Response<bytes::Bytes>, Failed> {
-        // It is never closed.
-        let _seat = self.0.seats.acquire().await;
         let request = origin_form(request);
         while let Some(connection) = self.idle() {
             // The server closes what was silent, and does not say so before the next request. All that is asked here may be
@@ -189,7 +226,9 @@ impl Server {
         let response: Response<Incoming> = connection.sender.send_request(request).await.map_err(&broken)?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await;
-        let body = body.map_err(|error| Failed { kind: HttpErrorKind::Interrupted, error })?.to_bytes();
+        let body = body
+            .map_err(|error| Failed { kind: HttpErrorKind::Interrupted, rests: false, error })?
+            .to_bytes();
         connection.used = Instant::now();
         if !connection.sender.is_closed() {
             self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
@@ -205,9 +244,10 @@ impl Server {
     }
 
     async fn connect(&self) -> Result<Connection, Failed> {
-        let failed = |error: io::Error| Failed { kind: HttpErrorKind::Connect, error: Box::new(error) };
+        let failed =
+            |error: io::Error| Failed { kind: HttpErrorKind::Connect, rests: false, error: Box::new(error) };
         if let Some(text) = self.0.health.rests() {
-            return Err(failed(io::Error::other(text)));
+            return Err(Failed { rests: true, ..failed(io::Error::other(text)) });
         }
         let stream = self.0.dial.dial().await.map_err(failed)?;
         stream.set_nonblocking(true).map_err(failed)?;

@@ -7,6 +7,7 @@ mod direct;
 pub(super) mod fake;
 mod health;
 mod http;
+mod seats;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -26,8 +27,8 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use self::answer::Said;
-use self::health::Health;
-use self::http::Server;
+use self::health::{Health, Work};
+use self::http::{Patience, Server};
 use super::error::StoreError;
 
 pub use direct::Direct;
@@ -41,8 +42,16 @@ pub const BUCKET_FILE: &str = "bucket.toml";
 /// What is tried again at once: a server that is starting anew, or a line that stumbled. No longer than [`RETRY`], so that who
 /// waits gets an answer in time.
 const RETRIES: usize = 2;
-const RETRY: Duration = Duration::from_secs(4);
+const RETRY: Duration = Duration::from_secs(1);
 const BACKOFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+/// Who moves all objects tries again for as long as a server may take to start, and after one request that hung.
+const MOVE_RETRIES: usize = 100;
+const MOVE_RETRY: Duration = Duration::from_mins(10);
+const MOVE_BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
+/// The name of what is written and removed only to see whether that can be done.
+const PROBE: &str = "hanare-probe";
+/// An object is no longer, in bytes.
+const MAX_PROBE: usize = 5 * 1024 * 1024;
 /// The name of what says whose objects these are.
 const MARK: &str = "hanare";
 /// What it begins with.
@@ -93,14 +102,33 @@ impl Bucket {
         owner: &str,
         dial: Arc<dyn Dial>,
     ) -> Result<Self, BucketError> {
+        let retry = retry(RETRIES, RETRY, BACKOFF);
+        Self::build(settings, secret, owner, dial, (Patience::ENDPOINT, retry))
+    }
+
+    /// The same for who moves all objects, while no endpoint waits.
+    ///
+    /// # Errors
+    /// [`BucketError`]
+    pub fn patient(
+        settings: BucketSettings,
+        secret: &Secret,
+        owner: &str,
+        dial: Arc<dyn Dial>,
+    ) -> Result<Self, BucketError> {
+        let retry = retry(MOVE_RETRIES, MOVE_RETRY, MOVE_BACKOFF);
+        Self::build(settings, secret, owner, dial, (Patience::MOVE, retry))
+    }
+
+    fn build(
+        settings: BucketSettings,
+        secret: &Secret,
+        owner: &str,
+        dial: Arc<dyn Dial>,
+        (patience, retry): (Patience, RetryConfig),
+    ) -> Result<Self, BucketError> {
         let health = Arc::new(Health::default());
         let tls = settings.tls.then(|| tls(&settings)).transpose()?;
-        let [init_backoff, max_backoff] = BACKOFF;
-        let retry = RetryConfig {
-            backoff: BackoffConfig { init_backoff, max_backoff, base: 2. },
-            max_retries: RETRIES,
-            retry_timeout: RETRY,
-        };
         let store = AmazonS3Builder::new()
             .with_endpoint(settings.endpoint())
             .with_allow_http(!settings.tls)
@@ -112,7 +140,7 @@ impl Bucket {
             // Not every server knows the other way, and a round removes few.
             .with_disable_bulk_delete(true)
             .with_retry(retry)
-            .with_http_connector(Server::new(dial, tls, Arc::clone(&health)))
+            .with_http_connector(Server::new(dial, tls, Arc::clone(&health), patience))
             .build()
             .map_err(|error| BucketError::Setup { text: error.to_string() })?;
         let mark = format!("{MARK_HEAD}{owner}\n");
@@ -125,7 +153,7 @@ impl Bucket {
         &self.settings
     }
 
-    /// That it does not do its work, if the last thing asked of it was in vain.
+    /// That it does not do its work, if the last of what it is asked for was in vain: reading, writing or removing.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
         self.health.trouble()
@@ -155,7 +183,30 @@ impl Bucket {
             let put = self.store.put(&self.location(MARK), self.mark.clone().into_bytes().into()).await;
             put.map_err(|error| self.failed(&error))?;
         }
-        self.check().await
+        self.probe().await
+    }
+
+    /// Whether it does what it is asked for: what was last in vain, or never tried, is tried.
+    ///
+    /// # Errors
+    /// [`StoreError::Bucket`]
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.check().await?;
+        let probe = self.location(PROBE);
+        let is_open = [Work::Writing, Work::Removing].map(|work| self.health.is_open(work));
+        if self.health.is_open(Work::Writing) {
+            // As long as what was sent in vain: one that is nearly full takes a few bytes.
+            let len = self.health.longest(Work::Writing).clamp(1, MAX_PROBE);
+            let put = self.store.put(&probe, vec![0; len].into()).await;
+            put.map_err(|error| self.failed(&error))?;
+        }
+        // Who may not remove keeps what is outdated, and does all else.
+        if is_open.contains(&true)
+            && let Err(error) = self.store.delete(&probe).await
+        {
+            tracing::debug!(%error, "nothing can be removed from the bucket");
+        }
+        Ok(())
     }
 
     async fn marked(&self) -> Result<Option<bytes::Bytes>, StoreError> {
@@ -187,10 +238,15 @@ impl Bucket {
         let said = said(error);
         let refused = matches!(said, Some(Said::No { .. }));
         let text = said.map(ToString::to_string);
-        let text = text.or_else(|| self.health.trouble().map(|trouble| trouble.text));
+        let text = text.or_else(|| self.health.silence());
         let text = text.unwrap_or_else(|| error.to_string());
         StoreError::Bucket { bucket: self.settings.to_string(), refused, text }
     }
+}
+
+fn retry(max_retries: usize, retry_timeout: Duration, backoff: [Duration; 2]) -> RetryConfig {
+    let [init_backoff, max_backoff] = backoff;
+    RetryConfig { backoff: BackoffConfig { init_backoff, max_backoff, base: 2. }, max_retries, retry_timeout }
 }
 
 /// Whether an object is not there, or shorter than it was.

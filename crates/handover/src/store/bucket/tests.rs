@@ -141,6 +141,7 @@ async fn what_is_gone_is_damaged_and_a_bucket_on_a_bad_day_is_not() {
     // Whoever was hung up on rests a moment.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(world.content(&hanako(), "a").await.as_deref(), Some(b"content".as_slice()));
+    world.bucket().probe().await.unwrap();
     assert_eq!(world.bucket().trouble(), None);
     let names = world.fake().names();
     for (name, cut) in names.iter().zip([true, false]) {
@@ -199,6 +200,24 @@ async fn a_bucket_that_does_not_answer_at_the_start_is_waited_for() {
     assert_eq!(world.store.missing(&hanako(), &ask).await.unwrap().missing, Vec::<u32>::new());
 }
 
+/// Of many who ask all the time one tries each second, whatever the others were told.
+#[tokio::test]
+async fn a_bucket_that_is_back_is_found_by_those_who_ask_all_the_time() {
+    let world = World::away().await;
+    world.fake().is(Mood::Down);
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        is_later(world.bucket().check().await, false);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    world.fake().is(Mood::Good);
+    let back = Instant::now();
+    while world.bucket().check().await.is_err() {
+        assert!(back.elapsed() < Duration::from_secs(5), "nobody tries any more");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test]
 async fn who_asks_a_silent_bucket_gets_an_answer_in_time() {
     let world = World::away().await;
@@ -207,6 +226,91 @@ async fn who_asks_a_silent_bucket_gets_an_answer_in_time() {
     is_later(world.bucket().check().await, false);
     // An endpoint waits for 20 s.
     assert!(begun.elapsed() < Duration::from_secs(19), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_bucket_that_takes_nothing_is_in_trouble_however_well_it_reads() {
+    let mut world = World::away().await;
+    assert_eq!(world.bucket().trouble(), None);
+    world.kept(&hanako(), "a", None, b"content").await;
+    world.fake().is(Mood::ReadOnly);
+    let chunks = |content: &[u8]| file(content).1.into_iter().map(bytes::Bytes::from).collect();
+    is_later(world.store.put_chunks(&hanako(), chunks(b"new"), world.now()).await, true);
+    assert_eq!(world.content(&hanako(), "a").await.as_deref(), Some(b"content".as_slice()));
+    world.bucket().check().await.unwrap();
+    assert!(
+        world.bucket().trouble().is_some_and(|trouble| trouble.refused),
+        "a good answer does not hide it"
+    );
+    // Who begins with such a one hears of it, and so does who wishes to move there.
+    let begins = at(settings(world.fake()), "hq-1");
+    is_later(begins.probe().await, true);
+    assert!(begins.trouble().is_some());
+    is_later(world.bucket().claim().await, true);
+    world.fake().is(Mood::Good);
+    world.bucket().probe().await.unwrap();
+    assert_eq!(world.bucket().trouble(), None);
+    assert_eq!(world.fake().names().len(), 1, "what was only tried is not there");
+}
+
+/// A line that carries one object in a fifth of the time that there is for it. Eight at once are all late, and whoever tries
+/// again finds seven others on the line again.
+#[tokio::test]
+async fn what_a_narrow_line_cannot_carry_at_once_it_carries_one_after_the_other() {
+    let fake = Fake::start().await;
+    let call = Duration::from_secs(1);
+    let patience = Patience { turn: Duration::from_secs(30), call };
+    let to = settings(&fake);
+    let dial = Arc::new(Direct::to(&to));
+    let secret = Secret::new("s3cr3t-of-the-test".to_owned());
+    let bucket =
+        Bucket::build(to, &secret, "hq-1", dial, (patience, retry(0, Duration::ZERO, BACKOFF))).unwrap();
+    bucket.claim().await.unwrap();
+    fake.is(Mood::Narrow(call / 5));
+    let bucket = Arc::new(bucket);
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..16 {
+        let bucket = Arc::clone(&bucket);
+        tasks.spawn(async move {
+            let name = bucket.location(&format!("ab/{number}"));
+            let mut tries = 1;
+            while bucket.store.put(&name, "content".into()).await.is_err() {
+                tries += 1;
+                assert!(tries < 12, "it never comes through");
+            }
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(fake.names().len(), 16);
+}
+
+/// An endpoint hangs up after 20 s, and the look at all objects takes longer.
+#[tokio::test]
+async fn who_hangs_up_while_all_objects_are_looked_for_leaves_the_next_one_less_to_do() {
+    let mut world = World::away().await;
+    for number in 0u8..60 {
+        world.kept(&hanako(), &format!("f{number}"), None, &[number; 100]).await;
+    }
+    let newest = file(&[59; 100]).1.iter().map(|chunk| chunk.digest).collect();
+    let old: Vec<String> = world.fake().names();
+    world.kept(&hanako(), "newest", None, b"newest").await;
+    world.fake().objects.lock().unwrap().retain(|name, _| old.contains(name) || name.ends_with("/hanare"));
+    world.killed().await;
+    world.fake().is(Mood::Far(Duration::from_millis(5)));
+    let ask = Ask { chunks: newest };
+    let (owner, mut tries) = (hanako(), 0);
+    let missing = loop {
+        tries += 1;
+        assert!(tries < 60, "it begins anew each time");
+        let asked = world.store.missing(&owner, &ask);
+        // Of some fifty answers there is time for ten.
+        if let Ok(missing) = tokio::time::timeout(Duration::from_millis(50), asked).await {
+            break missing.unwrap();
+        }
+    };
+    assert!(tries > 1, "the test hangs up");
+    assert_eq!(missing.missing, Vec::<u32>::new());
+    assert_eq!(store::named(&world.root()).await.unwrap().lost, 1);
 }
 
 #[tokio::test]
@@ -255,6 +359,12 @@ async fn objects_move_to_a_bucket_and_back_and_what_was_cut_off_goes_on() {
     world.fake().objects.lock().unwrap().remove(&name);
     let cleaned = store::clean(&world.root(), world.bucket()).await.unwrap();
     assert_eq!((cleaned.objects, cleaned.missing), (0, 1));
+    // One that is cut short is not there.
+    let short = object.0.slice(..object.0.len() - 1);
+    world.fake().objects.lock().unwrap().insert(name.clone(), (short, object.1));
+    let cleaned = store::clean(&world.root(), world.bucket()).await.unwrap();
+    assert_eq!((cleaned.objects, cleaned.missing), (0, 1));
+    world.fake().objects.lock().unwrap().remove(&name);
     // Nor when a round has noted that it is lost: here is its last copy, which another move brings there.
     world.store.retain(world.now()).await.unwrap();
     assert_eq!(store::named(&world.root()).await.unwrap().lost, 1);

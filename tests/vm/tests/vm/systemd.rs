@@ -163,6 +163,12 @@ fn a_machine(image: &Image, folder: &Path) -> Result<()> {
     guest.switch_off_with("sync; systemctl poweroff")?;
     guest.cut();
     let mut guest = Guest::boot(image, folder)?;
+    // Whoever asks here is up before the network is.
+    until(
+        &mut guest,
+        "the network's units",
+        "systemctl -q is-active network-pre.target && systemctl -q is-active hanare-guard.service",
+    )?;
     let show = "systemctl show -p ActiveEnterTimestampMonotonic --value";
     let order =
         guest.run(&format!("{show} hanare-guard.service; {show} network-pre.target; ls -l /proc/[0-9]*/exe 2> /dev/null | grep -c '/usr/bin/hanare$'"))?;

@@ -17,23 +17,36 @@ const SEGMENTS: usize = 16;
 
 /// Page faults from which on a daemon that has nothing to do gives back what it touched; each maps 64 KiB of code at most.
 const TOUCHED: i64 = 80;
-/// Whoever is busy for longer touches the same code again.
+/// Whoever is busy for longer touches the same code again. Whoever touches it again and again needs it: then the pause grows to
+/// the longest one. Giving back and mapping anew each few seconds took a resting agent 0.1 % of a processor.
 const PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
-/// Page faults at the end of the last [`forget_start`], and when that was.
+/// Page faults at the end of the last [`forget_start`], when that was, and how long no other one follows it; in milliseconds.
 static FAULTS: AtomicI64 = AtomicI64::new(0);
 static FORGOT: AtomicU64 = AtomicU64::new(0);
+static PAUSED: AtomicU64 = AtomicU64::new(milliseconds(PAUSE));
 
 /// Has a daemon's runtime give back what rare work touched (a join, an admin's command) when the work is done and it is about
 /// to wait.
 pub fn keep_small(runtime: &mut tokio::runtime::Builder) -> &mut tokio::runtime::Builder {
     runtime.on_thread_park(|| {
-        if faults().saturating_sub(FAULTS.load(Ordering::Relaxed)) >= TOUCHED
-            && now().saturating_sub(FORGOT.load(Ordering::Relaxed)) >= milliseconds(PAUSE)
-        {
+        let (since, pause) =
+            (now().saturating_sub(FORGOT.load(Ordering::Relaxed)), PAUSED.load(Ordering::Relaxed));
+        if since >= pause && faults().saturating_sub(FAULTS.load(Ordering::Relaxed)) >= TOUCHED {
+            PAUSED.store(next_pause(pause, since), Ordering::Relaxed);
             forget_start();
         }
     })
+}
+
+/// The pause after one that lasted `since`: twice as long, unless nothing was touched for a while.
+const fn next_pause(pause: u64, since: u64) -> u64 {
+    let longest = milliseconds(LONGEST_PAUSE);
+    if since > 2 * longest {
+        return milliseconds(PAUSE);
+    }
+    if pause * 2 < longest { pause * 2 } else { longest }
 }
 
 /// Page faults of this process that needed no disk.
@@ -51,8 +64,8 @@ fn now() -> u64 {
     Duration::try_from(now).map_or(0, milliseconds)
 }
 
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+const fn milliseconds(duration: Duration) -> u64 {
+    duration.as_secs() * 1000 + duration.subsec_millis() as u64
 }
 
 /// Unmaps the code and the constants of this program and its libraries, page by page to come back from the page cache as they
@@ -136,6 +149,19 @@ mod tests {
         assert_eq!(whole_pages(page, 1, 3 * page), Some(pages(2, 4)));
         assert_eq!(whole_pages(0, 1, page), None);
         assert_eq!(whole_pages(u64::MAX, 1, page), None);
+    }
+
+    #[test]
+    fn who_touches_the_same_again_and_again_keeps_it_and_who_rests_does_not() {
+        let (shortest, longest) = (milliseconds(PAUSE), milliseconds(LONGEST_PAUSE));
+        // Work each second: in the end it is given back once a minute.
+        let (mut pause, mut times, mut now) = (shortest, 0, 0);
+        while now < 10 * longest {
+            let since = pause.max(1000);
+            (pause, now, times) = (next_pause(pause, since), now + since, times + 1);
+        }
+        assert!(pause == longest && times < 25, "{pause} {times}");
+        assert_eq!(next_pause(longest, 3 * longest), shortest);
     }
 
     #[test]

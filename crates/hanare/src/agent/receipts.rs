@@ -21,6 +21,8 @@ use crate::failure::chain;
 
 /// How often it is looked whether there is something new.
 const LOOK: Duration = Duration::from_secs(2);
+/// The same for the volume, which takes longer to look at, while nothing else is new.
+const LOOK_CLOSELY: Duration = Duration::from_secs(10);
 /// How often headquarters hears that there is not.
 const ALIVE: Duration = Duration::from_mins(10);
 /// After a report that did not arrive.
@@ -35,6 +37,13 @@ struct Marks {
     receipts: Vec<(PathBuf, Option<SystemTime>)>,
     is_open: Option<bool>,
     sealed: u64,
+}
+
+impl Marks {
+    /// Whether nothing but the volume may be different.
+    fn is_of_same(&self, before: &Self) -> bool {
+        Self { is_open: before.is_open, ..self.clone() } == *before
+    }
 }
 
 /// Where this machine's records are, and its daemon.
@@ -54,8 +63,18 @@ impl Reporter {
     /// Reports whenever something is new, for ever.
     pub(super) async fn run(self) {
         let mut last: Option<(Marks, Instant)> = None;
+        let mut looked: Option<(Marks, Instant)> = None;
         loop {
-            let marks = self.marks().await;
+            let mut marks = self.marks().await;
+            match &looked {
+                Some((before, at)) if marks.is_of_same(before) && at.elapsed() < LOOK_CLOSELY => {
+                    marks.is_open = before.is_open;
+                }
+                Some(_) | None => {
+                    marks.is_open = volume::is_in_use(self.places()).ok().flatten();
+                    looked = Some((marks.clone(), Instant::now()));
+                }
+            }
             let is_due = last.as_ref().is_none_or(|(told, at)| *told != marks || at.elapsed() >= ALIVE);
             if is_due {
                 match self.report(&marks).await {
@@ -70,6 +89,7 @@ impl Reporter {
         }
     }
 
+    /// All but the volume.
     async fn marks(&self) -> Marks {
         let client = self.client.clone();
         let today = tokio::task::spawn_blocking(move || client.work_today()).await;
@@ -81,12 +101,7 @@ impl Reporter {
             .map(|entry| (entry.path(), entry.metadata().and_then(|meta| meta.modified()).ok()))
             .collect();
         receipts.sort();
-        Marks {
-            session,
-            receipts,
-            is_open: volume::is_in_use(self.places()).ok().flatten(),
-            sealed: self.spool.count(),
-        }
+        Marks { session, receipts, is_open: None, sealed: self.spool.count() }
     }
 
     fn places(&self) -> Places<'_> {

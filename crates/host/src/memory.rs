@@ -17,6 +17,8 @@ const SEGMENTS: usize = 16;
 
 /// Page faults from which on a daemon that has nothing to do gives back what it touched; each maps 64 KiB of code at most.
 const TOUCHED: i64 = 80;
+/// So many are rare work, and no habit.
+const MUCH: i64 = 5 * TOUCHED;
 /// Whoever is busy for longer touches the same code again. Whoever touches it again and again needs it: then the pause grows to
 /// the longest one. Giving back and mapping anew each few seconds took a resting agent 0.1 % of a processor.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -33,7 +35,10 @@ pub fn keep_small(runtime: &mut tokio::runtime::Builder) -> &mut tokio::runtime:
     runtime.on_thread_park(|| {
         let (since, pause) =
             (now().saturating_sub(FORGOT.load(Ordering::Relaxed)), PAUSED.load(Ordering::Relaxed));
-        if since >= pause && faults().saturating_sub(FAULTS.load(Ordering::Relaxed)) >= TOUCHED {
+        let touched = faults().saturating_sub(FAULTS.load(Ordering::Relaxed));
+        if touched >= MUCH && since >= milliseconds(PAUSE) {
+            forget_start();
+        } else if touched >= TOUCHED && since >= pause {
             PAUSED.store(next_pause(pause, since), Ordering::Relaxed);
             forget_start();
         }

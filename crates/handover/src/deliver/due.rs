@@ -65,7 +65,7 @@ impl Due {
     /// Headquarters has forgotten it: more urgent than what is only looked at.
     pub fn forgotten(&mut self, path: WorkPath, now: Instant) {
         self.looked.remove(&path);
-        self.seen.entry(path).or_insert(Wait::met(Met::There, now));
+        self.seen.entry(path).or_insert(Wait::met(Met::There, now)).lost();
     }
 
     /// The turn of one that was looked at comes, if they have waited for so long.
@@ -95,8 +95,17 @@ impl Due {
                 (wait.flying, wait.closed) = (false, !ready.open);
                 wait.live_from = (!after.is_zero()).then(|| now + after);
             }
-            Some(wait) => wait.nothing_new(),
+            Some(wait) if ready.open => wait.nothing_new(),
+            Some(wait) => wait.unanswered(),
             None => {}
+        }
+    }
+
+    /// Headquarters did not answer: it is as before.
+    pub fn unanswered(&mut self, ready: &Ready) {
+        if let Some(wait) = self.seen.get_mut(&ready.path) {
+            wait.flying = false;
+            wait.unanswered();
         }
     }
 
@@ -111,23 +120,33 @@ impl Due {
         }
     }
 
-    /// It is not there any more.
+    /// It is not there any more, nor what was in it if it was a folder.
     pub fn forget(&mut self, path: &WorkPath) {
         self.looked.remove(path);
         self.seen.remove(path);
+        let prefix = [path.as_bytes(), b"/"].concat();
+        self.looked.remove_below(&prefix);
+        let Ok(first) = WorkPath::new([&*prefix, b"\x01"].concat()) else { return };
+        let below = self.seen.range(first..).map(|(path, _)| path);
+        let below = below.take_while(|path| path.as_bytes().starts_with(&prefix));
+        for path in below.cloned().collect::<Vec<_>>() {
+            self.seen.remove(&path);
+        }
     }
 
     /// Those whose time to be handed over has come, at most `most`; they are on their way until [`Due::landed`] or
     /// [`Due::again`]. What somebody saw change comes first.
     pub fn ready(&mut self, now: Instant, most: usize) -> Vec<Ready> {
-        let due =
-            self.seen.iter_mut().filter(|(_, wait)| wait.due().is_some_and(|due| due <= now)).take(most);
-        let mut ready: Vec<Ready> = due
-            .map(|(path, wait)| {
+        let mut ready = Vec::new();
+        for is_first in [true, false] {
+            let is_due =
+                |wait: &Wait| wait.is_changing() == is_first && wait.due().is_some_and(|due| due <= now);
+            let due = self.seen.iter_mut().filter(|(_, wait)| is_due(wait)).take(most - ready.len());
+            ready.extend(due.map(|(path, wait)| {
                 wait.flying = true;
                 Ready { path: path.clone(), open: wait.is_open(now, SETTLED) }
-            })
-            .collect();
+            }));
+        }
         while ready.len() < most
             && let Some(one) = self.turn(now, SETTLED, |wait| wait.flying = true)
         {
@@ -139,16 +158,16 @@ impl Due {
     /// Those whose time to be sealed has come, at most `most`; until [`Due::sealed`]. What nobody saw change is looked at
     /// only while headquarters cannot be asked: handing over looks at it anyway.
     pub fn to_seal(&mut self, now: Instant, most: usize, alone: bool) -> Vec<Ready> {
-        let is_due = |wait: &Wait| {
-            wait.seal_due().is_some_and(|due| due <= now) && (alone || wait.met == Met::Changing)
-        };
-        let due = self.seen.iter_mut().filter(|(_, wait)| is_due(wait)).take(most);
-        let mut ready: Vec<Ready> = due
-            .map(|(path, wait)| {
+        let mut ready = Vec::new();
+        for is_first in [true, false].into_iter().filter(|is_first| *is_first || alone) {
+            let is_due =
+                |wait: &Wait| wait.is_changing() == is_first && wait.seal_due().is_some_and(|due| due <= now);
+            let due = self.seen.iter_mut().filter(|(_, wait)| is_due(wait)).take(most - ready.len());
+            ready.extend(due.map(|(path, wait)| {
                 wait.seal = Seal::Going;
                 Ready { path: path.clone(), open: wait.is_open(now, UNSEALED) }
-            })
-            .collect();
+            }));
+        }
         while alone
             && ready.len() < most
             && let Some(one) = self.turn(now, UNSEALED, |wait| wait.seal = Seal::Going)
@@ -162,6 +181,9 @@ impl Due {
     pub fn sealed(&mut self, path: &WorkPath, done: bool, now: Instant) {
         match self.seen.get_mut(path) {
             Some(wait) if wait.seal == Seal::Going => {
+                if done {
+                    wait.calm();
+                }
                 wait.seal = if done { Seal::Done } else { Seal::Open };
                 wait.seal_from = (!done).then(|| now + RETRY);
             }
@@ -183,7 +205,7 @@ impl Due {
     #[must_use]
     pub fn next_seal(&self, alone: bool) -> Option<Instant> {
         let looked = self.looked.since().filter(|_| alone).map(|since| since + UNSEALED);
-        let seen = self.seen.values().filter(|wait| alone || wait.met == Met::Changing);
+        let seen = self.seen.values().filter(|wait| alone || wait.is_changing());
         seen.filter_map(Wait::seal_due).chain(looked).min()
     }
 
@@ -326,14 +348,39 @@ mod tests {
     }
 
     #[test]
+    fn what_headquarters_has_forgotten_is_sealed_and_what_people_do_goes_before_it() {
+        let (mut due, start) = (Due::default(), Instant::now());
+        look(&mut due, start, &[("a", true), ("folder/b", true)]);
+        let looked = due.to_seal(start + UNSEALED, 9, true);
+        for ready in &looked {
+            due.sealed(&ready.path, true, start + UNSEALED);
+        }
+        assert_eq!((looked.len(), due.exposed()), (2, 0), "headquarters had them");
+        due.forgotten(path("a"), start + UNSEALED);
+        due.forgotten(path("folder/b"), start + UNSEALED);
+        due.closed(path("z"), start + UNSEALED);
+        assert_eq!(due.exposed(), 3);
+        let late = start + LATEST;
+        let names = |ready: Vec<Ready>| ready.into_iter().map(|ready| ready.path).collect::<Vec<_>>();
+        assert_eq!(names(due.to_seal(late, 2, true)), [path("z"), path("a")]);
+        due.sealed(&path("z"), true, late);
+        assert_eq!(names(due.ready(late, 1)), [path("z")]);
+        look(&mut due, late, &[("folder/c", false), ("folder-d", false)]);
+        due.forget(&path("folder"));
+        assert_eq!((due.len(), names(due.ready(late + SETTLED, 9))), (3, vec![path("folder-d")]));
+    }
+
+    #[test]
     fn a_file_that_rests_while_headquarters_is_silent_is_not_torn() {
         let (mut due, start) = (Due::default(), Instant::now());
         due.closed(path("a"), start);
         let ready = due.ready(start + SETTLED, 9).remove(0);
         // Saved once more while nobody answers.
         due.closed(path("a"), start + 2 * SETTLED);
-        due.again(&ready, start + 3 * SETTLED, Duration::ZERO);
-        assert_eq!(due.ready(start + 60 * LATEST, 9), [Ready { path: path("a"), open: false }]);
+        due.unanswered(&ready);
+        // And a minute after the first time, which nobody has been told of.
+        due.closed(path("a"), start + 50 * SETTLED);
+        assert_eq!(due.ready(start + LATEST + SETTLED, 9), [Ready { path: path("a"), open: false }]);
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl Looked {
         order.shrink_to_fit();
         self.len = order.len();
         self.unheld = order.iter().filter(|start| state(paths, **start) == State::New).count();
+        self.paths.shrink_to_fit();
         if self.len == 0 {
             *self = Self::default();
         }
@@ -92,11 +93,27 @@ impl Looked {
         let waiting = self.order.get(self.next..).unwrap_or_default();
         let at = waiting.binary_search_by(|start| bytes(&self.paths, *start).cmp(path.as_bytes()));
         let Some(start) = at.ok().and_then(|at| waiting.get(at).copied()) else { return };
+        self.take_out(start);
+    }
+
+    fn take_out(&mut self, start: u32) {
         let Some((_, held)) = read(&self.paths, start) else { return };
         if let Some(state) = self.paths.get_mut(start as usize + HEAD - 1) {
             *state = State::Gone as u8;
         }
         self.less(held);
+    }
+
+    /// All whose paths begin with this wait no more.
+    pub(super) fn remove_below(&mut self, prefix: &[u8]) {
+        let waiting = self.order.get(self.next..).unwrap_or_default();
+        let first = waiting.partition_point(|start| bytes(&self.paths, *start) < prefix);
+        let below = waiting.iter().skip(first);
+        let below: Vec<u32> =
+            below.take_while(|start| bytes(&self.paths, **start).starts_with(prefix)).copied().collect();
+        for start in below {
+            self.take_out(start);
+        }
     }
 
     fn less(&mut self, held: bool) {

@@ -1,6 +1,5 @@
 //! Files that were read for handing over.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use hanare_model::Timestamp;
@@ -81,10 +80,8 @@ async fn read(
     // A large file takes longer to read than whoever else is on this thread may wait.
     let read = spawn_blocking(move || {
         let take = |ready: Ready| {
-            let (at, take) = (now(), || Snapshot::take(&tree, &ready.path, ready.open, &is_over));
-            // What is wrong with one file, or with us, holds up no other.
-            let snapshot = catch_unwind(AssertUnwindSafe(take));
-            let snapshot = snapshot.unwrap_or_else(|_| Err(NoSnapshot::Io(std::io::Error::other("a panic"))));
+            let at = now();
+            let snapshot = Snapshot::take(&tree, &ready.path, ready.open, &is_over);
             (ready, at, snapshot)
         };
         ready.into_iter().map(take).collect()

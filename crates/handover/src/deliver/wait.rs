@@ -29,7 +29,7 @@ pub(super) struct Wait {
     first: Instant,
     /// What `first` was before it changed while it was being read: if that comes to nothing, nothing is new.
     pub(super) began: Option<Instant>,
-    /// It changed while it was read, and that came to nothing.
+    /// It changed while it was read, and could not be taken for that.
     restless: bool,
     last: Instant,
     pub(super) closed: bool,
@@ -81,6 +81,27 @@ impl Wait {
     pub(super) fn nothing_new(&mut self) {
         self.first = self.began.take().unwrap_or(self.first);
         self.restless = true;
+    }
+
+    /// Nobody answered.
+    pub(super) const fn unanswered(&mut self) {
+        if let Some(began) = self.began.take() {
+            self.first = began;
+        }
+    }
+
+    /// It is nowhere else any more.
+    pub(super) fn lost(&mut self) {
+        if self.met == Met::AsHeld {
+            self.met = Met::There;
+        }
+        if self.seal == Seal::Done {
+            self.seal = Seal::Open;
+        }
+    }
+
+    pub(super) fn is_changing(&self) -> bool {
+        self.met == Met::Changing
     }
 
     /// Whether it is taken as it comes: nobody has closed it, or it never stays closed for long enough. What only waits for its

@@ -29,6 +29,7 @@ const SECRET: &str = "bucket-secret";
 const SECRET_FOLDER: &str = "keys";
 /// How often a bucket is asked whether it is there, when nobody else asks.
 const INTERVAL: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_mins(5);
 /// The longest secret in bytes.
 const MAX_SECRET: u64 = 4096;
 
@@ -155,10 +156,11 @@ impl From<Trouble> for ObjectsTrouble {
 /// Looks whether the bucket does its work, so that people hear of it before somebody needs it: it is on the log and in
 /// `hq status`.
 pub(crate) async fn watch(bucket: Arc<Bucket>) {
+    let mut wait = INTERVAL;
     loop {
-        // The bucket notes it.
-        let _ = bucket.probe().await;
-        tokio::time::sleep(INTERVAL).await;
+        // The bucket notes it. What is tried in vain is tried less and less: it takes from a line that is narrow.
+        wait = if bucket.probe().await.is_ok() { INTERVAL } else { (wait * 2).min(LONGEST) };
+        tokio::time::sleep(wait).await;
     }
 }
 

@@ -84,6 +84,10 @@ pub async fn move_objects(
     let folder = folder(state);
     store::prepare(&folder)?;
     let _objects = lock_objects(state)?;
+    // Who cannot be reached at all is told at once.
+    if let Some(from) = current(state, credentials, direct)? {
+        from.check().await?;
+    }
     let from = current(state, credentials, patient)?;
     let to =
         wanted.as_ref().map(|(settings, _)| patient(state, credentials, settings.clone())).transpose()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::asked::{Decided, Missing, Recovery};
 use super::{ASKED_AGAIN, BACKOFF, Day, REFUSED};
@@ -128,7 +128,7 @@ impl<T: Transport + Post + 'static> Day<T> {
             }
             Arrived::Delivered(ready, Err(error)) => {
                 for ready in ready {
-                    self.due.again(&ready, now, Duration::ZERO);
+                    self.due.unanswered(&ready);
                 }
                 Err(error)
             }

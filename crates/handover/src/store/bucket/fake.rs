@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Mood {
     Good,
-    /// Whoever connects is hung up on.
+    /// Nobody is there.
     Down,
     /// Whoever asks waits.
     Silent,
@@ -34,6 +34,8 @@ pub(in crate::store) enum Mood {
     Far(Duration),
 }
 
+/// How often it looks how it is to behave.
+const LOOK: Duration = Duration::from_millis(10);
 /// In so many parts something travels over a narrow line.
 const SLICES: u32 = 10;
 
@@ -74,11 +76,23 @@ impl Fake {
         let shared = Shared { objects: Arc::clone(&objects), mood, line: Arc::default() };
         let all = shared.clone();
         let server = tokio::spawn(async move {
+            let mut listener = Some(listener);
             let mut calls = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                if *all.mood.lock().unwrap() == Mood::Down {
+            loop {
+                let is_down = *all.mood.lock().unwrap() == Mood::Down;
+                if is_down {
+                    listener = None;
+                    calls.abort_all();
+                    tokio::time::sleep(LOOK).await;
                     continue;
                 }
+                if listener.is_none() {
+                    listener = tokio::net::TcpListener::bind(address).await.ok();
+                }
+                let Some(accepting) = &listener else { continue };
+                let Ok(Ok((stream, _))) = tokio::time::timeout(LOOK, accepting.accept()).await else {
+                    continue;
+                };
                 let (all, tls) = (all.clone(), tls.clone());
                 calls.spawn(async move {
                     match tls {

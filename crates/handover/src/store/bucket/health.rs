@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hanare_model::Timestamp;
 
+use super::MAX_PROBE;
 use crate::clock;
 
 /// So long nobody tries to connect after a connection has failed: of many who wait, one has waited for all of them.
@@ -64,7 +65,7 @@ impl Health {
         let mut inner = self.inner();
         inner.unreached = None;
         inner.done.insert(work);
-        if inner.trouble.get(&work).is_some_and(|in_vain| in_vain.len <= len) {
+        if inner.trouble.get(&work).is_some_and(|in_vain| in_vain.len.min(MAX_PROBE) <= len) {
             inner.trouble.remove(&work);
             if inner.trouble.is_empty() {
                 tracing::info!("the bucket with work data does its work again");
@@ -76,7 +77,7 @@ impl Health {
     pub(super) fn bad(&self, (work, len): (Work, usize), refused: bool, text: &str) {
         let text = match work {
             Work::Reading | Work::Writing => text.to_owned(),
-            // Nobody waits for that.
+            // What is outdated stays, and what is new is taken.
             Work::Removing => format!("removing: {text}"),
         };
         let mut inner = self.inner();

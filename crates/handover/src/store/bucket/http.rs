@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::uri::PathAndQuery;
-use hyper::{Response, Uri};
+use hyper::{Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use object_store::ClientOptions;
 use object_store::client::{
@@ -49,7 +49,7 @@ impl Patience {
     /// An endpoint waits 20 s for what is asked in its name.
     pub(super) const ENDPOINT: Self = Self { turn: Duration::from_secs(4), call: Duration::from_secs(12) };
     /// Who moves all objects waits for a slow line; a request is signed before it waits, for a quarter of an hour.
-    pub(super) const MOVE: Self = Self { turn: Duration::from_mins(8), call: Duration::from_mins(4) };
+    pub(super) const MOVE: Self = Self { turn: Duration::from_mins(3), call: Duration::from_mins(4) };
 }
 
 /// Makes connections to a bucket's server.
@@ -151,9 +151,9 @@ impl Server {
             return Err(failed(Failed::timeout("too many requests wait for the bucket")));
         };
         let answered = if let Ok(answered) = timeout(self.0.patience.call, self.exchange(request)).await {
-            // A server that asks for less, or none at all, is given no more.
+            // A server that says no, or asks for less, is given no more.
             match &answered {
-                Ok(answer) if !answer.status().is_server_error() => {
+                Ok(answer) if does_its_work(answer.status()) => {
                     seat.in_time(asked.len + answer.body().len());
                 }
                 Ok(_) | Err(_) => drop(seat),
@@ -275,6 +275,11 @@ where
         }
     });
     Ok(Connection { sender, used: Instant::now(), driver })
+}
+
+/// Whether that is an answer of one that does what it is asked for, an object that is not there among them.
+fn does_its_work(status: StatusCode) -> bool {
+    status.is_success() || [StatusCode::NOT_FOUND, StatusCode::RANGE_NOT_SATISFIABLE].contains(&status)
 }
 
 /// A request as one says it to the server itself: with its name in a header, and not in the first line.

@@ -46,12 +46,12 @@ const RETRY: Duration = Duration::from_secs(1);
 const BACKOFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 /// Who moves all objects tries again for as long as a server may take to start, and after one request that hung.
 const MOVE_RETRIES: usize = 100;
-const MOVE_RETRY: Duration = Duration::from_mins(10);
+const MOVE_RETRY: Duration = Duration::from_mins(9);
 const MOVE_BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
 /// The name of what is written and removed only to see whether that can be done.
 const PROBE: &str = "hanare-probe";
-/// An object is no longer, in bytes.
-const MAX_PROBE: usize = 5 * 1024 * 1024;
+/// The longest probe in bytes: few objects are longer, and what is good for so many is good for more.
+pub(super) const MAX_PROBE: usize = 5 * 1024 * 1024;
 /// The name of what says whose objects these are.
 const MARK: &str = "hanare";
 /// What it begins with.

@@ -84,10 +84,6 @@ pub async fn move_objects(
     let folder = folder(state);
     store::prepare(&folder)?;
     let _objects = lock_objects(state)?;
-    // Who cannot be reached at all is told at once.
-    if let Some(from) = current(state, credentials, direct)? {
-        from.check().await?;
-    }
     let from = current(state, credentials, patient)?;
     let to =
         wanted.as_ref().map(|(settings, _)| patient(state, credentials, settings.clone())).transpose()?;
@@ -106,6 +102,13 @@ pub async fn move_objects(
         }
         None
     } else {
+        // Who cannot be reached at all is told at once; only what begins well is waited for.
+        if let Some(from) = current(state, credentials, direct)? {
+            from.check().await?;
+        }
+        if let Some((settings, _)) = &wanted {
+            direct(state, credentials, settings.clone())?.claim().await?;
+        }
         Some(store::copy(&folder, from.as_ref(), to.as_ref(), tell).await?)
     };
     let path = file(state);
